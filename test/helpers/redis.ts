@@ -1,0 +1,16 @@
+import {
+  findRedis,
+  HOW_TO_INSTALL,
+  type RedisOptions,
+  type RunningRedis,
+  startRedis as start,
+} from '../../tools/with-redis.mjs';
+
+export type TestRedis = RunningRedis;
+
+/** A private server for one test file: own folder, free port, no persistence unless asked for. */
+export function startRedis(options?: RedisOptions): Promise<TestRedis> {
+  const binary = findRedis();
+  if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
+  return start(binary, options);
+}
