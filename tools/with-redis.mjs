@@ -50,6 +50,12 @@ async function run([command, ...args], url) {
   return code ?? 1;
 }
 
+async function untilInterrupted() {
+  const keepAlive = setInterval(() => {}, 60_000); // signal listeners alone do not
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  clearInterval(keepAlive);
+}
+
 async function main(argv) {
   const persistence = argv[0] === '--persistence' ? argv.splice(0, 2)[1] : 'none';
   if (!(persistence in PERSISTENCE))
@@ -62,7 +68,7 @@ async function main(argv) {
   try {
     if (command.length > 0) return await run(command, redis.url);
     console.log(redis.url);
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    await untilInterrupted();
     return 0;
   } finally {
     await redis.stop();

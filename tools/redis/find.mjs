@@ -85,25 +85,22 @@ function fromApt() {
   const apt = (...args) => run('apt-get', '-q=2', ...options, ...args);
   const download = (name) =>
     apt('install', '-y', '--no-install-recommends', '--download-only', name);
+  const sayWhy = ({ stderr, message }) =>
+    say(`apt: ${/^E: .*/m.exec(stderr?.toString() ?? '')?.[0] ?? message}`);
 
   try {
     apt('update');
     try {
       download('redis-server');
-    } catch {
+    } catch (error) {
+      sayWhy(error);
       download('valkey-server');
     }
     for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb')))
       run('dpkg-deb', '-x', join(archives, file), root);
     if (!existsSync(UNPACKED)) renameSync(root, UNPACKED);
   } catch (error) {
-    say(
-      `apt: ${
-        String(error.stderr ?? error.message)
-          .trim()
-          .split('\n')[0]
-      }`,
-    );
+    sayWhy(error);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
