@@ -1,0 +1,2 @@
+export { ManualClock } from './manual-clock.js';
+export { MemoryStores } from './memory-stores.js';

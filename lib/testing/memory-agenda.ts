@@ -1,0 +1,47 @@
+import type { Agenda } from '../core/store/agenda.js';
+import type { MemoryGate } from './memory-gate.js';
+import type { MemoryState } from './memory-state.js';
+
+export class MemoryAgenda implements Agenda {
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  constructor(state: MemoryState, gate: MemoryGate) {
+    this.state = state;
+    this.gate = gate;
+  }
+
+  note(work: string, at: number): Promise<void> {
+    return this.gate.call(() => {
+      const noted = this.state.agenda.get(work);
+      // A version is never used twice, so that a late `finish` cannot take a new note for the one it took.
+      const version = String(this.state.nextSerial());
+      this.state.agenda.set(work, { at: Math.min(at, noted?.at ?? at), version });
+    });
+  }
+
+  take(options: { limit: number; leaseMs: number }): Promise<{
+    now: number;
+    taken: { work: string; version: string }[];
+    nextAt: number | null;
+  }> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      const inOrder = [...this.state.agenda].sort(([, a], [, b]) => a.at - b.at);
+      const due = inOrder.filter(([, { at }]) => at <= now).slice(0, options.limit);
+      const nextAt = inOrder[due.length]?.[1].at ?? null;
+      for (const [, entry] of due) entry.at = now + options.leaseMs;
+      return { now, taken: due.map(([work, { version }]) => ({ work, version })), nextAt };
+    });
+  }
+
+  finish(work: string, version: string, nextAt: number | null): Promise<void> {
+    return this.gate.call(() => {
+      const { agenda } = this.state;
+      const noted = agenda.get(work);
+      if (noted && noted.version !== version) noted.at = this.gate.clock.now();
+      else if (nextAt === null) agenda.delete(work);
+      else agenda.set(work, { at: nextAt, version });
+    });
+  }
+}

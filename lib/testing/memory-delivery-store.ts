@@ -1,0 +1,177 @@
+import type {
+  ClaimReply,
+  DeliveredEntry,
+  DeliveryStore,
+  GroupLag,
+  GroupQueue,
+  GroupReader,
+  SettleItem,
+  SettleReply,
+} from '../core/store/delivery-store.js';
+import { cutOff, released, retried } from './memory-attempts.js';
+import type { MemoryGate } from './memory-gate.js';
+import type { MemoryGroup, Pending } from './memory-group.js';
+import { MemoryGroupReader } from './memory-group-reader.js';
+import { copyContent } from './memory-queue.js';
+import type { MemoryState } from './memory-state.js';
+
+/** A group that is gone holds nothing: only `read` complains, the other calls find nothing to do. */
+export class MemoryDeliveryStore implements DeliveryStore {
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  constructor(state: MemoryState, gate: MemoryGate) {
+    this.state = state;
+    this.gate = gate;
+  }
+
+  openReader(group: string, consumer: string): GroupReader {
+    return new MemoryGroupReader({ state: this.state, gate: this.gate, group, consumer });
+  }
+
+  claimDue(
+    ref: GroupQueue,
+    claim: { consumer: string; limit: number; suspect: boolean },
+  ): Promise<ClaimReply> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      const group = this.state.group(ref);
+      const entries: DeliveredEntry[] = [];
+      let suspectsAllowed = claim.suspect ? 1 : 0;
+      for (const delivery of group?.waiting() ?? []) {
+        if (delivery.dueAt > now || entries.length >= claim.limit) break;
+        if (group!.isSuspect(delivery.offset) && suspectsAllowed-- <= 0) continue;
+        entries.push(group!.claim(delivery, claim.consumer, now));
+      }
+      return { entries, nextDueAt: group?.waiting()[0]?.dueAt ?? null, now };
+    });
+  }
+
+  settle(ref: GroupQueue, consumer: string, items: readonly SettleItem[]): Promise<SettleReply[]> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      return items.map((item) => {
+        const delivery = this.state.group(ref)?.pending.get(item.offset);
+        if (delivery?.holder !== consumer || delivery.deliveryCount !== item.deliveryCount)
+          return 'stale';
+        this.settleOne(ref, delivery, item.settlement, now);
+        return 'settled';
+      });
+    });
+  }
+
+  renew(
+    ref: GroupQueue,
+    renewal: {
+      consumer: string;
+      inHand: readonly { offset: string; deliveryCount: number }[];
+      swallowedAfterMs: number;
+    },
+  ): Promise<{ lost: string[]; released: number }> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      const group = this.state.group(ref);
+      const held = new Map(
+        (group?.heldBy(renewal.consumer) ?? []).map((delivery) => [delivery.offset, delivery]),
+      );
+      const lost: string[] = [];
+      for (const { offset, deliveryCount } of renewal.inHand) {
+        const delivery = held.get(offset);
+        if (delivery?.deliveryCount === deliveryCount) {
+          delivery.since = now;
+          held.delete(offset);
+        } else lost.push(offset);
+      }
+      const swallowed = [...held.values()].filter(
+        ({ since }) => now - since > renewal.swallowedAfterMs,
+      );
+      for (const delivery of swallowed) release(group!, delivery, now);
+      return { lost, released: swallowed.length };
+    });
+  }
+
+  reclaim(
+    ref: GroupQueue,
+    consumer: string,
+    limit: number,
+  ): Promise<{ taken: number; left: number }> {
+    return this.gate.call(() => {
+      const group = this.state.group(ref);
+      const held = group?.heldBy(consumer) ?? [];
+      const taken = held.slice(0, limit);
+      for (const delivery of taken)
+        group!.putBack(delivery, this.gate.clock.now(), cutOff(group!.attemptsOf(delivery.offset)));
+      const left = held.length - taken.length;
+      if (left === 0) group?.consumers.delete(consumer);
+      return { taken: taken.length, left };
+    });
+  }
+
+  consumers(ref: GroupQueue): Promise<string[]> {
+    return this.gate.call(() => [...(this.state.group(ref)?.consumers ?? [])]);
+  }
+
+  lag(ref: GroupQueue): Promise<GroupLag> {
+    return this.gate.call(() => {
+      const queue = this.state.queue(ref);
+      const group = this.state.group(ref);
+      const pending = [...(group?.pending.values() ?? [])];
+      const waiting = pending.filter(({ holder }) => holder === null).length;
+      return {
+        undelivered: group ? undelivered(group) : null,
+        inFlight: pending.length - waiting,
+        waiting,
+        deadLetters: queue?.deadLettersOf(ref.group).letters.length ?? 0,
+        oldestUnsettled: pending[0]?.offset ?? null,
+      };
+    });
+  }
+
+  private settleOne(
+    ref: GroupQueue,
+    delivery: Pending,
+    settlement: SettleItem['settlement'],
+    now: number,
+  ): void {
+    const { offset } = delivery;
+    const queue = this.state.queue(ref)!;
+    const group = queue.groups.get(ref.group)!;
+    switch (settlement.kind) {
+      case 'retry':
+        return group.putBack(
+          delivery,
+          now + settlement.delayMs,
+          retried(group.attemptsOf(offset), settlement.history),
+        );
+      case 'release':
+        return release(group, delivery, now);
+      case 'dead-letter': {
+        const content = copyContent(queue.log.read(offset).content);
+        const { topic, queue: number } = queue.log.ref;
+        const letter = {
+          topic,
+          queue: number,
+          group: ref.group,
+          offset,
+          note: settlement.note,
+          content,
+        };
+        queue.deadLettersOf(ref.group).add(letter, now);
+        return group.forget(offset);
+      }
+      case 'ack':
+        return group.forget(offset);
+    }
+  }
+}
+
+function release(group: MemoryGroup, delivery: Pending, now: number): void {
+  group.putBack(delivery, now, released(group.attemptsOf(delivery.offset)));
+}
+
+function undelivered(group: MemoryGroup): number {
+  let count = 0;
+  for (const { only } of group.queue.after(group.position))
+    if (only === null || only === group.name) count += 1;
+  return count;
+}

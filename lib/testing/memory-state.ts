@@ -1,0 +1,90 @@
+import { QueueFaultedError } from '../core/message/errors.js';
+import type { GroupQueue } from '../core/store/delivery-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
+import { MemoryQueue } from './memory-queue.js';
+import { MemorySessions } from './memory-sessions.js';
+
+export interface ScheduledMessage {
+  readonly messageId: string;
+  readonly frame: Buffer;
+  dueAt: number;
+}
+
+/** Everything under one queue's hash tag in Redis. */
+export class QueueState {
+  readonly log: MemoryQueue;
+  readonly sessions = new MemorySessions();
+  readonly scheduled = new Map<string, ScheduledMessage>();
+  readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
+  readonly groups = new Map<string, MemoryGroup>();
+  private readonly deadLetters = new Map<string, MemoryDeadLetters>();
+
+  constructor(ref: QueueRef) {
+    this.log = new MemoryQueue(ref);
+  }
+
+  deadLettersOf(group: string): MemoryDeadLetters {
+    let letters = this.deadLetters.get(group);
+    if (!letters) this.deadLetters.set(group, (letters = new MemoryDeadLetters()));
+    return letters;
+  }
+
+  forgetGroup(group: string): void {
+    this.groups.delete(group);
+    this.deadLetters.delete(group);
+  }
+}
+
+export interface TopicState {
+  info: TopicInfo;
+  readonly queues: readonly QueueState[];
+  /** `starts`: the offset behind which the group began in each queue. */
+  readonly groups: Map<string, { info: GroupInfo; starts: Map<number, string> }>;
+}
+
+/** What several `MemoryStores` may share, as processes share one Redis. */
+export class MemoryState {
+  readonly topics = new Map<string, TopicState>();
+  /** Of removed topics, too: a topic that is declared anew must not look like the old one. */
+  readonly generations = new Map<string, number>();
+  readonly agenda = new Map<string, { at: number; version: string }>();
+  readonly members = new Map<string, number>();
+  readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();
+  private readonly listeners = new Set<() => void>();
+  private serial = 0;
+
+  queue(ref: QueueRef): QueueState | undefined {
+    return this.topics.get(ref.topic)?.queues[ref.queue];
+  }
+
+  group(ref: GroupQueue): MemoryGroup | undefined {
+    return this.queue(ref)?.groups.get(ref.group);
+  }
+
+  /** @throws QueueFaultedError as Redis answers NOGROUP. */
+  groupOrFault(ref: GroupQueue): MemoryGroup {
+    const group = this.group(ref);
+    if (group) return group;
+    throw new QueueFaultedError(
+      `Queue ${ref.queue} of topic "${ref.topic}" has no group "${ref.group}"; join the group again`,
+      { topic: ref.topic, queue: ref.queue, fault: 'no-group' },
+    );
+  }
+
+  /** A number nobody was given before. */
+  nextSerial(): number {
+    return ++this.serial;
+  }
+
+  /** Something was stored or removed: whoever waits looks again. */
+  changed(): void {
+    for (const listener of [...this.listeners]) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}

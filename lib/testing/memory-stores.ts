@@ -1,0 +1,81 @@
+import type { Clock } from '../core/runtime/clock.js';
+import type { Availability, Stores } from '../core/store/stores.js';
+import { MemoryAgenda } from './memory-agenda.js';
+import { MemoryDeadLetterStore } from './memory-dead-letter-store.js';
+import { MemoryDeliveryStore } from './memory-delivery-store.js';
+import { MemoryGate } from './memory-gate.js';
+import { MemoryMembership } from './memory-membership.js';
+import { MemoryMessageLog } from './memory-message-log.js';
+import { MemoryReplyStore } from './memory-reply-store.js';
+import { MemoryScheduleStore } from './memory-schedule-store.js';
+import { MemoryState } from './memory-state.js';
+import { MemoryTopicRegistry } from './memory-topic-registry.js';
+import { Tampering } from './tampering.js';
+
+/**
+ * All stores, in this process: for tests, held to the same contract suite as the Redis stores.
+ *
+ * One `MemoryStores` is one client. `sibling()` is another client of the same data, as a second process would be;
+ * each has its own connection, which a test can cut (`goDown`) and on which it can lose replies.
+ */
+export class MemoryStores implements Stores {
+  readonly topics: MemoryTopicRegistry;
+  readonly log: MemoryMessageLog;
+  readonly schedule: MemoryScheduleStore;
+  readonly deliveries: MemoryDeliveryStore;
+  readonly deadLetters: MemoryDeadLetterStore;
+  readonly agenda: MemoryAgenda;
+  readonly members: MemoryMembership;
+  readonly replies: MemoryReplyStore;
+  /** What happens behind the library's back. Works while the stores are down. */
+  readonly tamper: Tampering;
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  /** @param options.shared whose data to work on; its own by default. */
+  constructor(options: { clock: Clock; shared?: MemoryStores }) {
+    const state = (this.state = options.shared?.state ?? new MemoryState());
+    const gate = (this.gate = new MemoryGate(options.clock));
+    this.topics = new MemoryTopicRegistry(state, gate);
+    this.log = new MemoryMessageLog(state, gate);
+    this.schedule = new MemoryScheduleStore(state, gate);
+    this.deliveries = new MemoryDeliveryStore(state, gate);
+    this.deadLetters = new MemoryDeadLetterStore(state, gate);
+    this.agenda = new MemoryAgenda(state, gate);
+    this.members = new MemoryMembership(state, gate);
+    this.replies = new MemoryReplyStore(state, gate);
+    this.tamper = new Tampering(state, () => options.clock.now());
+  }
+
+  /** Another client of the same data. */
+  sibling(): MemoryStores {
+    return new MemoryStores({ clock: this.gate.clock, shared: this });
+  }
+
+  /** From now on every call of this client rejects with StoreUnavailableError and does nothing. */
+  goDown(error?: Error): void {
+    this.gate.goDown(error);
+  }
+
+  comeUp(): void {
+    this.gate.comeUp();
+  }
+
+  /** The next `count` calls of this client are carried out and then reject with StoreUnavailableError. */
+  loseReplies(count: number): void {
+    this.gate.loseReplies(count);
+  }
+
+  open(timeoutMs: number): Promise<void> {
+    return this.gate.open(timeoutMs);
+  }
+
+  get availability(): Availability {
+    return this.gate;
+  }
+
+  close(): Promise<void> {
+    this.gate.close();
+    return Promise.resolve();
+  }
+}

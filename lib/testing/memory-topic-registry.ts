@@ -1,0 +1,141 @@
+import { TopicNotFoundError } from '../core/message/errors.js';
+import type { QueueRef, StartFrom } from '../core/store/refs.js';
+import {
+  DEFAULT_TOPIC_SETTINGS,
+  type GroupInfo,
+  type JoinReply,
+  type TopicInfo,
+  type TopicRegistry,
+  type TopicSettings,
+} from '../core/store/topic-registry.js';
+import type { MemoryGate } from './memory-gate.js';
+import { MemoryGroup } from './memory-group.js';
+import { type MemoryState, QueueState, type TopicState } from './memory-state.js';
+
+type Join = GroupInfo & { from: StartFrom; allowFilterChange?: boolean };
+
+export class MemoryTopicRegistry implements TopicRegistry {
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  constructor(state: MemoryState, gate: MemoryGate) {
+    this.state = state;
+    this.gate = gate;
+  }
+
+  declare(topic: string, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
+    return this.gate.call(() => ({
+      ...(this.state.topics.get(topic) ?? this.create(topic, settings)).info,
+    }));
+  }
+
+  find(topic: string): Promise<TopicInfo | undefined> {
+    return this.gate.call(() => {
+      const found = this.state.topics.get(topic);
+      return found && { ...found.info };
+    });
+  }
+
+  list(): Promise<string[]> {
+    return this.gate.call(() => [...this.state.topics.keys()].sort());
+  }
+
+  alter(
+    topic: string,
+    changes: Partial<Omit<TopicSettings, 'queues'>>,
+  ): Promise<TopicInfo | undefined> {
+    return this.gate.call(() => {
+      const found = this.state.topics.get(topic);
+      if (!found) return undefined;
+      const { retentionMs, maxLength, dedupWindowMs } = { ...found.info, ...given(changes) };
+      found.info = { ...found.info, retentionMs, maxLength, dedupWindowMs };
+      return { ...found.info };
+    });
+  }
+
+  remove(topic: string): Promise<'removed' | 'unknown'> {
+    return this.gate.call(() => {
+      if (!this.state.topics.delete(topic)) return 'unknown';
+      this.state.changed();
+      return 'removed';
+    });
+  }
+
+  joinGroup(topic: string, join: Join): Promise<JoinReply> {
+    return this.gate.call(() => {
+      const found = this.state.topics.get(topic);
+      if (!found)
+        throw new TopicNotFoundError(
+          `Topic "${topic}" does not exist, group "${join.group}" cannot join it; declare the topic first`,
+        );
+      const registered = found.groups.get(join.group);
+      if (registered && differs(registered.info, join))
+        return { state: 'conflict', registered: { ...registered.info } };
+      const { group, mode, filterDigest } = join;
+      const starts = registered?.starts ?? new Map<number, string>();
+      found.groups.set(group, { info: { group, mode, filterDigest }, starts });
+      const recreated =
+        mode === 'broadcasting' ? [] : establish(found, { group, from: join.from, starts });
+      return { state: 'joined', created: !registered, recreated };
+    });
+  }
+
+  groups(topic: string): Promise<GroupInfo[]> {
+    return this.gate.call(() =>
+      [...(this.state.topics.get(topic)?.groups.values() ?? [])].map(({ info }) => ({ ...info })),
+    );
+  }
+
+  removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'> {
+    return this.gate.call(() => {
+      const found = this.state.topics.get(topic);
+      if (!found?.groups.delete(group)) return 'unknown';
+      for (const queue of found.queues) queue.forgetGroup(group);
+      this.state.changed();
+      return 'removed';
+    });
+  }
+
+  private create(topic: string, settings: Partial<TopicSettings>): TopicState {
+    const generation = (this.state.generations.get(topic) ?? 0) + 1;
+    const info: TopicInfo = { ...DEFAULT_TOPIC_SETTINGS, ...given(settings), topic, generation };
+    const queues = Array.from(
+      { length: info.queues },
+      (_, queue) => new QueueState({ topic, queue }),
+    );
+    const created: TopicState = { info, queues, groups: new Map() };
+    this.state.topics.set(topic, created);
+    this.state.generations.set(topic, generation);
+    return created;
+  }
+}
+
+/** Create what is missing; answers the queues in which it had been there before. */
+function establish(
+  topic: TopicState,
+  join: { group: string; from: StartFrom; starts: Map<number, string> },
+): QueueRef[] {
+  const recreated: QueueRef[] = [];
+  for (const queue of topic.queues) {
+    if (queue.groups.has(join.group)) continue;
+    const { ref } = queue.log;
+    const first = join.starts.get(ref.queue);
+    if (first !== undefined) recreated.push(ref);
+    const start = first ?? queue.log.startOf(join.from);
+    join.starts.set(ref.queue, start);
+    queue.groups.set(join.group, new MemoryGroup({ name: join.group, queue: queue.log, start }));
+  }
+  return recreated;
+}
+
+function differs(registered: GroupInfo, join: Join): boolean {
+  if (registered.mode !== join.mode) return true;
+  return registered.filterDigest !== join.filterDigest && !join.allowFilterChange;
+}
+
+/** Settings that are `undefined` count as not given. */
+function given<T extends object>(settings: T): T {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as T;
+}
