@@ -1,0 +1,76 @@
+// `npm test`: all that must hold before a change goes in. Stops at the first step that fails; the last line counts the
+// tests. Each step is an npm script and can be run alone.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findRedis, HOW_TO_INSTALL } from './with-redis.mjs';
+
+const work = mkdtempSync(join(tmpdir(), 'rivulet-check-'));
+const report = join(work, 'jest.json');
+const stopped = new AbortController();
+
+class StepFailedError extends Error {}
+
+async function check() {
+  const redis = findRedis(); // here, so that the test workers need not unpack one each
+  if (!redis) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
+  console.log(`Node ${process.versions.node}, ${redis.version} (${redis.bin})`);
+
+  await Promise.all([
+    inOrder('typecheck', 'build'),
+    inOrder('lint', 'format:check', 'arch', 'check:unused'),
+  ]);
+  await step('test:jest', { args: ['--json', '--outputFile', report], isQuiet: false });
+  await step('check:package');
+}
+
+async function inOrder(...scripts) {
+  for (const script of scripts) await step(script);
+}
+
+/** Run an npm script. What a quiet one prints is shown only when it fails. */
+async function step(script, { args = [], isQuiet = true } = {}) {
+  const startedAt = performance.now();
+  const output = isQuiet ? 'pipe' : 'inherit';
+  const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
+    stdio: ['ignore', output, output],
+    signal: stopped.signal,
+  });
+  const printed = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => printed.push(chunk));
+  const [code] = await once(child, 'close');
+
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  console.log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${script.padEnd(14)} ${seconds.padStart(6)} s`);
+  if (code === 0) return;
+  process.stdout.write(Buffer.concat(printed));
+  throw new StepFailedError(script);
+}
+
+/** A file that does not load holds no tests to count: it counts as one that failed. */
+function countTests() {
+  if (!existsSync(report)) return { passed: 0, failed: 0, skipped: 0 };
+  const jest = JSON.parse(readFileSync(report, 'utf8'));
+  return {
+    passed: jest.numPassedTests,
+    failed: jest.numFailedTests + jest.numRuntimeErrorTestSuites,
+    skipped: jest.numPendingTests + jest.numTodoTests,
+  };
+}
+
+const problem = await check().catch((error) => {
+  stopped.abort();
+  if (!(error instanceof StepFailedError)) console.error(error.message);
+  return error;
+});
+const { passed, failed, skipped } = countTests();
+rmSync(work, { recursive: true, force: true });
+
+if (skipped > 0) console.log(`${skipped} skipped`);
+// Another step than the tests may have failed, and a run without tests proves nothing.
+const failures = failed || (problem || passed === 0 ? 1 : 0);
+process.exitCode = failures > 0 ? 1 : 0;
+console.log(`\n${passed} passed, ${failures} failed`);

@@ -1,0 +1,73 @@
+// What a user installs is what we tested: packs the library, lints the tarball, installs it into an empty folder, loads
+// it with `import` and `require`, and compiles test/pack against its types. Needs no network: the peers are links.
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
+const work = mkdtempSync(join(tmpdir(), 'rivulet-pack-'));
+const app = join(work, 'app');
+
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+
+/** A command that fails has said why: end as it did. */
+function run(command, args, options = {}) {
+  const { status, stdout } = spawnSync(command, args, { stdio: 'inherit', ...options });
+  if (status !== 0) process.exit(status ?? 1);
+  return stdout?.toString();
+}
+
+const npm = (...args) => run('npm', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+
+run('node', ['tools/build-if-stale.mjs']);
+const [{ filename, files }] = JSON.parse(
+  npm('pack', '--silent', '--json', '--ignore-scripts', '--pack-destination', work),
+);
+const tarball = join(work, filename);
+holdsWhatItShould(files.map(({ path }) => path));
+run('npx', ['publint', 'run', tarball, '--strict']);
+run('npx', [
+  'attw',
+  tarball,
+  '--profile',
+  'esm-only',
+  '--no-definitely-typed',
+  '--format',
+  'ascii',
+]);
+installInto(app);
+run('node', ['load.mjs'], { cwd: app });
+run(resolve('node_modules/.bin/tsc'), ['--project', app]);
+
+function holdsWhatItShould(packed) {
+  const scripts = readdirSync('lib', { recursive: true }).filter((path) => path.endsWith('.lua'));
+  const required = ['LICENSE', 'README.md', ...scripts.map((path) => join('dist', path))];
+  const missing = required.filter((path) => !packed.includes(path));
+  if (missing.length > 0) throw new Error(`The tarball lacks ${missing.join(', ')}`);
+
+  const stray = packed.filter((path) => !/^(dist\/|package\.json|README|LICENSE)/.test(path));
+  if (stray.length > 0) throw new Error(`The tarball should not hold ${stray.join(', ')}`);
+}
+
+/** As a user would, but for the peers: npm would ask the registry for them. */
+function installInto(folder) {
+  mkdirSync(folder);
+  cpSync('test/pack', folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }));
+  npm('install', '--silent', '--offline', '--legacy-peer-deps', '--prefix', folder, tarball);
+  for (const peer of [...Object.keys(manifest.peerDependencies), '@types/node']) {
+    const link = join(folder, 'node_modules', peer);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(resolve('node_modules', peer), link);
+  }
+}
