@@ -1,0 +1,47 @@
+import type { MessageView } from '../message/message.js';
+import type { DeliveredEntry } from '../store/delivery-store.js';
+import type { Delivery } from './subscription.js';
+
+/** One message in this process's hands, from its start to its settle. The handler gets it as its `Delivery`. */
+export class Attempt implements Delivery {
+  readonly entry: DeliveredEntry;
+  readonly message: MessageView;
+  readonly group: string;
+  /** By the monotonic clock. */
+  readonly startedAt: number;
+  body: unknown = undefined;
+  /** Once it has an outcome, whatever the handler still answers changes nothing. */
+  ended = false;
+  private aborter: AbortController | undefined;
+  private abortReason: Error | undefined;
+
+  constructor(options: {
+    entry: DeliveredEntry;
+    message: MessageView;
+    group: string;
+    startedAt: number;
+  }) {
+    this.entry = options.entry;
+    this.message = options.message;
+    this.group = options.group;
+    this.startedAt = options.startedAt;
+  }
+
+  get attempt(): number {
+    return this.entry.attempt;
+  }
+
+  /** Made when somebody asks for it: most handlers never do, and it costs as much as the rest of a dispatch. */
+  get signal(): AbortSignal {
+    if (!this.aborter) {
+      this.aborter = new AbortController();
+      if (this.abortReason) this.aborter.abort(this.abortReason);
+    }
+    return this.aborter.signal;
+  }
+
+  abort(reason: Error): void {
+    this.abortReason ??= reason;
+    this.aborter?.abort(this.abortReason);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Slots for running handlers: taken before anything is fetched, returned when the handler ended.
+ *
+ * `unsettled` deliveries whose settle is still on its way do not hold a slot, but as many again as there are slots
+ * stop further fetching: a store that takes no settles is given no more work.
+ */
+export class Capacity {
+  readonly limit: number;
+  private running = 0;
+  private unsettled = 0;
+  private reserved = 0;
+  private holds = 0;
+  private readonly waiters: (() => void)[] = [];
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(options: { limit: number }) {
+    this.limit = options.limit;
+  }
+
+  /** How many deliveries may be fetched now. */
+  get free(): number {
+    if (this.holds > 0 || this.unsettled >= this.limit * 2 + 16) return 0;
+    return this.limit - this.running - this.reserved;
+  }
+
+  get inUse(): number {
+    return this.running;
+  }
+
+  /** Keep slots for a fetch that will not wait. The returned function gives them back. */
+  reserve(slots: number): () => void {
+    this.reserved += slots;
+    return () => {
+      this.reserved -= slots;
+      slots = 0;
+      this.changed();
+    };
+  }
+
+  take(): void {
+    this.running += 1;
+  }
+
+  /** The handler ended; its settle begins. */
+  handled(): void {
+    this.running -= 1;
+    this.unsettled += 1;
+    this.changed();
+  }
+
+  settled(): void {
+    this.unsettled -= 1;
+    this.changed();
+  }
+
+  /** No slot is free until the returned function is called: for running something alone, or for stopping. */
+  hold(): () => void {
+    let held = true;
+    this.holds += 1;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.holds -= 1;
+      this.changed();
+    };
+  }
+
+  /** Resolves when a slot is free, or when the signal aborts. */
+  whenFree(signal: AbortSignal): Promise<void> {
+    if (this.free > 0 || signal.aborted) return Promise.resolve();
+    return waitFor(this.waiters, signal);
+  }
+
+  /** Resolves when no handler runs, or when the signal aborts. */
+  whenIdle(signal: AbortSignal): Promise<void> {
+    if (this.running === 0 || signal.aborted) return Promise.resolve();
+    return waitFor(this.idleWaiters, signal);
+  }
+
+  private changed(): void {
+    if (this.waiters.length > 0 && this.free > 0) for (const wake of this.waiters.splice(0)) wake();
+    if (this.idleWaiters.length > 0 && this.running === 0)
+      for (const wake of this.idleWaiters.splice(0)) wake();
+  }
+}
+
+function waitFor(waiters: (() => void)[], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    };
+    const abort = (): void => {
+      waiters.splice(waiters.indexOf(wake), 1);
+      resolve();
+    };
+    waiters.push(wake);
+    signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,315 @@
+import { ClosedError, InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
+import type { Stores } from '../store/stores.js';
+import { Attempt } from './attempt.js';
+import { Capacity } from './capacity.js';
+import { type DispatchTools, dispatch, open } from './dispatch.js';
+import { FetchLoop } from './fetch-loop.js';
+import { HandlerTimeoutError } from './handler-errors.js';
+import { InHand } from './in-hand.js';
+import type { Outcome } from './outcome.js';
+import { Reporter } from './reporter.js';
+import { settle } from './settle.js';
+import { Settler } from './settler.js';
+import type { Subscription } from './subscription.js';
+import { toSettlement } from './to-settlement.js';
+import { Visibility } from './visibility.js';
+import { WaitingDeliveries } from './waiting-deliveries.js';
+
+export interface ConsumerTiming {
+  /** Longest wait of one read, at most 5 s. Default 5 000. */
+  blockMs: number;
+  /** How often long handlers are renewed. Default 10 000. */
+  renewMs: number;
+  /** Default 5 000. */
+  swallowedAfterMs: number;
+  /** How long a queue that cannot be read is left alone. Default 30 000. */
+  quarantineMs: number;
+}
+
+export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
+  blockMs: 5_000,
+  renewMs: 10_000,
+  swallowedAfterMs: 5_000,
+  quarantineMs: 30_000,
+};
+
+export interface ConsumerOptions {
+  subscription: Subscription;
+  /** Name of this process in every consumer group. */
+  member: string;
+  stores: Stores;
+  tools: DispatchTools;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  timing: ConsumerTiming;
+  pollMs(): number;
+}
+
+/** One subscription at work: fetches, dispatches, settles. Unordered. */
+export class Consumer {
+  readonly subscription: Subscription;
+  private readonly options: ConsumerOptions;
+  private readonly capacity: Capacity;
+  private readonly inHand: InHand;
+  private readonly reporter: Reporter;
+  private refs: GroupQueue[] = [];
+  private settlers: Settler[] = [];
+  private fetchLoop: FetchLoop | undefined;
+  private waiting: WaitingDeliveries | undefined;
+  private visibility: Visibility | undefined;
+
+  constructor(options: ConsumerOptions) {
+    this.options = options;
+    this.subscription = options.subscription;
+    this.capacity = new Capacity({ limit: options.subscription.concurrency });
+    this.reporter = new Reporter(options);
+    this.inHand = new InHand({
+      clock: options.clock,
+      handlerTimeoutMs: options.subscription.handlerTimeoutMs,
+      onTimeout: (attempt) => this.onTimeout(attempt),
+    });
+  }
+
+  /** The queues of this subscription; empty before `start`. */
+  get queues(): readonly GroupQueue[] {
+    return this.refs;
+  }
+
+  /**
+   * Make the group known and begin to read. The group exists in every queue when this resolves.
+   *
+   * @throws InvalidOptionsError when the group is registered with another mode or filter.
+   */
+  async start(): Promise<void> {
+    const { stores, clock, timing, member } = this.options;
+    const { topic, group } = this.subscription;
+    const info = await stores.topics.declare(topic);
+    await this.join();
+    this.refs = Array.from({ length: info.queues }, (_, queue) => ({ topic, queue, group }));
+    this.settlers = this.refs.map(
+      (ref) =>
+        new Settler({
+          ref,
+          consumer: member,
+          deliveries: stores.deliveries,
+          clock,
+          onTrouble: (error) => this.reporter.trouble(`settle queue ${ref.queue}`, error),
+        }),
+    );
+    this.startVisibility();
+    this.startWaiting();
+    this.fetchLoop = new FetchLoop({
+      name: `fetch ${topic}/${group}`,
+      refs: this.refs,
+      reader: stores.deliveries.openReader(group, member),
+      capacity: this.capacity,
+      clock,
+      blockMs: timing.blockMs,
+      overdue: () => this.waiting!.overdue,
+      accept: (entries) => this.accept(entries),
+      onFault: (fault) => this.onFault(fault),
+      onRecovered: (queue) => this.options.events.emit('queue-recovered', { topic, queue, group }),
+      onError: (error) => {
+        this.visibility!.suspectLoss();
+        this.reporter.trouble('fetch', error);
+      },
+    });
+    this.fetchLoop.start();
+  }
+
+  /** This process may have been taken for dead: find out what is still ours. */
+  recheck(): void {
+    this.visibility?.renewNow();
+    for (const { queue } of this.refs) this.waiting?.expect(queue, 0);
+  }
+
+  /**
+   * Stop fetching, let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal and
+   * stays pending for others; the same goes for settles the store does not take.
+   *
+   * @returns true when nothing is left.
+   */
+  async stop(timeUp: AbortSignal): Promise<boolean> {
+    await Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]);
+    await this.capacity.whenIdle(timeUp);
+    const left = this.inHand.of();
+    for (const attempt of left)
+      attempt.abort(
+        new ClosedError(`${this.subscription.origin} did not finish within the drain limit`),
+      );
+    while (!timeUp.aborted && this.unsettled > 0) await sleep(this.options.clock, 5, timeUp);
+    const settled = this.unsettled === 0;
+    this.inHand.stop();
+    for (const settler of this.settlers) settler.close();
+    return left.length === 0 && settled;
+  }
+
+  private get unsettled(): number {
+    return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
+  }
+
+  private async join(): Promise<void> {
+    const { stores, events, logger } = this.options;
+    const { topic, group, from, origin } = this.subscription;
+    const reply = await stores.topics.joinGroup(topic, {
+      group,
+      mode: 'unordered',
+      filterDigest: '',
+      from,
+    });
+    if (reply.state === 'conflict')
+      throw new InvalidOptionsError(origin, [
+        `consumer group "${group}" on topic "${topic}" is registered as ${reply.registered.mode}` +
+          `${reply.registered.filterDigest ? ' with a filter' : ''}, this handler is unordered without one; ` +
+          'members that differ would lose messages. Use another group, or stop the others and delete the group first',
+      ]);
+    for (const { queue } of reply.recreated) {
+      events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
+      logger.error(
+        `${topic}/${group}: the group had vanished from queue ${queue} and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
+      );
+    }
+  }
+
+  private startWaiting(): void {
+    const { stores, clock, member } = this.options;
+    this.waiting = new WaitingDeliveries({
+      refs: this.refs,
+      consumer: member,
+      deliveries: stores.deliveries,
+      clock,
+      capacity: this.capacity,
+      pollMs: this.options.pollMs,
+      accept: (entries) => this.accept(entries),
+      runAlone: (entry) => this.begin(entry),
+      onError: (error) => {
+        this.visibility!.suspectLoss();
+        this.reporter.trouble('claim what is due', error);
+      },
+    });
+    this.waiting.start();
+  }
+
+  private startVisibility(): void {
+    const { stores, clock, member, timing, events } = this.options;
+    const { topic, group } = this.subscription;
+    this.visibility = new Visibility({
+      refs: this.refs,
+      consumer: member,
+      deliveries: stores.deliveries,
+      clock,
+      renewMs: timing.renewMs,
+      swallowedAfterMs: timing.swallowedAfterMs,
+      inHand: (queue) => this.inHand.of(queue),
+      onLost: (attempt) => this.onLost(attempt),
+      onReleased: (queue, count) => {
+        events.emit('reclaimed', { topic, queue, group, consumer: member, count });
+        this.waiting?.expect(queue, 0);
+      },
+      onError: (error) => this.reporter.trouble('renew', error),
+    });
+    this.visibility.start();
+  }
+
+  private accept(entries: readonly DeliveredEntry[]): void {
+    for (const entry of entries)
+      if (this.capacity.free > 0) void this.begin(entry);
+      else void this.settleAs(entry, { kind: 'not-started' });
+  }
+
+  /** Resolves when the delivery is settled, or given up to others. */
+  private async begin(entry: DeliveredEntry): Promise<void> {
+    const { clock, tools } = this.options;
+    const opened = open(entry, this.subscription, tools);
+    if ('outcome' in opened) return this.settleAs(entry, opened.outcome, opened.message?.messageId);
+    const { group } = this.subscription;
+    const attempt = new Attempt({
+      entry,
+      message: opened.message,
+      group,
+      startedAt: clock.monotonic(),
+    });
+    this.capacity.take();
+    this.inHand.add(attempt);
+    this.reporter.delivered(attempt);
+    return this.end(attempt, await dispatch(attempt, this.subscription, tools));
+  }
+
+  private end(attempt: Attempt, outcome: Outcome): Promise<void> {
+    if (attempt.ended) return Promise.resolve();
+    attempt.ended = true;
+    this.inHand.remove(attempt);
+    this.capacity.handled();
+    return this.settleAs(attempt.entry, outcome, attempt.message.messageId, () =>
+      this.capacity.settled(),
+    );
+  }
+
+  private settleAs(
+    entry: DeliveredEntry,
+    outcome: Outcome,
+    messageId?: string,
+    after?: () => void,
+  ): Promise<void> {
+    const { clock, member } = this.options;
+    const decision = settle(outcome, entry.attempt, this.subscription.retry);
+    const settlement = toSettlement(decision, {
+      outcome,
+      entry,
+      consumer: member,
+      at: clock.now(),
+    });
+    return new Promise((resolve) => {
+      this.settlers[entry.queue]!.add(
+        { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
+        (reply) => {
+          after?.();
+          this.reporter.settled({ entry, outcome, decision, reply, messageId });
+          if (decision.kind === 'retry' || decision.kind === 'release')
+            this.waiting!.expect(entry.queue, decision.kind === 'retry' ? decision.delayMs : 0);
+          resolve();
+        },
+      );
+    });
+  }
+
+  private onTimeout(attempt: Attempt): void {
+    const { origin, handlerTimeoutMs } = this.subscription;
+    const error = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
+    attempt.abort(error);
+    void this.end(attempt, { kind: 'failed', error });
+  }
+
+  /** Somebody else has it now: the handler is told, and nothing of it is settled. */
+  private onLost(attempt: Attempt): void {
+    attempt.ended = true;
+    attempt.abort(
+      new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
+    );
+    this.inHand.remove(attempt);
+    this.capacity.handled();
+    this.capacity.settled();
+    this.reporter.refused(attempt.entry, attempt.message.messageId);
+  }
+
+  private async onFault(fault: QueueFaultedError): Promise<number> {
+    const { timing, events } = this.options;
+    const { topic, group } = this.subscription;
+    if (fault.fault === 'no-group') {
+      await this.options.stores.topics.declare(topic);
+      await this.join();
+      return 0;
+    }
+    events.emit('queue-faulted', { topic, queue: fault.queue, group, error: fault });
+    this.reporter.trouble(
+      `read queue ${fault.queue} (left out for ${timing.quarantineMs} ms)`,
+      fault,
+    );
+    return timing.quarantineMs;
+  }
+}

@@ -1,0 +1,115 @@
+import type { Codecs } from '../message/codec.js';
+import { CodecError, MalformedMessageError, SchemaError } from '../message/errors.js';
+import type { MessageView } from '../message/message.js';
+import { storedAt } from '../message/offset.js';
+import { schemaIssues, type StandardSchema } from '../message/topic.js';
+import { decodeMessage } from '../message/wire-format.js';
+import type { TraceScope } from '../runtime/trace.js';
+import type { DeliveredEntry } from '../store/delivery-store.js';
+import type { Attempt } from './attempt.js';
+import { RejectMessageError, RetryLaterError } from './handler-errors.js';
+import { describeError, type Outcome } from './outcome.js';
+import type { Subscription } from './subscription.js';
+
+export interface DispatchTools {
+  codecs: Codecs;
+  trace: TraceScope;
+  /** The store's time as this process knows it, Unix ms. */
+  storeNow(): number;
+}
+
+/** An entry that was read: the message in it, or why it never reaches a handler. */
+export type Opened =
+  { message: MessageView } | { message: MessageView | undefined; outcome: Outcome };
+
+/** Looks into an entry before a handler is bothered. Never throws. */
+export function open(
+  entry: DeliveredEntry,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Opened {
+  const { content } = entry;
+  if (content.kind === 'gone') return { message: undefined, outcome: { kind: 'skipped' } };
+  if (content.kind === 'foreign')
+    return rejected('not a Rivulet message: another program wrote it, or it is damaged', undefined);
+  if (content.only !== null && content.only !== subscription.group)
+    return { message: undefined, outcome: { kind: 'skipped' } };
+  let message: MessageView;
+  try {
+    message = decodeMessage(entry, content.header, content.body);
+  } catch (error) {
+    const version = error instanceof MalformedMessageError ? error.version : undefined;
+    if (version !== undefined) return { message: undefined, outcome: { kind: 'held', version } };
+    return rejected(`malformed: ${describeError(error)}`, error);
+  }
+  if (message.ttlMs !== undefined && tools.storeNow() > storedAt(entry.offset) + message.ttlMs)
+    return {
+      message,
+      outcome: {
+        kind: 'rejected',
+        reason: `expired: its ttl of ${message.ttlMs} ms has passed`,
+        error: undefined,
+      },
+    };
+  const { maxAttempts } = subscription.retry;
+  if (entry.attempt > maxAttempts)
+    return {
+      message,
+      outcome: {
+        kind: 'rejected',
+        reason: `its consumer crashed during each of ${maxAttempts} attempts`,
+        error: undefined,
+      },
+    };
+  return { message };
+}
+
+function rejected(reason: string, error: unknown): Opened {
+  return { message: undefined, outcome: { kind: 'rejected', reason, error } };
+}
+
+/** Run the handler for a message. Never throws and never rejects, whatever the handler does. */
+export async function dispatch(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Promise<Outcome> {
+  const { message } = attempt;
+  try {
+    attempt.body = tools.codecs.decode(message.codec, message.bytes);
+    if (subscription.schema)
+      attempt.body = await validated(message, attempt.body, subscription.schema);
+    await tools.trace.run(message.traceparent, () => subscription.handler(attempt));
+    return SUCCEEDED;
+  } catch (error) {
+    return classify(error, subscription);
+  }
+}
+
+const SUCCEEDED: Outcome = { kind: 'succeeded' };
+
+function classify(error: unknown, subscription: Subscription): Outcome {
+  if (error instanceof RejectMessageError)
+    return { kind: 'rejected', reason: error.message, error };
+  if (error instanceof RetryLaterError)
+    return { kind: 'retry-later', delayMs: error.delayMs, error };
+  if (error instanceof SchemaError || error instanceof CodecError)
+    return { kind: 'rejected', reason: error.message, error };
+  let reason: string | undefined;
+  try {
+    reason = subscription.rejection(error);
+  } catch (classifierError) {
+    return { kind: 'failed', error: classifierError };
+  }
+  return reason === undefined ? { kind: 'failed', error } : { kind: 'rejected', reason, error };
+}
+
+async function validated(
+  message: MessageView,
+  body: unknown,
+  schema: StandardSchema,
+): Promise<unknown> {
+  const result = await schema['~standard'].validate(body);
+  if (result.issues) throw new SchemaError(message.topic, schemaIssues(result.issues));
+  return result.value;
+}

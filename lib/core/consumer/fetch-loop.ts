@@ -1,0 +1,118 @@
+import { QueueFaultedError } from '../message/errors.js';
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { DeliveredEntry, GroupReader } from '../store/delivery-store.js';
+import type { QueueRef } from '../store/refs.js';
+import type { Capacity } from './capacity.js';
+
+export interface FetchLoopOptions {
+  name: string;
+  refs: readonly QueueRef[];
+  reader: GroupReader;
+  capacity: Capacity;
+  clock: Clock;
+  /** Longest wait of one read. */
+  blockMs: number;
+  /** Whether deliveries that wait for another attempt should get the free slots first. */
+  overdue(): boolean;
+  accept(entries: DeliveredEntry[]): void;
+  /** One queue cannot be read. It is left out for the answered milliseconds. */
+  onFault(fault: QueueFaultedError): Promise<number>;
+  onRecovered(queue: number): void;
+  /** A read failed: what its reply held is in our name and not in our hands. */
+  onError(error: unknown): void;
+}
+
+/** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
+const MOST_STREAMS = 256;
+
+/**
+ * Read while there is capacity.
+ *
+ * With more free slots than queues every queue gives its share. With fewer, as many queues as there are slots give
+ * one message each, in turns; only when all of them were found empty does a read wait on all of them together.
+ */
+export class FetchLoop {
+  private readonly options: FetchLoopOptions;
+  private readonly loop: Loop;
+  /** Queues left out, until when by the monotonic clock. */
+  private readonly faulted = new Map<number, number>();
+  private turn = 0;
+  private foundEmpty = 0;
+
+  constructor(options: FetchLoopOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: options.name,
+      clock: options.clock,
+      step: (signal) => this.fetch(signal),
+      onError: (error) => options.onError(error),
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  /** Ends a waiting read, too. */
+  async stop(): Promise<void> {
+    const stopped = this.loop.stop();
+    await this.options.reader.close();
+    await stopped;
+  }
+
+  private async fetch(signal: AbortSignal): Promise<number> {
+    const { capacity, reader } = this.options;
+    await capacity.whenFree(signal);
+    if (signal.aborted) return 0;
+    const healthy = this.healthy();
+    // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
+    const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
+    if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
+    try {
+      const entries = await reader.read({ ...this.plan(healthy, free), signal });
+      if (entries.length > 0) this.foundEmpty = 0;
+      this.options.accept(entries);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof QueueFaultedError)) throw error;
+      const pauseMs = await this.options.onFault(error);
+      this.faulted.set(error.queue, this.options.clock.monotonic() + pauseMs);
+      return 0;
+    }
+  }
+
+  private plan(
+    healthy: QueueRef[],
+    free: number,
+  ): { queues: QueueRef[]; perQueue: number; blockMs: number } {
+    const { blockMs } = this.options;
+    const streams = Math.min(healthy.length, MOST_STREAMS);
+    if (free >= streams && streams === healthy.length)
+      return { queues: healthy, perQueue: Math.floor(free / streams), blockMs };
+    // All were asked in turn and were empty. One message may come from each: what has no slot goes back at once.
+    if (this.foundEmpty >= healthy.length && streams === healthy.length) {
+      this.foundEmpty = 0;
+      return { queues: healthy, perQueue: 1, blockMs };
+    }
+    const count = Math.min(free, streams);
+    const queues = Array.from(
+      { length: count },
+      (_, i) => healthy[(this.turn + i) % healthy.length]!,
+    );
+    this.turn = (this.turn + count) % healthy.length;
+    this.foundEmpty += count;
+    return { queues, perQueue: 1, blockMs: 0 };
+  }
+
+  private healthy(): QueueRef[] {
+    if (this.faulted.size === 0) return [...this.options.refs];
+    const now = this.options.clock.monotonic();
+    for (const [queue, until] of this.faulted)
+      if (until <= now) {
+        this.faulted.delete(queue);
+        this.options.onRecovered(queue);
+      }
+    return this.options.refs.filter(({ queue }) => !this.faulted.has(queue));
+  }
+}

@@ -1,0 +1,29 @@
+import { RivuletError } from '../message/errors.js';
+
+/** Thrown by a handler: this message will never succeed. It becomes a dead letter now, without another attempt. */
+export class RejectMessageError extends RivuletError {
+  readonly code = 'REJECTED';
+
+  constructor(why: string, options?: ErrorOptions) {
+    super(why, options);
+  }
+}
+
+/** Thrown by a handler: try again after exactly this long. Counts as an attempt. */
+export class RetryLaterError extends RivuletError {
+  readonly code = 'RETRY_LATER';
+  readonly delayMs: number;
+
+  /** @param delayMs a finite number of milliseconds, not negative. @throws RangeError otherwise. */
+  constructor(delayMs: number, why = `retry in ${delayMs} ms`, options?: ErrorOptions) {
+    if (!Number.isFinite(delayMs) || delayMs < 0)
+      throw new RangeError(`RetryLaterError takes milliseconds of at least 0, got: ${delayMs}`);
+    super(why, options);
+    this.delayMs = delayMs;
+  }
+}
+
+/** The handler took longer than `handlerTimeoutMs`. Its signal was aborted; what it still does is not settled. */
+export class HandlerTimeoutError extends RivuletError {
+  readonly code = 'HANDLER_TIMEOUT';
+}

@@ -1,0 +1,114 @@
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { MemberBeat, Membership } from '../store/membership.js';
+import type { StoreTime } from '../store/store-time.js';
+
+export interface HeartbeatOptions {
+  member: string;
+  members: Membership;
+  clock: Clock;
+  storeTime: StoreTime;
+  /** Default 5 000. */
+  beatMs: number;
+  /** A member whose beat did not move for this long, watched by our own clock, is dead. Default 15 000. */
+  deadAfterMs: number;
+  /** Take over what it held. Answers true when nothing of it is left for us to take. */
+  takeOver(member: string): Promise<boolean>;
+  /** We did not beat for so long that others may have taken us for dead. */
+  onLateBeat(): void;
+  onError(error: unknown): void;
+}
+
+/** How long a dead member stays listed, so that every group has the time to take over. */
+const FORGET_AFTER_MS = 3_600_000;
+
+interface Watched {
+  beatAt: number;
+  /** When that beat was first seen, by our monotonic clock. */
+  since: number;
+  takenOver: boolean;
+}
+
+/**
+ * Tells others that this process lives, and finds those that do not.
+ *
+ * Nobody is judged by comparing clocks: a member is dead when its own beat has stood still while ours moved on. A
+ * clock that jumps, of the store or of a process, kills nobody.
+ */
+export class Heartbeat {
+  private readonly options: HeartbeatOptions;
+  private readonly loop: Loop;
+  private readonly watched = new Map<string, Watched>();
+  private lastBeat: number | undefined;
+
+  constructor(options: HeartbeatOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: 'heartbeat',
+      clock: options.clock,
+      step: async () => {
+        await this.beat();
+        return options.beatMs;
+      },
+      onError: options.onError,
+      backOffMs: { from: 100, to: Math.min(1_000, options.beatMs) },
+    });
+  }
+
+  /** Resolves once others can see this process. */
+  async start(): Promise<void> {
+    await this.announce();
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** Nothing of this process is left: it need not be watched. */
+  leave(): Promise<void> {
+    return this.options.members.leave(this.options.member);
+  }
+
+  /** Whether the store lists this member: a consumer without a listed member has nobody behind it. */
+  isListed(member: string): boolean {
+    return member === this.options.member || this.watched.has(member);
+  }
+
+  private async beat(): Promise<void> {
+    const { clock, deadAfterMs, onLateBeat } = this.options;
+    const late = this.lastBeat !== undefined && clock.monotonic() - this.lastBeat > deadAfterMs;
+    const members = await this.announce();
+    if (late) onLateBeat();
+    this.watch(members);
+    for (const [member, watched] of this.watched) await this.judge(member, watched);
+  }
+
+  private async announce(): Promise<MemberBeat[]> {
+    const { members, member, clock, storeTime } = this.options;
+    const reply = await members.beat(member);
+    this.lastBeat = clock.monotonic();
+    storeTime.observe(reply.now);
+    return reply.members;
+  }
+
+  private watch(members: readonly MemberBeat[]): void {
+    const now = this.options.clock.monotonic();
+    const listed = new Set<string>();
+    for (const { member, beatAt } of members) {
+      if (member === this.options.member) continue;
+      listed.add(member);
+      if (this.watched.get(member)?.beatAt !== beatAt)
+        this.watched.set(member, { beatAt, since: now, takenOver: false });
+    }
+    for (const member of this.watched.keys()) if (!listed.has(member)) this.watched.delete(member);
+  }
+
+  private async judge(member: string, watched: Watched): Promise<void> {
+    const { clock, deadAfterMs, takeOver, members } = this.options;
+    const silentMs = clock.monotonic() - watched.since;
+    if (silentMs < deadAfterMs) return;
+    if (!watched.takenOver) watched.takenOver = await takeOver(member);
+    if (silentMs > FORGET_AFTER_MS) await members.leave(member);
+  }
+}

@@ -1,0 +1,36 @@
+/** What became of one attempt. */
+export type Outcome =
+  | { kind: 'succeeded' }
+  /** The handler failed; another attempt may succeed. */
+  | { kind: 'failed'; error: unknown }
+  /** The handler wants another attempt after this long. */
+  | { kind: 'retry-later'; delayMs: number; error: unknown }
+  /** No attempt will ever succeed. */
+  | { kind: 'rejected'; reason: string; error: unknown }
+  /** It was never started: the consumer is stopping or has no room. */
+  | { kind: 'not-started' }
+  /** Written by a newer library: waits for a consumer that can read it, however long that takes. */
+  | { kind: 'held'; version: number }
+  /** Nothing to do: redriven for another group, or its body is gone. */
+  | { kind: 'skipped' };
+
+/** An error as a log line, a dead letter or a history may show it: one line, bounded, never throws. */
+export function describeError(error: unknown): string {
+  try {
+    if (error instanceof Error) return oneLine(`${error.name}: ${error.message}`);
+    if (typeof error === 'object' && error !== null) {
+      const { message } = error as { message?: unknown };
+      return oneLine(typeof message === 'string' ? message : JSON.stringify(error));
+    }
+    return oneLine(String(error));
+  } catch {
+    return 'an error that cannot be described';
+  }
+}
+
+const LONGEST = 500;
+
+function oneLine(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
+}

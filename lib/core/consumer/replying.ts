@@ -1,0 +1,30 @@
+import type { Delivery, Handler } from './subscription.js';
+import type { Responder } from './responder.js';
+import { describeError } from './outcome.js';
+
+/**
+ * A handler whose result is the answer to a request. An error is an answer, too, and never a retry: whoever asked
+ * knows, and asks again if it wants to. An async iterable answers with each of its values. Messages that nobody
+ * waits for are handled as usual.
+ */
+export function replying(
+  handler: Handler,
+  responderFor: (delivery: Delivery) => Responder,
+): Handler {
+  return async (delivery) => {
+    if (delivery.message.replyTo === undefined) return handler(delivery);
+    const responder = responderFor(delivery);
+    try {
+      const result = await handler(delivery);
+      if (!isAsyncIterable(result)) return await responder.lastValue(result);
+      for await (const value of result) await responder.value(value);
+      return await responder.end();
+    } catch (error) {
+      return responder.error({ status: 'error', message: describeError(error) });
+    }
+  };
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}

@@ -1,0 +1,111 @@
+import type { DeliveryFacts, Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { DeliveredEntry, SettleReply } from '../store/delivery-store.js';
+import type { Attempt } from './attempt.js';
+import { describeError, type Outcome } from './outcome.js';
+import type { Decision } from './settle.js';
+import type { Subscription } from './subscription.js';
+
+/** Says what happens to deliveries: events for programs, one line each for people. Never a body. */
+export class Reporter {
+  private readonly subscription: Subscription;
+  private readonly events: Events;
+  private readonly logger: Logger;
+
+  constructor(options: { subscription: Subscription; events: Events; logger: Logger }) {
+    this.subscription = options.subscription;
+    this.events = options.events;
+    this.logger = options.logger;
+  }
+
+  delivered(attempt: Attempt): void {
+    if (this.events.heard('delivered'))
+      this.events.emit('delivered', this.facts(attempt.entry, attempt.message.messageId));
+  }
+
+  settled(settled: {
+    entry: DeliveredEntry;
+    outcome: Outcome;
+    decision: Decision;
+    reply: SettleReply | 'given-up';
+    messageId: string | undefined;
+  }): void {
+    const { entry, outcome, decision, reply, messageId } = settled;
+    if (reply === 'stale') return this.refused(entry, messageId);
+    if (reply === 'given-up') return;
+    this.reportUnusual(entry, outcome);
+    if (decision.kind === 'ack') {
+      if (outcome.kind === 'succeeded' && this.events.heard('acked'))
+        this.events.emit('acked', this.facts(entry, messageId));
+      return;
+    }
+    if (decision.kind === 'release') return;
+    const facts = this.facts(entry, messageId);
+    const error =
+      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    if (decision.kind === 'retry') {
+      this.events.emit('retried', {
+        ...facts,
+        delayMs: decision.delayMs,
+        error: error ?? outcome.kind,
+      });
+      this.logger.warn(
+        `${this.line(facts)} failed: ${error ?? outcome.kind}. Next attempt in ${decision.delayMs} ms.`,
+      );
+    } else {
+      this.events.emit('dead-lettered', { ...facts, reason: decision.reason, error });
+      this.logger.error(
+        `${this.line(facts)} became a dead letter: ${decision.reason}. Read or redrive it with MessageAdmin.`,
+      );
+    }
+  }
+
+  /** The delivery is somebody else's, or settled already: nothing changed. */
+  refused(entry: DeliveredEntry, messageId: string | undefined): void {
+    const facts = this.facts(entry, messageId);
+    this.events.emit('settle-refused', facts);
+    this.logger.warn(
+      `${this.line(facts)} was given to another consumer meanwhile; this attempt was not settled.`,
+    );
+  }
+
+  trouble(doing: string, error: unknown): void {
+    const { topic, group } = this.subscription;
+    this.logger.warn(
+      `${topic}/${group}: could not ${doing}: ${describeError(error)}. Trying again.`,
+    );
+  }
+
+  private reportUnusual(entry: DeliveredEntry, outcome: Outcome): void {
+    const { topic, queue, offset } = entry;
+    const { group } = this.subscription;
+    if (outcome.kind === 'held') {
+      this.events.emit('message-held', { topic, queue, group, offset, version: outcome.version });
+      this.logger.error(
+        `${topic}/${group}: offset ${offset} of queue ${queue} has wire version ${outcome.version}, which this library cannot read. It is held; update this consumer.`,
+      );
+    }
+    if (entry.content.kind === 'gone') {
+      this.events.emit('message-lost', { topic, queue, group, offset });
+      this.logger.error(
+        `${topic}/${group}: offset ${offset} of queue ${queue} was deleted from the store before it was settled. It is lost.`,
+      );
+    }
+  }
+
+  private facts(entry: DeliveredEntry, messageId: string | undefined): DeliveryFacts {
+    const { topic, queue, offset, attempt } = entry;
+    return {
+      topic,
+      queue,
+      group: this.subscription.group,
+      messageId: messageId ?? '?',
+      offset,
+      attempt,
+    };
+  }
+
+  private line({ topic, group, messageId, attempt }: DeliveryFacts): string {
+    return `${topic}/${group}: message ${messageId} attempt ${attempt}`;
+  }
+}

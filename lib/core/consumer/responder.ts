@@ -1,0 +1,90 @@
+import type { Codecs } from '../message/codec.js';
+import type { MessageView } from '../message/message.js';
+import { encodeReply, type ReplyKind } from '../message/reply-packet.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type { ReplyStore } from '../store/reply-store.js';
+import { describeError } from './outcome.js';
+
+export interface ResponderOptions {
+  message: MessageView;
+  replies: ReplyStore;
+  codecs: Codecs;
+  clock: Clock;
+  onError(error: unknown): void;
+}
+
+const TRIES = 5;
+
+/** The way back to whoever sent a request. Steps arrive in the order of the calls; after an end nothing is sent. */
+export class Responder {
+  private readonly options: ResponderOptions;
+  private seq = 0;
+  private ended = false;
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(options: ResponderOptions) {
+    this.options = options;
+  }
+
+  value(body: unknown): Promise<void> {
+    return this.send('value', body);
+  }
+
+  lastValue(body: unknown): Promise<void> {
+    return this.send('last-value', body);
+  }
+
+  /** `payload` is what the requester sees; make sure that it tells no secrets. */
+  error(payload: unknown): Promise<void> {
+    return this.send('error', payload);
+  }
+
+  end(): Promise<void> {
+    return this.send('end', null);
+  }
+
+  private send(kind: ReplyKind, body: unknown): Promise<void> {
+    if (this.ended) return this.last;
+    this.ended = kind !== 'value';
+    const seq = this.seq++;
+    // A requester that asked for JSON gets undefined as null: "nothing" is an answer, too.
+    const content = body === undefined ? null : body;
+    this.last = this.last.then(() => this.deliver(kind, seq, content));
+    return this.last;
+  }
+
+  /** A step that cannot be sent is given up after some tries: the requester's deadline covers it. Never rejects. */
+  private async deliver(kind: ReplyKind, seq: number, body: unknown): Promise<void> {
+    const { message, replies, clock, onError } = this.options;
+    if (message.replyTo === undefined) return;
+    const packet = this.encode(kind, seq, body);
+    for (let attempt = 1; attempt <= TRIES; attempt++) {
+      try {
+        await replies.reply(message.replyTo, packet);
+        return;
+      } catch (error) {
+        onError(error);
+        await sleep(clock, 50 * attempt);
+      }
+    }
+  }
+
+  private encode(kind: ReplyKind, seq: number, body: unknown): Buffer {
+    const { message, codecs } = this.options;
+    try {
+      const codec = codecs.forBody(body);
+      const bytes = Buffer.from(codec.encode(body));
+      return encodeReply({ requestId: message.messageId, seq, kind, codec: codec.name, bytes });
+    } catch (error) {
+      this.ended = true;
+      const bytes = Buffer.from(JSON.stringify({ status: 'error', message: describeError(error) }));
+      return encodeReply({
+        requestId: message.messageId,
+        seq,
+        kind: 'error',
+        codec: 'json',
+        bytes,
+      });
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { describeError, type Outcome } from './outcome.js';
+import type { RetryPolicy } from './retry-policy.js';
+
+/** One of the three ways to settle a delivery, or its return untouched. */
+export type Decision =
+  | { kind: 'ack' }
+  | { kind: 'retry'; delayMs: number }
+  | { kind: 'dead-letter'; reason: string }
+  | { kind: 'release' };
+
+/** How long a message of a newer wire version waits before this consumer looks at it again. */
+export const HELD_MS = 60_000;
+
+/** Decides what follows from an attempt. Pure: the same arguments, the same decision. */
+export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): Decision {
+  switch (outcome.kind) {
+    case 'succeeded':
+    case 'skipped':
+      return { kind: 'ack' };
+    case 'not-started':
+      return { kind: 'release' };
+    case 'held':
+      return { kind: 'retry', delayMs: HELD_MS };
+    case 'rejected':
+      return { kind: 'dead-letter', reason: outcome.reason };
+    case 'failed':
+    case 'retry-later':
+      if (attempt >= policy.maxAttempts)
+        return {
+          kind: 'dead-letter',
+          reason: `failed ${attempt} times; last: ${describeError(outcome.error)}`,
+        };
+      return {
+        kind: 'retry',
+        delayMs:
+          outcome.kind === 'retry-later' ? outcome.delayMs : policy.delayMs(attempt, outcome.error),
+      };
+  }
+}

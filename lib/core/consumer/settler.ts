@@ -1,0 +1,109 @@
+import { StoreRefusedError } from '../message/errors.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type {
+  DeliveryStore,
+  GroupQueue,
+  SettleItem,
+  SettleReply,
+} from '../store/delivery-store.js';
+
+export interface SettlerOptions {
+  ref: GroupQueue;
+  consumer: string;
+  deliveries: DeliveryStore;
+  clock: Clock;
+  /** Told about each failed try; settling goes on until `close`. */
+  onTrouble(error: unknown): void;
+}
+
+interface Item {
+  item: SettleItem;
+  done(reply: SettleReply | 'given-up'): void;
+}
+
+const PAUSE_MS = { from: 50, to: 2_000 };
+const MOST_PER_CALL = 200;
+
+/**
+ * Settles of one queue and group: those of one event-loop turn travel together.
+ *
+ * A settle whose answer is lost is sent again until it is answered: the store takes a repeat for what it is. A call
+ * that is refused is taken apart, so that one delivery that cannot be settled does not hold up its neighbours.
+ */
+export class Settler {
+  private readonly options: SettlerOptions;
+  private waiting: Item[] = [];
+  private underWay = 0;
+  private planned = false;
+  private readonly closing = new AbortController();
+
+  constructor(options: SettlerOptions) {
+    this.options = options;
+  }
+
+  /** How many settles have not been answered. */
+  get pending(): number {
+    return this.waiting.length + this.underWay;
+  }
+
+  add(item: SettleItem, done: Item['done']): void {
+    if (this.closing.signal.aborted) return done('given-up');
+    this.waiting.push({ item, done });
+    if (this.planned) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      while (this.waiting.length > 0) void this.deliver(this.waiting.splice(0, MOST_PER_CALL));
+    });
+  }
+
+  /** Gives up what is not settled: it stays pending and is handed out again by others. */
+  close(): void {
+    this.closing.abort();
+    for (const { done } of this.waiting.splice(0)) done('given-up');
+  }
+
+  private async deliver(items: Item[]): Promise<void> {
+    this.underWay += items.length;
+    const replies = await this.settle(items);
+    this.underWay -= items.length;
+    items.forEach(({ done }, i) => done(replies?.[i] ?? 'given-up'));
+  }
+
+  private async settle(items: Item[]): Promise<SettleReply[] | undefined> {
+    const { ref, consumer, deliveries, clock, onTrouble } = this.options;
+    const { signal } = this.closing;
+    for (
+      let pauseMs = PAUSE_MS.from;
+      !signal.aborted;
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)
+    ) {
+      try {
+        return await deliveries.settle(
+          ref,
+          consumer,
+          items.map(({ item }) => item),
+        );
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        onTrouble(error);
+        if (error instanceof StoreRefusedError && error.reason !== 'NOT_SENT' && items.length > 1)
+          return this.settleApart(items);
+        await sleep(clock, pauseMs * (0.75 + Math.random() / 2), signal);
+      }
+    }
+    return undefined;
+  }
+
+  private async settleApart(items: Item[]): Promise<undefined> {
+    await Promise.all(
+      items.map(async (item) => {
+        const replies = await this.settle([item]);
+        item.done(replies?.[0] ?? 'given-up');
+        // Answered here; the caller's own answer finds nothing left to do.
+        item.done = () => {};
+      }),
+    );
+    return undefined;
+  }
+}

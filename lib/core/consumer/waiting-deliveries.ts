@@ -1,0 +1,119 @@
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import type { Capacity } from './capacity.js';
+
+export interface WaitingDeliveriesOptions {
+  refs: readonly GroupQueue[];
+  consumer: string;
+  deliveries: DeliveryStore;
+  clock: Clock;
+  capacity: Capacity;
+  /** How often every queue is asked although nothing is known to be due: a bound for what others left behind. */
+  pollMs(): number;
+  accept(entries: DeliveredEntry[], queue: number): void;
+  /** Run this delivery alone; resolves when it is settled. */
+  runAlone(entry: DeliveredEntry): Promise<void>;
+  onError(error: unknown): void;
+}
+
+/**
+ * Deliveries that wait for their next attempt: claimed when they fall due and a slot is free.
+ *
+ * Who sets a retry knows when it is due; so does everybody who asked the queue since. A poll covers the rest, such
+ * as the retries of a process that died.
+ */
+export class WaitingDeliveries {
+  private readonly options: WaitingDeliveriesOptions;
+  /** When each queue is to be asked next, by the monotonic clock. */
+  private readonly dueAt: number[];
+  private readonly loop: Loop;
+
+  constructor(options: WaitingDeliveriesOptions) {
+    this.options = options;
+    this.dueAt = options.refs.map(() => -Infinity);
+    this.loop = new Loop({
+      name: 'waiting deliveries',
+      clock: options.clock,
+      step: (signal) => this.claimAllDue(signal),
+      onError: options.onError,
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** Something of this queue falls due in `delayMs`. */
+  expect(queue: number, delayMs: number): void {
+    const at = this.options.clock.monotonic() + delayMs;
+    if (at >= this.dueAt[queue]!) return;
+    this.dueAt[queue] = at;
+    this.loop.wake();
+  }
+
+  /** Whether something is due that only lacks a free slot. */
+  get overdue(): boolean {
+    const now = this.options.clock.monotonic();
+    return this.dueAt.some((at) => at <= now);
+  }
+
+  private async claimAllDue(signal: AbortSignal): Promise<number> {
+    const { clock, capacity, refs } = this.options;
+    for (const { queue } of refs) {
+      while (this.dueAt[queue]! <= clock.monotonic() && !signal.aborted) {
+        await capacity.whenFree(signal);
+        if (signal.aborted) return 0;
+        await this.claim(queue, signal);
+      }
+    }
+    return Math.max(0, Math.min(...this.dueAt) - clock.monotonic());
+  }
+
+  private async claim(queue: number, signal: AbortSignal): Promise<void> {
+    const { deliveries, refs, consumer, capacity } = this.options;
+    const limit = Math.min(capacity.free, 100);
+    if (limit <= 0) return;
+    const giveBack = capacity.reserve(limit);
+    const reply = await deliveries
+      .claimDue(refs[queue]!, { consumer, limit, suspect: false })
+      .finally(giveBack);
+    this.options.accept(reply.entries, queue);
+    this.plan(queue, reply.nextDueAt, reply.now);
+    const suspectsLeft =
+      reply.entries.length < limit && reply.nextDueAt !== null && reply.nextDueAt <= reply.now;
+    if (suspectsLeft) await this.runSuspects(queue, signal);
+  }
+
+  /** One after the other, with nothing else of this subscription running: whoever crashes the process is found out. */
+  private async runSuspects(queue: number, signal: AbortSignal): Promise<void> {
+    const { deliveries, refs, consumer, capacity, runAlone } = this.options;
+    const release = capacity.hold();
+    try {
+      await capacity.whenIdle(signal);
+      for (;;) {
+        if (signal.aborted) return;
+        const reply = await deliveries.claimDue(refs[queue]!, {
+          consumer,
+          limit: 1,
+          suspect: true,
+        });
+        this.plan(queue, reply.nextDueAt, reply.now);
+        if (reply.entries.length === 0) return;
+        for (const entry of reply.entries) await runAlone(entry);
+      }
+    } finally {
+      release();
+    }
+  }
+
+  private plan(queue: number, nextDueAt: number | null, now: number): void {
+    const { clock, pollMs } = this.options;
+    const inMs = Math.min(nextDueAt === null ? Infinity : Math.max(0, nextDueAt - now), pollMs());
+    this.dueAt[queue] = clock.monotonic() + inMs;
+  }
+}

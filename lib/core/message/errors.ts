@@ -1,0 +1,166 @@
+import type { MessageId } from './message-id.js';
+
+/**
+ * Base of every error the library throws on purpose: branch on `code`, read the rest. The text says what, where,
+ * what follows and what to do.
+ */
+export abstract class RivuletError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The caller's input cannot be accepted; nothing was stored. Repeating the call changes nothing. */
+export class InvalidInputError extends RivuletError {
+  readonly code = 'INVALID_INPUT';
+  readonly problems: readonly string[];
+
+  constructor(where: string, problems: readonly string[]) {
+    super(`${where}: ${problems.join('; ')}. Nothing was stored.`);
+    this.problems = problems;
+  }
+}
+
+/** The configuration contradicts itself or names something unknown; every problem is listed at once. */
+export class InvalidOptionsError extends RivuletError {
+  readonly code = 'INVALID_OPTIONS';
+  readonly problems: readonly string[];
+
+  constructor(where: string, problems: readonly string[]) {
+    super(`${where}: ${problems.join('; ')}`);
+    this.problems = problems;
+  }
+}
+
+/** The body cannot become bytes, or the bytes no body. `path` leads to the offending value. */
+export class CodecError extends RivuletError {
+  readonly code = 'CODEC';
+  readonly path: string;
+
+  constructor(message: string, options: ErrorOptions & { path?: string } = {}) {
+    super(message, options);
+    this.path = options.path ?? '$';
+  }
+}
+
+/** The body does not match the schema of its topic. Never retried: the same body will not match later. */
+export class SchemaError extends RivuletError {
+  readonly code = 'SCHEMA';
+  readonly issues: readonly string[];
+
+  constructor(topic: string, issues: readonly string[]) {
+    super(`The body does not match the schema of topic "${topic}": ${issues.join('; ')}`);
+    this.issues = issues;
+  }
+}
+
+/** The message is not stored and never will be: it is safe to send it again. */
+export class SendFailedError extends RivuletError {
+  readonly code: string = 'SEND_FAILED';
+  readonly topic: string;
+  readonly messageId: MessageId;
+
+  constructor(
+    text: string,
+    facts: { topic: string; messageId: MessageId },
+    options?: ErrorOptions,
+  ) {
+    super(text, options);
+    this.topic = facts.topic;
+    this.messageId = facts.messageId;
+  }
+}
+
+/** The producer's buffer is full and `whenFull` is "fail": nothing was stored. */
+export class ProducerBufferFullError extends SendFailedError {
+  override readonly code = 'PRODUCER_BUFFER_FULL';
+}
+
+/** The topic holds as many messages as its `maxLength` allows: nothing was stored. */
+export class TopicFullError extends SendFailedError {
+  override readonly code = 'TOPIC_FULL';
+}
+
+/** The store is out of memory and refuses new messages, while consuming goes on: nothing was stored. */
+export class FlowBlockedError extends SendFailedError {
+  override readonly code = 'FLOW_BLOCKED';
+}
+
+/**
+ * The store did not answer in time: the message may be stored, or not. Sending it again may double it unless both
+ * sends carry the same `dedupId`. `messageId` finds it later (`MessageAdmin.findById`).
+ */
+export class SendOutcomeUnknownError extends RivuletError {
+  readonly code = 'SEND_OUTCOME_UNKNOWN';
+  readonly topic: string;
+  readonly messageId: MessageId;
+
+  constructor(
+    text: string,
+    facts: { topic: string; messageId: MessageId },
+    options?: ErrorOptions,
+  ) {
+    super(text, options);
+    this.topic = facts.topic;
+    this.messageId = facts.messageId;
+  }
+}
+
+/** The store cannot be reached or did not answer; whether it acted is not known. The call can be repeated. */
+export class StoreUnavailableError extends RivuletError {
+  readonly code = 'STORE_UNAVAILABLE';
+}
+
+/** The store refused the call: it acted on nothing. `reason` is its own word, e.g. `OOM` or `WRONGTYPE`. */
+export class StoreRefusedError extends RivuletError {
+  readonly code = 'STORE_REFUSED';
+  readonly reason: string;
+
+  constructor(text: string, facts: { reason: string }, options?: ErrorOptions) {
+    super(text, options);
+    this.reason = facts.reason;
+  }
+}
+
+export class TopicNotFoundError extends RivuletError {
+  readonly code = 'TOPIC_NOT_FOUND';
+}
+
+/** The bytes are no message of ours; `version` is set when a newer library wrote them. */
+export class MalformedMessageError extends RivuletError {
+  readonly code = 'MALFORMED_MESSAGE';
+  readonly version: number | undefined;
+
+  constructor(text: string, facts: { version?: number } = {}) {
+    super(text);
+    this.version = facts.version;
+  }
+}
+
+/** Used after `close`: nothing was stored. */
+export class ClosedError extends RivuletError {
+  readonly code = 'CLOSED';
+}
+
+/** One queue cannot be read; the others are not affected. */
+export class QueueFaultedError extends RivuletError {
+  readonly code = 'QUEUE_FAULTED';
+  readonly topic: string;
+  readonly queue: number;
+  /** `no-group`: the group or the whole queue vanished. `wrong-type`: the key holds something else. */
+  readonly fault: 'no-group' | 'wrong-type';
+
+  constructor(
+    text: string,
+    facts: { topic: string; queue: number; fault: 'no-group' | 'wrong-type' },
+    options?: ErrorOptions,
+  ) {
+    super(text, options);
+    this.topic = facts.topic;
+    this.queue = facts.queue;
+    this.fault = facts.fault;
+  }
+}

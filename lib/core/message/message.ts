@@ -1,0 +1,89 @@
+import type { MessageId } from './message-id.js';
+
+/** Values a filter can compare. */
+export type PropertyValue = string | number | boolean;
+export type Properties = Readonly<Record<string, PropertyValue>>;
+
+/** What a sender may say about a message besides its body. Unknown names are refused. */
+export interface SendOptions {
+  /** Second classifier; subscriptions filter by it. */
+  tag?: string;
+  /** Business identity, for look-up. It never deduplicates unless a subscription is told so. */
+  key?: string;
+  /** Messages of one message group stay in order and decide the queue (murmur2, as Kafka). */
+  messageGroup?: string;
+  /** Exactly this queue, from 0. Not together with `messageGroup` or `queueSelector`. */
+  queue?: number;
+  /** Chooses the queue. Not together with `messageGroup` or `queue`. */
+  queueSelector?: QueueSelector;
+  /** Invisible for this long, in milliseconds. Not together with `deliverAt`. */
+  delayMs?: number;
+  /** Invisible until then. A time that has passed is refused rather than taken for "now". */
+  deliverAt?: Date;
+  /** Not handed to a handler later than this after it became visible; expired messages become dead letters. */
+  ttlMs?: number;
+  /**
+   * A second send with the same id to the same topic within the dedup window (default 10 min) stores nothing and
+   * answers `duplicate: true` with the first message's id. Makes a sender's own retry safe.
+   */
+  dedupId?: string;
+  /** Typed properties; at most 100 and 16 KiB together with the other header fields. */
+  properties?: Record<string, PropertyValue>;
+  /** W3C trace context to pass on; by default that of the current span where one is known. */
+  traceparent?: string;
+  /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
+  timeoutMs?: number;
+}
+
+/** Sees the queue numbers of the topic and the message; answers one of the numbers. */
+export type QueueSelector = (queues: readonly number[], message: OutgoingMessage) => number;
+
+/** What a queue selector may look at. */
+export interface OutgoingMessage {
+  topic: string;
+  tag: string | undefined;
+  key: string | undefined;
+  properties: Properties;
+  body: unknown;
+}
+
+/** The publisher confirm. */
+export interface SendResult {
+  /** Of the stored message: with `duplicate` the id of the first one. */
+  messageId: MessageId;
+  topic: string;
+  queue: number;
+  /** `stored`: visible to consumers. `scheduled`: will be. `half`: waits for its transaction. */
+  state: 'stored' | 'scheduled' | 'half';
+  /** Position in the queue; null until the message is visible. */
+  offset: string | null;
+  /** True when an earlier send with the same `dedupId` had stored it already. */
+  duplicate: boolean;
+  /** How far the message is known to be stored. */
+  acks: 'memory';
+}
+
+/** A message as a consumer or an operator sees it. */
+export interface MessageView {
+  readonly messageId: MessageId;
+  readonly topic: string;
+  readonly queue: number;
+  /** Position in the queue (the id of the stream entry). Opaque; compare with `compareOffsets` only. */
+  readonly offset: string;
+  readonly tag: string | undefined;
+  readonly key: string | undefined;
+  readonly messageGroup: string | undefined;
+  readonly properties: Properties;
+  /** When `send` was called, by the sender's clock, Unix ms. */
+  readonly bornAt: number;
+  readonly dedupId: string | undefined;
+  /** No handler gets it later than this after the store made it visible, in milliseconds. */
+  readonly ttlMs: number | undefined;
+  readonly traceparent: string | undefined;
+  /** Where an answer is wanted, for requests. */
+  readonly replyTo: string | undefined;
+  /** Name of the codec that made the bytes; `json` when nothing else was said. */
+  readonly codec: string;
+  /** The body as it travels, unchanged. */
+  readonly bytes: Buffer;
+}

@@ -1,0 +1,28 @@
+/** Order of two offsets (`ms-seq`, both unsigned 64 bit): negative, zero or positive, for `sort`. */
+export function compareOffsets(a: string, b: string): number {
+  const [aMs, aSeq] = split(a);
+  const [bMs, bSeq] = split(b);
+  if (aMs !== bMs) return aMs < bMs ? -1 : 1;
+  return aSeq === bSeq ? 0 : aSeq < bSeq ? -1 : 1;
+}
+
+/** The offset `n` places after the first of a run that was appended at once. */
+export function offsetInRun(first: string, n: number): string {
+  if (n === 0) return first;
+  const dash = first.indexOf('-');
+  const seq = Number(first.slice(dash + 1));
+  const next = Number.isSafeInteger(seq + n)
+    ? String(seq + n)
+    : String(BigInt(first.slice(dash + 1)) + BigInt(n));
+  return `${first.slice(0, dash)}-${next}`;
+}
+
+/** When the store appended the entry, by the store's clock, Unix ms. */
+export function storedAt(offset: string): number {
+  return Number(offset.slice(0, offset.indexOf('-')));
+}
+
+function split(offset: string): [bigint, bigint] {
+  const dash = offset.indexOf('-');
+  return [BigInt(offset.slice(0, dash)), BigInt(offset.slice(dash + 1))];
+}

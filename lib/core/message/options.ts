@@ -1,0 +1,71 @@
+/**
+ * Problems with the names of options: one sentence for each option nobody knows, with the nearest known one.
+ * An unknown option is refused, since a misspelt `concurency` that is ignored costs more than a failed start.
+ */
+export function unknownOptions(given: object, known: readonly string[]): string[] {
+  return Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => {
+      const nearest = nearestName(name, known);
+      return nearest
+        ? `unknown option "${name}", did you mean "${nearest}"?`
+        : `unknown option "${name}" (known: ${known.join(', ')})`;
+    });
+}
+
+function nearestName(name: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({
+      candidate,
+      distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
+    }))
+    .sort((a, b) => a.distance - b.distance);
+  const best = ranked[0];
+  return best && best.distance <= Math.max(2, Math.floor(name.length / 3))
+    ? best.candidate
+    : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(previous[j]! + 1, current[j - 1]! + 1, replaced));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}
+
+/** Problem with a whole number that must lie in a range, or undefined. */
+export function integerProblem(
+  name: string,
+  value: unknown,
+  range: { min: number; max?: number },
+): string | undefined {
+  const { min, max = Number.MAX_SAFE_INTEGER } = range;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max)
+    return undefined;
+  const wanted = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return `${name} must be an integer ${wanted}, got: ${describeValue(value)}`;
+}
+
+/** A value as an error may show it: short, and never the content of an object. */
+export function describeValue(value: unknown): string {
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+  if (
+    typeof value === 'number' ||
+    typeof value === 'boolean' ||
+    value === null ||
+    value === undefined
+  )
+    return String(value);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'symbol') return 'a symbol';
+  if (Array.isArray(value)) return 'an array';
+  return value instanceof Date ? 'a Date' : 'an object';
+}

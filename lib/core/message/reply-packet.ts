@@ -1,0 +1,51 @@
+import { MalformedMessageError } from './errors.js';
+import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, parseMessageId } from './message-id.js';
+
+/**
+ * One step of the answer to a request. `seq` counts from 0, so that the steps of a handler that ran twice are
+ * recognised: whoever waits takes each number once.
+ */
+export interface ReplyPacket {
+  /** Message id of the request. */
+  requestId: MessageId;
+  seq: number;
+  kind: ReplyKind;
+  codec: string;
+  bytes: Buffer;
+}
+
+/** `last-value` is a value and the end in one. `error` ends the answer, too. */
+export type ReplyKind = 'value' | 'last-value' | 'error' | 'end';
+
+const KINDS: readonly ReplyKind[] = ['value', 'last-value', 'error', 'end'];
+const VERSION = 1;
+const FIXED = 1 + MESSAGE_ID_BYTES + 4 + 1 + 1;
+
+/** version (1) · request id (16) · seq (4) · kind (1) · length of codec (1) · codec · body */
+export function encodeReply(packet: ReplyPacket): Buffer {
+  const codec = Buffer.from(packet.codec);
+  const buffer = Buffer.allocUnsafe(FIXED + codec.length + packet.bytes.length);
+  buffer[0] = VERSION;
+  parseMessageId(packet.requestId).copy(buffer, 1);
+  buffer.writeUInt32BE(packet.seq, 17);
+  buffer[21] = KINDS.indexOf(packet.kind);
+  buffer[22] = codec.length;
+  codec.copy(buffer, FIXED);
+  packet.bytes.copy(buffer, FIXED + codec.length);
+  return buffer;
+}
+
+/** @throws MalformedMessageError */
+export function decodeReply(buffer: Buffer): ReplyPacket {
+  const kind = KINDS[buffer[21] ?? KINDS.length];
+  if (buffer[0] !== VERSION || kind === undefined || buffer.length < FIXED + buffer[22]!)
+    throw new MalformedMessageError(`A reply of ${buffer.length} bytes is none of ours`);
+  const bodyAt = FIXED + buffer[22]!;
+  return {
+    requestId: formatMessageId(buffer, 1),
+    seq: buffer.readUInt32BE(17),
+    kind,
+    codec: buffer.toString('utf8', FIXED, bodyAt),
+    bytes: buffer.subarray(bodyAt),
+  };
+}

@@ -1,0 +1,102 @@
+import { InvalidInputError } from './errors.js';
+import { topicProblem } from './names.js';
+import { integerProblem, unknownOptions } from './options.js';
+
+/** The part of the Standard Schema interface (standardschema.dev) that is used here: Zod, Valibot, ArkType … fit. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    validate(value: unknown): StandardResult<Output> | Promise<StandardResult<Output>>;
+  };
+}
+
+type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly unknown[] | undefined;
+      }[];
+    };
+
+export interface TopicDefinitionOptions<Body> {
+  /** Checked before a message is stored and again before a handler sees it. */
+  schema?: StandardSchema<Body>;
+  /** Number of queues if the topic is created by this process. Default 4. */
+  queues?: number;
+  /** Default 24 h. */
+  retentionMs?: number;
+  /** Most messages per queue, visible and scheduled. Default: no limit. */
+  maxLength?: number;
+  /** How long a `dedupId` is remembered. Default 10 min. */
+  dedupWindowMs?: number;
+}
+
+/** What two services share about a topic. Made by `defineTopic`, accepted wherever a topic name is. */
+export interface TopicDefinition<Body = unknown> {
+  readonly topic: string;
+  readonly options: Readonly<TopicDefinitionOptions<Body>>;
+  /** Only in the type: what a body looks like. */
+  readonly body?: Body;
+}
+
+export type TopicName<Body = unknown> = string | TopicDefinition<Body>;
+
+const KNOWN = ['schema', 'queues', 'retentionMs', 'maxLength', 'dedupWindowMs'] as const;
+
+/**
+ * A topic with the type of its body, and optionally a schema and the settings to create it with.
+ *
+ * Settings only count when the topic is created; change them later with `MessageAdmin.alterTopic`.
+ *
+ * @throws InvalidInputError naming every problem.
+ */
+export function defineTopic<Body = unknown>(
+  topic: string,
+  options: TopicDefinitionOptions<Body> = {},
+): TopicDefinition<Body> {
+  const problems = [
+    topicProblem(topic),
+    ...unknownOptions(options, KNOWN),
+    ...topicSettingProblems(options),
+  ];
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new InvalidInputError(`defineTopic(${JSON.stringify(topic)})`, found);
+  return Object.freeze({ topic, options: Object.freeze({ ...options }) });
+}
+
+export function topicSettingProblems(settings: {
+  queues?: unknown;
+  retentionMs?: unknown;
+  maxLength?: unknown;
+  dedupWindowMs?: unknown;
+}): (string | undefined)[] {
+  const { queues, retentionMs, maxLength, dedupWindowMs } = settings;
+  return [
+    queues === undefined ? undefined : integerProblem('queues', queues, { min: 1, max: 1024 }),
+    retentionMs === undefined ? undefined : integerProblem('retentionMs', retentionMs, { min: 0 }),
+    maxLength === undefined || maxLength === null
+      ? undefined
+      : integerProblem('maxLength', maxLength, { min: 1 }),
+    dedupWindowMs === undefined
+      ? undefined
+      : integerProblem('dedupWindowMs', dedupWindowMs, { min: 1_000 }),
+  ];
+}
+
+export function topicOf(name: TopicName): string {
+  return typeof name === 'string' ? name : name.topic;
+}
+
+/** One line for each issue of a schema, with the path to it. */
+export function schemaIssues(
+  issues: readonly { message: string; path?: readonly unknown[] | undefined }[],
+): string[] {
+  return issues.map(({ message, path }) => {
+    const keys = (path ?? []).map((part) =>
+      String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part),
+    );
+    return keys.length > 0 ? `${keys.join('.')}: ${message}` : message;
+  });
+}

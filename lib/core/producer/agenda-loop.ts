@@ -1,0 +1,110 @@
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { Agenda } from '../store/agenda.js';
+import type { StoreTime } from '../store/store-time.js';
+
+export interface AgendaLoopOptions {
+  agenda: Agenda;
+  clock: Clock;
+  storeTime: StoreTime;
+  /** Do the work; answer when there is more (Unix ms by the store's clock), null for never. */
+  perform(work: string): Promise<number | null>;
+  onError(error: unknown): void;
+}
+
+/** How late a hint that never arrived can make anything. */
+const POLL_MS = 1_000;
+/** Due work that follows closely is done together. */
+const TOGETHER_MS = 5;
+const LEASE_MS = 5_000;
+const MOST_AT_ONCE = 64;
+/** A note is not repeated while an earlier one lies further ahead than any call can take. */
+const NOTED_AHEAD_MS = 10_000;
+
+/** Does what falls due, for whoever noted it: one question a second while nothing is due. */
+export class AgendaLoop {
+  private readonly options: AgendaLoopOptions;
+  private readonly loop: Loop;
+  private readonly noted = new Map<string, number>();
+  private wakeAt = Infinity;
+
+  constructor(options: AgendaLoopOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: 'agenda',
+      clock: options.clock,
+      step: () => this.pass(),
+      onError: options.onError,
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /**
+   * There will be work at `at`. Call it before the work is stored. Sent without waiting: on one connection it
+   * arrives first, and a lost note costs no more than the poll of whoever has the topic open.
+   */
+  note(work: string, at: number): void {
+    const now = this.options.storeTime.now();
+    const noted = this.noted.get(work);
+    if (noted === undefined || at < noted || noted < now + NOTED_AHEAD_MS) {
+      this.noted.set(work, at);
+      this.options.agenda.note(work, at).catch((error: unknown) => {
+        this.noted.delete(work);
+        this.options.onError(error);
+      });
+    }
+    if (at < this.wakeAt) {
+      this.wakeAt = at;
+      this.loop.wake();
+    }
+  }
+
+  private async pass(): Promise<number> {
+    const { agenda, storeTime } = this.options;
+    const untilKnown = this.wakeAt - storeTime.now();
+    if (untilKnown > TOGETHER_MS && untilKnown < POLL_MS && this.justWoken()) return untilKnown;
+    const { now, taken, nextAt } = await agenda.take({ limit: MOST_AT_ONCE, leaseMs: LEASE_MS });
+    storeTime.observe(now);
+    const times = await Promise.all(taken.map((item) => this.perform(item)));
+    const next = Math.min(nextAt ?? Infinity, ...times.map((time) => time ?? Infinity));
+    this.wakeAt = next;
+    this.lastPassAt = this.options.clock.monotonic();
+    if (taken.length === MOST_AT_ONCE) return 0;
+    return Math.min(Math.max(next - storeTime.now(), TOGETHER_MS), POLL_MS);
+  }
+
+  private lastPassAt = -Infinity;
+
+  /** Whether the last question is so recent that being woken means "not yet", rather than "long not asked". */
+  private justWoken(): boolean {
+    return this.options.clock.monotonic() - this.lastPassAt < POLL_MS;
+  }
+
+  private async perform({
+    work,
+    version,
+  }: {
+    work: string;
+    version: string;
+  }): Promise<number | null> {
+    const { agenda, perform, onError } = this.options;
+    let nextAt: number | null;
+    try {
+      nextAt = await perform(work);
+    } catch (error) {
+      // Its lease brings it back.
+      onError(error);
+      return null;
+    }
+    this.noted.delete(work);
+    await agenda.finish(work, version, nextAt);
+    return nextAt;
+  }
+}

@@ -1,0 +1,120 @@
+import {
+  FlowBlockedError,
+  SendFailedError,
+  SendOutcomeUnknownError,
+  StoreRefusedError,
+  TopicFullError,
+} from '../message/errors.js';
+import type { SendResult } from '../message/message.js';
+import type { MessageId } from '../message/message-id.js';
+import type { AppendEntry, AppendResult } from '../store/message-log.js';
+
+/** One message between `send` and its answer. It is answered exactly once. */
+export class PendingSend {
+  readonly entry: AppendEntry;
+  readonly messageId: MessageId;
+  readonly topic: string;
+  /** By the monotonic clock. */
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  /** Where it goes if the topic is looked up again: the message group or queue decides. */
+  readonly route: SendRoute;
+  answered = false;
+  private readonly answer: SendAnswer;
+
+  constructor(options: {
+    entry: AppendEntry;
+    messageId: MessageId;
+    topic: string;
+    deadline: number;
+    timeoutMs: number;
+    route: SendRoute;
+    answer: SendAnswer;
+  }) {
+    this.entry = options.entry;
+    this.messageId = options.messageId;
+    this.topic = options.topic;
+    this.deadline = options.deadline;
+    this.timeoutMs = options.timeoutMs;
+    this.route = options.route;
+    this.answer = options.answer;
+  }
+
+  get bytes(): number {
+    return this.entry.frame.length;
+  }
+
+  succeed(queue: number, result: AppendResult): void {
+    if (this.answered) return;
+    if (result.state === 'full') {
+      return this.fail(
+        new TopicFullError(
+          `Topic "${this.topic}" queue ${queue} is full (its maxLength is reached). Message ${this.messageId} was not stored; consume or raise maxLength, then send again.`,
+          this,
+        ),
+      );
+    }
+    this.answered = true;
+    this.answer.resolve({
+      messageId: result.state === 'duplicate' ? result.messageId : this.messageId,
+      topic: this.topic,
+      queue,
+      state:
+        result.state === 'scheduled' || (result.state === 'duplicate' && result.offset === null)
+          ? 'scheduled'
+          : 'stored',
+      offset: result.state === 'scheduled' ? null : result.offset,
+      duplicate: result.state === 'duplicate',
+      acks: 'memory',
+    });
+  }
+
+  fail(error: Error): void {
+    if (this.answered) return;
+    this.answered = true;
+    this.answer.reject(error);
+  }
+
+  /** The store refused: nothing was stored. */
+  refuse(cause: StoreRefusedError): void {
+    const text = `Message ${this.messageId} to topic "${this.topic}" was not stored: ${cause.message}`;
+    this.fail(
+      cause.reason === 'OOM'
+        ? new FlowBlockedError(
+            `${text} The store is out of memory; consuming goes on. Send again later.`,
+            this,
+            { cause },
+          )
+        : new SendFailedError(text, this, { cause }),
+    );
+  }
+
+  /** Time is up. `maybeStored`: the store was asked and did not answer. */
+  expire(maybeStored: boolean, cause: unknown): void {
+    const options = cause === undefined ? {} : { cause };
+    this.fail(
+      maybeStored
+        ? new SendOutcomeUnknownError(
+            `No answer within ${this.timeoutMs} ms: message ${this.messageId} to topic "${this.topic}" may be stored. Sending it again may double it unless both carry the same dedupId.`,
+            this,
+            options,
+          )
+        : new SendFailedError(
+            `Message ${this.messageId} to topic "${this.topic}" was not stored: the store could not be reached within ${this.timeoutMs} ms. It is safe to send it again.`,
+            this,
+            options,
+          ),
+    );
+  }
+}
+
+export interface SendAnswer {
+  resolve(result: SendResult): void;
+  reject(error: Error): void;
+}
+
+export type SendRoute =
+  | { by: 'message-group'; messageGroup: string }
+  | { by: 'dedup-id'; dedupId: string }
+  | { by: 'queue'; queue: number }
+  | { by: 'turn' };

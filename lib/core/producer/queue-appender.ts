@@ -1,0 +1,333 @@
+import { StoreRefusedError } from '../message/errors.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type { AppendReply, AppendResult, MessageLog } from '../store/message-log.js';
+import type { QueueRef } from '../store/refs.js';
+import type { PendingSend } from './pending-send.js';
+
+export interface QueueAppenderOptions extends QueueRef {
+  generation: number;
+  log: MessageLog;
+  clock: Clock;
+  /** Random per producer. */
+  session: string;
+  /** Most messages and bytes of one call. */
+  batch: { messages: number; bytes: number };
+  /** The topic changed: these must be routed anew, in this order. */
+  onMoved(sends: PendingSend[]): void;
+}
+
+/** As many as the store remembers answers of (Kafka: `max.in.flight.requests.per.connection` with idempotence). */
+const MOST_IN_FLIGHT = 5;
+/** A call smaller than this waits for the one under way, so that sends travel together instead of one by one. */
+const WORTH_ANOTHER_CALL = 64;
+const RECOVERY_PAUSE_MS = { from: 20, to: 500 };
+/** Refusals that pass by themselves: tried again until the message's time is up. */
+const PASSING = new Set([
+  'NOT_SENT',
+  'LOADING',
+  'READONLY',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'BUSY',
+  'NOREPLICAS',
+  'MASTERDOWN',
+]);
+
+interface Call {
+  number: number;
+  epoch: number;
+  sends: PendingSend[];
+  outcome: 'under-way' | 'not-stored' | 'unknown' | 'moved';
+}
+
+/**
+ * Sends of one producer to one queue: batched, numbered, in order, each stored once.
+ *
+ * Sends of one event-loop turn travel in one call. When a call ends in any other way than "stored", nothing more
+ * is sent until every call under way has ended; then a new epoch tells which of them were carried out (`reopen`),
+ * and what was not goes out again, in its old order. A message whose time is up is answered at once: "failed" if
+ * its call never left, "unknown" if the store was asked.
+ */
+export class QueueAppender {
+  private readonly options: QueueAppenderOptions;
+  private waiting: PendingSend[] = [];
+  private readonly calls: Call[] = [];
+  private epoch = 1;
+  private nextNumber = 1;
+  private acknowledged = false;
+  /** Since the last call that was carried out: the pause grows with them. */
+  private recoveries = 0;
+  private needsReopen = false;
+  private flushPlanned = false;
+  private recovering: Promise<void> | undefined;
+  private lastError: unknown;
+  private cancelExpiry: (() => void) | undefined;
+  private expiryAt = Infinity;
+  private readonly closing = new AbortController();
+  private readonly idleWaiters: (() => void)[] = [];
+
+  constructor(options: QueueAppenderOptions) {
+    this.options = options;
+  }
+
+  get idle(): boolean {
+    return this.waiting.length === 0 && this.calls.length === 0;
+  }
+
+  enqueue(send: PendingSend): void {
+    this.waiting.push(send);
+    this.watchDeadline(send.deadline);
+    this.planFlush();
+  }
+
+  /** Resolves once every send was answered. */
+  whenIdle(): Promise<void> {
+    return this.idle ? Promise.resolve() : new Promise((resolve) => this.idleWaiters.push(resolve));
+  }
+
+  /** Answers whatever is left ("failed" or "unknown") and sends nothing more. */
+  close(): void {
+    this.closing.abort();
+    for (const call of this.calls) for (const send of call.sends) send.expire(true, this.lastError);
+    for (const send of this.waiting) send.expire(false, this.lastError);
+    this.waiting = [];
+    this.calls.length = 0;
+    this.becomeIdle();
+  }
+
+  private planFlush(): void {
+    if (this.flushPlanned) return;
+    this.flushPlanned = true;
+    // After all I/O callbacks and promises of this turn: whatever they send is in the same call.
+    setImmediate(() => {
+      this.flushPlanned = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (this.recovering || this.closing.signal.aborted) return;
+    if (this.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
+      // Not before every call under way has ended: `proceed` sees the last one.
+      if (this.calls.every((call) => call.outcome !== 'under-way')) this.recover();
+      return;
+    }
+    while (
+      this.waiting.length > 0 &&
+      (this.calls.length === 0 ||
+        (this.calls.length < MOST_IN_FLIGHT && this.waiting.length >= WORTH_ANOTHER_CALL))
+    )
+      this.transmit(this.takeBatch());
+  }
+
+  private takeBatch(): PendingSend[] {
+    const { messages, bytes } = this.options.batch;
+    let count = 0;
+    let size = 0;
+    for (const send of this.waiting) {
+      if (count > 0 && (count >= messages || size + send.bytes > bytes)) break;
+      count += 1;
+      size += send.bytes;
+    }
+    if (count === this.waiting.length) {
+      const all = this.waiting;
+      this.waiting = [];
+      return all;
+    }
+    return this.waiting.splice(0, count);
+  }
+
+  private transmit(sends: PendingSend[]): void {
+    const { log, topic, queue, generation, session } = this.options;
+    const call: Call = {
+      number: this.nextNumber++,
+      epoch: this.epoch,
+      sends,
+      outcome: 'under-way',
+    };
+    this.calls.push(call);
+    log
+      .append({
+        topic,
+        queue,
+        generation,
+        session,
+        epoch: call.epoch,
+        number: call.number,
+        entries: sends.map((send) => send.entry),
+      })
+      .then(
+        (reply) => this.onReply(call, reply),
+        (error: unknown) => this.onError(call, error),
+      );
+  }
+
+  private onReply(call: Call, reply: AppendReply): void {
+    switch (reply.state) {
+      case 'appended':
+        this.acknowledged = true;
+        this.recoveries = 0;
+        this.finish(call, reply.results);
+        break;
+      case 'moved':
+        call.outcome = 'moved';
+        break;
+      case 'gap':
+      case 'new-session':
+        call.outcome = 'not-stored';
+        this.needsReopen ||= reply.state === 'new-session';
+        break;
+      case 'fenced':
+        // Only a newer epoch fences, and ours is the newest unless this answer is for a call sent twice.
+        call.outcome = 'unknown';
+        break;
+    }
+    this.proceed();
+  }
+
+  private onError(call: Call, error: unknown): void {
+    this.lastError = error;
+    if (!(error instanceof StoreRefusedError)) {
+      call.outcome = 'unknown';
+    } else if (PASSING.has(error.reason)) {
+      call.outcome = 'not-stored';
+    } else {
+      for (const send of call.sends) send.refuse(error);
+      call.outcome = 'not-stored';
+    }
+    this.proceed();
+  }
+
+  private finish(call: Call, results: AppendResult[]): void {
+    const at = this.calls.indexOf(call);
+    if (at >= 0) this.calls.splice(at, 1);
+    call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!));
+  }
+
+  private proceed(): void {
+    if (this.closing.signal.aborted) return;
+    const ended = this.calls.filter((call) => call.outcome !== 'under-way');
+    if (ended.length > 0 || this.needsReopen) {
+      if (ended.length === this.calls.length) this.recover();
+      return;
+    }
+    if (this.waiting.length > 0) this.planFlush();
+    else if (this.calls.length === 0) this.becomeIdle();
+  }
+
+  /** Every call under way has ended, not all of them well: learn what was stored, then go on with the rest. */
+  private recover(): void {
+    this.recovering ??= this.recoverOnce().finally(() => {
+      this.recovering = undefined;
+      if (this.waiting.length > 0) this.planFlush();
+      else if (this.idle) this.becomeIdle();
+    });
+  }
+
+  private async recoverOnce(): Promise<void> {
+    const unknown = this.calls.filter((call) => call.outcome === 'unknown');
+    this.needsReopen ||= unknown.length > 0;
+    await this.pause();
+    while (this.needsReopen && !this.closing.signal.aborted) {
+      try {
+        await this.reopen(unknown);
+      } catch (error) {
+        this.lastError = error;
+        // Everybody was answered meanwhile: the next send asks again, nothing needs to be tried until then.
+        if (this.everybodyAnswered()) break;
+        await this.pause();
+      }
+    }
+    this.requeue();
+  }
+
+  private async pause(): Promise<void> {
+    const { from, to } = RECOVERY_PAUSE_MS;
+    const pauseMs = Math.min(from * 2 ** this.recoveries++, to) * (0.75 + Math.random() / 2);
+    await sleep(this.options.clock, pauseMs, this.closing.signal);
+  }
+
+  private async reopen(unknown: readonly Call[]): Promise<void> {
+    const { log, topic, queue, session } = this.options;
+    this.epoch += 1;
+    const reply = await log.reopen({
+      topic,
+      queue,
+      session,
+      epoch: this.epoch,
+      asked: unknown.map(({ epoch, number }) => ({ epoch, number })),
+    });
+    this.needsReopen = false;
+    this.nextNumber = 1;
+    unknown.forEach((call, i) => {
+      const results = reply.state === 'open' ? reply.answers[i] : null;
+      if (results) return this.finish(call, results);
+      // A store that forgot a session it had acknowledged lost data: what it did with this call cannot be known.
+      if (reply.state === 'new-session' && this.acknowledged)
+        for (const send of call.sends) send.expire(true, this.lastError);
+      call.outcome = 'not-stored';
+    });
+  }
+
+  /** What was not stored goes out again in its old order, before anything newer. */
+  private requeue(): void {
+    if (this.closing.signal.aborted) return;
+    const moved = this.calls.some((call) => call.outcome === 'moved');
+    const left = this.calls.flatMap((call) => call.sends).filter((send) => !send.answered);
+    const unsent = [...left, ...this.waiting.filter((send) => !send.answered)];
+    if (!this.needsReopen) this.nextNumber = this.lowestFreeNumber();
+    this.calls.length = 0;
+    this.waiting = moved ? [] : unsent;
+    if (moved) this.options.onMoved(unsent);
+  }
+
+  private lowestFreeNumber(): number {
+    const failed = this.calls
+      .filter((call) => call.epoch === this.epoch)
+      .map((call) => call.number);
+    return failed.length > 0 ? Math.min(...failed) : this.nextNumber;
+  }
+
+  private everybodyAnswered(): boolean {
+    return [...this.calls.flatMap((call) => call.sends), ...this.waiting].every(
+      (send) => send.answered,
+    );
+  }
+
+  private becomeIdle(): void {
+    this.cancelExpiry?.();
+    this.cancelExpiry = undefined;
+    this.expiryAt = Infinity;
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
+  }
+
+  private watchDeadline(deadline: number): void {
+    if (deadline >= this.expiryAt) return;
+    this.cancelExpiry?.();
+    this.expiryAt = deadline;
+    this.cancelExpiry = this.options.clock.after(deadline - this.options.clock.monotonic(), () =>
+      this.expire(),
+    );
+  }
+
+  private expire(): void {
+    const now = this.options.clock.monotonic();
+    this.expiryAt = Infinity;
+    let next = Infinity;
+    const overdue = (send: PendingSend): boolean => {
+      if (send.answered) return false;
+      if (send.deadline <= now) return true;
+      next = Math.min(next, send.deadline);
+      return false;
+    };
+    for (const call of this.calls) {
+      // "not-stored" is certain; everything else the store was asked for may have happened.
+      const maybeStored = call.outcome === 'under-way' || call.outcome === 'unknown';
+      for (const send of call.sends) if (overdue(send)) send.expire(maybeStored, this.lastError);
+    }
+    for (const send of this.waiting) if (overdue(send)) send.expire(false, this.lastError);
+    this.waiting = this.waiting.filter((send) => !send.answered);
+    if (next < Infinity) this.watchDeadline(next);
+    if (this.idle) this.becomeIdle();
+  }
+}

@@ -1,0 +1,235 @@
+import type { Codecs } from '../message/codec.js';
+import { ClosedError, RivuletError } from '../message/errors.js';
+import type { SendOptions } from '../message/message.js';
+import type { MessageId } from '../message/message-id.js';
+import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
+import { type TopicName, topicOf } from '../message/topic.js';
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
+import type { Producer } from './producer.js';
+
+/** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
+export class RequestTimeoutError extends RivuletError {
+  readonly code = 'REQUEST_TIMEOUT';
+}
+
+/** The handler answered with an error; `payload` is what it said. */
+export class RequestFailedError extends RivuletError {
+  readonly code = 'REQUEST_FAILED';
+  readonly payload: unknown;
+
+  constructor(text: string, payload: unknown) {
+    super(text);
+    this.payload = payload;
+  }
+}
+
+export interface RequestOptions extends Omit<
+  SendOptions,
+  'timeoutMs' | 'ttlMs' | 'delayMs' | 'deliverAt'
+> {
+  /** How long to wait for the answer, in milliseconds. Default 30 000. */
+  timeoutMs?: number;
+}
+
+/** Told about the steps of an answer, in order; after `error` or `end` nothing follows. */
+export interface ReplyListener {
+  value(body: unknown): void;
+  error(error: Error): void;
+  end(): void;
+}
+
+export interface RequesterOptions {
+  producer: Producer;
+  replies: ReplyStore;
+  codecs: Codecs;
+  clock: Clock;
+  /** Default 30 000. */
+  timeoutMs: number;
+  onError(error: unknown): void;
+}
+
+interface Pending {
+  listener: ReplyListener;
+  nextSeq: number;
+  finish(): void;
+}
+
+/** How long the inbox outlives its process. Read at least once in a third of it while somebody waits. */
+const INBOX_TTL_MS = 60_000;
+
+/**
+ * Sends requests and hands the answers to whoever asked. One inbox per process, opened with the first request.
+ *
+ * Steps of an answer are taken once each and in order; what comes after the end, or after the time is up, is
+ * dropped.
+ */
+export class Requester {
+  private readonly options: RequesterOptions;
+  private readonly pending = new Map<MessageId, Pending>();
+  /** Answers that overtook the confirm of their request. */
+  private readonly early = new Map<MessageId, ReplyPacket[]>();
+  private sending = 0;
+  private opening: Promise<ReplyInbox> | undefined;
+  private loop: Loop | undefined;
+  private closed = false;
+
+  constructor(options: RequesterOptions) {
+    this.options = options;
+  }
+
+  /** The first value of the answer. Rejects with `RequestTimeoutError`, `RequestFailedError` or an error of `send`. */
+  request(name: TopicName, body: unknown, options: RequestOptions = {}): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.open(name, body, options, {
+        value: resolve,
+        error: reject,
+        end: () => resolve(undefined),
+      });
+    });
+  }
+
+  /** Every step of the answer goes to the listener. The returned function stops listening. */
+  open(
+    name: TopicName,
+    body: unknown,
+    options: RequestOptions,
+    listener: ReplyListener,
+  ): () => void {
+    const { clock, producer } = this.options;
+    const { timeoutMs = this.options.timeoutMs, ...sendOptions } = options;
+    let finished = false;
+    let requestId: MessageId | undefined;
+    const once = (tell: () => void): void => {
+      if (finished) return;
+      finished = true;
+      cancel();
+      if (requestId !== undefined) this.pending.delete(requestId);
+      tell();
+    };
+    const cancel = clock.after(timeoutMs, () =>
+      once(() =>
+        listener.error(
+          new RequestTimeoutError(
+            `No answer from topic "${topicOf(name)}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
+          ),
+        ),
+      ),
+    );
+    this.sending += 1;
+    this.inbox()
+      .then((inbox) =>
+        producer.send(
+          name,
+          body,
+          { ...sendOptions, ttlMs: timeoutMs, timeoutMs },
+          { replyTo: inbox.address },
+        ),
+      )
+      .then(
+        ({ messageId }) => {
+          requestId = messageId;
+          if (finished) return;
+          const pending = { listener, nextSeq: 0, finish: () => once(() => {}) };
+          this.pending.set(messageId, pending);
+          for (const packet of this.early.get(messageId) ?? []) this.take(packet);
+        },
+        (error: unknown) => once(() => listener.error(error as Error)),
+      )
+      .finally(() => {
+        this.sending -= 1;
+        if (this.sending === 0) this.early.clear();
+      });
+    return () => once(() => {});
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const { listener, finish } of [...this.pending.values()]) {
+      finish();
+      listener.error(new ClosedError('The request was given up: the application is closing.'));
+    }
+    const inbox = await this.opening?.catch(() => undefined);
+    const stopped = this.loop?.stop();
+    await inbox?.close();
+    await stopped;
+  }
+
+  private inbox(): Promise<ReplyInbox> {
+    if (this.closed)
+      return Promise.reject(
+        new ClosedError('Request: the application is closing. Nothing was sent.'),
+      );
+    this.opening ??= this.openInbox().catch((error: unknown) => {
+      // The next request tries again.
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  private async openInbox(): Promise<ReplyInbox> {
+    const { replies, clock, onError } = this.options;
+    const inbox = await replies.openInbox({ ttlMs: INBOX_TTL_MS });
+    this.loop = new Loop({
+      name: 'replies',
+      clock,
+      step: async (signal) => {
+        for (const bytes of await inbox.read({ blockMs: 5_000, signal })) this.receive(bytes);
+        return 0;
+      },
+      onError,
+    }).start();
+    return inbox;
+  }
+
+  private receive(bytes: Buffer): void {
+    let packet: ReplyPacket;
+    try {
+      packet = decodeReply(bytes);
+    } catch (error) {
+      return this.options.onError(error);
+    }
+    if (this.pending.has(packet.requestId)) return this.take(packet);
+    if (this.sending === 0) return;
+    const early = this.early.get(packet.requestId) ?? [];
+    early.push(packet);
+    this.early.set(packet.requestId, early);
+  }
+
+  private take(packet: ReplyPacket): void {
+    const pending = this.pending.get(packet.requestId);
+    if (!pending || packet.seq !== pending.nextSeq) return;
+    pending.nextSeq += 1;
+    const { listener, finish } = pending;
+    let body: unknown;
+    try {
+      body =
+        packet.kind === 'end' ? undefined : this.options.codecs.decode(packet.codec, packet.bytes);
+    } catch (error) {
+      finish();
+      return listener.error(error as Error);
+    }
+    switch (packet.kind) {
+      case 'value':
+        return listener.value(body);
+      case 'last-value':
+        finish();
+        listener.value(body);
+        return listener.end();
+      case 'end':
+        finish();
+        return listener.end();
+      case 'error':
+        finish();
+        return listener.error(new RequestFailedError(errorText(body), body));
+    }
+  }
+}
+
+function errorText(payload: unknown): string {
+  if (typeof payload === 'string') return payload;
+  const message = (payload as { message?: unknown } | null)?.message;
+  return typeof message === 'string' ? message : 'The handler of the request failed';
+}

@@ -1,0 +1,116 @@
+import { InvalidInputError } from '../message/errors.js';
+import type { SendOptions } from '../message/message.js';
+import { propertyNameProblem, textProblem } from '../message/names.js';
+import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
+
+const KNOWN: readonly (keyof SendOptions)[] = [
+  'tag',
+  'key',
+  'messageGroup',
+  'queue',
+  'queueSelector',
+  'delayMs',
+  'deliverAt',
+  'ttlMs',
+  'dedupId',
+  'properties',
+  'traceparent',
+  'timeoutMs',
+];
+const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
+
+/** Longest delay: a hundred years. Anything longer is a unit taken for another. */
+const LONGEST_DELAY_MS = 100 * 365 * 86_400_000;
+const MOST_PROPERTIES = 100;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/**
+ * Refuse options that cannot be meant, all problems at once, before anything is stored. `now` is Unix ms.
+ *
+ * @throws InvalidInputError
+ */
+export function checkSendOptions(topic: string, options: SendOptions, now: number): void {
+  const problems = sendOptionProblems(options, now);
+  if (problems.length > 0) throw new InvalidInputError(`Send to topic "${topic}"`, problems);
+}
+
+function sendOptionProblems(options: SendOptions, now: number): string[] {
+  const problems: (string | undefined)[] = [];
+  for (const name in options)
+    if (!KNOWN_SET.has(name)) {
+      problems.push(...unknownOptions(options, KNOWN));
+      break;
+    }
+  const { tag, key, messageGroup, dedupId, properties, ttlMs, timeoutMs, traceparent } = options;
+  if (tag !== undefined) problems.push(textProblem('tag', tag));
+  if (key !== undefined) problems.push(textProblem('key', key));
+  if (messageGroup !== undefined) problems.push(textProblem('messageGroup', messageGroup));
+  if (dedupId !== undefined) problems.push(textProblem('dedupId', dedupId));
+  if (properties !== undefined) problems.push(...propertyProblems(properties));
+  if (ttlMs !== undefined)
+    problems.push(integerProblem('ttlMs', ttlMs, { min: 1, max: LONGEST_DELAY_MS }));
+  if (timeoutMs !== undefined)
+    problems.push(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
+  if (
+    traceparent !== undefined &&
+    !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
+  )
+    problems.push(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
+  problems.push(...queueProblems(options), ...delayProblems(options, now));
+  return problems.filter((problem) => problem !== undefined);
+}
+
+function queueProblems({
+  messageGroup,
+  queue,
+  queueSelector,
+}: SendOptions): (string | undefined)[] {
+  if (queue === undefined && queueSelector === undefined) return [];
+  const said = [
+    messageGroup !== undefined && 'messageGroup',
+    queue !== undefined && 'queue',
+    queueSelector !== undefined && 'queueSelector',
+  ].filter((name) => name !== false);
+  return [
+    said.length > 1
+      ? `${said.join(' and ')} contradict each other: each decides the queue; give one`
+      : undefined,
+    queue === undefined ? undefined : integerProblem('queue', queue, { min: 0 }),
+    queueSelector === undefined || typeof queueSelector === 'function'
+      ? undefined
+      : `queueSelector must be a function, got: ${describeValue(queueSelector)}`,
+  ];
+}
+
+function delayProblems({ delayMs, deliverAt }: SendOptions, now: number): (string | undefined)[] {
+  if (delayMs === undefined && deliverAt === undefined) return [];
+  if (delayMs !== undefined && deliverAt !== undefined)
+    return ['delayMs and deliverAt contradict each other; give one'];
+  if (delayMs !== undefined)
+    return [integerProblem('delayMs', delayMs, { min: 0, max: LONGEST_DELAY_MS })];
+  const at: unknown = deliverAt instanceof Date ? deliverAt.getTime() : undefined;
+  if (typeof at !== 'number' || Number.isNaN(at))
+    return [
+      `deliverAt must be a valid Date, got: ${deliverAt instanceof Date ? 'an invalid Date' : describeValue(deliverAt)}`,
+    ];
+  if (at < now) return [`deliverAt must not have passed, got: ${new Date(at).toISOString()}`];
+  return [at - now > LONGEST_DELAY_MS ? 'deliverAt must be within 100 years' : undefined];
+}
+
+function propertyProblems(properties: unknown): (string | undefined)[] {
+  if (typeof properties !== 'object' || properties === null || Array.isArray(properties))
+    return [`properties must be an object, got: ${describeValue(properties)}`];
+  const entries = Object.entries(properties);
+  const problems = entries.flatMap(([name, value]) => [
+    propertyNameProblem(name),
+    typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
+      ? undefined
+      : `property ${JSON.stringify(name)} must be text, a finite number or a boolean, got: ${describeValue(value)}`,
+  ]);
+  return entries.length > MOST_PROPERTIES
+    ? [
+        `properties must be ${MOST_PROPERTIES} at most, got: ${entries.length}`,
+        ...problems.slice(0, 3),
+      ]
+    : problems;
+}

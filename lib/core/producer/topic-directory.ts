@@ -1,0 +1,80 @@
+import { TopicNotFoundError } from '../message/errors.js';
+import type { TopicDefinition } from '../message/topic.js';
+import type { TopicInfo, TopicRegistry, TopicSettings } from '../store/topic-registry.js';
+
+/**
+ * What this process knows of topics: each looked up once, created when it is missing (unless that is switched
+ * off), and looked up again when the store says that it changed.
+ */
+export class TopicDirectory {
+  private readonly registry: TopicRegistry;
+  private readonly autoCreate: boolean;
+  private readonly defaults: Partial<TopicSettings>;
+  private readonly definitions = new Map<string, TopicDefinition>();
+  private readonly known = new Map<string, TopicInfo>();
+  private readonly lookups = new Map<string, Promise<TopicInfo>>();
+
+  constructor(options: {
+    registry: TopicRegistry;
+    autoCreate: boolean;
+    defaults: Partial<TopicSettings>;
+  }) {
+    this.registry = options.registry;
+    this.autoCreate = options.autoCreate;
+    this.defaults = options.defaults;
+  }
+
+  /** Remember how to create and check a topic; the last definition counts. */
+  define(definition: TopicDefinition): void {
+    this.definitions.set(definition.topic, definition);
+  }
+
+  definition(topic: string): TopicDefinition | undefined {
+    return this.definitions.get(topic);
+  }
+
+  /** Without asking the store. */
+  cached(topic: string): TopicInfo | undefined {
+    return this.known.get(topic);
+  }
+
+  /** @throws TopicNotFoundError when it does not exist and must not be created. */
+  get(topic: string): Promise<TopicInfo> {
+    const known = this.known.get(topic);
+    return known ? Promise.resolve(known) : this.lookUp(topic);
+  }
+
+  /** The store answered `moved`: what is known is out of date. */
+  refresh(topic: string): Promise<TopicInfo> {
+    this.known.delete(topic);
+    return this.lookUp(topic);
+  }
+
+  private lookUp(topic: string): Promise<TopicInfo> {
+    const running = this.lookups.get(topic);
+    if (running) return running;
+    const lookup = this.fetch(topic)
+      .then((info) => {
+        this.known.set(topic, info);
+        return info;
+      })
+      .finally(() => this.lookups.delete(topic));
+    this.lookups.set(topic, lookup);
+    return lookup;
+  }
+
+  private async fetch(topic: string): Promise<TopicInfo> {
+    if (this.autoCreate || this.definitions.has(topic)) {
+      const { queues, retentionMs, maxLength, dedupWindowMs } =
+        this.definitions.get(topic)?.options ?? {};
+      const said = Object.entries({ queues, retentionMs, maxLength, dedupWindowMs });
+      const own = Object.fromEntries(said.filter(([, value]) => value !== undefined));
+      return this.registry.declare(topic, { ...this.defaults, ...own });
+    }
+    const info = await this.registry.find(topic);
+    if (info) return info;
+    throw new TopicNotFoundError(
+      `Topic "${topic}" does not exist and autoCreateTopics is off. Create it with MessageAdmin.createTopic or defineTopic.`,
+    );
+  }
+}

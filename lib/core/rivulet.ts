@@ -1,0 +1,260 @@
+import { randomBytes } from 'node:crypto';
+import { Consumer } from './consumer/consumer.js';
+import { Heartbeat } from './consumer/heartbeat.js';
+import { describeError } from './consumer/outcome.js';
+import { replying } from './consumer/replying.js';
+import { Responder } from './consumer/responder.js';
+import {
+  type Delivery,
+  DuplicateSubscriptionError,
+  type Subscription,
+  subscription,
+  type SubscriptionOptions,
+} from './consumer/subscription.js';
+import { takeOver } from './consumer/take-over.js';
+import { Codecs } from './message/codec.js';
+import { AgendaLoop } from './producer/agenda-loop.js';
+import { Producer } from './producer/producer.js';
+import { Requester } from './producer/requester.js';
+import { TopicDirectory } from './producer/topic-directory.js';
+import { type Clock, systemClock } from './runtime/clock.js';
+import { Events } from './runtime/events.js';
+import { type Logger, silentLogger } from './runtime/logger.js';
+import { TraceScope } from './runtime/trace.js';
+import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
+import { StoreTime } from './store/store-time.js';
+import type { Stores } from './store/stores.js';
+import { Upkeep } from './upkeep.js';
+
+export interface RivuletOptions {
+  stores: Stores;
+  settings?: RivuletSettingsInput;
+  clock?: Clock;
+  logger?: Logger;
+}
+
+export interface SubscribeOptions extends SubscriptionOptions {
+  /** Answer requests with what the handler returns. Default false. */
+  reply?: boolean;
+}
+
+/**
+ * Sending and consuming over one set of stores: starts everything, and stops everything in order.
+ *
+ * Subscriptions are made first and begin to read with `consume`. Nothing here is static: any number of instances
+ * live side by side in one process.
+ */
+export class Rivulet {
+  readonly stores: Stores;
+  readonly settings: RivuletSettings;
+  readonly events: Events;
+  readonly producer: Producer;
+  readonly requester: Requester;
+  readonly topics: TopicDirectory;
+  readonly storeTime: StoreTime;
+  /** Name of this process in every consumer group: new with each start, so that nobody is taken for somebody else. */
+  readonly member = `m-${randomBytes(9).toString('base64url')}`;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly codecs: Codecs;
+  private readonly trace = new TraceScope();
+  private readonly agenda: AgendaLoop;
+  private readonly upkeep: Upkeep;
+  private readonly heartbeat: Heartbeat;
+  private readonly consumers: Consumer[] = [];
+  private opening: Promise<void> | undefined;
+  private consuming: Promise<void> | undefined;
+  private stopping: Promise<void> | undefined;
+
+  constructor(options: RivuletOptions) {
+    const { stores, clock = systemClock, logger = silentLogger } = options;
+    this.stores = stores;
+    this.clock = clock;
+    this.logger = logger;
+    this.settings = settingsFrom(options.settings ?? {});
+    const { settings } = this;
+    this.events = new Events({ logger });
+    this.codecs = new Codecs({
+      ...(settings.codec && { preferred: settings.codec }),
+      others: settings.codecs,
+    });
+    this.storeTime = new StoreTime({ clock });
+    this.topics = new TopicDirectory({
+      registry: stores.topics,
+      autoCreate: settings.autoCreateTopics,
+      defaults: settings.topics,
+    });
+    this.upkeep = new Upkeep({ stores, events: this.events, storeTime: this.storeTime });
+    this.agenda = new AgendaLoop({
+      agenda: stores.agenda,
+      clock,
+      storeTime: this.storeTime,
+      perform: (work) => this.upkeep.perform(work),
+      onError: (error) => this.trouble('do what is due', error),
+    });
+    this.upkeep.noteWith((work, at) => this.agenda.note(work, at));
+    this.producer = new Producer({
+      log: this.upkeep.watched(stores.log),
+      topics: this.topics,
+      codecs: this.codecs,
+      clock,
+      events: this.events,
+      trace: this.trace,
+      settings: settings.producer,
+    });
+    this.requester = new Requester({
+      producer: this.producer,
+      replies: stores.replies,
+      codecs: this.codecs,
+      clock,
+      timeoutMs: settings.requestTimeoutMs,
+      onError: (error) => this.trouble('read replies', error),
+    });
+    this.heartbeat = new Heartbeat({
+      member: this.member,
+      members: stores.members,
+      clock,
+      storeTime: this.storeTime,
+      beatMs: settings.heartbeatMs,
+      deadAfterMs: settings.deadAfterMs,
+      takeOver: (member) => this.takeOverFrom(member),
+      onLateBeat: () => this.consumers.forEach((consumer) => consumer.recheck()),
+      onError: (error) => this.trouble('beat', error),
+    });
+  }
+
+  /** Subscriptions made so far. */
+  get subscriptions(): readonly Subscription[] {
+    return this.consumers.map((consumer) => consumer.subscription);
+  }
+
+  /**
+   * A handler for a topic's messages in a consumer group. Reading begins with `consume`, or at once after it.
+   *
+   * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
+   */
+  subscribe(options: SubscribeOptions): Consumer {
+    const handler = options.reply
+      ? replying(options.handler, (delivery) => this.responder(delivery))
+      : options.handler;
+    const made = subscription({ ...options, handler });
+    const twin = this.consumers.find(
+      ({ subscription: other }) => other.topic === made.topic && other.group === made.group,
+    );
+    if (twin) throw new DuplicateSubscriptionError(twin.subscription, made);
+    const { stores, clock, events, logger, settings, member } = this;
+    const consumer = new Consumer({
+      subscription: made,
+      member,
+      stores,
+      tools: { codecs: this.codecs, trace: this.trace, storeNow: () => this.storeTime.now() },
+      clock,
+      events,
+      logger,
+      timing: settings.consumer,
+      pollMs: () => this.pollMs(),
+    });
+    this.consumers.push(consumer);
+    return consumer;
+  }
+
+  /** The way to answer a delivery that is a request. */
+  responder(delivery: Delivery): Responder {
+    return new Responder({
+      message: delivery.message,
+      replies: this.stores.replies,
+      codecs: this.codecs,
+      clock: this.clock,
+      onError: (error) => this.trouble('reply', error),
+    });
+  }
+
+  /** Connect, and release what is scheduled. Sends before that wait. @throws when the store is not there in time. */
+  open(timeoutMs = 10_000): Promise<void> {
+    this.opening ??= this.stores.open(timeoutMs).then(() => {
+      this.stores.availability.onChange((ready, error) =>
+        this.events.emit('connection', { name: 'store', state: ready ? 'ready' : 'lost', error }),
+      );
+      this.agenda.start();
+    });
+    return this.opening;
+  }
+
+  /** Begin to read for every subscription. Every group exists when this resolves. */
+  consume(): Promise<void> {
+    this.consuming ??= (async () => {
+      await this.open();
+      if (this.consumers.length === 0) return;
+      await this.heartbeat.start();
+      for (const consumer of this.consumers) {
+        await this.startConsumer(consumer);
+      }
+    })();
+    return this.consuming;
+  }
+
+  /**
+   * Stop, in order: no more reads → handlers end and are settled → confirms of what was sent → connections. Never
+   * takes longer than `drainMs`, also when the store is down. Safe to repeat.
+   */
+  stop(drainMs = this.settings.drainMs): Promise<void> {
+    this.stopping ??= this.stopOnce(drainMs);
+    return this.stopping;
+  }
+
+  private async stopOnce(drainMs: number): Promise<void> {
+    const timeUp = new AbortController();
+    const cancel = this.clock.after(drainMs, () => timeUp.abort());
+    const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(timeUp.signal)));
+    await this.requester.close();
+    await this.producer.close(timeUp.signal.aborted ? 0 : drainMs);
+    await Promise.all([this.agenda.stop(), this.heartbeat.stop()]);
+    cancel();
+    const clean = left.every((nothingLeft) => nothingLeft);
+    if (!clean)
+      this.logger.warn(
+        `Not everything was settled within ${drainMs} ms; it will be delivered again to others.`,
+      );
+    if (clean && this.consumers.length > 0 && this.stores.availability.ready) await this.signOff();
+    await this.stores.close();
+    this.events.emit('connection', { name: 'store', state: 'closed', error: undefined });
+  }
+
+  /** Nothing is pending in our name: no need for others to wait and wonder. A failure here costs only their patience. */
+  private async signOff(): Promise<void> {
+    try {
+      const refs = this.consumers.flatMap((consumer) => consumer.queues);
+      await Promise.all(refs.map((ref) => this.stores.deliveries.reclaim(ref, this.member, 1)));
+      await this.heartbeat.leave();
+    } catch (error) {
+      this.trouble('sign off', error);
+    }
+  }
+
+  private async startConsumer(consumer: Consumer): Promise<void> {
+    const { topic } = consumer.subscription;
+    const info = await this.topics.get(topic);
+    this.upkeep.look(info);
+    await consumer.start();
+  }
+
+  private async takeOverFrom(member: string): Promise<boolean> {
+    const { events, logger } = this;
+    for (const consumer of this.consumers) {
+      const tools = { deliveries: this.stores.deliveries, events, logger };
+      const taken = await takeOver(member, consumer.queues, tools);
+      if (taken.size > 0) consumer.recheck();
+    }
+    return true;
+  }
+
+  /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */
+  private pollMs(): number {
+    const queues = this.consumers.reduce((sum, consumer) => sum + consumer.queues.length, 0);
+    return Math.max(1_000, queues * 20);
+  }
+
+  private trouble(doing: string, error: unknown): void {
+    this.logger.warn(`Could not ${doing}: ${describeError(error)}. Trying again.`);
+  }
+}

@@ -1,0 +1,96 @@
+import { EventEmitter } from 'node:events';
+import type { Logger } from './logger.js';
+
+/** Everything worth counting or waiting for, and what is known about it. Bodies never travel here. */
+export interface RivuletEvents {
+  published: { topic: string; queue: number; messageId: string; state: string };
+  'publish-failed': {
+    topic: string;
+    messageId: string;
+    outcome: 'failed' | 'unknown';
+    error: Error;
+  };
+  delivered: DeliveryFacts;
+  acked: DeliveryFacts;
+  retried: DeliveryFacts & { delayMs: number; error: string };
+  'dead-lettered': DeliveryFacts & { reason: string; error: string | undefined };
+  /** A settle came after the message had been given to somebody else; nothing changed. */
+  'settle-refused': DeliveryFacts;
+  /** The consumer died or lost its replies; its deliveries are handed out again. */
+  reclaimed: { topic: string; queue: number; group: string; consumer: string; count: number };
+  /** The group had vanished from the store (flushed or deleted): an alarm, data may be lost. */
+  'group-recreated': { topic: string; queue: number; group: string; from: string };
+  /** The queue cannot be read (wrong key type, ...); others go on, it is tried again. */
+  'queue-faulted': { topic: string; queue: number; group: string; error: Error };
+  'queue-recovered': { topic: string; queue: number; group: string };
+  /** An entry of a newer wire version waits, undelivered, for a newer consumer. */
+  'message-held': { topic: string; queue: number; group: string; offset: string; version: number };
+  /** The store had no body any more for a delivery; it was settled and counted. */
+  'message-lost': { topic: string; queue: number; group: string; offset: string };
+  released: { topic: string; queue: number; count: number };
+  connection: { name: string; state: 'ready' | 'lost' | 'closed'; error: Error | undefined };
+}
+
+export interface DeliveryFacts {
+  topic: string;
+  queue: number;
+  group: string;
+  messageId: string;
+  offset: string;
+  attempt: number;
+}
+
+export type RivuletEventName = keyof RivuletEvents;
+
+/**
+ * What happens, as it happens: for logs, metrics and tests that wait instead of sleeping.
+ *
+ * Listeners are called synchronously in order. A listener that throws is reported to the logger and changes
+ * nothing else.
+ */
+export class Events {
+  private readonly emitter = new EventEmitter();
+  private readonly logger: Logger;
+
+  constructor(options: { logger: Logger }) {
+    this.logger = options.logger;
+    this.emitter.setMaxListeners(0);
+  }
+
+  /** Whether anybody listens: lets hot paths skip building the facts. */
+  heard(name: RivuletEventName): boolean {
+    return this.emitter.listenerCount(name) > 0;
+  }
+
+  emit<N extends RivuletEventName>(name: N, facts: RivuletEvents[N]): void {
+    for (const listener of this.emitter.listeners(name)) {
+      try {
+        (listener as (facts: RivuletEvents[N]) => void)(facts);
+      } catch (error) {
+        this.logger.error(
+          `A listener of "${name}" threw: ${String(error)}. The message is not affected.`,
+        );
+      }
+    }
+  }
+
+  /** Returns the function that stops listening. */
+  on<N extends RivuletEventName>(name: N, listener: (facts: RivuletEvents[N]) => void): () => void {
+    this.emitter.on(name, listener);
+    return () => this.emitter.off(name, listener);
+  }
+
+  /** Resolves with the first event that matches; never times out by itself. */
+  next<N extends RivuletEventName>(
+    name: N,
+    matches: (facts: RivuletEvents[N]) => boolean = () => true,
+  ): Promise<RivuletEvents[N]> {
+    return new Promise((resolve) => {
+      const off = this.on(name, (facts) => {
+        if (!matches(facts)) return;
+        off();
+        resolve(facts);
+      });
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import { type Clock, sleep } from './clock.js';
+
+export interface LoopOptions {
+  /** Appears in errors and log lines, e.g. `fetch orders/billing`. */
+  name: string;
+  clock: Clock;
+  /**
+   * One pass. Resolves with the milliseconds to wait before the next one (0 = at once). The signal aborts when
+   * the loop is stopped: a pass that blocks must then end soon.
+   */
+  step(signal: AbortSignal): Promise<number>;
+  /** Told about every failed pass; the loop goes on after a growing pause whatever this does. */
+  onError(error: unknown, failures: number): void;
+  /** Shortest and longest pause after failed passes. Defaults 50 and 5 000. */
+  backOffMs?: { from: number; to: number };
+}
+
+/**
+ * The one way to run in the background and the one way to stop.
+ *
+ * Passes never overlap. A failing pass is repeated after a real pause (50 ms doubling to 5 s, with jitter), so
+ * that a dead store cannot starve the event loop. `wake` cuts the current wait short; a wake during a pass is
+ * remembered.
+ */
+export class Loop {
+  private readonly options: LoopOptions;
+  private readonly aborter = new AbortController();
+  private running: Promise<void> | undefined;
+  private wakeUp: AbortController | undefined;
+  private woken = false;
+
+  constructor(options: LoopOptions) {
+    this.options = options;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  start(): this {
+    this.running ??= this.run();
+    return this;
+  }
+
+  /** Begin the next pass now instead of later. */
+  wake(): void {
+    this.woken = true;
+    this.wakeUp?.abort();
+  }
+
+  /** Resolves when the pass under way is done; nothing runs afterwards. Safe to call again. */
+  async stop(): Promise<void> {
+    this.aborter.abort();
+    this.wakeUp?.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { step, onError } = this.options;
+    const { signal } = this.aborter;
+    let failures = 0;
+    while (!signal.aborted) {
+      this.woken = false;
+      let waitMs: number;
+      try {
+        waitMs = await step(signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        onError(error, failures);
+        waitMs = this.pauseMs(failures);
+        await this.wait(waitMs);
+        continue;
+      }
+      if (waitMs > 0 && !this.woken) await this.wait(waitMs);
+    }
+  }
+
+  private async wait(waitMs: number): Promise<void> {
+    this.wakeUp = new AbortController();
+    if (this.aborter.signal.aborted) this.wakeUp.abort();
+    await sleep(this.options.clock, waitMs, this.wakeUp.signal);
+    this.wakeUp = undefined;
+  }
+
+  private pauseMs(failures: number): number {
+    const { from, to } = this.options.backOffMs ?? { from: 50, to: 5_000 };
+    return Math.min(from * 2 ** (failures - 1), to) * (0.75 + Math.random() / 2);
+  }
+}

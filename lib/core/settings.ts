@@ -1,0 +1,119 @@
+import { type ConsumerTiming, DEFAULT_CONSUMER_TIMING } from './consumer/consumer.js';
+import type { Codec } from './message/codec.js';
+import { InvalidOptionsError } from './message/errors.js';
+import { describeValue, integerProblem, unknownOptions } from './message/options.js';
+import { topicSettingProblems } from './message/topic.js';
+import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer.js';
+import { DEFAULT_TOPIC_SETTINGS, type TopicSettings } from './store/topic-registry.js';
+
+/** Everything that can be set about how messages are sent and consumed; each has its default here and nowhere else. */
+export interface RivuletSettings {
+  producer: ProducerSettings;
+  /** For topics that this process creates. */
+  topics: TopicSettings;
+  /** Create a topic when it is first used. Default true. */
+  autoCreateTopics: boolean;
+  /** Codec of bodies that are not bytes. Default JSON. */
+  codec: Codec | undefined;
+  /** Further codecs this process can read. */
+  codecs: readonly Codec[];
+  consumer: ConsumerTiming;
+  /** Default 5 000. */
+  heartbeatMs: number;
+  /** A process that was silent for this long is dead, and its deliveries are handed out again. Default 15 000. */
+  deadAfterMs: number;
+  /** Longest time a shutdown waits for handlers, settles and confirms. Default 15 000. */
+  drainMs: number;
+  /** Longest wait for an answer to a request. Default 30 000. */
+  requestTimeoutMs: number;
+}
+
+export type RivuletSettingsInput = {
+  [K in keyof RivuletSettings]?: RivuletSettings[K] extends object
+    ? Partial<RivuletSettings[K]>
+    : RivuletSettings[K];
+} & { codec?: Codec | undefined; codecs?: readonly Codec[] };
+
+export const DEFAULT_SETTINGS: RivuletSettings = {
+  producer: DEFAULT_PRODUCER_SETTINGS,
+  topics: DEFAULT_TOPIC_SETTINGS,
+  autoCreateTopics: true,
+  codec: undefined,
+  codecs: [],
+  consumer: DEFAULT_CONSUMER_TIMING,
+  heartbeatMs: 5_000,
+  deadAfterMs: 15_000,
+  drainMs: 15_000,
+  requestTimeoutMs: 30_000,
+};
+
+/** Names of the settings, for "did you mean". */
+export const SETTING_NAMES = Object.keys(DEFAULT_SETTINGS);
+
+/** The settings with every default filled in. @throws InvalidOptionsError naming every problem. */
+export function settingsFrom(input: RivuletSettingsInput): RivuletSettings {
+  const problems = settingProblems(input);
+  if (problems.length > 0) throw new InvalidOptionsError('Options of Rivulet', problems);
+  return withDefaults(input);
+}
+
+function withDefaults(input: RivuletSettingsInput): RivuletSettings {
+  return {
+    producer: { ...DEFAULT_SETTINGS.producer, ...given(input.producer) },
+    topics: { ...DEFAULT_SETTINGS.topics, ...given(input.topics) },
+    consumer: { ...DEFAULT_SETTINGS.consumer, ...given(input.consumer) },
+    autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
+    codec: input.codec,
+    codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
+    heartbeatMs: input.heartbeatMs ?? DEFAULT_SETTINGS.heartbeatMs,
+    deadAfterMs: input.deadAfterMs ?? DEFAULT_SETTINGS.deadAfterMs,
+    drainMs: input.drainMs ?? DEFAULT_SETTINGS.drainMs,
+    requestTimeoutMs: input.requestTimeoutMs ?? DEFAULT_SETTINGS.requestTimeoutMs,
+  };
+}
+
+/** Every problem of the settings, without throwing: for callers that collect more. */
+export function settingProblems(input: RivuletSettingsInput): string[] {
+  const named: (string | undefined)[] = [
+    ...unknownOptions(input, SETTING_NAMES),
+    ...unknownIn('producer', input.producer, DEFAULT_SETTINGS.producer),
+    ...unknownIn('topics', input.topics, DEFAULT_SETTINGS.topics),
+    ...unknownIn('consumer', input.consumer, DEFAULT_SETTINGS.consumer),
+  ];
+  const { producer, consumer, topics, ...rest } = withDefaults(input);
+  const positive = { min: 1 };
+  const { whenBufferFull, ...limits } = producer;
+  return [
+    ...named,
+    ...Object.entries(limits).map(([name, value]) =>
+      integerProblem(`producer.${name}`, value, positive),
+    ),
+    whenBufferFull === 'wait' || whenBufferFull === 'fail'
+      ? undefined
+      : `producer.whenBufferFull must be "${'wait' satisfies ProducerSettings['whenBufferFull']}" or "${'fail' satisfies ProducerSettings['whenBufferFull']}", got: ${describeValue(whenBufferFull satisfies never)}`,
+    ...topicSettingProblems(topics).map((problem) => problem && `topics.${problem}`),
+    integerProblem('consumer.blockMs', consumer.blockMs, { min: 1, max: 5_000 }),
+    integerProblem('consumer.renewMs', consumer.renewMs, positive),
+    integerProblem('consumer.swallowedAfterMs', consumer.swallowedAfterMs, positive),
+    integerProblem('consumer.quarantineMs', consumer.quarantineMs, positive),
+    integerProblem('heartbeatMs', rest.heartbeatMs, positive),
+    integerProblem('deadAfterMs', rest.deadAfterMs, positive),
+    rest.deadAfterMs < rest.heartbeatMs * 2
+      ? `deadAfterMs (${rest.deadAfterMs}) must be at least twice heartbeatMs (${rest.heartbeatMs}), or living processes are taken for dead`
+      : undefined,
+    integerProblem('drainMs', rest.drainMs, { min: 0 }),
+    integerProblem('requestTimeoutMs', rest.requestTimeoutMs, positive),
+  ].filter((problem) => problem !== undefined);
+}
+
+function unknownIn(name: string, given: object | undefined, known: object): string[] {
+  if (given === undefined) return [];
+  return unknownOptions(given, Object.keys(known)).map((problem) => `${name}: ${problem}`);
+}
+
+/** Options that are undefined count as not given, as elsewhere in Nest. */
+function given<T extends object>(options: T | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  ) as Partial<T>;
+}

@@ -1,0 +1,129 @@
+import type { QueueRef, StoredEntry } from './refs.js';
+
+/** A queue as seen by one consumer group. */
+export interface GroupQueue extends QueueRef {
+  readonly group: string;
+}
+
+/** A message handed to a consumer. */
+export interface DeliveredEntry extends StoredEntry {
+  /** How often it was started, this time included: the delivery attempt, from 1. */
+  readonly attempt: number;
+  /** Proof of this delivery together with the consumer's name: settling with an older one is refused. */
+  readonly deliveryCount: number;
+  /** It was in hand when a consumer crashed, perhaps as the cause: run it alone. */
+  readonly suspect: boolean;
+  /** What earlier attempts left behind, as `settle` was given it; empty at first. */
+  readonly history: string;
+}
+
+export interface ClaimReply {
+  entries: DeliveredEntry[];
+  /** When the next waiting delivery falls due, Unix ms by the store's clock; null when none waits. */
+  nextDueAt: number | null;
+  now: number;
+}
+
+export type Settlement =
+  | { kind: 'ack' }
+  /** Hand it out again after `delayMs`, at its old offset. */
+  | { kind: 'retry'; delayMs: number; history: string }
+  /** It was not started after all: hand it out again at once, this attempt does not count. */
+  | { kind: 'release' }
+  /** Keep a copy with `note` among the dead letters of the group. */
+  | { kind: 'dead-letter'; note: string };
+
+export interface SettleItem {
+  offset: string;
+  deliveryCount: number;
+  settlement: Settlement;
+}
+
+/** `stale`: settled already, or in other hands since; nothing changed. */
+export type SettleReply = 'settled' | 'stale';
+
+export interface GroupLag {
+  /** Visible and never handed out; null when the store cannot tell. */
+  undelivered: number | null;
+  /** In some consumer's hands. */
+  inFlight: number;
+  /** Waiting for their next attempt. */
+  waiting: number;
+  deadLetters: number;
+  /** Offset of the oldest delivery that is not settled. */
+  oldestUnsettled: string | null;
+}
+
+/** Reads for one consumer of one group; owns what blocking needs. */
+export interface GroupReader {
+  /**
+   * Messages that no member of the group was given before, at most `perQueue` from each queue. Waits up to
+   * `blockMs` when there is none (0: does not wait).
+   *
+   * @throws QueueFaultedError one queue cannot be read. Others may be.
+   * @throws StoreUnavailableError the reply may have been lost: what it held is pending under this consumer's name
+   *   and comes back through `renew`.
+   */
+  read(request: {
+    queues: readonly QueueRef[];
+    perQueue: number;
+    blockMs: number;
+    signal: AbortSignal;
+  }): Promise<DeliveredEntry[]>;
+
+  /** Ends a waiting read. Nothing can be read afterwards. */
+  close(): Promise<void>;
+}
+
+/**
+ * Deliveries of a consumer group: handed out, settled, handed out again.
+ *
+ * A message that was handed out stays at its offset until it is settled; a retry never moves it. Attempts are the
+ * library's own count: a first delivery is implied, every later start is recorded before it happens. A start that
+ * was cut off by a crash is not counted unless the message ran alone (`suspect`), so that a message that kills its
+ * consumer pays for it and its neighbours do not.
+ */
+export interface DeliveryStore {
+  openReader(group: string, consumer: string): GroupReader;
+
+  /** Take waiting deliveries that are due: retries, released ones and, if `suspect`, at most one suspect. */
+  claimDue(
+    ref: GroupQueue,
+    claim: { consumer: string; limit: number; suspect: boolean },
+  ): Promise<ClaimReply>;
+
+  /**
+   * Settle deliveries, all in one atomic step; one reply for each. Safe to repeat: what was settled answers
+   * `stale`. Works when the store is out of memory, except that a dead letter may need a little.
+   */
+  settle(ref: GroupQueue, consumer: string, items: readonly SettleItem[]): Promise<SettleReply[]>;
+
+  /**
+   * "These are in my hands": keeps them invisible to the store's own tools and tells which are not ours any more.
+   * What else is pending under this consumer's name for longer than `swallowedAfterMs` was handed out in a reply
+   * that never arrived: it is released, and its attempt does not count.
+   */
+  renew(
+    ref: GroupQueue,
+    renewal: {
+      consumer: string;
+      inHand: readonly { offset: string; deliveryCount: number }[];
+      swallowedAfterMs: number;
+    },
+  ): Promise<{ lost: string[]; released: number }>;
+
+  /**
+   * Take back what a dead consumer held, at most `limit` per call, and forget the consumer once it holds nothing.
+   * Safe to repeat.
+   */
+  reclaim(
+    ref: GroupQueue,
+    consumer: string,
+    limit: number,
+  ): Promise<{ taken: number; left: number }>;
+
+  /** Names of consumers the store knows in this group. */
+  consumers(ref: GroupQueue): Promise<string[]>;
+
+  lag(ref: GroupQueue): Promise<GroupLag>;
+}

@@ -1,0 +1,97 @@
+import type { QueueRef, StoredEntry } from './refs.js';
+
+/**
+ * A run of messages for one queue, numbered so that the store can tell a repeat from news.
+ *
+ * `session` is random per producer. Within one `epoch` calls are numbered 1, 2, 3 … per queue.
+ */
+export interface AppendCall extends QueueRef {
+  generation: number;
+  session: string;
+  epoch: number;
+  number: number;
+  entries: readonly AppendEntry[];
+}
+
+export interface AppendEntry {
+  /** Header and body (`encodeFrame`). */
+  frame: Buffer;
+  /** Undefined: visible at once. A time that has passed by the store's clock means at once, too. */
+  due?: { delayMs: number } | { at: number } | undefined;
+  dedupId?: string | undefined;
+}
+
+export type AppendResult =
+  | { state: 'stored'; offset: string }
+  | { state: 'scheduled'; dueAt: number }
+  /** An earlier message had the same dedup id: its id, and its offset if it was visible when it was stored. */
+  | { state: 'duplicate'; messageId: string; offset: string | null }
+  /** `maxLength` is reached; this entry was not stored. */
+  | { state: 'full' };
+
+export type AppendReply =
+  /** One result per entry, in order; `repeat` when this call had been carried out before. */
+  | { state: 'appended'; results: AppendResult[]; repeat: boolean }
+  /** An earlier call of this epoch has not arrived; nothing changed. */
+  | { state: 'gap' }
+  /** A newer epoch has begun; nothing changed, and this call never will change anything. */
+  | { state: 'fenced' }
+  /** The store does not know this session and the call is not its first: `reopen`. Nothing changed. */
+  | { state: 'new-session' }
+  /** The topic has another generation (0: no such queue): look it up again. Nothing changed. */
+  | { state: 'moved'; generation: number };
+
+export interface ReopenCall extends QueueRef {
+  session: string;
+  /** The new epoch: larger than every one before. */
+  epoch: number;
+  /** Calls whose fate is asked for. */
+  asked: readonly { epoch: number; number: number }[];
+}
+
+export type ReopenReply =
+  /** For each asked call its results, or null: it was not carried out and never will be. */
+  | { state: 'open'; answers: (AppendResult[] | null)[] }
+  /** Nothing is known about the session (never used, swept, or lost by the store). It is open in the new epoch. */
+  | { state: 'new-session' };
+
+export interface LogRange extends QueueRef {
+  /** First offset, inclusive; '-' for the oldest. */
+  from: string;
+  /** Last offset, inclusive; '+' for the newest. */
+  to: string;
+  count: number;
+  reverse?: boolean;
+}
+
+/** The queues of the topics: where messages are stored and stay until they are trimmed. */
+export interface MessageLog {
+  /**
+   * Store a run of messages, in order, all of them in one atomic step.
+   *
+   * Safe to repeat with the same session, epoch and number: the answer is that of the first time. The store keeps
+   * the answers of the last five calls of a session (as Kafka's broker does), so at most five may be in flight.
+   *
+   * @throws StoreRefusedError nothing was stored, and the number is free to be used again.
+   * @throws StoreUnavailableError it is not known whether it was stored: `reopen` tells.
+   */
+  append(call: AppendCall): Promise<AppendReply>;
+
+  /** Begin a new epoch, which fences every older call, and tell what became of some. Safe to repeat. */
+  reopen(call: ReopenCall): Promise<ReopenReply>;
+
+  /** Entries in order of their offsets. */
+  range(range: LogRange): Promise<StoredEntry[]>;
+
+  /** Number of visible messages, and the oldest and newest offset (null when empty). */
+  extent(ref: QueueRef): Promise<{ length: number; first: string | null; last: string | null }>;
+
+  /**
+   * Drop messages older than the topic's retention, never one that a group has not settled.
+   *
+   * Removes at most about `limit` per call.
+   *
+   * @returns the number removed.
+   */
+  trim(ref: QueueRef, limit: number): Promise<number>;
+}

@@ -1,0 +1,39 @@
+import type { Agenda } from './agenda.js';
+import type { DeadLetterStore } from './dead-letter-store.js';
+import type { DeliveryStore } from './delivery-store.js';
+import type { Membership } from './membership.js';
+import type { MessageLog } from './message-log.js';
+import type { ReplyStore } from './reply-store.js';
+import type { ScheduleStore } from './schedule-store.js';
+import type { TopicRegistry } from './topic-registry.js';
+
+/**
+ * Everything core asks of storage. Every method takes its time from the store's own clock.
+ *
+ * Two implementations are held to one contract suite: Redis, and memory for tests.
+ */
+export interface Stores {
+  readonly topics: TopicRegistry;
+  readonly log: MessageLog;
+  readonly schedule: ScheduleStore;
+  readonly deliveries: DeliveryStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly agenda: Agenda;
+  readonly members: Membership;
+  readonly replies: ReplyStore;
+
+  /** Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`. */
+  open(timeoutMs: number): Promise<void>;
+
+  /** Tells whether calls can be made right now, and when that changes. */
+  readonly availability: Availability;
+
+  /** Ends at once, also when the store is down; calls under way reject. Safe to repeat. */
+  close(): Promise<void>;
+}
+
+export interface Availability {
+  readonly ready: boolean;
+  /** Called with each change. Returns the function that stops it. */
+  onChange(listener: (ready: boolean, error?: Error) => void): () => void;
+}

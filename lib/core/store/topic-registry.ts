@@ -1,0 +1,81 @@
+import type { QueueRef, StartFrom } from './refs.js';
+
+/** What a topic is set to. */
+export interface TopicSettings {
+  /** Number of queues, fixed when the topic is created. Default 4. */
+  queues: number;
+  /** Settled messages are kept at least this long. Default 24 h. Unsettled ones stay however old they are. */
+  retentionMs: number;
+  /** Most messages (visible and scheduled) per queue, null for no limit. Default null. */
+  maxLength: number | null;
+  /** How long a `dedupId` is remembered. Default 10 min. */
+  dedupWindowMs: number;
+}
+
+export interface TopicInfo extends TopicSettings {
+  topic: string;
+  /** Grows when the queues change: a producer that routed by an older generation is told `moved`. */
+  generation: number;
+}
+
+export const DEFAULT_TOPIC_SETTINGS: TopicSettings = {
+  queues: 4,
+  retentionMs: 24 * 3_600_000,
+  maxLength: null,
+  dedupWindowMs: 600_000,
+};
+
+export type ConsumeMode = 'unordered' | 'ordered' | 'broadcasting';
+
+/** What every member of a consumer group must agree on. */
+export interface GroupInfo {
+  group: string;
+  mode: ConsumeMode;
+  /** Digest of the filter, empty for none. */
+  filterDigest: string;
+}
+
+/** Topics and consumer groups by name, so that nothing ever scans for keys. */
+export interface TopicRegistry {
+  /**
+   * The topic, created with these settings if it is not there. Safe to repeat; it also completes a creation that
+   * was cut off. An existing topic keeps its settings.
+   */
+  declare(topic: string, settings?: Partial<TopicSettings>): Promise<TopicInfo>;
+
+  find(topic: string): Promise<TopicInfo | undefined>;
+
+  /** Names of all topics, sorted. */
+  list(): Promise<string[]>;
+
+  /** Change settings other than the number of queues. Undefined when there is no such topic. */
+  alter(
+    topic: string,
+    changes: Partial<Omit<TopicSettings, 'queues'>>,
+  ): Promise<TopicInfo | undefined>;
+
+  /** Delete the topic with everything in it: messages, scheduled ones, groups, dead letters. */
+  remove(topic: string): Promise<'removed' | 'unknown'>;
+
+  /**
+   * Make the group known in every queue of the topic; a queue it is new to begins at `from`.
+   *
+   * Safe to repeat: what exists stays where it is. `recreated` lists queues in which the group had existed and was
+   * lost; there it goes on from where it first began, never from the end.
+   *
+   * @returns `conflict` with the registered facts when members would differ in mode or filter; nothing changes.
+   */
+  joinGroup(
+    topic: string,
+    join: GroupInfo & { from: StartFrom; allowFilterChange?: boolean },
+  ): Promise<JoinReply>;
+
+  groups(topic: string): Promise<GroupInfo[]>;
+
+  /** Forget the group: its progress, retries and dead letters. Messages stay for others. */
+  removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'>;
+}
+
+export type JoinReply =
+  | { state: 'joined'; created: boolean; recreated: QueueRef[] }
+  | { state: 'conflict'; registered: GroupInfo };
