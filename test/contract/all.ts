@@ -1,0 +1,58 @@
+import { describeAgenda } from './agenda.contract.js';
+import { describeAppend } from './append.contract.js';
+import { describeClaimDue } from './claim-due.contract.js';
+import { describeDeadLetterStore } from './dead-letter-store.contract.js';
+import { describeDedup } from './dedup.contract.js';
+import { describeGroupReader } from './group-reader.contract.js';
+import type { OpenHarness } from './harness.js';
+import { describeJoinGroup } from './join-group.contract.js';
+import { describeLag } from './lag.contract.js';
+import { describeLostGroup } from './lost-group.contract.js';
+import { describeMaxLength } from './max-length.contract.js';
+import { describeMembership } from './membership.contract.js';
+import { describeRange } from './range.contract.js';
+import { describeReclaim } from './reclaim.contract.js';
+import { describeRemoveGroup } from './remove-group.contract.js';
+import { describeRenew } from './renew.contract.js';
+import { describeReopen } from './reopen.contract.js';
+import { describeReplyStore } from './reply-store.contract.js';
+import { describeScheduleStore } from './schedule-store.contract.js';
+import { describeSettle } from './settle.contract.js';
+import { describeLifecycle } from './stores.contract.js';
+import { describeTopics } from './topics.contract.js';
+import { describeTrim } from './trim.contract.js';
+
+const PROMISES: readonly ((open: OpenHarness) => void)[] = [
+  describeLifecycle,
+  // TopicRegistry
+  describeTopics,
+  describeJoinGroup,
+  describeLostGroup,
+  describeRemoveGroup,
+  // MessageLog
+  describeAppend,
+  describeDedup,
+  describeMaxLength,
+  describeReopen,
+  describeRange,
+  describeTrim,
+  describeScheduleStore,
+  // DeliveryStore
+  describeGroupReader,
+  describeSettle,
+  describeClaimDue,
+  describeReclaim,
+  describeRenew,
+  describeLag,
+  describeDeadLetterStore,
+  describeAgenda,
+  describeMembership,
+  describeReplyStore,
+];
+
+/** Every promise of every port. */
+export function describeStores(name: string, open: OpenHarness): void {
+  describe(name, () => {
+    for (const promise of PROMISES) promise(open);
+  });
+}

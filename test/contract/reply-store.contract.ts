@@ -1,0 +1,113 @@
+import type { ReplyInbox } from '../../lib/core/store/reply-store.js';
+import { type OpenHarness, useHarness } from './harness.js';
+
+const never = new AbortController().signal;
+
+export function describeReplyStore(open: OpenHarness): void {
+  describe('ReplyStore', () => {
+    const h = useHarness(open);
+    const openInbox = (ttlMs = 60_000) => h.stores.replies.openInbox({ ttlMs });
+    const read = (inbox: ReplyInbox, blockMs = 0, signal = never) =>
+      inbox.read({ blockMs, signal });
+
+    it('brings packets to the inbox in the order they were sent, byte for byte, each once', async () => {
+      const inbox = await openInbox();
+      const other = await h.sibling();
+      const packets = [
+        Buffer.from([0, 255, 13, 10]),
+        Buffer.alloc(0),
+        Buffer.from('ü'),
+        Buffer.alloc(1024 * 1024, 7),
+      ];
+      for (const packet of packets)
+        expect(await other.replies.reply(inbox.address, packet)).toBe('sent');
+      const received = [];
+      while (received.length < packets.length) {
+        const some = await read(inbox);
+        expect(some.length).toBeGreaterThan(0);
+        received.push(...some);
+      }
+      expect(received.map((packet, i) => packet.equals(packets[i]!))).toEqual([
+        true,
+        true,
+        true,
+        true,
+      ]);
+      expect(await read(inbox)).toEqual([]);
+    });
+
+    it('gives every inbox an address of its own', async () => {
+      const [a, b] = [
+        await openInbox(),
+        await (await h.sibling()).replies.openInbox({ ttlMs: 60_000 }),
+      ];
+      expect(a.address).not.toBe(b.address);
+      await h.stores.replies.reply(b.address, Buffer.from('for b'));
+      expect(await read(a)).toEqual([]);
+      expect((await read(b)).map(String)).toEqual(['for b']);
+    });
+
+    it('waits for a packet', async () => {
+      const inbox = await openInbox();
+      const reading = read(inbox, 20_000);
+      await h.advance(5);
+      await (await h.sibling()).replies.reply(inbox.address, Buffer.from('a'));
+      expect((await reading).map(String)).toEqual(['a']);
+    });
+
+    it('stops waiting after `blockMs`, when the signal aborts, and on close', async () => {
+      const inbox = await openInbox();
+      const timed = read(inbox, 20);
+      await h.advance(20);
+      expect(await timed).toEqual([]);
+
+      const aborter = new AbortController();
+      const aborted = read(inbox, 20_000, aborter.signal);
+      await h.advance(5);
+      aborter.abort();
+      expect(await aborted).toEqual([]);
+      expect(await read(inbox, 20_000, AbortSignal.abort())).toEqual([]);
+
+      const closed = read(inbox, 20_000);
+      await h.advance(5);
+      await inbox.close();
+      expect(await closed).toEqual([]);
+    });
+
+    it('keeps no answer when nobody waits', async () => {
+      expect(await h.stores.replies.reply('nowhere', Buffer.from('a'))).toBe('gone');
+      const inbox = await openInbox();
+      await h.stores.replies.reply(inbox.address, Buffer.from('a'));
+      await inbox.close();
+      expect(await h.stores.replies.reply(inbox.address, Buffer.from('b'))).toBe('gone');
+    });
+
+    it('takes answers before the first read, and between reads', async () => {
+      const inbox = await openInbox();
+      expect(await h.stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
+      expect((await read(inbox)).map(String)).toEqual(['a']);
+      expect(await h.stores.replies.reply(inbox.address, Buffer.from('b'))).toBe('sent');
+      expect((await read(inbox)).map(String)).toEqual(['b']);
+    });
+
+    it('lets an inbox disappear that was not read for its lifetime', async () => {
+      const inbox = await openInbox(200);
+      // Answers do not keep it alive. The clock may be a real one here: ask until it is gone.
+      for (let asked = 0; asked < 2_000; asked++) {
+        if ((await h.stores.replies.reply(inbox.address, Buffer.from('a'))) === 'gone') return;
+        await h.advance(10);
+      }
+      throw new Error('the inbox is still there');
+    });
+
+    it('keeps an inbox that is read', async () => {
+      const inbox = await openInbox(1_000);
+      for (let i = 0; i < 5; i++) {
+        await h.advance(300);
+        await read(inbox);
+      }
+      expect(await h.stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
+      expect((await read(inbox)).map(String)).toEqual(['a']);
+    });
+  });
+}

@@ -1,0 +1,103 @@
+import { type OpenHarness, useHarness } from './harness.js';
+import {
+  BILLING,
+  declare,
+  entryOf,
+  join,
+  numbered,
+  publish,
+  publishTexts,
+  QUEUE,
+  texts,
+} from './messages.js';
+
+export function describeTrim(open: OpenHarness): void {
+  describe('MessageLog.trim', () => {
+    const h = useHarness(open);
+    const DAY_MS = 86_400_000;
+    beforeEach(() => declare(h.stores, { retentionMs: DAY_MS }));
+
+    it('keeps messages for the retention and drops them afterwards', async () => {
+      await publishTexts(h.stores, numbered(3));
+      await h.advance(DAY_MS - 60_000);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
+      await h.advance(120_000);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(3);
+      expect(await h.stores.log.extent(QUEUE)).toMatchObject({ length: 0 });
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
+    });
+
+    it('never drops what a group has not read', async () => {
+      await join(h.stores, 'billing');
+      await publishTexts(h.stores, numbered(3));
+      await h.advance(10 * DAY_MS);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
+      expect(texts(await h.consumer(BILLING, 'c').read())).toEqual(numbered(3));
+    });
+
+    it('never drops what is in hand or waits for a retry', async () => {
+      await join(h.stores, 'billing');
+      await publishTexts(h.stores, numbered(4));
+      const consumer = h.consumer(BILLING, 'c');
+      const [first, second, third, fourth] = await consumer.read();
+      await consumer.ack(first!, fourth!);
+      await consumer.retry(second!, 100 * DAY_MS);
+      await h.advance(10 * DAY_MS);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(1);
+      await h.advance(90 * DAY_MS);
+      const again = await consumer.claimOne();
+      expect(texts([again])).toEqual(['m2']);
+      await consumer.ack(again);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(1);
+      expect(await consumer.ack(third!)).toEqual(['settled']);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(2);
+    });
+
+    it('waits for the slowest of several groups', async () => {
+      await join(h.stores, 'billing');
+      await join(h.stores, 'audit');
+      await publishTexts(h.stores, numbered(3));
+      const billing = h.consumer(BILLING, 'c');
+      await billing.ack(...(await billing.read()));
+      await h.advance(2 * DAY_MS);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
+      await h.stores.topics.removeGroup('orders', 'audit');
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(3);
+    });
+
+    it('never drops what a group that was lost had not settled', async () => {
+      await join(h.stores, 'billing');
+      await publishTexts(h.stores, numbered(3));
+      await h.tamper.dropGroup(BILLING);
+      await h.advance(2 * DAY_MS);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
+      await join(h.stores, 'billing', 'latest');
+      expect(texts(await h.consumer(BILLING, 'c').read())).toEqual(numbered(3));
+    });
+
+    it('removes about `limit` per call and gets there in the end', async () => {
+      await publishTexts(h.stores, numbered(1_000));
+      await h.advance(2 * DAY_MS);
+      const first = await h.stores.log.trim(QUEUE, 100);
+      expect(first).toBeGreaterThan(0);
+      expect(first).toBeLessThanOrEqual(200);
+      let removed = first;
+      for (let call = 0; call < 20; call++) removed += await h.stores.log.trim(QUEUE, 100);
+      expect(removed).toBe(1_000);
+    });
+
+    it('does not touch scheduled messages', async () => {
+      await publish(h.stores, [entryOf('later', { due: { delayMs: 10 * DAY_MS } })]);
+      await h.advance(5 * DAY_MS);
+      await h.stores.log.trim(QUEUE, 1_000);
+      expect(await h.stores.schedule.count(QUEUE)).toBe(1);
+    });
+
+    it('follows a changed retention at once', async () => {
+      await publishTexts(h.stores, numbered(3));
+      await h.advance(DAY_MS / 2);
+      await h.stores.topics.alter('orders', { retentionMs: 60_000 });
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(3);
+    });
+  });
+}
