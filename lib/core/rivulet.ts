@@ -38,6 +38,8 @@ export interface SubscribeOptions extends SubscriptionOptions {
   reply?: boolean;
 }
 
+const STARTED_AT_ONCE = 16;
+
 /**
  * Sending and consuming over one set of stores: starts everything, and stops everything in order.
  *
@@ -186,9 +188,13 @@ export class Rivulet {
       await this.open();
       if (this.consumers.length === 0) return;
       await this.heartbeat.start();
-      for (const consumer of this.consumers) {
-        await this.startConsumer(consumer);
-      }
+      // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
+      const left = [...this.consumers];
+      const starter = async (): Promise<void> => {
+        for (let next = left.shift(); next && !this.stopping; next = left.shift())
+          await this.startConsumer(next);
+      };
+      await Promise.all(Array.from({ length: STARTED_AT_ONCE }, starter));
     })();
     return this.consuming;
   }
@@ -207,7 +213,7 @@ export class Rivulet {
     const cancel = this.clock.after(drainMs, () => timeUp.abort());
     const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(timeUp.signal)));
     await this.requester.close();
-    await this.producer.close(timeUp.signal.aborted ? 0 : drainMs);
+    await this.producer.close(timeUp.signal);
     await Promise.all([this.agenda.stop(), this.heartbeat.stop()]);
     cancel();
     const clean = left.every((nothingLeft) => nothingLeft);
@@ -217,6 +223,8 @@ export class Rivulet {
       );
     if (clean && this.consumers.length > 0 && this.stores.availability.ready) await this.signOff();
     await this.stores.close();
+    // What was still starting ends with the connection; its failure was meant.
+    await this.consuming?.catch(() => undefined);
     this.events.emit('connection', { name: 'store', state: 'closed', error: undefined });
   }
 

@@ -3,7 +3,7 @@ import type { Codec } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';
 import { topicSettingProblems } from './message/topic.js';
-import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer.js';
+import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer-settings.js';
 import { DEFAULT_TOPIC_SETTINGS, type TopicSettings } from './store/topic-registry.js';
 
 /** Everything that can be set about how messages are sent and consumed; each has its default here and nowhere else. */

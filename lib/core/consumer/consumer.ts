@@ -62,6 +62,7 @@ export class Consumer {
   private fetchLoop: FetchLoop | undefined;
   private waiting: WaitingDeliveries | undefined;
   private visibility: Visibility | undefined;
+  private stopped = false;
 
   constructor(options: ConsumerOptions) {
     this.options = options;
@@ -90,6 +91,8 @@ export class Consumer {
     const { topic, group } = this.subscription;
     const info = await stores.topics.declare(topic);
     await this.join();
+    // Stopped while the store was asked: nothing of this subscription may begin to run.
+    if (this.stopped) return;
     this.refs = Array.from({ length: info.queues }, (_, queue) => ({ topic, queue, group }));
     this.settlers = this.refs.map(
       (ref) =>
@@ -135,6 +138,7 @@ export class Consumer {
    * @returns true when nothing is left.
    */
   async stop(timeUp: AbortSignal): Promise<boolean> {
+    this.stopped = true;
     await Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]);
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of();

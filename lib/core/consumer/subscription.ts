@@ -22,7 +22,7 @@ export interface Delivery {
 }
 
 /** Resolves: acked. Rejects: by the retry policy. What it resolves with is ignored, except by request-reply. */
-export type Handler = (delivery: Delivery) => Promise<unknown> | unknown;
+export type Handler = (delivery: Delivery) => unknown;
 
 export interface SubscriptionOptions {
   topic: string;

@@ -75,6 +75,7 @@ export class QueueAppender {
   }
 
   enqueue(send: PendingSend): void {
+    if (this.closing.signal.aborted) return send.expire(false, this.lastError);
     this.waiting.push(send);
     this.watchDeadline(send.deadline);
     this.planFlush();

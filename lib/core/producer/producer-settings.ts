@@ -1,0 +1,26 @@
+export interface ProducerSettings {
+  /** How long a send may take before it is answered "failed" or "unknown". Default 10 000. */
+  sendTimeoutMs: number;
+  /** Largest body. Default 1 MiB. */
+  maxMessageBytes: number;
+  /** Most messages this process holds unconfirmed; further sends wait. Default 10 000. */
+  maxBufferedMessages: number;
+  /** Likewise in bytes. Default 64 MiB. */
+  maxBufferedBytes: number;
+  /** What a send does when the buffer is full. Default `wait`: for room, until its time is up. */
+  whenBufferFull: 'wait' | 'fail';
+  /** Most messages of one call to the store. Default 256. */
+  maxBatchMessages: number;
+}
+
+export const DEFAULT_PRODUCER_SETTINGS: ProducerSettings = {
+  sendTimeoutMs: 10_000,
+  maxMessageBytes: 1024 * 1024,
+  maxBufferedMessages: 10_000,
+  maxBufferedBytes: 64 * 1024 * 1024,
+  whenBufferFull: 'wait',
+  maxBatchMessages: 256,
+};
+
+/** Keeps one call short, so that a batch of large bodies does not stop the server for others. */
+export const MAX_BATCH_BYTES = 1024 * 1024;
