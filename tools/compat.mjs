@@ -1,0 +1,73 @@
+// `npm run test:compat`: the packed library in fresh applications, one for each Nest version and module system it
+// promises. Needs the npm registry; not part of npm test.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findRedis, HOW_TO_INSTALL, startRedis } from './with-redis.mjs';
+
+const APPLICATIONS = [
+  { nest: 12, type: 'module' },
+  { nest: 12, type: 'commonjs' },
+  { nest: 11, type: 'module' },
+  { nest: 11, type: 'commonjs' },
+];
+
+const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const work = mkdtempSync(join(tmpdir(), 'rivulet-compat-'));
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+
+function run(command, args, options) {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', ...options });
+  if (status === 0) return stdout;
+  process.stderr.write(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  process.exit(1);
+}
+
+/** As a user would make it; the strictest compiler settings a user may have. */
+function build({ nest, type }, tarball) {
+  const folder = join(work, `nest-${nest}-${type}`);
+  mkdirSync(folder);
+  cpSync('test/compat/main.ts', join(folder, 'main.ts'));
+  const compilerOptions = {
+    target: 'es2023',
+    module: 'nodenext',
+    strict: true,
+    skipLibCheck: false,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    types: ['node'],
+    outDir: 'out',
+    rootDir: '.',
+  };
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['main.ts'] }),
+  );
+  const packages = [
+    tarball,
+    ...['common', 'core', 'microservices'].map((name) => `@nestjs/${name}@${nest}`),
+    ...['ioredis@6', 'rxjs@7', 'reflect-metadata@0.2'],
+    ...['typescript', '@types/node'].map((name) => `${name}@${devDependencies[name]}`),
+  ];
+  run('npm', ['install', '--silent', '--prefix', folder, ...packages]);
+  run(join(folder, 'node_modules/.bin/tsc'), ['--project', folder]);
+  return folder;
+}
+
+const binary = findRedis();
+if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
+
+run('node', ['tools/build-if-stale.mjs']);
+const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', work];
+const tarball = join(work, run('npm', pack).trim());
+
+for (const application of APPLICATIONS) {
+  const folder = build(application, tarball);
+  const redis = await startRedis(binary);
+  const env = { ...process.env, REDIS_URL: redis.url };
+  const said = run('node', ['out/main.js'], { cwd: folder, env, timeout: 30_000 }).trim();
+  await redis.stop();
+  console.log(`ok  Nest ${application.nest}, ${application.type}: ${said}`);
+}
