@@ -85,6 +85,7 @@ export class Rivulet {
       registry: stores.topics,
       autoCreate: settings.autoCreateTopics,
       defaults: settings.topics,
+      onKnown: (info) => this.upkeep.look(info),
     });
     this.upkeep = new Upkeep({ stores, events: this.events, storeTime: this.storeTime });
     this.agenda = new AgendaLoop({
@@ -240,10 +241,7 @@ export class Rivulet {
   }
 
   private async startConsumer(consumer: Consumer): Promise<void> {
-    const { topic } = consumer.subscription;
-    const info = await this.topics.get(topic);
-    this.upkeep.look(info);
-    await consumer.start();
+    await consumer.start(await this.topics.get(consumer.subscription.topic));
   }
 
   private async takeOverFrom(member: string): Promise<boolean> {

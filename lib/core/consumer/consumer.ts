@@ -86,14 +86,13 @@ export class Consumer {
    *
    * @throws InvalidOptionsError when the group is registered with another mode or filter.
    */
-  async start(): Promise<void> {
+  async start({ queues }: { queues: number }): Promise<void> {
     const { stores, clock, timing, member } = this.options;
     const { topic, group } = this.subscription;
-    const info = await stores.topics.declare(topic);
     await this.join();
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
-    this.refs = Array.from({ length: info.queues }, (_, queue) => ({ topic, queue, group }));
+    this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
     this.settlers = this.refs.map(
       (ref) =>
         new Settler({

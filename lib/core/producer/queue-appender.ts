@@ -2,6 +2,7 @@ import { StoreRefusedError } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { AppendReply, AppendResult, MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
+import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
 
 export interface QueueAppenderOptions extends QueueRef {
@@ -61,13 +62,16 @@ export class QueueAppender {
   private flushPlanned = false;
   private recovering: Promise<void> | undefined;
   private lastError: unknown;
-  private cancelExpiry: (() => void) | undefined;
-  private expiryAt = Infinity;
+  private readonly deadlines: DeadlineWatch;
   private readonly closing = new AbortController();
   private readonly idleWaiters: (() => void)[] = [];
 
   constructor(options: QueueAppenderOptions) {
     this.options = options;
+    this.deadlines = new DeadlineWatch({
+      clock: options.clock,
+      sweep: (now) => this.expire(now),
+    });
   }
 
   get idle(): boolean {
@@ -77,7 +81,7 @@ export class QueueAppender {
   enqueue(send: PendingSend): void {
     if (this.closing.signal.aborted) return send.expire(false, this.lastError);
     this.waiting.push(send);
-    this.watchDeadline(send.deadline);
+    this.deadlines.watch(send.deadline);
     this.planFlush();
   }
 
@@ -296,39 +300,26 @@ export class QueueAppender {
   }
 
   private becomeIdle(): void {
-    this.cancelExpiry?.();
-    this.cancelExpiry = undefined;
-    this.expiryAt = Infinity;
+    this.deadlines.clear();
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
-  private watchDeadline(deadline: number): void {
-    if (deadline >= this.expiryAt) return;
-    this.cancelExpiry?.();
-    this.expiryAt = deadline;
-    this.cancelExpiry = this.options.clock.after(deadline - this.options.clock.monotonic(), () =>
-      this.expire(),
-    );
-  }
-
-  private expire(): void {
-    const now = this.options.clock.monotonic();
-    this.expiryAt = Infinity;
+  /** Answers what is overdue. @returns the next deadline. */
+  private expire(now: number): number {
     let next = Infinity;
-    const overdue = (send: PendingSend): boolean => {
-      if (send.answered) return false;
-      if (send.deadline <= now) return true;
-      next = Math.min(next, send.deadline);
-      return false;
+    const expireOverdue = (sends: readonly PendingSend[], maybeStored: boolean): void => {
+      for (const send of sends) {
+        if (send.answered) continue;
+        if (send.deadline <= now) send.expire(maybeStored, this.lastError);
+        else next = Math.min(next, send.deadline);
+      }
     };
-    for (const call of this.calls) {
-      // "not-stored" is certain; everything else the store was asked for may have happened.
-      const maybeStored = call.outcome === 'under-way' || call.outcome === 'unknown';
-      for (const send of call.sends) if (overdue(send)) send.expire(maybeStored, this.lastError);
-    }
-    for (const send of this.waiting) if (overdue(send)) send.expire(false, this.lastError);
+    // "not-stored" is certain; everything else the store was asked for may have happened.
+    for (const { outcome, sends } of this.calls)
+      expireOverdue(sends, outcome === 'under-way' || outcome === 'unknown');
+    expireOverdue(this.waiting, false);
     this.waiting = this.waiting.filter((send) => !send.answered);
-    if (next < Infinity) this.watchDeadline(next);
     if (this.idle) this.becomeIdle();
+    return next;
   }
 }

@@ -10,6 +10,7 @@ export class TopicDirectory {
   private readonly registry: TopicRegistry;
   private readonly autoCreate: boolean;
   private readonly defaults: Partial<TopicSettings>;
+  private readonly onKnown: (info: TopicInfo) => void;
   private readonly definitions = new Map<string, TopicDefinition>();
   private readonly known = new Map<string, TopicInfo>();
   private readonly lookups = new Map<string, Promise<TopicInfo>>();
@@ -18,10 +19,13 @@ export class TopicDirectory {
     registry: TopicRegistry;
     autoCreate: boolean;
     defaults: Partial<TopicSettings>;
+    /** A topic was looked up: this process uses it from now on. */
+    onKnown(info: TopicInfo): void;
   }) {
     this.registry = options.registry;
     this.autoCreate = options.autoCreate;
     this.defaults = options.defaults;
+    this.onKnown = options.onKnown;
   }
 
   /** Remember how to create and check a topic; the last definition counts. */
@@ -56,6 +60,7 @@ export class TopicDirectory {
     const lookup = this.fetch(topic)
       .then((info) => {
         this.known.set(topic, info);
+        this.onKnown(info);
         return info;
       })
       .finally(() => this.lookups.delete(topic));
