@@ -1,2 +1,5 @@
+export type { Settled } from './deliveries.js';
 export { ManualClock } from './manual-clock.js';
 export { MemoryStores } from './memory-stores.js';
+export type { DeadLetter, SentMessage } from './stored-messages.js';
+export { TestBed, type TestBedOptions, type TestSubscription } from './test-bed.js';

@@ -64,7 +64,8 @@ export class ManualClock implements Clock {
       next.run();
       await this.settle();
     }
-    this.elapsedMs = target;
+    // Never back: two that advance at the same time may overtake each other.
+    this.elapsedMs = Math.max(this.elapsedMs, target);
     await this.settle();
   }
 

@@ -1,0 +1,152 @@
+import type { Delivery, Handler } from '../core/consumer/subscription.js';
+import { Codecs } from '../core/message/codec.js';
+import type { SendOptions, SendResult } from '../core/message/message.js';
+import { type TopicName, topicOf } from '../core/message/topic.js';
+import { Rivulet, type SubscribeOptions } from '../core/rivulet.js';
+import type { RivuletSettingsInput } from '../core/settings.js';
+import { Deliveries, type Settled } from './deliveries.js';
+import { ManualClock } from './manual-clock.js';
+import { MemoryStores } from './memory-stores.js';
+import { type DeadLetter, type SentMessage, StoredMessages } from './stored-messages.js';
+
+export interface TestBedOptions {
+  settings?: RivuletSettingsInput;
+}
+
+/** A subscription of a test: what a `Subscription` takes, with a handler that accepts everything by default. */
+export type TestSubscription = Omit<SubscribeOptions, 'handler' | 'origin' | 'topic'> & {
+  topic: TopicName;
+  handler?: Handler;
+};
+
+const CLOSE_STEP_MS = 50;
+
+/**
+ * One process of an application, in memory and under a clock that the test moves: no framework, no Redis, no sleeps.
+ *
+ * ```ts
+ * const bed = await TestBed.open();
+ * await bed.subscribe({ topic: 'orders', group: 'billing', handler: charge });
+ * const { messageId } = await bed.publish('orders', { id: 1 });
+ * expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+ * await bed.close();
+ * ```
+ */
+export class TestBed {
+  readonly clock: ManualClock;
+  readonly stores: MemoryStores;
+  readonly rivulet: Rivulet;
+  private readonly deliveries: Deliveries;
+  private readonly stored: StoredMessages;
+  private consuming = false;
+
+  private constructor(options: TestBedOptions & { clock: ManualClock; stores: MemoryStores }) {
+    const { clock, stores, settings = {} } = options;
+    this.clock = clock;
+    this.stores = stores;
+    this.rivulet = new Rivulet({ clock, stores, settings });
+    this.deliveries = new Deliveries({ clock, events: this.rivulet.events });
+    this.stored = new StoredMessages({
+      // Reading with a client of its own, so that a test can look while the application's stores are down.
+      stores: stores.sibling(),
+      codecs: new Codecs({
+        ...(settings.codec && { preferred: settings.codec }),
+        ...(settings.codecs && { others: settings.codecs }),
+      }),
+    });
+  }
+
+  static async open(options: TestBedOptions = {}): Promise<TestBed> {
+    const clock = new ManualClock();
+    const bed = new TestBed({ ...options, clock, stores: new MemoryStores({ clock }) });
+    await bed.rivulet.open();
+    return bed;
+  }
+
+  /** Another process of the application: same data, same clock, stores and subscriptions of its own. */
+  async sibling(options: TestBedOptions = {}): Promise<TestBed> {
+    const bed = new TestBed({ ...options, clock: this.clock, stores: this.stores.sibling() });
+    await bed.rivulet.open();
+    return bed;
+  }
+
+  /** Sends and resolves with the publisher confirm. */
+  publish(topic: TopicName, body: unknown, options?: SendOptions): Promise<SendResult> {
+    return this.rivulet.producer.send(topic, body, options);
+  }
+
+  /** Consumes from now on. Resolves when the group exists and is being read. */
+  async subscribe(options: TestSubscription): Promise<void> {
+    const { handler = () => {} } = options;
+    const topic = topicOf(options.topic);
+    const consumer = this.rivulet.subscribe({
+      ...options,
+      topic,
+      origin: `the test's handler of ${topic}/${options.group}`,
+      handler: (delivery) => {
+        this.deliveries.note(delivery);
+        return handler(delivery);
+      },
+    });
+    // An application subscribes first and consumes then; a test may go on to subscribe.
+    if (this.consuming) await consumer.start(await this.rivulet.topics.get(topic));
+    else await this.rivulet.consume();
+    this.consuming = true;
+    // The first read comes a moment after the first look for what waits.
+    await this.clock.advance(1);
+  }
+
+  /** Let this much time pass, with everything that falls due in it. */
+  advance(ms: number): Promise<void> {
+    return this.clock.advance(ms);
+  }
+
+  /**
+   * The next delivery to a handler of the group in this process, in the order they began; each is answered once.
+   *
+   * Lets up to 50 ms pass while it waits.
+   *
+   * @throws after two real seconds without any: time may have to be advanced first.
+   */
+  nextDelivery(group: string): Promise<Delivery> {
+    return this.deliveries.next(group);
+  }
+
+  /**
+   * What finally became of a message in this process: acked or a dead letter. A retry is not the end of it. Lets up
+   * to 50 ms pass while it waits.
+   *
+   * @param group needed when several groups get the message; otherwise the first that settles it counts.
+   * @throws after two real seconds without an end: time may have to be advanced first.
+   */
+  settled(messageId: string, group?: string): Promise<Settled> {
+    return this.deliveries.settled(messageId, group);
+  }
+
+  /** Every message of the topic that is still kept, scheduled ones included, in the order they were sent. */
+  sent(topic: TopicName): Promise<SentMessage[]> {
+    return this.stored.sent(topicOf(topic), this.deliveries.scheduledIds(topicOf(topic)));
+  }
+
+  /** What the group gave up on, oldest first in each queue. */
+  deadLetters(topic: TopicName, group: string): Promise<DeadLetter[]> {
+    return this.stored.deadLetters(topicOf(topic), group);
+  }
+
+  /**
+   * The process dies: from now on nothing of it reaches the stores. Others notice when its heartbeat has been missing
+   * for `deadAfterMs` (default 15 000): advance the clock.
+   */
+  crash(): void {
+    this.stores.goDown(new Error('this process has crashed'));
+  }
+
+  /** Stops as an application does, moving the clock as far as that takes. Safe to repeat. */
+  async close(): Promise<void> {
+    let stopped = false;
+    const stopping = this.rivulet.stop().finally(() => (stopped = true));
+    await this.clock.settle();
+    while (!stopped) await this.clock.advance(CLOSE_STEP_MS);
+    await stopping;
+  }
+}
