@@ -58,11 +58,11 @@ export function describeDeadLetterStore(open: OpenHarness): void {
     });
 
     it('keeps the copy when the message is trimmed', async () => {
-      await bury('a');
+      await bury('a', 'b');
       await h.stores.topics.removeGroup('orders', 'audit');
       await h.advance(100 * 86_400_000);
-      expect(await h.stores.log.trim(QUEUE, 100)).toBe(1);
-      expect(texts(await letters())).toEqual(['a']);
+      expect(await h.stores.log.trim(QUEUE, 100)).toBeGreaterThan(0);
+      expect(texts(await letters())).toEqual(['a', 'b']);
     });
 
     it('keeps the groups apart', async () => {

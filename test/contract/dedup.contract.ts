@@ -1,7 +1,7 @@
 import { frameMessageId } from '../../lib/core/message/wire-format.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import { declare, entryOf, logTexts, offsetOf, publish, QUEUE } from './messages.js';
-import { callOf } from './append-call.js';
+import { appendCall, callOf } from './append-call.js';
 
 export function describeDedup(open: OpenHarness): void {
   describe('MessageLog.append with a dedup id', () => {
@@ -55,9 +55,9 @@ export function describeDedup(open: OpenHarness): void {
     });
 
     it('answers the repeat of the first call as the first time, not as a duplicate', async () => {
-      const call = { ...callOf({ number: 1 }, []), entries: [entryOf('first', { dedupId: 'd' })] };
-      const first = await h.stores.log.append(call);
-      expect(await h.stores.log.append(call)).toEqual({ ...first, repeat: true });
+      const call = callOf({ number: 1 }, [entryOf('first', { dedupId: 'd' })]);
+      const first = await appendCall(h.stores, call);
+      expect(await appendCall(h.stores, call)).toEqual({ ...first, repeat: true });
     });
 
     it('tells dedup ids apart byte for byte', async () => {

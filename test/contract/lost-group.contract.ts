@@ -36,6 +36,7 @@ export function describeLostGroup(open: OpenHarness): void {
       const consumer = h.consumer(BILLING, 'c');
       const [a] = await consumer.read();
       await consumer.retry(a!, 0, 'old');
+      await consumer.retry(await consumer.claimOne(), 0, 'older');
       await h.tamper.dropGroup(BILLING);
       await join(h.stores, 'billing');
       const entries = await consumer.read();

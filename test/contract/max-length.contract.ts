@@ -1,6 +1,6 @@
 import { type OpenHarness, useHarness } from './harness.js';
 import { declare, entryOf, logTexts, numbered, publish, QUEUE, resultsOf } from './messages.js';
-import { callOf } from './append-call.js';
+import { appendCall, callOf } from './append-call.js';
 
 export function describeMaxLength(open: OpenHarness): void {
   describe('MessageLog.append to a topic with maxLength', () => {
@@ -45,10 +45,10 @@ export function describeMaxLength(open: OpenHarness): void {
 
     it('keeps the answer "full" for a repeat, and remembers no dedup id for it', async () => {
       await publish(h.stores, numbered(3));
-      const call = { ...callOf({ number: 1 }, []), entries: [entryOf('x', { dedupId: 'd' })] };
-      expect(resultsOf(await h.stores.log.append(call))).toEqual([{ state: 'full' }]);
+      const call = callOf({ number: 1 }, [entryOf('x', { dedupId: 'd' })]);
+      expect(resultsOf(await appendCall(h.stores, call))).toEqual([{ state: 'full' }]);
       await h.stores.topics.alter('orders', { maxLength: 10 });
-      expect(resultsOf(await h.stores.log.append(call))).toEqual([{ state: 'full' }]);
+      expect(resultsOf(await appendCall(h.stores, call))).toEqual([{ state: 'full' }]);
       const [again] = await publish(h.stores, [entryOf('x', { dedupId: 'd' })]);
       expect(again?.state).toBe('stored');
     });

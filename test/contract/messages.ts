@@ -44,6 +44,11 @@ export async function join(
   if (reply.state !== 'joined') throw new Error(`group ${group} could not join`);
 }
 
+/** 0 where there is no such topic. */
+export async function generationOf(stores: Stores, topic: string): Promise<number> {
+  return (await stores.topics.find(topic))?.generation ?? 0;
+}
+
 let sessions = 0;
 export function newSession(): string {
   return `session-${++sessions}`;
@@ -55,7 +60,8 @@ export async function publish(
   entries: readonly (AppendEntry | string)[],
   ref: QueueRef = QUEUE,
 ): Promise<AppendResult[]> {
-  const call = { ...ref, generation: 1, session: newSession(), epoch: 1, number: 1 };
+  const generation = await generationOf(stores, ref.topic);
+  const call = { ...ref, generation, session: newSession(), epoch: 1, number: 1 };
   const reply = await stores.log.append({
     ...call,
     entries: entries.map((entry) => (typeof entry === 'string' ? entryOf(entry) : entry)),

@@ -33,8 +33,8 @@ export function describeRenew(open: OpenHarness): void {
     it('releases what was handed out in a reply that never arrived, without counting the attempt', async () => {
       const consumer = h.consumer(BILLING, 'c');
       const [a] = await consumer.read();
-      await h.advance(5);
-      expect(await consumer.renew([a!], 1)).toEqual({ lost: [], released: 2 });
+      await h.advance(60_000);
+      expect(await consumer.renew([a!], 30_000)).toEqual({ lost: [], released: 2 });
       const { entries } = await h.consumer(BILLING, 'd').claim();
       expect(texts(entries).sort()).toEqual(['m2', 'm3']);
       for (const entry of entries)
@@ -46,8 +46,8 @@ export function describeRenew(open: OpenHarness): void {
       const consumer = h.consumer(BILLING, 'c');
       await consumer.retry(await consumer.readOne(), 0, 'h');
       await consumer.claim();
-      await h.advance(5);
-      expect(await consumer.renew([], 1)).toEqual({ lost: [], released: 1 });
+      await h.advance(60_000);
+      expect(await consumer.renew([], 30_000)).toEqual({ lost: [], released: 1 });
       expect(await consumer.claimOne()).toMatchObject({ attempt: 2, history: 'h' });
     });
 
@@ -60,8 +60,8 @@ export function describeRenew(open: OpenHarness): void {
 
     it('leaves other consumers alone', async () => {
       await h.consumer(BILLING, 'other').read();
-      await h.advance(5);
-      expect(await h.consumer(BILLING, 'c').renew([], 1)).toEqual({ lost: [], released: 0 });
+      await h.advance(60_000);
+      expect(await h.consumer(BILLING, 'c').renew([], 30_000)).toEqual({ lost: [], released: 0 });
       expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 3 });
     });
   });

@@ -1,13 +1,13 @@
 import type { AppendReply } from '../../lib/core/store/message-log.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import { declare, logTexts, QUEUE, resultsOf } from './messages.js';
-import { callOf, type Numbers } from './append-call.js';
+import { appendCall, callOf, type Numbers } from './append-call.js';
 
 export function describeReopen(open: OpenHarness): void {
   describe('MessageLog.reopen', () => {
     const h = useHarness(open);
     const append = (numbers: Numbers, ...bodies: string[]): Promise<AppendReply> =>
-      h.stores.log.append(callOf(numbers, bodies));
+      appendCall(h.stores, callOf(numbers, bodies));
     const reopen = (epoch: number, asked: { epoch: number; number: number }[]) =>
       h.stores.log.reopen({ ...QUEUE, session: 'p', epoch, asked });
     beforeEach(() => declare(h.stores));

@@ -1,6 +1,7 @@
 import { DEFAULT_TOPIC_SETTINGS } from '../../lib/core/store/topic-registry.js';
+import { appendCall, callOf } from './append-call.js';
 import { type OpenHarness, useHarness } from './harness.js';
-import { BILLING, declare, entryOf, join, publish, QUEUE } from './messages.js';
+import { BILLING, declare, entryOf, generationOf, join, publish, QUEUE } from './messages.js';
 
 export function describeTopics(open: OpenHarness): void {
   describe('TopicRegistry: topics', () => {
@@ -93,16 +94,28 @@ export function describeTopics(open: OpenHarness): void {
 
     it('forgets dedup ids and producer sessions of a removed topic', async () => {
       await declare(h.stores);
-      const call = { ...QUEUE, generation: 1, session: 'p', epoch: 1, number: 1 };
-      await h.stores.log.append({ ...call, entries: [entryOf('a', { dedupId: 'd' })] });
+      const call = callOf({ number: 1 }, [entryOf('a', { dedupId: 'd' })]);
+      await appendCall(h.stores, call);
       await h.stores.topics.remove('orders');
       await declare(h.stores);
-      const { generation } = (await h.stores.topics.find('orders'))!;
-      const again = { ...call, generation, entries: [entryOf('b', { dedupId: 'd' })] };
-      expect(await h.stores.log.append(again)).toMatchObject({
+      expect(await appendCall(h.stores, call)).toMatchObject({
         state: 'appended',
         repeat: false,
         results: [{ state: 'stored' }],
+      });
+    });
+
+    it('gives a topic that is declared anew another generation, so that no producer goes on as before', async () => {
+      await declare(h.stores, { queues: 4 });
+      const before = await generationOf(h.stores, 'orders');
+      await h.stores.topics.remove('orders');
+      await h.advance(10);
+      await declare(h.stores, { queues: 2 });
+      const after = await generationOf(h.stores, 'orders');
+      expect(after).toBeGreaterThan(before);
+      expect(await appendCall(h.stores, callOf({ number: 1, generation: before }, ['a']))).toEqual({
+        state: 'moved',
+        generation: after,
       });
     });
 

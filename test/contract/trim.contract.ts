@@ -15,6 +15,7 @@ export function describeTrim(open: OpenHarness): void {
   describe('MessageLog.trim', () => {
     const h = useHarness(open);
     const DAY_MS = 86_400_000;
+    const remaining = () => h.stores.log.range({ ...QUEUE, from: '-', to: '+', count: 1_000 });
     beforeEach(() => declare(h.stores, { retentionMs: DAY_MS }));
 
     it('keeps messages for the retention and drops them afterwards', async () => {
@@ -50,7 +51,8 @@ export function describeTrim(open: OpenHarness): void {
       await consumer.ack(again);
       expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(1);
       expect(await consumer.ack(third!)).toEqual(['settled']);
-      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(2);
+      await h.stores.log.trim(QUEUE, 1_000);
+      expect(texts(await remaining())).not.toContain('m3');
     });
 
     it('waits for the slowest of several groups', async () => {
@@ -62,7 +64,9 @@ export function describeTrim(open: OpenHarness): void {
       await h.advance(2 * DAY_MS);
       expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(0);
       await h.stores.topics.removeGroup('orders', 'audit');
-      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(3);
+      await h.stores.log.trim(QUEUE, 1_000);
+      // A store may keep the last settled message: it knows what was delivered, not what comes after.
+      expect((await remaining()).length).toBeLessThanOrEqual(1);
     });
 
     it('never drops what a group that was lost had not settled', async () => {
