@@ -1,4 +1,5 @@
 import { ClosedError, InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
+import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -229,7 +230,7 @@ export class Consumer {
   private async begin(entry: DeliveredEntry): Promise<void> {
     const { clock, tools } = this.options;
     const opened = open(entry, this.subscription, tools);
-    if ('outcome' in opened) return this.settleAs(entry, opened.outcome, opened.message?.messageId);
+    if ('outcome' in opened) return this.settleAs(entry, opened.outcome, opened.message);
     const { group } = this.subscription;
     const attempt = new Attempt({
       entry,
@@ -248,15 +249,13 @@ export class Consumer {
     attempt.ended = true;
     this.inHand.remove(attempt);
     this.capacity.handled();
-    return this.settleAs(attempt.entry, outcome, attempt.message.messageId, () =>
-      this.capacity.settled(),
-    );
+    return this.settleAs(attempt.entry, outcome, attempt.message, () => this.capacity.settled());
   }
 
   private settleAs(
     entry: DeliveredEntry,
     outcome: Outcome,
-    messageId?: string,
+    message?: MessageView,
     after?: () => void,
   ): Promise<void> {
     const { clock, member } = this.options;
@@ -272,7 +271,7 @@ export class Consumer {
         { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
         (reply) => {
           after?.();
-          this.reporter.settled({ entry, outcome, decision, reply, messageId });
+          this.reporter.settled({ entry, outcome, decision, reply, message });
           if (decision.kind === 'retry' || decision.kind === 'release')
             this.waiting!.expect(entry.queue, decision.kind === 'retry' ? decision.delayMs : 0);
           resolve();
@@ -297,7 +296,7 @@ export class Consumer {
     this.inHand.remove(attempt);
     this.capacity.handled();
     this.capacity.settled();
-    this.reporter.refused(attempt.entry, attempt.message.messageId);
+    this.reporter.refused(attempt.entry, attempt.message);
   }
 
   private async onFault(fault: QueueFaultedError): Promise<number> {

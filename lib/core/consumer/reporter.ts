@@ -1,3 +1,4 @@
+import type { MessageView } from '../message/message.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, SettleReply } from '../store/delivery-store.js';
@@ -20,7 +21,7 @@ export class Reporter {
 
   delivered(attempt: Attempt): void {
     if (this.events.heard('delivered'))
-      this.events.emit('delivered', this.facts(attempt.entry, attempt.message.messageId));
+      this.events.emit('delivered', this.facts(attempt.entry, attempt.message));
   }
 
   settled(settled: {
@@ -28,19 +29,19 @@ export class Reporter {
     outcome: Outcome;
     decision: Decision;
     reply: SettleReply | 'given-up';
-    messageId: string | undefined;
+    message: MessageView | undefined;
   }): void {
-    const { entry, outcome, decision, reply, messageId } = settled;
-    if (reply === 'stale') return this.refused(entry, messageId);
+    const { entry, outcome, decision, reply, message } = settled;
+    if (reply === 'stale') return this.refused(entry, message);
     if (reply === 'given-up') return;
     this.reportUnusual(entry, outcome);
     if (decision.kind === 'ack') {
       if (outcome.kind === 'succeeded' && this.events.heard('acked'))
-        this.events.emit('acked', this.facts(entry, messageId));
+        this.events.emit('acked', this.facts(entry, message));
       return;
     }
     if (decision.kind === 'release') return;
-    const facts = this.facts(entry, messageId);
+    const facts = this.facts(entry, message);
     const error =
       'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
     if (decision.kind === 'retry') {
@@ -61,8 +62,8 @@ export class Reporter {
   }
 
   /** The delivery is somebody else's, or settled already: nothing changed. */
-  refused(entry: DeliveredEntry, messageId: string | undefined): void {
-    const facts = this.facts(entry, messageId);
+  refused(entry: DeliveredEntry, message: MessageView | undefined): void {
+    const facts = this.facts(entry, message);
     this.events.emit('settle-refused', facts);
     this.logger.warn(
       `${this.line(facts)} was given to another consumer meanwhile; this attempt was not settled.`,
@@ -93,13 +94,14 @@ export class Reporter {
     }
   }
 
-  private facts(entry: DeliveredEntry, messageId: string | undefined): DeliveryFacts {
+  private facts(entry: DeliveredEntry, message: MessageView | undefined): DeliveryFacts {
     const { topic, queue, offset, attempt } = entry;
     return {
       topic,
       queue,
       group: this.subscription.group,
-      messageId: messageId ?? '?',
+      messageId: message?.messageId ?? '?',
+      key: message?.key,
       offset,
       attempt,
     };

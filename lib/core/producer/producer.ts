@@ -187,7 +187,7 @@ export class Producer {
         answer: {
           resolve: (result) => {
             this.buffer.give(frame.length);
-            this.published(result);
+            this.published(result, options.key);
             resolve(result);
           },
           reject: (error) => {
@@ -228,11 +228,11 @@ export class Producer {
     });
   }
 
-  private published(result: SendResult): void {
+  private published(result: SendResult, key: string | undefined): void {
     const { events } = this.options;
     if (!events.heard('published')) return;
     const { topic, queue, messageId, state } = result;
-    events.emit('published', { topic, queue, messageId, state });
+    events.emit('published', { topic, queue, messageId, key, state });
   }
 
   private publishFailed({ topic, messageId }: PendingSend, error: Error): void {

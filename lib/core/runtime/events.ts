@@ -3,7 +3,13 @@ import type { Logger } from './logger.js';
 
 /** Everything worth counting or waiting for, and what is known about it. Bodies never travel here. */
 export interface RivuletEvents {
-  published: { topic: string; queue: number; messageId: string; state: string };
+  published: {
+    topic: string;
+    queue: number;
+    messageId: string;
+    key: string | undefined;
+    state: string;
+  };
   'publish-failed': {
     topic: string;
     messageId: string;
@@ -36,6 +42,8 @@ export interface DeliveryFacts {
   queue: number;
   group: string;
   messageId: string;
+  /** As the sender gave it, so that a listener knows what the message is about without its body. */
+  key: string | undefined;
   offset: string;
   attempt: number;
 }
