@@ -1,6 +1,5 @@
 import type {
   ClaimReply,
-  DeliveredEntry,
   DeliveryStore,
   GroupLag,
   GroupQueue,
@@ -36,13 +35,13 @@ export class MemoryDeliveryStore implements DeliveryStore {
     return this.gate.call(() => {
       const now = this.gate.clock.now();
       const group = this.state.group(ref);
-      const entries: DeliveredEntry[] = [];
-      let suspectsAllowed = claim.suspect ? 1 : 0;
-      for (const delivery of group?.waiting() ?? []) {
-        if (delivery.dueAt > now || entries.length >= claim.limit) break;
-        if (group!.isSuspect(delivery.offset) && suspectsAllowed-- <= 0) continue;
-        entries.push(group!.claim(delivery, claim.consumer, now));
-      }
+      const due = (group?.waiting() ?? []).filter(({ dueAt }) => dueAt <= now);
+      const suspects = due.filter(({ offset }) => group!.isSuspect(offset));
+      const others = due.filter(({ offset }) => !group!.isSuspect(offset));
+      // The suspect comes first, or a busy queue would keep it waiting for ever.
+      const entries = [...suspects.slice(0, claim.suspect ? 1 : 0), ...others]
+        .slice(0, claim.limit)
+        .map((delivery) => group!.claim(delivery, claim.consumer, now));
       return { entries, nextDueAt: group?.waiting()[0]?.dueAt ?? null, now };
     });
   }

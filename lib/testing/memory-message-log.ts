@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../core/message/errors.js';
 import { frameMessageId, splitFrame } from '../core/message/wire-format.js';
 import { compareOffsets } from '../core/message/offset.js';
 import type {
@@ -36,6 +37,10 @@ export class MemoryMessageLog implements MessageLog {
         return { state: 'appended', results: verdict.results, repeat: true };
       if (topic.info.generation !== call.generation)
         return { state: 'moved', generation: topic.info.generation };
+      if (verdict.kind === 'forgotten')
+        throw new StoreUnavailableError(
+          `Call ${call.number} of epoch ${call.epoch} was carried out or not, its answer is forgotten; begin a new epoch`,
+        );
       if (verdict.kind !== 'news') return { state: verdict.kind };
 
       const results = call.entries.map((entry) => store(queue, entry, topic.info, now));

@@ -18,7 +18,7 @@ interface Session {
 export type Verdict =
   | { kind: 'news' }
   | { kind: 'repeat'; results: AppendResult[] }
-  | { kind: 'gap' | 'fenced' | 'new-session' };
+  | { kind: 'gap' | 'fenced' | 'new-session' | 'forgotten' };
 
 interface Call {
   session: string;
@@ -41,7 +41,7 @@ export class MemorySessions {
       ({ epoch, number }) => epoch === call.epoch && number === call.number,
     );
     // Older than the kept answers: no producer that keeps to five in flight asks. It must not be stored again.
-    return answer ? { kind: 'repeat', results: answer.results } : { kind: 'fenced' };
+    return answer ? { kind: 'repeat', results: answer.results } : { kind: 'forgotten' };
   }
 
   /** Remember the answer to a call that `judge` found to be news. */

@@ -1,30 +1,4 @@
-import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { MemoryStores } from '../../lib/testing/memory-stores.js';
 import { describeStores } from './all.js';
-import type { Harness } from './harness.js';
-
-function openMemory(): Promise<Harness> {
-  const clock = new ManualClock();
-  const stores = new MemoryStores({ clock });
-  const clients = [stores];
-  return Promise.resolve({
-    stores,
-    tamper: {
-      addForeign: async (ref, fields) => stores.tamper.addForeign(ref, fields),
-      deleteEntry: async (ref, offset) => stores.tamper.deleteEntry(ref, offset),
-      dropGroup: async (ref) => stores.tamper.dropGroup(ref),
-    },
-    sibling: async () => {
-      const sibling = stores.sibling();
-      clients.push(sibling);
-      return sibling;
-    },
-    advance: (ms) => clock.advance(ms),
-    now: () => clock.now(),
-    close: async () => {
-      for (const client of clients) await client.close();
-    },
-  });
-}
+import { openMemory } from './open-memory.js';
 
 describeStores('in memory', openMemory);

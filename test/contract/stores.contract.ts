@@ -1,5 +1,6 @@
 import { type OpenHarness, useHarness } from './harness.js';
 import { BILLING, declare, join } from './messages.js';
+import { nothing } from './nothing.js';
 
 export function describeLifecycle(open: OpenHarness): void {
   describe('Stores', () => {
@@ -26,10 +27,7 @@ export function describeLifecycle(open: OpenHarness): void {
       await join(h.stores, 'billing');
       const other = await h.sibling();
       await other.open(10_000);
-      const reading = h
-        .consumer(BILLING, 'c', other)
-        .read({ blockMs: 20_000 })
-        .catch(() => []);
+      const reading = nothing(h.consumer(BILLING, 'c', other).read({ blockMs: 20_000 }));
       await h.advance(5);
       await other.close();
       expect(await reading).toEqual([]);

@@ -97,6 +97,7 @@ export function describeTopics(open: OpenHarness): void {
       const call = callOf({ number: 1 }, [entryOf('a', { dedupId: 'd' })]);
       await appendCall(h.stores, call);
       await h.stores.topics.remove('orders');
+      await h.advance(10);
       await declare(h.stores);
       expect(await appendCall(h.stores, call)).toMatchObject({
         state: 'appended',
