@@ -1,0 +1,188 @@
+import type { Redis } from 'ioredis';
+import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+import { refusalReason, sanitised } from './errors.js';
+
+/** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
+const LOST_AFTER_MS = 30_000;
+const REBUILD_AFTER_MS = 1_000;
+
+/** Refusals that waiting does not cure. */
+const HOPELESS = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
+
+type Waiter = (failure: Error | undefined) => void;
+
+/**
+ * One connection that outlives its clients: when a client gives up or stays lost, a new one takes its place.
+ * Every client has an error listener before its first tick, so that none of its errors goes to the console.
+ */
+export class Connection {
+  private readonly make: () => Redis;
+  private readonly target: string;
+  private readonly onChange: (ready: boolean, error: Error | undefined) => void;
+  private client: Redis;
+  private isReady = false;
+  private eras = 0;
+  private closed = false;
+  private lastError: Error | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private readonly waiters = new Set<Waiter>();
+
+  constructor(options: {
+    make: () => Redis;
+    /** For errors: where it leads, without a password. */
+    target: string;
+    onChange?: (ready: boolean, error: Error | undefined) => void;
+  }) {
+    this.make = options.make;
+    this.target = options.target;
+    this.onChange = options.onChange ?? (() => {});
+    this.client = this.adopt(this.make());
+  }
+
+  /** The client of now; ask again for each command. */
+  get redis(): Redis {
+    return this.client;
+  }
+
+  /** Grows with each time it becomes ready: what belongs to a connection does not outlive it. */
+  get era(): number {
+    return this.eras;
+  }
+
+  get ready(): boolean {
+    return this.isReady;
+  }
+
+  get error(): Error | undefined {
+    return this.lastError;
+  }
+
+  /**
+   * Resolves when commands can be sent.
+   *
+   * @throws StoreRefusedError at once when waiting cannot help, e.g. a wrong password.
+   * @throws StoreUnavailableError when it is not ready in time, the signal aborts, or it is closed.
+   */
+  async whenReady(wait: { timeoutMs: number; signal?: AbortSignal }): Promise<void> {
+    if (this.isReady) return;
+    const { timeoutMs, signal } = wait;
+    await new Promise<void>((resolve, reject) => {
+      const settle: Waiter = (failure) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.waiters.delete(settle);
+        if (failure) reject(failure);
+        else resolve();
+      };
+      const abort = (): void => settle(this.unavailable(`The wait for ${this.target} was ended`));
+      const timer = setTimeout(
+        () => settle(this.unavailable(`${this.target} was not ready within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      this.waiters.add(settle);
+      const hopeless = this.hopeless();
+      if (hopeless) settle(hopeless);
+      else if (this.closed || signal?.aborted) abort();
+    });
+  }
+
+  /** Drop the client with all that is under way, and take a new one. */
+  replace(): void {
+    if (this.closed) return;
+    this.stopTimer();
+    this.drop(this.client);
+    this.changed(false);
+    try {
+      this.client = this.adopt(this.make());
+    } catch (error) {
+      this.lastError = sanitised(error);
+    }
+    this.replaceIn(LOST_AFTER_MS);
+  }
+
+  /** Ends at once, also when Redis is down; what is under way rejects. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.stopTimer();
+    this.changed(false);
+    this.drop(this.client);
+    for (const settle of [...this.waiters]) settle(this.unavailable('The connection was closed'));
+  }
+
+  private adopt(client: Redis): Redis {
+    client.on('error', (error: Error & { command?: { name?: string } }) => {
+      if (client !== this.client) return;
+      this.lastError = sanitised(error);
+      // ioredis would go on with database 0 when it may not SELECT the one it was told.
+      if (error.command?.name === 'select') client.disconnect(true);
+      this.giveUpIfHopeless();
+    });
+    client.on('ready', () => {
+      if (client !== this.client) return;
+      this.stopTimer();
+      this.eras += 1;
+      this.lastError = undefined;
+      this.changed(true);
+      for (const settle of [...this.waiters]) settle(undefined);
+    });
+    client.on('close', () => {
+      if (client !== this.client || this.closed) return;
+      this.changed(false);
+      this.replaceIn(LOST_AFTER_MS);
+    });
+    client.on('end', () => {
+      if (client !== this.client || this.closed) return;
+      this.changed(false);
+      this.stopTimer();
+      this.replaceIn(REBUILD_AFTER_MS);
+    });
+    if (client.status === 'wait') client.connect().catch(() => {});
+    return client;
+  }
+
+  private replaceIn(delayMs: number): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      if (!this.isReady) this.replace();
+    }, delayMs).unref();
+  }
+
+  private stopTimer(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  /** Its error listener stays: a dropped client may still report one. */
+  private drop(client: Redis): void {
+    client.disconnect();
+    client.stream?.destroy();
+  }
+
+  private changed(ready: boolean): void {
+    if (ready === this.isReady) return;
+    this.isReady = ready;
+    this.onChange(ready, this.lastError);
+  }
+
+  private giveUpIfHopeless(): void {
+    const hopeless = this.hopeless();
+    if (hopeless) for (const settle of [...this.waiters]) settle(hopeless);
+  }
+
+  private hopeless(): StoreRefusedError | undefined {
+    const reason = refusalReason(this.lastError);
+    if (!reason || !HOPELESS.has(reason)) return undefined;
+    return new StoreRefusedError(
+      `${this.target} refused the connection: ${this.lastError!.message}. Check username, password and ACL`,
+      { reason },
+      { cause: this.lastError },
+    );
+  }
+
+  private unavailable(text: string): StoreUnavailableError {
+    const why = this.lastError ? `: ${this.lastError.message}` : '';
+    return new StoreUnavailableError(`${text}${why}`, { cause: this.lastError });
+  }
+}

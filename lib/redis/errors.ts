@@ -1,0 +1,94 @@
+import { RivuletError, StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+
+/** What was asked of Redis, for the text of an error. Never an argument: those hold payloads and passwords. */
+export interface Asked {
+  /** Name of the script or command. */
+  operation: string;
+  /** The key it was about, if there is one. */
+  key?: string | undefined;
+}
+
+/** What to do about a refusal, by Redis's own word. */
+const ADVICE: Readonly<Record<string, string>> = {
+  OOM: 'Consuming goes on; free memory or raise maxmemory',
+  WRONGTYPE: 'The key holds something else; delete it or choose another namespace',
+  READONLY: 'This server is a replica; connect to its master',
+  MISCONF: 'Redis cannot write to its disk; free space there',
+  NOPERM: "The Redis user lacks a right; see the user's ACL",
+  NOAUTH: 'Give a username and password in the connection',
+  WRONGPASS: 'Check the username and password of the connection',
+  BUSY: 'A script of somebody runs too long; try again later',
+  LOADING: 'Redis is starting; try again in a moment',
+  CLUSTERDOWN: 'The cluster is not complete; try again later',
+  NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write; try again later',
+  NOGROUP: 'The consumer group or its queue is gone; join it again',
+  NOT_SENT: 'The connection is not ready; try again in a moment',
+};
+
+/** Errors of the family "this was not executed" that carry no word of their own. */
+const WORDLESS: readonly [RegExp, string][] = [
+  // ioredis, before writing anything
+  [/^Stream isn't writeable and enableOfflineQueue options is false/, 'NOT_SENT'],
+  // Lua calls that the ACL forbids: Redis 8 and Valkey, then Redis 7
+  [/^(ERR )?ACL failure in script/, 'NOPERM'],
+  [/^ERR The user executing the script can't/, 'NOPERM'],
+  [/^ERR unknown (sub)?command/i, 'UNKNOWN_COMMAND'],
+];
+
+/** Words that Redis sends instead of executing. `ERR` is not among them: a script can fail with it halfway. */
+const WORD = /^([A-Z]{3,})[ :]/;
+
+/**
+ * The reason when Redis (or ioredis, before sending) definitely did not act; undefined when nobody can tell.
+ * The only place that looks at texts of Redis and ioredis.
+ */
+export function refusalReason(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  for (const [text, reason] of WORDLESS) if (text.test(error.message)) return reason;
+  if (error.name !== 'ReplyError') return undefined;
+  const word = WORD.exec(error.message)?.[1];
+  return word === 'ERR' ? undefined : word;
+}
+
+/** The one boundary between ioredis and the library: what comes out holds no argument of any command. */
+export function storeError(error: unknown, asked: Asked): RivuletError {
+  if (error instanceof RivuletError) return error;
+  const cause = sanitised(error);
+  const where = asked.key === undefined ? asked.operation : `${asked.operation} on ${asked.key}`;
+  const reason = refusalReason(error);
+  if (reason === undefined)
+    return new StoreUnavailableError(
+      `Redis did not answer ${where}: ${cause.message}. Whether it acted is not known; the call can be repeated`,
+      { cause },
+    );
+  const advice = ADVICE[reason];
+  return new StoreRefusedError(
+    `Redis refused ${where}: ${cause.message}. Nothing changed.${advice ? ` ${advice}.` : ''}`,
+    { reason },
+    { cause },
+  );
+}
+
+/** The reply of a command, its errors translated. */
+export async function answer<T>(asked: Asked, reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (error) {
+    throw storeError(error, asked);
+  }
+}
+
+/**
+ * Name, code and text of an error, and nothing else. ioredis hangs the whole command with its arguments on each
+ * error, and Redis repeats arguments after "with args beginning with".
+ */
+export function sanitised(error: unknown): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  const clean = new Error(text.replace(/,? with args beginning with.*$/s, '').slice(0, 500));
+  if (error instanceof Error) {
+    clean.name = error.name;
+    const { code } = error as { code?: unknown };
+    if (typeof code === 'string') Object.assign(clean, { code });
+  }
+  return clean;
+}

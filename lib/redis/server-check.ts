@@ -1,0 +1,82 @@
+import { StoreRefusedError } from '../core/message/errors.js';
+
+/** Commands that scripts and ports use; a Redis user must be allowed all of them. */
+export const NEEDED_COMMANDS: readonly string[] = [
+  ...['EVAL', 'EVALSHA', 'TIME', 'INFO', 'EXISTS', 'GET', 'SET', 'INCR', 'PEXPIRE', 'UNLINK'],
+  ...[
+    'HGET',
+    'HMGET',
+    'HGETALL',
+    'HKEYS',
+    'HLEN',
+    'HEXISTS',
+    'HSET',
+    'HDEL',
+    'HINCRBY',
+    'HRANDFIELD',
+  ],
+  ...['SADD', 'SREM', 'SMEMBERS', 'ZADD', 'ZREM', 'ZCARD', 'ZSCORE', 'ZRANGE', 'ZRANGEBYSCORE'],
+  ...[
+    'XADD',
+    'XACK',
+    'XCLAIM',
+    'XDEL',
+    'XLEN',
+    'XPENDING',
+    'XRANGE',
+    'XREAD',
+    'XREADGROUP',
+    'XREVRANGE',
+    'XTRIM',
+  ],
+  ...[
+    'XGROUP CREATE',
+    'XGROUP DESTROY',
+    'XGROUP DELCONSUMER',
+    'XINFO STREAM',
+    'XINFO GROUPS',
+    'XINFO CONSUMERS',
+  ],
+];
+
+const OLDEST = 7;
+
+/** The reply of INFO as fields. */
+export function parseInfo(text: string): Readonly<Record<string, string>> {
+  const lines = text.split('\r\n').filter((line) => line.includes(':'));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]),
+  );
+}
+
+/** Why this server cannot be used, or undefined. `info` is its INFO, `missing` the commands its user may not run. */
+export function serverProblem(
+  server: { target: string; info: Readonly<Record<string, string>>; missing: readonly string[] },
+  options: { allowEviction: boolean },
+): StoreRefusedError | undefined {
+  const { target, info, missing } = server;
+  const version = info['redis_version'] ?? 'unknown';
+  if (!(Number.parseInt(version, 10) >= OLDEST))
+    return new StoreRefusedError(
+      `${target} is Redis ${version}; version ${OLDEST}.0 or newer is needed (Valkey 8 or newer). Update the server`,
+      { reason: 'TOO_OLD' },
+    );
+  if (info['role'] === 'slave')
+    return new StoreRefusedError(
+      `${target} is a replica: nothing can be stored there. Connect to its master, or through Sentinel`,
+      { reason: 'READONLY' },
+    );
+  const policy = info['maxmemory_policy'];
+  if (policy !== undefined && policy !== 'noeviction' && !options.allowEviction)
+    return new StoreRefusedError(
+      `${target} has maxmemory-policy ${policy}: when memory is short it deletes messages without an error. ` +
+        'Set maxmemory-policy noeviction, or accept the loss with allowEviction: true',
+      { reason: 'EVICTION' },
+    );
+  if (missing.length > 0)
+    return new StoreRefusedError(
+      `The Redis user at ${target} may not run ${missing.join(', ')}; add these to its ACL`,
+      { reason: 'NOPERM' },
+    );
+  return undefined;
+}
