@@ -1,0 +1,150 @@
+import type { GroupQueue } from '../core/store/delivery-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+
+/**
+ * Every key, and nowhere else. All begin `{<namespace>:`, so that one ACL pattern covers them; what stands in
+ * braces decides the cluster slot, so that a queue is the unit of order and of atomicity.
+ */
+export class Keys {
+  private readonly namespace: string;
+
+  constructor(options: { namespace: string }) {
+    this.namespace = options.namespace;
+  }
+
+  /** SET  names of the topics that exist. */
+  get topics(): string {
+    return `${this.shared}:topics`;
+  }
+
+  /** ZSET  member by the time of its last beat (Unix ms). */
+  get members(): string {
+    return `${this.shared}:members`;
+  }
+
+  get agenda(): AgendaKeys {
+    const agenda = `${this.shared}:agenda`;
+    return { agenda, versions: `${agenda}:versions`, counter: `${agenda}:counter` };
+  }
+
+  topic(topic: string): TopicKeys {
+    const tag = `{${this.namespace}:${topic}}`;
+    return { meta: `${tag}:meta`, groups: `${tag}:groups` };
+  }
+
+  queue(ref: QueueRef): QueueKeys {
+    return new QueueKeys(this.tag(ref));
+  }
+
+  groupQueue(ref: GroupQueue): GroupQueueKeys {
+    return new GroupQueueKeys(this.tag(ref), ref.group);
+  }
+
+  /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
+  inbox(address: string): string {
+    return `{${this.namespace}:reply:${address}}:inbox`;
+  }
+
+  private get shared(): string {
+    return `{${this.namespace}:}`;
+  }
+
+  private tag(ref: QueueRef): string {
+    return `{${this.namespace}:${ref.topic}:${ref.queue}}`;
+  }
+}
+
+export interface AgendaKeys {
+  /** ZSET  work by the time it is due (Unix ms). */
+  readonly agenda: string;
+  /** HASH  work → number of its latest note. */
+  readonly versions: string;
+  /** STRING  the last number given to a note. It never goes back, so that a version means one note for ever. */
+  readonly counter: string;
+}
+
+export interface TopicKeys {
+  /** HASH  settings, generation, version of the settings; `removing` while it is being deleted. */
+  readonly meta: string;
+  /** HASH  consumer group → mode and filter digest. */
+  readonly groups: string;
+}
+
+/** Keys of one queue: one hash tag, so that a script may touch them together. */
+export class QueueKeys {
+  protected readonly tag: string;
+
+  constructor(tag: string) {
+    this.tag = tag;
+  }
+
+  /** HASH  generation, settings of the topic, and `start:<group>` → where the group first began. */
+  get meta(): string {
+    return `${this.tag}:meta`;
+  }
+
+  /** STREAM  visible messages: `h` header, `b` body; `o` the only group a redriven one is for. */
+  get log(): string {
+    return `${this.tag}:log`;
+  }
+
+  /** HASH  producer session → epoch, last number, last use, remembered replies. Swept after 24 h. */
+  get sessions(): string {
+    return `${this.tag}:seq`;
+  }
+
+  /** HASH  message id (16 bytes) → frame of a message that is not visible yet. */
+  get scheduled(): string {
+    return `${this.tag}:scheduled`;
+  }
+
+  /** ZSET  message id (16 bytes) by when it becomes visible (Unix ms). */
+  get due(): string {
+    return `${this.tag}:due`;
+  }
+
+  /** HASH  offset of a redriven message → the group it is for. */
+  get only(): string {
+    return `${this.tag}:only`;
+  }
+
+  /** STRING  the message that had this dedup id first. Expires with the dedup window. */
+  dedup(dedupId: string): string {
+    return `${this.tag}:dedup:${encode(dedupId)}`;
+  }
+}
+
+/** Keys of one queue as seen by one consumer group. */
+export class GroupQueueKeys extends QueueKeys {
+  private readonly group: string;
+
+  constructor(tag: string, group: string) {
+    super(tag);
+    this.group = encode(group);
+  }
+
+  /** ZSET  offset of a delivery that waits for its next attempt, by when it is visible (Unix ms). */
+  get retry(): string {
+    return `${this.tag}:g:${this.group}:retry`;
+  }
+
+  /** ZSET  likewise, of deliveries that were in hand when a consumer died. */
+  get suspects(): string {
+    return `${this.tag}:g:${this.group}:suspects`;
+  }
+
+  /** HASH  offset → `starts:cuts:solo:history` of every unsettled delivery that is not in its first hand. */
+  get attempts(): string {
+    return `${this.tag}:g:${this.group}:attempts`;
+  }
+
+  /** STREAM  dead letters: `n` note, `f` offset, then the fields of the message. */
+  get dead(): string {
+    return `${this.tag}:g:${this.group}:dead`;
+  }
+}
+
+/** Lone surrogates, which cannot be encoded, become U+FFFD first. */
+function encode(text: string): string {
+  return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
+}

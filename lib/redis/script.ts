@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Redis } from 'ioredis';
+import { type Asked, storeError } from './errors.js';
+
+/** Where scripts run. */
+export interface ScriptHost {
+  /** The client for commands that do not block. */
+  readonly redis: Redis;
+  /** Unix ms that stand for the server's time in tests; '' = the server's own. */
+  readonly testTimeMs: string;
+}
+
+export type Argument = string | Buffer;
+
+/** One call: keys and arguments by the names the script declares. */
+export interface ScriptCall<Key extends string, Arg extends string> {
+  keys: Readonly<Record<Key, string>>;
+  args: Readonly<Record<Arg, Argument>>;
+  /** Further keys, for a script that declares `moreKeys`. */
+  moreKeys?: readonly string[];
+  /** Further arguments, for a script that declares `moreArgs`. */
+  moreArgs?: readonly Argument[];
+}
+
+const LUA = new URL('./lua/', import.meta.url);
+/** Shared functions; they stand between the header of a script and its code. */
+const PRELUDE = readFileSync(new URL('prelude.lua', LUA), 'utf8');
+
+/**
+ * One atomic operation: a file of `lua/`, and the order of its keys and arguments.
+ *
+ * The text travels once per server: later calls name its digest, and a server that forgot it (restart, failover,
+ * SCRIPT FLUSH) gets the text again. A call resent this way can be overtaken by one sent after it.
+ */
+export class Script<Key extends string, Arg extends string> {
+  readonly name: string;
+  readonly keys: readonly Key[];
+  readonly args: readonly Arg[];
+  /** What the further keys are, if any. */
+  readonly moreKeys: string | undefined;
+  /** What the further arguments are, if any. They stand before the test time. */
+  readonly moreArgs: string | undefined;
+  private readonly source: string;
+  private readonly sha: string;
+
+  constructor(shape: {
+    name: string;
+    keys: readonly Key[];
+    moreKeys?: string;
+    args: readonly Arg[];
+    moreArgs?: string;
+  }) {
+    this.name = shape.name;
+    this.keys = shape.keys;
+    this.args = shape.args;
+    this.moreKeys = shape.moreKeys;
+    this.moreArgs = shape.moreArgs;
+    // A missing file fails here, at import, not at the first retry.
+    this.source = withPrelude(readFileSync(new URL(`${shape.name}.lua`, LUA), 'utf8'));
+    this.sha = createHash('sha1').update(this.source).digest('hex');
+  }
+
+  /**
+   * The reply as words (text).
+   *
+   * @throws StoreRefusedError the server did not execute it.
+   * @throws StoreUnavailableError it is not known whether it did.
+   */
+  run(host: ScriptHost, call: ScriptCall<Key, Arg>): Promise<unknown[]> {
+    return this.send(host, call, 'call');
+  }
+
+  /** The reply as bytes, for what may hold bodies. Otherwise as `run`. */
+  runBinary(host: ScriptHost, call: ScriptCall<Key, Arg>): Promise<unknown[]> {
+    return this.send(host, call, 'callBuffer');
+  }
+
+  private async send(
+    host: ScriptHost,
+    call: ScriptCall<Key, Arg>,
+    how: 'call' | 'callBuffer',
+  ): Promise<unknown[]> {
+    const { redis } = host;
+    const bound = this.bind(host, call);
+    try {
+      return (await redis[how]('evalsha', this.sha, ...bound)) as unknown[];
+    } catch (error) {
+      if (!isNoScript(error)) throw storeError(error, this.asked(call));
+    }
+    try {
+      return (await redis[how]('eval', this.source, ...bound)) as unknown[];
+    } catch (error) {
+      throw storeError(error, this.asked(call));
+    }
+  }
+
+  /** Number of keys, keys, arguments, test time. */
+  private bind(host: ScriptHost, call: ScriptCall<Key, Arg>): [number, ...Argument[]] {
+    const bound: [number, ...Argument[]] = [this.keys.length + (call.moreKeys?.length ?? 0)];
+    for (const key of this.keys) bound.push(call.keys[key]);
+    if (call.moreKeys) bound.push(...call.moreKeys);
+    for (const arg of this.args) bound.push(call.args[arg]);
+    if (call.moreArgs) for (const arg of call.moreArgs) bound.push(arg);
+    bound.push(host.testTimeMs);
+    return bound;
+  }
+
+  private asked(call: ScriptCall<Key, Arg>): Asked {
+    const first = this.keys[0];
+    return { operation: this.name, key: first === undefined ? undefined : call.keys[first] };
+  }
+}
+
+function isNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT');
+}
+
+/** `#!lua` must stay the first line, and comments need not travel. */
+function withPrelude(text: string): string {
+  const [shebang, ...lines] = text.split('\n');
+  const code = [...PRELUDE.split('\n'), ...lines].filter((line) => !/^\s*(--.*)?$/.test(line));
+  return [shebang, ...code].join('\n');
+}

@@ -1,0 +1,105 @@
+import { Script } from './script.js';
+
+/**
+ * Every script with the order of its keys and arguments; the header of the file says what they hold. Checked
+ * against each other by test/redis/headers.spec.ts. The test time comes last everywhere and is not listed.
+ */
+const AGENDA = ['agenda', 'versions'] as const;
+const TOPIC = ['meta', 'groups'] as const;
+
+export const scripts = {
+  append: new Script({
+    name: 'append',
+    keys: ['meta', 'log', 'sessions', 'scheduled', 'due'],
+    moreKeys: 'dedup',
+    args: ['generation', 'session', 'epoch', 'number', 'frames', 'dues', 'dedups'],
+  }),
+  reopen: new Script({
+    name: 'reopen',
+    keys: ['meta', 'sessions'],
+    args: ['session', 'epoch', 'asked'],
+  }),
+  trim: new Script({ name: 'trim', keys: ['meta', 'log', 'only'], args: ['limit'] }),
+
+  acknowledge: new Script({
+    name: 'acknowledge',
+    keys: ['log', 'attempts'],
+    args: ['group', 'consumer', 'offsets'],
+  }),
+  settle: new Script({
+    name: 'settle',
+    keys: ['log', 'retry', 'suspects', 'attempts', 'dead'],
+    args: ['group', 'consumer'],
+    moreArgs: 'deliveries',
+  }),
+  claimDue: new Script({
+    name: 'claim-due',
+    keys: ['log', 'retry', 'suspects', 'attempts'],
+    args: ['group', 'consumer', 'limit', 'suspect'],
+  }),
+  renew: new Script({
+    name: 'renew',
+    keys: ['log', 'retry', 'suspects', 'attempts'],
+    args: ['group', 'consumer', 'swallowedAfterMs', 'offsets', 'counts'],
+  }),
+  reclaim: new Script({
+    name: 'reclaim',
+    keys: ['log', 'suspects', 'attempts'],
+    args: ['group', 'consumer', 'limit'],
+  }),
+  lag: new Script({ name: 'lag', keys: ['log', 'only', 'dead'], args: ['group'] }),
+
+  releaseDue: new Script({
+    name: 'release-due',
+    keys: ['log', 'scheduled', 'due'],
+    args: ['limit'],
+  }),
+  cancel: new Script({ name: 'cancel', keys: ['scheduled', 'due'], args: ['id'] }),
+  reschedule: new Script({ name: 'reschedule', keys: ['due'], args: ['id', 'when'] }),
+  findScheduled: new Script({ name: 'find-scheduled', keys: ['scheduled', 'due'], args: ['id'] }),
+
+  redrive: new Script({ name: 'redrive', keys: ['log', 'only', 'dead'], args: ['group', 'id'] }),
+
+  declareTopic: new Script({
+    name: 'declare-topic',
+    keys: ['meta'],
+    args: ['queues', 'retentionMs', 'maxLength', 'dedupWindowMs', 'born'],
+  }),
+  alterTopic: new Script({
+    name: 'alter-topic',
+    keys: ['meta'],
+    args: ['retentionMs', 'maxLength', 'dedupWindowMs'],
+  }),
+  beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: [] }),
+  openQueue: new Script({
+    name: 'open-queue',
+    keys: ['meta'],
+    args: ['generation', 'born', 'version', 'retentionMs', 'maxLength', 'dedupWindowMs'],
+  }),
+  joinGroup: new Script({
+    name: 'join-group',
+    keys: TOPIC,
+    args: ['group', 'mode', 'digest', 'strictness'],
+  }),
+  openGroup: new Script({
+    name: 'open-group',
+    keys: ['meta', 'log', 'retry', 'suspects', 'attempts'],
+    args: ['group', 'from'],
+  }),
+  closeGroup: new Script({
+    name: 'close-group',
+    keys: ['meta', 'log', 'retry', 'suspects', 'attempts', 'dead'],
+    args: ['group'],
+  }),
+
+  noteWork: new Script({ name: 'note-work', keys: [...AGENDA, 'counter'], args: ['work', 'at'] }),
+  takeWork: new Script({ name: 'take-work', keys: AGENDA, args: ['limit', 'leaseMs'] }),
+  finishWork: new Script({
+    name: 'finish-work',
+    keys: AGENDA,
+    args: ['work', 'version', 'nextAt'],
+  }),
+  beat: new Script({ name: 'beat', keys: ['members'], args: ['member'] }),
+  renewInbox: new Script({ name: 'renew-inbox', keys: ['inbox'], args: ['read', 'ttlMs'] }),
+  checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),
+};
