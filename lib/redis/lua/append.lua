@@ -1,0 +1,185 @@
+#!lua
+-- Append a run of messages to a queue, or answer what became of it when it is a repeat.
+--
+-- KEYS[1]  HASH    meta: generation and settings of the queue
+-- KEYS[2]  STREAM  log: the visible messages
+-- KEYS[3]  HASH    sessions: session -> epoch;last number;last use;known since;remembered replies
+-- KEYS[4]  HASH    scheduled: message id -> frame
+-- KEYS[5]  ZSET    due: message id by when it becomes visible (Unix ms)
+-- KEYS[6+] STRING  dedup records this run asks for
+-- ARGV[1]  string  generation the producer routed by
+-- ARGV[2]  string  session
+-- ARGV[3]  int     epoch
+-- ARGV[4]  int     number of this call in its epoch, from 1
+-- ARGV[5]  bytes   frames, one after the other (core/message/wire-format.ts)
+-- ARGV[6]  string  dues, one per frame and a space between: '-', '+<ms from now>' or '@<Unix ms>'; '' = all '-'
+-- ARGV[7]  string  dedups, likewise: '-' or the place of its record among KEYS[6+], from 1; '' = all '-'
+-- ARGV[8]  ms      test time, '' = TIME
+--
+-- Returns  { 'appended', results }  stored now
+--          { 'repeat', results }    stored before; these are the results of that time
+--          { 'moved', generation }  the topic changed ('0': no such queue); nothing changed
+--          { 'forgotten' }          carried out before, too long ago to say with what result; nothing changed
+--          { 'fenced' }             a newer epoch has begun; nothing changed
+--          { 'gap' }                an earlier call is missing; nothing changed
+--          { 'new-session' }        unknown session, and not its first call; nothing changed
+--
+--   results = one word group per entry, commas between; equal neighbours are counted:
+--     stored <first offset> <count> | full - <count> | scheduled <Unix ms> 1 | duplicate <id in hex>/<offset or -> 1
+--
+-- Invariant: (session, epoch, number) appends at most once, and never after a newer epoch was seen.
+
+local meta, log, sessions, scheduled, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local generation, session, epoch, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local frames, dues, dedups, test_time = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local REMEMBERED = 5
+local UNUSED_MS = 24 * 3600 * 1000
+
+local now = now_ms(test_time)
+local known = redis.call('HGET', sessions, session)
+local at_epoch, last, since, remembered = '', 0, epoch, ''
+if known then
+  local use
+  at_epoch, last, use, since, remembered = string.match(known, '^(%d+);(%d+);(%d+);(%d+);(.*)$')
+  last = tonumber(last)
+  if now - tonumber(use) > UNUSED_MS then known, at_epoch, last, since, remembered = nil, '', 0, epoch, '' end
+end
+local function state(to_epoch, to_number, replies)
+  return to_epoch .. ';' .. to_number .. ';' .. whole(now) .. ';' .. since .. ';' .. replies
+end
+
+-- A repeat comes first: it was stored, whatever became of the topic since.
+if epoch == at_epoch and tonumber(number) <= last then
+  local mark = epoch .. ':' .. number .. '='
+  for reply in string.gmatch(remembered, '[^|]+') do
+    if string.sub(reply, 1, #mark) == mark then
+      -- A write, so that a WAIT behind it waits for something.
+      redis.call('HSET', sessions, session, state(at_epoch, whole(last), remembered))
+      return { 'repeat', string.sub(reply, #mark + 1) }
+    end
+  end
+  return { 'forgotten' }
+end
+
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born')
+if settings[1] ~= generation then return { 'moved', settings[1] or '0' } end
+local max_length, window, born = tonumber(settings[2]), tonumber(settings[3]), settings[4]
+
+if known and tonumber(epoch) < tonumber(at_epoch) then return { 'fenced' } end
+local expected = epoch == at_epoch and last + 1 or 1
+if tonumber(number) ~= expected then return { known and 'gap' or 'new-session' } end
+
+-- Reading each key before the first write finds those of a wrong type while nothing has changed.
+local room = math.huge
+if max_length then room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) end
+local each_due, each_dedup, record = nil, nil, {}
+if dues ~= '' then
+  redis.call('XLEN', log)
+  redis.call('ZCARD', due)
+  redis.call('HLEN', scheduled)
+  each_due = string.gmatch(dues, '[^ ]+')
+end
+if dedups ~= '' then
+  each_dedup = string.gmatch(dedups, '[^ ]+')
+  for i = 6, #KEYS do
+    local stored = redis.call('GET', KEYS[i])
+    if stored then
+      local life, until_ms, original = string.match(stored, '^(%S+) (%d+) (.*)$')
+      if life == born and tonumber(until_ms) > now then record[i - 5] = original end
+    end
+  end
+end
+
+local results, word, detail, count = {}, nil, nil, 0
+local function flush()
+  if word then results[#results + 1] = word .. ' ' .. detail .. ' ' .. count end
+end
+local function note(new_word, new_detail, continues)
+  if continues and word == new_word then
+    count = count + 1
+  else
+    flush()
+    word, detail, count = new_word, new_detail, 1
+  end
+end
+
+-- Ids of one run follow each other, so that the reply needs the first one only.
+local run_ms, run_seq
+local function store(header, body)
+  local id
+  if run_seq then
+    run_seq = run_seq + 1
+    id = run_ms .. whole(run_seq)
+    redis.call('XADD', log, id, 'h', header, 'b', body)
+    note('stored', id, true)
+  else
+    id = redis.call('XADD', log, next_id(log, test_time), 'h', header, 'b', body)
+    local ms, seq = string.match(id, '^(%d+%-)(%d+)$')
+    -- Another program may have written ids that Lua cannot count on from.
+    if #seq < 15 then run_ms, run_seq = ms, tonumber(seq) end
+    note('stored', id, false)
+  end
+  return id
+end
+
+local at, size = 1, #frames
+while at <= size do
+  local header_bytes, body_bytes = struct.unpack('>I4I4', frames, at)
+  local header_at = at + 8
+  local body_at = header_at + header_bytes
+  local frame_at = at
+  at = body_at + body_bytes
+
+  local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
+  local visible_at = now
+  if when ~= '-' then
+    visible_at = tonumber(string.sub(when, 2))
+    if string.sub(when, 1, 1) == '+' then visible_at = visible_at + now end
+  end
+
+  if place and record[place] then
+    note('duplicate', record[place], false)
+  elseif room <= 0 then
+    note('full', '-', true)
+  else
+    local offset = '-'
+    if visible_at > now then
+      local id = string.sub(frames, header_at + 1, header_at + 16)
+      redis.call('HSET', scheduled, id, string.sub(frames, frame_at, at - 1))
+      redis.call('ZADD', due, whole(visible_at), id)
+      note('scheduled', whole(visible_at), false)
+    else
+      offset = store(string.sub(frames, header_at, body_at - 1), string.sub(frames, body_at, at - 1))
+    end
+    room = room - 1
+    if place then
+      local hex = string.gsub(string.sub(frames, header_at + 1, header_at + 16), '.', function(byte)
+        return string.format('%02x', string.byte(byte))
+      end)
+      record[place] = hex .. '/' .. offset
+      local value = born .. ' ' .. whole(now + window) .. ' ' .. record[place]
+      redis.call('SET', KEYS[5 + place], value, 'PX', whole(window))
+    end
+  end
+end
+flush()
+local reply = table.concat(results, ',')
+
+local kept, keep = { epoch .. ':' .. number .. '=' .. reply }, REMEMBERED - 1
+for earlier in string.gmatch(remembered, '[^|]+') do
+  if keep == 0 then break end
+  kept[#kept + 1] = earlier
+  keep = keep - 1
+end
+redis.call('HSET', sessions, session, state(epoch, number, table.concat(kept, '|')))
+
+-- Whoever opens a session sweeps some that nobody used for long.
+if not known then
+  local some = redis.call('HRANDFIELD', sessions, 20, 'WITHVALUES')
+  for i = 1, #some, 2 do
+    local use = string.match(some[i + 1], '^%d+;%d+;(%d+);')
+    if not use or now - tonumber(use) > UNUSED_MS then redis.call('HDEL', sessions, some[i]) end
+  end
+end
+
+return { 'appended', reply }

@@ -1,0 +1,188 @@
+import { StoreUnavailableError } from '../core/message/errors.js';
+import { offsetInRun } from '../core/message/offset.js';
+import type {
+  AppendCall,
+  AppendEntry,
+  AppendReply,
+  AppendResult,
+  LogRange,
+  MessageLog,
+  ReopenCall,
+  ReopenReply,
+} from '../core/store/message-log.js';
+import type { QueueRef, StoredEntry } from '../core/store/refs.js';
+import { type RawEntry, readContent } from './entry-content.js';
+import { answer } from './errors.js';
+import type { Keys, QueueKeys } from './keys.js';
+import type { ScriptHost } from './script.js';
+import { scripts } from './scripts.js';
+
+/** Queues as Redis streams; see append.lua for what makes an append happen once. */
+export class RedisMessageLog implements MessageLog {
+  private readonly host: ScriptHost;
+  private readonly keys: Keys;
+
+  constructor(options: { host: ScriptHost; keys: Keys }) {
+    this.host = options.host;
+    this.keys = options.keys;
+  }
+
+  async append(call: AppendCall): Promise<AppendReply> {
+    const keys = this.keys.queue(call);
+    const { entries } = call;
+    const dedup = dedupArguments(keys, entries);
+    const reply = (await scripts.append.run(this.host, {
+      keys,
+      moreKeys: dedup.records,
+      args: {
+        generation: String(call.generation),
+        session: call.session,
+        epoch: String(call.epoch),
+        number: String(call.number),
+        frames:
+          entries.length === 1 ? entries[0]!.frame : Buffer.concat(entries.map((e) => e.frame)),
+        dues: dueArgument(entries),
+        dedups: dedup.places,
+      },
+    })) as [word: AppendWord, detail: string];
+    return readAppendReply(call, reply);
+  }
+
+  async reopen(call: ReopenCall): Promise<ReopenReply> {
+    const [word, ...answers] = (await scripts.reopen.run(this.host, {
+      keys: this.keys.queue(call),
+      args: {
+        session: call.session,
+        epoch: String(call.epoch),
+        asked: call.asked.map(({ epoch, number }) => `${epoch}:${number}`).join(' '),
+      },
+    })) as string[];
+    if (word === 'new-session') return { state: 'new-session' };
+    return {
+      state: 'open',
+      answers: answers.map((text) => (text === 'never' ? null : readResults(text))),
+    };
+  }
+
+  async range(range: LogRange): Promise<StoredEntry[]> {
+    const { topic, queue, from, to, count } = range;
+    const { log } = this.keys.queue(range);
+    const { redis } = this.host;
+    const entries = (await (range.reverse
+      ? answer(
+          { operation: 'XREVRANGE', key: log },
+          redis.xrevrangeBuffer(log, to, from, 'COUNT', count),
+        )
+      : answer(
+          { operation: 'XRANGE', key: log },
+          redis.xrangeBuffer(log, from, to, 'COUNT', count),
+        ))) as RawEntry[];
+    return entries.map(([id, fields]) => ({
+      topic,
+      queue,
+      offset: id.toString('latin1'),
+      content: readContent(fields),
+    }));
+  }
+
+  /** Three questions one after the other: under load they may see the queue at slightly different moments. */
+  async extent(
+    ref: QueueRef,
+  ): Promise<{ length: number; first: string | null; last: string | null }> {
+    const { log } = this.keys.queue(ref);
+    const { redis } = this.host;
+    const [length, oldest, newest] = await answer(
+      { operation: 'XLEN', key: log },
+      Promise.all([
+        redis.xlen(log),
+        redis.xrange(log, '-', '+', 'COUNT', 1),
+        redis.xrevrange(log, '+', '-', 'COUNT', 1),
+      ]),
+    );
+    return { length, first: oldest[0]?.[0] ?? null, last: newest[0]?.[0] ?? null };
+  }
+
+  async trim(ref: QueueRef, limit: number): Promise<number> {
+    const [removed] = (await scripts.trim.run(this.host, {
+      keys: this.keys.queue(ref),
+      args: { limit: String(limit) },
+    })) as [string];
+    return Number(removed);
+  }
+}
+
+type AppendWord = 'appended' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
+
+function dueArgument(entries: readonly AppendEntry[]): string {
+  if (!entries.some((entry) => entry.due)) return '';
+  return entries.map(({ due }) => (due ? whenArgument(due) : '-')).join(' ');
+}
+
+/** `+<ms from now>` or `@<Unix ms>`. */
+export function whenArgument(due: { delayMs: number } | { at: number }): string {
+  return 'at' in due ? `@${Math.round(due.at)}` : `+${Math.round(due.delayMs)}`;
+}
+
+function dedupArguments(
+  keys: QueueKeys,
+  entries: readonly AppendEntry[],
+): { records: string[]; places: string } {
+  if (!entries.some((entry) => entry.dedupId !== undefined)) return { records: [], places: '' };
+  const places = new Map<string, number>();
+  const placeOf = (dedupId: string): number => {
+    if (!places.has(dedupId)) places.set(dedupId, places.size + 1);
+    return places.get(dedupId)!;
+  };
+  const listed = entries
+    .map(({ dedupId }) => (dedupId === undefined ? '-' : placeOf(dedupId)))
+    .join(' ');
+  return { records: [...places.keys()].map((dedupId) => keys.dedup(dedupId)), places: listed };
+}
+
+function readAppendReply(call: AppendCall, [word, detail]: [AppendWord, string]): AppendReply {
+  switch (word) {
+    case 'appended':
+      return { state: 'appended', results: readResults(detail), repeat: false };
+    case 'repeat':
+      return { state: 'appended', results: readResults(detail), repeat: true };
+    case 'moved':
+      return { state: 'moved', generation: Number(detail) };
+    case 'forgotten':
+      throw new StoreUnavailableError(
+        `Call ${call.epoch}:${call.number} to ${call.topic}/${call.queue} was carried out before, too long ago to say ` +
+          'with what result. Begin a new epoch',
+      );
+    default:
+      return { state: word };
+  }
+}
+
+/** The results of append.lua; neighbours that are equal come counted. */
+function readResults(text: string): AppendResult[] {
+  const results: AppendResult[] = [];
+  if (text === '') return results;
+  for (const run of text.split(',')) {
+    const [word, detail, count] = run.split(' ') as [string, string, string];
+    for (let i = 0; i < Number(count); i++) results.push(readResult(word, detail, i));
+  }
+  return results;
+}
+
+function readResult(word: string, detail: string, place: number): AppendResult {
+  switch (word) {
+    case 'stored':
+      return { state: 'stored', offset: offsetInRun(detail, place) };
+    case 'scheduled':
+      return { state: 'scheduled', dueAt: Number(detail) };
+    case 'full':
+      return { state: 'full' };
+    default: {
+      const [hex, offset] = detail.split('/') as [string, string];
+      return {
+        state: 'duplicate',
+        messageId: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+        offset: offset === '-' ? null : offset,
+      };
+    }
+  }
+}
