@@ -1,0 +1,28 @@
+#!lua
+-- Register a topic with its settings, unless it is there.
+--
+-- KEYS[1]  HASH    meta: settings, generation, version of the settings
+-- ARGV[1]  int     queues
+-- ARGV[2]  ms      retention
+-- ARGV[3]  string  most messages per queue, '' for no limit
+-- ARGV[4]  ms      dedup window
+-- ARGV[5]  string  name for this life of the topic, never used before
+-- ARGV[6]  ms      test time, '' = TIME
+--
+-- Returns  { 'declared', queues, retention, most, window, generation, born, version }  as they are now
+--          { 'removing' }  the topic is being deleted; nothing changed
+--
+-- Invariant: what exists keeps its settings. A topic that is declared again after its removal has another generation,
+-- so that no producer goes on with the queues it knew.
+
+local meta = KEYS[1]
+
+local now = now_ms(ARGV[6])
+if redis.call('HEXISTS', meta, 'removing') == 1 then return { 'removing' } end
+if redis.call('HEXISTS', meta, 'generation') == 0 then
+  redis.call('HSET', meta, 'queues', ARGV[1], 'retentionMs', ARGV[2], 'maxLength', ARGV[3], 'dedupWindowMs', ARGV[4],
+    'generation', whole(now), 'born', ARGV[5], 'version', '1')
+end
+local facts = redis.call('HMGET', meta, 'queues', 'retentionMs', 'maxLength', 'dedupWindowMs', 'generation', 'born',
+  'version')
+return { 'declared', unpack(facts) }

@@ -1,0 +1,47 @@
+#!lua
+-- Make a consumer group known in one queue.
+--
+-- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
+-- KEYS[2]  STREAM  log: the visible messages
+-- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
+-- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
+-- KEYS[5]  HASH    attempts: offset -> starts:cuts:solo:history
+-- ARGV[1]  string  consumer group
+-- ARGV[2]  string  where it begins if it is new: 'earliest', 'latest' or Unix ms
+-- ARGV[3]  ms      test time, '' = TIME; not used
+--
+-- Returns  { 'created' }    it begins where it was told to
+--          { 'present' }    it was there and stays where it is
+--          { 'recreated' }  it had been there and was lost; it goes on from where it first began
+--          { 'no-queue' }   the queue does not exist; nothing changed
+--
+-- Invariant: a group never skips what was published after it first began. What waited when it was lost is handed out
+-- again as if for the first time.
+
+local meta, log = KEYS[1], KEYS[2]
+local group, from = ARGV[1], ARGV[2]
+
+local field = 'start:' .. group
+local facts = redis.call('HMGET', meta, 'generation', field)
+if not facts[1] then return { 'no-queue' } end
+local start = facts[2]
+local first_time = not start
+if first_time then
+  start = '0-0'
+  if from == 'latest' and redis.call('EXISTS', log) == 1 then
+    local info = redis.call('XINFO', 'STREAM', log)
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' then start = info[i + 1] end
+    end
+  elseif tonumber(from) and tonumber(from) > 0 then
+    -- A group begins after its start: the last possible offset before that time.
+    start = whole(tonumber(from) - 1) .. '-18446744073709551615'
+  end
+end
+
+local made = redis.pcall('XGROUP', 'CREATE', log, group, start, 'MKSTREAM')
+if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
+if first_time then redis.call('HSET', meta, field, start) end
+if made.err then return { 'present' } end
+redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
+return { first_time and 'created' or 'recreated' }

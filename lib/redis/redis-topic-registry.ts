@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { TopicNotFoundError } from '../core/message/errors.js';
+import type { QueueRef, StartFrom } from '../core/store/refs.js';
+import {
+  type ConsumeMode,
+  DEFAULT_TOPIC_SETTINGS,
+  type GroupInfo,
+  type JoinReply,
+  type TopicInfo,
+  type TopicRegistry,
+  type TopicSettings,
+} from '../core/store/topic-registry.js';
+import { answer } from './errors.js';
+import type { Keys } from './keys.js';
+import type { ScriptHost } from './script.js';
+import { scripts } from './scripts.js';
+
+/** As the scripts answer it. `born` tells one life of a topic from the next, `version` one setting from the next. */
+interface TopicFacts extends TopicInfo {
+  born: string;
+  version: string;
+}
+
+/**
+ * Topics and groups by name. A topic and its queues lie in different slots, so changes go in an order that can be
+ * completed by repeating them: the registry first when something is made, last when it is deleted.
+ */
+export class RedisTopicRegistry implements TopicRegistry {
+  private readonly host: ScriptHost;
+  private readonly keys: Keys;
+
+  constructor(options: { host: ScriptHost; keys: Keys }) {
+    this.host = options.host;
+    this.keys = options.keys;
+  }
+
+  async declare(topic: string, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
+    const wanted = withDefaults(settings);
+    for (;;) {
+      const [word, ...facts] = (await scripts.declareTopic.run(this.host, {
+        keys: this.keys.topic(topic),
+        args: {
+          queues: String(wanted.queues),
+          ...settingArguments(wanted),
+          born: randomUUID(),
+        },
+      })) as string[];
+      if (word === 'declared') return this.openQueues(readFacts(topic, facts));
+      // Somebody began to delete it, and perhaps died doing so.
+      await this.remove(topic);
+    }
+  }
+
+  async find(topic: string): Promise<TopicInfo | undefined> {
+    const { meta } = this.keys.topic(topic);
+    const facts = await answer(
+      { operation: 'HMGET', key: meta },
+      this.host.redis.hmget(
+        meta,
+        ...[
+          'queues',
+          'retentionMs',
+          'maxLength',
+          'dedupWindowMs',
+          'generation',
+          'born',
+          'version',
+          'removing',
+        ],
+      ),
+    );
+    if (facts[0] === null || facts[7] !== null) return undefined;
+    return withoutInnerFacts(readFacts(topic, facts as string[]));
+  }
+
+  async list(): Promise<string[]> {
+    const { topics } = this.keys;
+    const names = await answer(
+      { operation: 'SMEMBERS', key: topics },
+      this.host.redis.smembers(topics),
+    );
+    return names.sort();
+  }
+
+  async alter(
+    topic: string,
+    changes: Partial<Omit<TopicSettings, 'queues'>>,
+  ): Promise<TopicInfo | undefined> {
+    const [word, ...facts] = (await scripts.alterTopic.run(this.host, {
+      keys: this.keys.topic(topic),
+      args: settingArguments(changes),
+    })) as string[];
+    return word === 'unknown' ? undefined : this.openQueues(readFacts(topic, facts));
+  }
+
+  async remove(topic: string): Promise<'removed' | 'unknown'> {
+    const { redis } = this.host;
+    const { meta, groups } = this.keys.topic(topic);
+    const [word, queues, ...names] = (await scripts.beginRemoval.run(this.host, {
+      keys: { meta, groups },
+      args: {},
+    })) as string[];
+    if (word === 'unknown') return 'unknown';
+    await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, names)));
+    const { topics } = this.keys;
+    await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
+    await answer({ operation: 'UNLINK', key: meta }, redis.unlink(meta, groups));
+    return 'removed';
+  }
+
+  async joinGroup(
+    topic: string,
+    join: GroupInfo & { from: StartFrom; allowFilterChange?: boolean },
+  ): Promise<JoinReply> {
+    const { group, mode, filterDigest, from } = join;
+    const reply = (await scripts.joinGroup.run(this.host, {
+      keys: this.keys.topic(topic),
+      args: {
+        group,
+        mode,
+        digest: filterDigest,
+        strictness: join.allowFilterChange ? 'allow-filter-change' : 'strict',
+      },
+    })) as string[];
+    if (reply[0] === 'unknown') throw topicNotFound(topic);
+    if (reply[0] === 'conflict')
+      return { state: 'conflict', registered: readGroup(group, reply.slice(1)) };
+
+    const refs = queueRefs(topic, Number(reply[2]));
+    const words = await Promise.all(refs.map((ref) => this.openGroup(ref, group, from)));
+    if (words.includes('no-queue')) throw topicNotFound(topic);
+    return {
+      state: 'joined',
+      created: reply[1] === 'new',
+      recreated: refs.filter((_, i) => words[i] === 'recreated'),
+    };
+  }
+
+  async groups(topic: string): Promise<GroupInfo[]> {
+    const { groups } = this.keys.topic(topic);
+    const registered = await answer(
+      { operation: 'HGETALL', key: groups },
+      this.host.redis.hgetall(groups),
+    );
+    return Object.entries(registered).map(([group, facts]) => readGroup(group, splitOnce(facts)));
+  }
+
+  async removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'> {
+    const { redis } = this.host;
+    const { meta, groups } = this.keys.topic(topic);
+    const queues = await answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'queues'));
+    await Promise.all(
+      queueRefs(topic, Number(queues)).map((ref) =>
+        scripts.closeGroup.run(this.host, {
+          keys: this.keys.groupQueue({ ...ref, group }),
+          args: { group },
+        }),
+      ),
+    );
+    // Last, so that a removal that was cut off can be found and repeated.
+    const removed = await answer({ operation: 'HDEL', key: groups }, redis.hdel(groups, group));
+    return removed > 0 ? 'removed' : 'unknown';
+  }
+
+  private async openQueues(facts: TopicFacts): Promise<TopicInfo> {
+    const { topic, queues, generation, born, version } = facts;
+    await Promise.all(
+      queueRefs(topic, queues).map((ref) =>
+        scripts.openQueue.run(this.host, {
+          keys: this.keys.queue(ref),
+          args: { generation: String(generation), born, version, ...settingArguments(facts) },
+        }),
+      ),
+    );
+    const { topics } = this.keys;
+    await answer({ operation: 'SADD', key: topics }, this.host.redis.sadd(topics, topic));
+    return withoutInnerFacts(facts);
+  }
+
+  private async openGroup(ref: QueueRef, group: string, from: StartFrom): Promise<string> {
+    const [word] = (await scripts.openGroup.run(this.host, {
+      keys: this.keys.groupQueue({ ...ref, group }),
+      args: { group, from: typeof from === 'string' ? from : String(from.getTime()) },
+    })) as [string];
+    return word;
+  }
+
+  /** Dedup records stay: nobody knows their names. They expire, and belong to this life of the topic only. */
+  private async removeQueue(ref: QueueRef, groups: readonly string[]): Promise<void> {
+    const { meta, log, sessions, scheduled, due, only } = this.keys.queue(ref);
+    const ofGroups = groups.flatMap((group) => {
+      const { retry, suspects, attempts, dead } = this.keys.groupQueue({ ...ref, group });
+      return [retry, suspects, attempts, dead];
+    });
+    await answer(
+      { operation: 'UNLINK', key: meta },
+      this.host.redis.unlink(meta, log, sessions, scheduled, due, only, ...ofGroups),
+    );
+  }
+}
+
+function queueRefs(topic: string, queues: number): QueueRef[] {
+  return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
+}
+
+function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_TOPIC_SETTINGS, ...(Object.fromEntries(given) as Partial<TopicSettings>) };
+}
+
+/** Missing ones become '-': keep. */
+function settingArguments(settings: Partial<TopicSettings>): {
+  retentionMs: string;
+  maxLength: string;
+  dedupWindowMs: string;
+} {
+  const text = (value: number | null | undefined): string =>
+    value === undefined ? '-' : value === null ? '' : String(value);
+  return {
+    retentionMs: text(settings.retentionMs),
+    maxLength: text(settings.maxLength),
+    dedupWindowMs: text(settings.dedupWindowMs),
+  };
+}
+
+function readFacts(topic: string, facts: readonly string[]): TopicFacts {
+  const [queues, retentionMs, maxLength, dedupWindowMs, generation, born, version] = facts;
+  return {
+    topic,
+    queues: Number(queues),
+    retentionMs: Number(retentionMs),
+    maxLength: maxLength === '' ? null : Number(maxLength),
+    dedupWindowMs: Number(dedupWindowMs),
+    generation: Number(generation),
+    born: born!,
+    version: version!,
+  };
+}
+
+function withoutInnerFacts({ born: _born, version: _version, ...info }: TopicFacts): TopicInfo {
+  return info;
+}
+
+function readGroup(group: string, facts: readonly string[]): GroupInfo {
+  return { group, mode: facts[0] as ConsumeMode, filterDigest: facts[1] ?? '' };
+}
+
+function splitOnce(facts: string): [string, string] {
+  const at = facts.indexOf(' ');
+  return [facts.slice(0, at), facts.slice(at + 1)];
+}
+
+function topicNotFound(topic: string): TopicNotFoundError {
+  return new TopicNotFoundError(`There is no topic "${topic}"; declare it first`);
+}
