@@ -1,0 +1,56 @@
+#!lua flags=no-writes
+-- How far a consumer group is behind in one queue.
+--
+-- KEYS[1]  STREAM  log: the visible messages
+-- KEYS[2]  HASH    only: offset of a redriven message -> the group it is for
+-- KEYS[3]  STREAM  dead: dead letters
+-- ARGV[1]  string  consumer group
+-- ARGV[2]  ms      test time, '' = TIME; not used
+--
+-- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '' }
+--          { 'no-group' }
+--
+-- Invariant: a number is exact or absent. Redis cannot count past deleted entries; up to 100 are counted here.
+
+local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
+local group = ARGV[1]
+local COUNTED, MOST_REDRIVEN = 100, 10000
+
+local facts
+if redis.call('EXISTS', log) == 1 then
+  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
+    local fields = {}
+    for i = 1, #listed, 2 do fields[listed[i]] = listed[i + 1] end
+    if fields['name'] == group then facts = fields end
+  end
+end
+if not facts then return { 'no-group' } end
+
+local delivered, undelivered = facts['last-delivered-id'], facts['lag']
+if not undelivered then
+  local found = #redis.call('XRANGE', log, '(' .. delivered, '+', 'COUNT', COUNTED + 1)
+  if found <= COUNTED then undelivered = found end
+end
+if undelivered and undelivered > 0 and redis.call('HLEN', only) > 0 then
+  if redis.call('HLEN', only) > MOST_REDRIVEN then
+    undelivered = nil
+  else
+    local redriven = redis.call('HGETALL', only)
+    for i = 1, #redriven, 2 do
+      if redriven[i + 1] ~= group and is_before(delivered, redriven[i]) then undelivered = undelivered - 1 end
+    end
+  end
+end
+
+local pending = redis.call('XPENDING', log, group)
+local waiting = 0
+for _, counted in ipairs(pending[4] or {}) do
+  if counted[1] == '~waiting' then waiting = tonumber(counted[2]) end
+end
+return {
+  undelivered and whole(undelivered) or '',
+  whole(pending[1] - waiting),
+  whole(waiting),
+  whole(redis.call('XLEN', dead)),
+  pending[2] or '',
+}

@@ -1,0 +1,87 @@
+#!lua flags=allow-oom
+-- Settle deliveries of a consumer: done, to be tried again, given back, or given up.
+--
+-- KEYS[1]  STREAM  log: the visible messages
+-- KEYS[2]  ZSET    retry: offset by when it is visible again (Unix ms)
+-- KEYS[3]  ZSET    suspects: likewise, what was in hand when a consumer died
+-- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history
+-- KEYS[5]  STREAM  dead: dead letters
+-- ARGV[1]  string  consumer group
+-- ARGV[2]  string  consumer
+-- ARGV[3+] string  five per delivery: offset, delivery count, kind, ms, text. Kinds: 'ack'; 'retry' (after ms, text =
+--                  history); 'release'; 'dead-letter' (text = note)
+-- ARGV[last] ms    test time, '' = TIME
+--
+-- Returns  { word, word, ... }  one per delivery: 'settled', or 'stale' (settled already, or in other hands since;
+--                               nothing changed)
+--
+-- Invariant: only the latest delivery of a message, in the hand it was given to, can settle it. A retried message
+-- stays pending at its offset, in the hand of '~waiting'.
+
+local log, retry, suspects, attempts, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local group, consumer, test_time = ARGV[1], ARGV[2], ARGV[#ARGV]
+local WAITING = '~waiting'
+-- Most fields of an entry that can be copied one by one; a foreign one with more is kept packed.
+local MOST_FIELDS = 990
+
+local now = now_ms(test_time)
+local words, items, seen = {}, {}, {}
+for i = 3, #ARGV - 5, 5 do
+  local offset = ARGV[i]
+  local held = redis.call('XPENDING', log, group, offset, offset, 1, consumer)[1]
+  if held and held[4] == tonumber(ARGV[i + 1]) and not seen[offset] then
+    seen[offset] = true
+    words[#words + 1] = 'settled'
+    items[#items + 1] = i
+  else
+    words[#words + 1] = 'stale'
+  end
+end
+redis.call('ZCARD', retry)
+redis.call('ZCARD', suspects)
+redis.call('HLEN', attempts)
+redis.call('XLEN', dead)
+
+local function record_of(offset)
+  local record = redis.call('HGET', attempts, offset)
+  if not record then return 1, 0, '' end
+  local starts, cuts, history = string.match(record, '^(%d+):(%d+):%d:(.*)$')
+  return tonumber(starts), tonumber(cuts), history
+end
+
+local function wait_in(zset, offset, at, record)
+  redis.call('HSET', attempts, offset, record)
+  redis.call('ZADD', zset, whole(at), offset)
+  redis.call('XCLAIM', log, group, WAITING, 0, offset, 'JUSTID')
+end
+
+local done = {}
+for _, i in ipairs(items) do
+  local offset, kind, ms, text = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  if kind == 'retry' then
+    local starts = record_of(offset)
+    wait_in(retry, offset, now + tonumber(ms), whole(starts) .. ':0:0:' .. text)
+  elseif kind == 'release' then
+    local starts, cuts, history = record_of(offset)
+    local record = whole(math.max(starts - 1, 0)) .. ':' .. whole(cuts) .. ':0:' .. history
+    wait_in(cuts > 0 and suspects or retry, offset, now, record)
+  else
+    if kind == 'dead-letter' then
+      local entry = redis.call('XRANGE', log, offset, offset)[1]
+      local fields = entry and entry[2] or {}
+      if #fields > MOST_FIELDS then
+        local packed = {}
+        for n, bytes in ipairs(fields) do packed[n] = struct.pack('>I4', #bytes) .. bytes end
+        fields = { 'x', table.concat(packed) }
+      end
+      redis.call('XADD', dead, next_id(dead, test_time), 'n', text, 'f', offset, unpack(fields))
+    end
+    done[#done + 1] = offset
+  end
+end
+for i = 1, #done, 1000 do
+  local last = math.min(i + 999, #done)
+  redis.call('XACK', log, group, unpack(done, i, last))
+  redis.call('HDEL', attempts, unpack(done, i, last))
+end
+return words

@@ -1,0 +1,142 @@
+import { QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
+import type { DeliveredEntry, GroupReader } from '../core/store/delivery-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+import { BlockingReader } from './blocking-reader.js';
+import type { Connections } from './connections.js';
+import { type RawEntry, readContent } from './entry-content.js';
+import { storeError } from './errors.js';
+import type { Keys } from './keys.js';
+
+/** Words of Redis for "this stream or group is not what it should be". */
+const FAULTS: Readonly<Record<string, 'no-group' | 'wrong-type'>> = {
+  WRONGTYPE: 'wrong-type',
+  NOGROUP: 'no-group',
+  // Redis 7.0: the key vanished, or changed its type, while the read waited.
+  UNBLOCKED: 'no-group',
+};
+
+type RawReply = [key: Buffer, entries: RawEntry[]][] | null;
+
+interface ReadRequest {
+  queues: readonly QueueRef[];
+  perQueue: number;
+  blockMs: number;
+  signal: AbortSignal;
+}
+
+/**
+ * Reads for one consumer, over a connection of its own: commands sent behind a blocked read would wait for it.
+ */
+export class RedisGroupReader implements GroupReader {
+  private readonly keys: Keys;
+  private readonly group: string;
+  private readonly consumer: string;
+  private readonly reader: BlockingReader;
+  /** Handed to this consumer while a faulty queue was looked for; the next read returns them. */
+  private kept: DeliveredEntry[] = [];
+
+  constructor(options: { connections: Connections; keys: Keys; group: string; consumer: string }) {
+    this.keys = options.keys;
+    this.group = options.group;
+    this.consumer = options.consumer;
+    this.reader = new BlockingReader({
+      name: `The reader of ${options.group}`,
+      connections: options.connections,
+    });
+  }
+
+  async read(request: ReadRequest): Promise<DeliveredEntry[]> {
+    if (this.kept.length > 0) return this.takeKept();
+    if (request.queues.length === 0) return [];
+    try {
+      return await this.ask(request.queues, request);
+    } catch (error) {
+      const refusal = storeError(error, { operation: 'XREADGROUP' });
+      if (!(refusal instanceof StoreRefusedError) || !FAULTS[refusal.reason]) throw refusal;
+      return this.findFault(request);
+    }
+  }
+
+  /** Ends a waiting read. */
+  close(): Promise<void> {
+    return this.reader.close();
+  }
+
+  /** One bad queue makes the whole read fail without naming it: ask each alone, and lose nothing they answer. */
+  private async findFault(request: ReadRequest): Promise<DeliveredEntry[]> {
+    const probes: PromiseSettledResult<DeliveredEntry[]>[] = [];
+    for (const ref of request.queues) {
+      const [probe] = await Promise.allSettled([this.ask([ref], { ...request, blockMs: 0 })]);
+      probes.push(probe);
+    }
+    let fault: Error | undefined;
+    for (const [i, probe] of probes.entries()) {
+      if (probe.status === 'fulfilled') this.kept.push(...probe.value);
+      else fault ??= this.describe(request.queues[i]!, probe.reason);
+    }
+    if (fault) throw fault;
+    return this.takeKept();
+  }
+
+  private describe(ref: QueueRef, error: unknown): Error {
+    const { topic, queue } = ref;
+    const { log } = this.keys.queue(ref);
+    const refusal = storeError(error, { operation: 'XREADGROUP', key: log });
+    const fault = refusal instanceof StoreRefusedError ? FAULTS[refusal.reason] : undefined;
+    if (!fault) return refusal;
+    const what =
+      fault === 'no-group'
+        ? `consumer group "${this.group}" is gone there, or the whole queue is: it was deleted or flushed`
+        : `the key ${log} holds something else than a stream`;
+    return new QueueFaultedError(
+      `Queue ${topic}/${queue} cannot be read: ${what}. Other queues are not affected`,
+      { topic, queue, fault },
+      { cause: refusal.cause },
+    );
+  }
+
+  private async ask(
+    queues: readonly QueueRef[],
+    { perQueue, blockMs, signal }: ReadRequest,
+  ): Promise<DeliveredEntry[]> {
+    const logs = queues.map((ref) => this.keys.queue(ref).log);
+    const args = ['GROUP', this.group, this.consumer, 'COUNT', String(perQueue)];
+    const streams = ['STREAMS', ...logs, ...logs.map(() => '>')];
+    const reply = await this.reader.read(signal, (redis, longestMs) => {
+      const wait = Math.ceil(Math.min(blockMs, longestMs));
+      const block = wait > 0 ? ['BLOCK', String(wait)] : [];
+      return redis.callBuffer('xreadgroup', ...args, ...block, ...streams) as Promise<RawReply>;
+    });
+    return reply === null
+      ? []
+      : readDeliveries(reply, new Map(logs.map((log, i) => [log, queues[i]!])));
+  }
+
+  private takeKept(): DeliveredEntry[] {
+    const kept = this.kept;
+    this.kept = [];
+    return kept;
+  }
+}
+
+function readDeliveries(
+  reply: NonNullable<RawReply>,
+  queues: Map<string, QueueRef>,
+): DeliveredEntry[] {
+  const deliveries: DeliveredEntry[] = [];
+  for (const [key, entries] of reply) {
+    const { topic, queue } = queues.get(key.toString())!;
+    for (const [id, fields] of entries)
+      deliveries.push({
+        topic,
+        queue,
+        offset: id.toString('latin1'),
+        content: readContent(fields),
+        attempt: 1,
+        deliveryCount: 1,
+        suspect: false,
+        history: '',
+      });
+  }
+  return deliveries;
+}
