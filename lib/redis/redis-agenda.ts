@@ -1,0 +1,43 @@
+import type { Agenda } from '../core/store/agenda.js';
+import type { Keys } from './keys.js';
+import type { ScriptHost } from './script.js';
+import { scripts } from './scripts.js';
+
+/** One sorted set for the whole namespace. */
+export class RedisAgenda implements Agenda {
+  private readonly host: ScriptHost;
+  private readonly keys: Keys;
+
+  constructor(options: { host: ScriptHost; keys: Keys }) {
+    this.host = options.host;
+    this.keys = options.keys;
+  }
+
+  async note(work: string, at: number): Promise<void> {
+    await scripts.noteWork.run(this.host, {
+      keys: this.keys.agenda,
+      args: { work, at: String(Math.floor(at)) },
+    });
+  }
+
+  async take(options: {
+    limit: number;
+    leaseMs: number;
+  }): Promise<{ now: number; taken: { work: string; version: string }[]; nextAt: number | null }> {
+    const [now, next, ...pairs] = (await scripts.takeWork.run(this.host, {
+      keys: this.keys.agenda,
+      args: { limit: String(options.limit), leaseMs: String(options.leaseMs) },
+    })) as [string, string, ...string[]];
+    const taken: { work: string; version: string }[] = [];
+    for (let i = 0; i < pairs.length; i += 2)
+      taken.push({ work: pairs[i]!, version: pairs[i + 1]! });
+    return { now: Number(now), taken, nextAt: next === '' ? null : Number(next) };
+  }
+
+  async finish(work: string, version: string, nextAt: number | null): Promise<void> {
+    await scripts.finishWork.run(this.host, {
+      keys: this.keys.agenda,
+      args: { work, version, nextAt: nextAt === null ? '' : String(Math.floor(nextAt)) },
+    });
+  }
+}

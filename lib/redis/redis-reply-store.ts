@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import type { ReplyInbox, ReplyStore } from '../core/store/reply-store.js';
+import { BlockingReader } from './blocking-reader.js';
+import type { Connections } from './connections.js';
+import type { RawEntry } from './entry-content.js';
+import { answer } from './errors.js';
+import type { Keys } from './keys.js';
+import { scripts } from './scripts.js';
+
+/** Packets nobody has read yet; beyond that the oldest are dropped. */
+const MOST_WAITING = 10_000;
+const MOST_PER_READ = 500;
+/** Read packets are dropped from the inbox after so many. */
+const TIDY_AFTER = 1_000;
+
+/** One stream per inbox, which expires when nobody reads it. */
+export class RedisReplyStore implements ReplyStore {
+  private readonly connections: Connections;
+  private readonly keys: Keys;
+
+  constructor(options: { connections: Connections; keys: Keys }) {
+    this.connections = options.connections;
+    this.keys = options.keys;
+  }
+
+  async openInbox(options: { ttlMs: number }): Promise<ReplyInbox> {
+    const address = randomBytes(16).toString('base64url');
+    const inbox = new RedisReplyInbox({
+      address,
+      key: this.keys.inbox(address),
+      ttlMs: options.ttlMs,
+      connections: this.connections,
+    });
+    await inbox.renew();
+    return inbox;
+  }
+
+  async reply(address: string, packet: Buffer): Promise<'sent' | 'gone'> {
+    const key = this.keys.inbox(address);
+    const id = await answer(
+      { operation: 'XADD', key },
+      this.connections.redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', 'p', packet),
+    );
+    return id === null ? 'gone' : 'sent';
+  }
+}
+
+class RedisReplyInbox implements ReplyInbox {
+  readonly address: string;
+  private readonly key: string;
+  private readonly ttlMs: number;
+  private readonly connections: Connections;
+  private readonly reader: BlockingReader;
+  private lastRead = '0-0';
+  /** Read since the inbox was last tidied. */
+  private untidied = 0;
+  private renewAt = 0;
+
+  constructor(options: { address: string; key: string; ttlMs: number; connections: Connections }) {
+    this.address = options.address;
+    this.key = options.key;
+    this.ttlMs = options.ttlMs;
+    this.connections = options.connections;
+    this.reader = new BlockingReader({
+      name: `Inbox ${options.address}`,
+      connections: options.connections,
+    });
+  }
+
+  async read(options: { blockMs: number; signal: AbortSignal }): Promise<Buffer[]> {
+    if (performance.now() >= this.renewAt || this.untidied >= TIDY_AFTER) await this.renew();
+    const reply = await answer(
+      { operation: 'XREAD', key: this.key },
+      this.reader.read(options.signal, (redis, longestMs) => {
+        // The lifetime is renewed between reads.
+        const wait = Math.ceil(Math.min(options.blockMs, longestMs, this.ttlMs / 3));
+        const args = ['COUNT', String(MOST_PER_READ)];
+        if (wait > 0) args.push('BLOCK', String(wait));
+        args.push('STREAMS', this.key, this.lastRead);
+        return redis.callBuffer('xread', ...args) as Promise<[Buffer, RawEntry[]][] | null>;
+      }),
+    );
+    const entries = reply?.[0]?.[1] ?? [];
+    const last = entries.at(-1);
+    if (last) this.lastRead = last[0].toString('latin1');
+    this.untidied += entries.length;
+    return entries.map(([, fields]) => fields?.[1] ?? Buffer.alloc(0));
+  }
+
+  async close(): Promise<void> {
+    await this.reader.close();
+    await answer({ operation: 'UNLINK', key: this.key }, this.connections.redis.unlink(this.key));
+  }
+
+  async renew(): Promise<void> {
+    this.renewAt = performance.now() + this.ttlMs / 3;
+    this.untidied = 0;
+    await scripts.renewInbox.run(this.connections, {
+      keys: { inbox: this.key },
+      args: { read: this.lastRead, ttlMs: String(this.ttlMs) },
+    });
+  }
+}

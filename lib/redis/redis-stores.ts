@@ -1,0 +1,66 @@
+import { Redis } from 'ioredis';
+import { silentLogger } from '../core/runtime/logger.js';
+import type { Availability, Stores } from '../core/store/stores.js';
+import { planConnection, type RedisStoresOptions } from './connection-options.js';
+import { Connections } from './connections.js';
+import { Keys } from './keys.js';
+import { RedisAgenda } from './redis-agenda.js';
+import { RedisDeadLetterStore } from './redis-dead-letter-store.js';
+import { RedisDeliveryStore } from './redis-delivery-store.js';
+import { RedisMembership } from './redis-membership.js';
+import { RedisMessageLog } from './redis-message-log.js';
+import { RedisReplyStore } from './redis-reply-store.js';
+import { RedisScheduleStore } from './redis-schedule-store.js';
+import { RedisTopicRegistry } from './redis-topic-registry.js';
+
+/**
+ * Storage on one Redis (7.0 or newer, Valkey 8 or newer), directly or through Sentinel.
+ *
+ * Connects on `open`, or with the first call.
+ *
+ * @throws InvalidOptionsError from the constructor, with every problem at once.
+ */
+export class RedisStores implements Stores {
+  readonly topics: RedisTopicRegistry;
+  readonly log: RedisMessageLog;
+  readonly schedule: RedisScheduleStore;
+  readonly deliveries: RedisDeliveryStore;
+  readonly deadLetters: RedisDeadLetterStore;
+  readonly agenda: RedisAgenda;
+  readonly members: RedisMembership;
+  readonly replies: RedisReplyStore;
+  readonly availability: Availability;
+  private readonly connections: Connections;
+  private readonly fitness: { allowEviction: boolean; anyKey: string };
+
+  constructor(options: RedisStoresOptions) {
+    const plan = planConnection(options, (clientOptions) => new Redis(clientOptions));
+    const keys = new Keys({ namespace: options.namespace });
+    const connections = new Connections({
+      plan,
+      logger: options.logger ?? silentLogger,
+      now: options.now,
+    });
+    this.connections = connections;
+    this.availability = connections;
+    this.fitness = { allowEviction: options.allowEviction ?? false, anyKey: keys.topics };
+
+    const host = connections;
+    this.topics = new RedisTopicRegistry({ host, keys });
+    this.log = new RedisMessageLog({ host, keys });
+    this.schedule = new RedisScheduleStore({ host, keys });
+    this.deliveries = new RedisDeliveryStore({ connections, keys });
+    this.deadLetters = new RedisDeadLetterStore({ host, keys });
+    this.agenda = new RedisAgenda({ host, keys });
+    this.members = new RedisMembership({ host, keys });
+    this.replies = new RedisReplyStore({ connections, keys });
+  }
+
+  open(timeoutMs: number): Promise<void> {
+    return this.connections.open(timeoutMs, this.fitness);
+  }
+
+  async close(): Promise<void> {
+    this.connections.close();
+  }
+}
