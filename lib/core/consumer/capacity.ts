@@ -9,6 +9,7 @@ export class Capacity {
   private running = 0;
   private unsettled = 0;
   private reserved = 0;
+  private queued = 0;
   private holds = 0;
   private readonly waiters: (() => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
@@ -20,7 +21,12 @@ export class Capacity {
   /** How many deliveries may be fetched now. */
   get free(): number {
     if (this.holds > 0 || this.unsettled >= this.limit * 2 + 16) return 0;
-    return this.limit - this.running - this.reserved;
+    return Math.max(0, this.limit - this.running - this.reserved - this.queued);
+  }
+
+  /** Whether a delivery that was fetched may start. */
+  get hasSlot(): boolean {
+    return this.holds === 0 && this.running < this.limit;
   }
 
   get inUse(): number {
@@ -35,6 +41,12 @@ export class Capacity {
       slots = 0;
       this.changed();
     };
+  }
+
+  /** Fetched deliveries that wait for a slot, more or fewer by `change`. */
+  queue(change: number): void {
+    this.queued += change;
+    if (change < 0) this.changed();
   }
 
   take(): void {

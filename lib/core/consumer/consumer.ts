@@ -11,6 +11,7 @@ import { type DispatchTools, dispatch, open } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
 import { HandlerTimeoutError } from './handler-errors.js';
 import { InHand } from './in-hand.js';
+import { Overflow } from './overflow.js';
 import type { Outcome } from './outcome.js';
 import { Reporter } from './reporter.js';
 import { settle } from './settle.js';
@@ -58,6 +59,7 @@ export class Consumer {
   private readonly capacity: Capacity;
   private readonly inHand: InHand;
   private readonly reporter: Reporter;
+  private readonly overflow: Overflow;
   private refs: GroupQueue[] = [];
   private settlers: Settler[] = [];
   private fetchLoop: FetchLoop | undefined;
@@ -70,6 +72,11 @@ export class Consumer {
     this.subscription = options.subscription;
     this.capacity = new Capacity({ limit: options.subscription.concurrency });
     this.reporter = new Reporter(options);
+    this.overflow = new Overflow({
+      clock: options.clock,
+      capacity: this.capacity,
+      onTooLong: (entries) => this.release(entries),
+    });
     this.inHand = new InHand({
       clock: options.clock,
       handlerTimeoutMs: options.subscription.handlerTimeoutMs,
@@ -140,6 +147,7 @@ export class Consumer {
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
     await Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]);
+    this.release(this.overflow.drain());
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of();
     for (const attempt of left)
@@ -191,6 +199,7 @@ export class Consumer {
       pollMs: this.options.pollMs,
       accept: (entries) => this.accept(entries),
       runAlone: (entry) => this.begin(entry),
+      afterSuspects: () => this.startFetched(),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('claim what is due', error);
@@ -220,10 +229,17 @@ export class Consumer {
     this.visibility.start();
   }
 
+  /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   private accept(entries: readonly DeliveredEntry[]): void {
     for (const entry of entries)
-      if (this.capacity.free > 0) void this.begin(entry);
-      else void this.settleAs(entry, { kind: 'not-started' });
+      if (this.overflow.length === 0 && this.capacity.hasSlot) void this.begin(entry);
+      else this.overflow.push(entry);
+    this.overflow.watch();
+  }
+
+  private startFetched(): void {
+    while (this.overflow.length > 0 && this.capacity.hasSlot)
+      void this.begin(this.overflow.shift()!);
   }
 
   /** Resolves when the delivery is settled, or given up to others. */
@@ -244,11 +260,17 @@ export class Consumer {
     return this.end(attempt, await dispatch(attempt, this.subscription, tools));
   }
 
+  /** They never started: others may have them now, and the attempt does not count. */
+  private release(entries: readonly DeliveredEntry[]): void {
+    for (const entry of entries) void this.settleAs(entry, { kind: 'not-started' });
+  }
+
   private end(attempt: Attempt, outcome: Outcome): Promise<void> {
     if (attempt.ended) return Promise.resolve();
     attempt.ended = true;
     this.inHand.remove(attempt);
     this.capacity.handled();
+    this.startFetched();
     return this.settleAs(attempt.entry, outcome, attempt.message, () => this.capacity.settled());
   }
 

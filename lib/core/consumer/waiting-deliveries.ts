@@ -14,6 +14,8 @@ export interface WaitingDeliveriesOptions {
   accept(entries: DeliveredEntry[], queue: number): void;
   /** Run this delivery alone; resolves when it is settled. */
   runAlone(entry: DeliveredEntry): Promise<void>;
+  /** Others may start again. */
+  afterSuspects(): void;
   onError(error: unknown): void;
 }
 
@@ -91,7 +93,7 @@ export class WaitingDeliveries {
 
   /** One after the other, with nothing else of this subscription running: whoever crashes the process is found out. */
   private async runSuspects(queue: number, signal: AbortSignal): Promise<void> {
-    const { deliveries, refs, consumer, capacity, runAlone } = this.options;
+    const { deliveries, refs, consumer, capacity, runAlone, afterSuspects } = this.options;
     const release = capacity.hold();
     try {
       await capacity.whenIdle(signal);
@@ -108,6 +110,7 @@ export class WaitingDeliveries {
       }
     } finally {
       release();
+      afterSuspects();
     }
   }
 
