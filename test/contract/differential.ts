@@ -6,11 +6,14 @@ import { Twin, Twins } from './twins.js';
 const STEPS = 300;
 const SHOWN = 40;
 
-/** `RIVULET_SEED=n` repeats one life. */
+/** `RIVULET_SEED=n` repeats one life; `RIVULET_LIVES=n` lives so many new ones. */
 function seeds(): number[] {
-  const given = process.env.RIVULET_SEED;
-  if (given !== undefined) return [Number(given)];
-  return [1, 2, 3, 4, 5, 6, 7, 8, 1 + Math.floor(Math.random() * 1e9)];
+  const { RIVULET_SEED, RIVULET_LIVES = '1' } = process.env;
+  if (RIVULET_SEED !== undefined) return [Number(RIVULET_SEED)];
+  const fresh = Array.from({ length: Number(RIVULET_LIVES) }, () =>
+    Math.floor(Math.random() * 1e9),
+  );
+  return [1, 2, 3, 4, 5, 6, ...fresh];
 }
 
 /** Two stores give the same answers to random calls of two clients. */
