@@ -202,11 +202,10 @@ export class RandomLife {
 
   private async claim(): Promise<void> {
     const ref = this.random.pick(GROUPS);
-    const suspect = this.random.chance(0.5);
     const claim = {
       consumer: this.random.pick(CONSUMERS),
-      limit: suspect ? 100 : this.random.between(1, 6),
-      suspect,
+      limit: this.random.between(1, 6),
+      suspect: this.random.chance(0.5),
     };
     const got = await this.twins.ask(
       `${ref.group} claims ${JSON.stringify(claim)}`,
