@@ -56,7 +56,7 @@ export class Rivulet {
   readonly storeTime: StoreTime;
   /** Name of this process in every consumer group: new with each start, so that nobody is taken for somebody else. */
   readonly member = `m-${randomBytes(9).toString('base64url')}`;
-  private readonly clock: Clock;
+  readonly clock: Clock;
   private readonly logger: Logger;
   private readonly codecs: Codecs;
   private readonly trace = new TraceScope();

@@ -1,5 +1,6 @@
 import type { Events } from './runtime/events.js';
 import type { AppendCall, MessageLog } from './store/message-log.js';
+import type { QueueRef } from './store/refs.js';
 import type { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
 import type { TopicInfo } from './store/topic-registry.js';
@@ -9,6 +10,11 @@ type Note = (work: string, at: number) => void;
 const MOST_RELEASED = 500;
 const MOST_TRIMMED = 10_000;
 const TRIM_EVERY_MS = 60_000;
+
+/** The work of releasing what is scheduled in a queue, as the agenda knows it. */
+export function releaseWork({ topic, queue }: QueueRef): string {
+  return `release/${topic}/${queue}`;
+}
 
 /**
  * What queues need from time to time, whoever does it: scheduled messages released, old ones trimmed. The agenda
@@ -33,7 +39,7 @@ export class Upkeep {
   /** This process uses the topic: see that its queues are looked after, and that nothing scheduled was forgotten. */
   look(info: TopicInfo): void {
     for (let queue = 0; queue < info.queues; queue++) {
-      this.note(`release/${info.topic}/${queue}`, this.storeTime.now());
+      this.note(releaseWork({ topic: info.topic, queue }), this.storeTime.now());
       this.note(`trim/${info.topic}/${queue}`, this.storeTime.now() + TRIM_EVERY_MS);
     }
   }
@@ -81,6 +87,6 @@ export class Upkeep {
     for (const { due } of call.entries)
       if (due)
         earliest = Math.min(earliest, 'at' in due ? due.at : this.storeTime.now() + due.delayMs);
-    if (earliest < Infinity) this.note(`release/${call.topic}/${call.queue}`, earliest);
+    if (earliest < Infinity) this.note(releaseWork(call), earliest);
   }
 }

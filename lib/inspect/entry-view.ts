@@ -1,0 +1,86 @@
+import type { Codecs } from '../core/message/codec.js';
+import { MalformedMessageError, RivuletError } from '../core/message/errors.js';
+import type { MessageView } from '../core/message/message.js';
+import { decodeMessage } from '../core/message/wire-format.js';
+import type { EntryContent } from '../core/store/refs.js';
+
+/** What a body became, or why it became nothing. Its bytes are in the message. */
+export type DecodedBody = { readonly value: unknown } | { readonly problem: string };
+
+/** A message of ours with its body. */
+export interface MessageEntry {
+  readonly kind: 'message';
+  readonly message: MessageView;
+  readonly body: DecodedBody;
+  /** The one group a redriven message is for; null: every group. */
+  readonly only: string | null;
+}
+
+/**
+ * An entry as an operator sees it, whoever wrote it. Looking never fails.
+ *
+ * `foreign`: another program's fields. `unreadable`: ours, but damaged, or (`version`) written by a newer library.
+ * `gone`: it was deleted behind the library's back.
+ */
+export type EntryView =
+  | MessageEntry
+  | {
+      readonly kind: 'foreign';
+      readonly fields: readonly (readonly [name: Buffer, value: Buffer])[];
+    }
+  | {
+      readonly kind: 'unreadable';
+      readonly header: Buffer;
+      readonly bytes: Buffer;
+      readonly problem: string;
+      readonly version: number | undefined;
+    }
+  | { readonly kind: 'gone' };
+
+interface Place {
+  topic: string;
+  queue: number;
+  offset: string;
+}
+
+export function viewEntry(place: Place, content: EntryContent, codecs: Codecs): EntryView {
+  switch (content.kind) {
+    case 'gone':
+      return { kind: 'gone' };
+    case 'foreign':
+      return { kind: 'foreign', fields: pairs(content.fields) };
+    case 'message':
+      return viewMessage(place, content, codecs);
+  }
+}
+
+function viewMessage(
+  { topic, queue, offset }: Place,
+  { header, body, only }: EntryContent & { kind: 'message' },
+  codecs: Codecs,
+): EntryView {
+  try {
+    const message = decodeMessage({ topic, queue, offset }, header, body);
+    return { kind: 'message', message, body: decodedBody(message, codecs), only };
+  } catch (error) {
+    const version = error instanceof MalformedMessageError ? error.version : undefined;
+    return { kind: 'unreadable', header, bytes: body, problem: (error as Error).message, version };
+  }
+}
+
+export function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
+  try {
+    return { value: codecs.decode(message.codec, message.bytes) };
+  } catch (error) {
+    // A user's codec may throw anything, with the body in its text; ours is made to be read.
+    const problem =
+      error instanceof RivuletError ? error.message : `codec "${message.codec}" failed`;
+    return { problem };
+  }
+}
+
+function pairs(fields: readonly Buffer[]): [Buffer, Buffer][] {
+  const found: [Buffer, Buffer][] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) found.push([fields[i]!, fields[i + 1]!]);
+  return found;
+}

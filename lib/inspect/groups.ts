@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import type { TopicName } from '../core/message/topic.js';
+import type { GroupLag, GroupQueue } from '../core/store/delivery-store.js';
+import type { Stores } from '../core/store/stores.js';
+import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import { GroupNotFoundError, InUseError } from './errors.js';
+import { groupProblem, optionProblems, refuse, topicNameProblem } from './input.js';
+import { queuesOf, type Topics } from './topics.js';
+
+export interface QueueLag extends GroupLag {
+  queue: number;
+}
+
+export interface GroupDescription extends GroupInfo {
+  topic: string;
+  queues: QueueLag[];
+  /** Over all queues. A number that one queue cannot tell is null here, too: unknown, never 0. */
+  total: Omit<GroupLag, 'oldestUnsettled'> & {
+    /** Published and not settled: undelivered, in flight and waiting together. */
+    lag: number | null;
+  };
+  members: GroupMember[];
+}
+
+/** A consumer the store knows in the group. */
+export interface GroupMember {
+  /** Name of its process; new with each start. */
+  member: string;
+  /** Its process has shown itself within `deadAfterMs`. What a dead one held is handed out again. */
+  alive: boolean;
+}
+
+/** Questions and commands about consumer groups. */
+export class Groups {
+  private readonly stores: Stores;
+  private readonly topics: Topics;
+  private readonly deadAfterMs: number;
+
+  constructor(options: { stores: Stores; topics: Topics; deadAfterMs: number }) {
+    this.stores = options.stores;
+    this.topics = options.topics;
+    this.deadAfterMs = options.deadAfterMs;
+  }
+
+  async list(name: TopicName): Promise<GroupInfo[]> {
+    const { topic } = await this.topics.existing(name, 'listGroups');
+    return this.stores.topics.groups(topic);
+  }
+
+  async describe(name: TopicName, group: string): Promise<GroupDescription> {
+    const info = await this.existing(name, group, 'describeGroup');
+    const refs = this.refs(info, group);
+    const [queues, members] = await Promise.all([
+      Promise.all(refs.map(async (ref) => ({ queue: ref.queue, ...(await this.lag(ref)) }))),
+      this.members(refs),
+    ]);
+    return { ...info.group, topic: info.topic, queues, total: totalOf(queues), members };
+  }
+
+  async remove(name: TopicName, group: string, options: { force?: boolean }): Promise<boolean> {
+    refuse('deleteGroup', [
+      topicNameProblem(name),
+      groupProblem(group),
+      ...optionProblems(options, ['force']),
+    ]);
+    const info = await this.topics.existing(name, 'deleteGroup');
+    if (options.force !== true) await this.refuseWhileAlive(info, [group], `Group "${group}"`);
+    return (await this.stores.topics.removeGroup(info.topic, group)) === 'removed';
+  }
+
+  /** @throws InUseError when any group of the topic has a living member. */
+  async refuseWhileTopicIsConsumed(info: TopicInfo): Promise<void> {
+    const groups = await this.stores.topics.groups(info.topic);
+    const names = groups.map(({ group }) => group);
+    await this.refuseWhileAlive(info, names, `Topic "${info.topic}"`);
+  }
+
+  /** @throws InvalidInputError, TopicNotFoundError or GroupNotFoundError. */
+  async existing(
+    name: TopicName,
+    group: string,
+    method: string,
+  ): Promise<TopicInfo & { group: GroupInfo }> {
+    refuse(method, [topicNameProblem(name), groupProblem(group)]);
+    const info = await this.topics.existing(name, method);
+    const groups = await this.stores.topics.groups(info.topic);
+    const found = groups.find((known) => known.group === group);
+    const names = groups.map((known) => known.group);
+    if (!found) throw new GroupNotFoundError(info.topic, group, names);
+    return { ...info, group: found };
+  }
+
+  refs(info: TopicInfo, group: string): GroupQueue[] {
+    return queuesOf(info).map((ref) => ({ ...ref, group }));
+  }
+
+  private lag(ref: GroupQueue): Promise<GroupLag> {
+    return this.stores.deliveries.lag(ref);
+  }
+
+  private async refuseWhileAlive(
+    info: TopicInfo,
+    groups: readonly string[],
+    what: string,
+  ): Promise<void> {
+    const members = await this.members(groups.flatMap((group) => this.refs(info, group)));
+    const alive = members.filter((member) => member.alive).map(({ member }) => member);
+    if (alive.length > 0) throw new InUseError(what, alive);
+  }
+
+  private async members(refs: readonly GroupQueue[]): Promise<GroupMember[]> {
+    const listed = await Promise.all(refs.map((ref) => this.stores.deliveries.consumers(ref)));
+    const names = [...new Set(listed.flat())].sort();
+    if (names.length === 0) return [];
+    const alive = await this.living();
+    return names.map((member) => ({ member, alive: alive.has(member) }));
+  }
+
+  /** The store lists members to those that beat: this asks under a name of its own, which it takes back. */
+  private async living(): Promise<Set<string>> {
+    const { members } = this.stores;
+    const asking = `admin-${randomBytes(9).toString('base64url')}`;
+    const reply = await members.beat(asking);
+    await members.leave(asking);
+    // Both times are the store's own.
+    const recent = reply.members.filter(({ beatAt }) => reply.now - beatAt < this.deadAfterMs);
+    return new Set(recent.map(({ member }) => member));
+  }
+}
+
+function totalOf(queues: readonly QueueLag[]): GroupDescription['total'] {
+  const sum = (count: (lag: QueueLag) => number): number =>
+    queues.reduce((total, lag) => total + count(lag), 0);
+  const undelivered = queues.some((lag) => lag.undelivered === null)
+    ? null
+    : sum((lag) => lag.undelivered!);
+  const inFlight = sum((lag) => lag.inFlight);
+  const waiting = sum((lag) => lag.waiting);
+  return {
+    undelivered,
+    inFlight,
+    waiting,
+    deadLetters: sum((lag) => lag.deadLetters),
+    lag: undelivered === null ? null : undelivered + inFlight + waiting,
+  };
+}

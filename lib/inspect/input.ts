@@ -1,0 +1,48 @@
+import { InvalidInputError } from '../core/message/errors.js';
+import { isMessageId } from '../core/message/message-id.js';
+import { groupProblem, topicProblem } from '../core/message/names.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
+import { type TopicName, topicOf } from '../core/message/topic.js';
+
+export type Problem = string | undefined;
+
+/** @throws InvalidInputError naming every problem. */
+export function refuse(where: string, problems: readonly Problem[]): void {
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new InvalidInputError(where, found);
+}
+
+/** The name of a topic, also when what was given is none: `topicNameProblem` says so then. */
+export function nameOf(topic: TopicName): string {
+  const given: unknown = topic;
+  return typeof given === 'object' && given !== null ? topicOf(topic) : (given as string);
+}
+
+export function topicNameProblem(topic: TopicName): Problem {
+  return topicProblem(nameOf(topic));
+}
+
+export { groupProblem };
+
+export function messageIdProblem(messageId: unknown): Problem {
+  if (isMessageId(messageId)) return undefined;
+  return `messageId must be a message id (36 characters, as send returned it), got: ${describeValue(messageId)}`;
+}
+
+/** Problems with an options object: not an object, or a name nobody knows. */
+export function optionProblems(options: unknown, known: readonly string[]): Problem[] {
+  if (typeof options !== 'object' || options === null)
+    return [`options must be an object, got: ${describeValue(options)}`];
+  return unknownOptions(options, known);
+}
+
+export function dateProblem(name: string, value: unknown): Problem {
+  if (value === undefined || (value instanceof Date && !Number.isNaN(value.getTime())))
+    return undefined;
+  return `${name} must be a valid Date, got: ${value instanceof Date ? 'an invalid Date' : describeValue(value)}`;
+}
+
+export function functionProblem(name: string, value: unknown): Problem {
+  if (value === undefined || typeof value === 'function') return undefined;
+  return `${name} must be a function, got: ${describeValue(value)}`;
+}

@@ -1,0 +1,223 @@
+import { Codecs } from '../core/message/codec.js';
+import type { MessageId } from '../core/message/message-id.js';
+import type { TopicName } from '../core/message/topic.js';
+import type { Rivulet } from '../core/rivulet.js';
+import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetterPage,
+  DeadLetters,
+  type PageOptions,
+} from './dead-letters.js';
+import { type GroupDescription, Groups } from './groups.js';
+import { optionProblems, refuse } from './input.js';
+import {
+  type FoundEntry,
+  type FoundMessage,
+  type MessagePlace,
+  Messages,
+  type SearchOptions,
+} from './messages.js';
+import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
+import { type NewDueTime, Scheduled } from './scheduled.js';
+import { type TopicChanges, type TopicDescription, Topics } from './topics.js';
+
+/**
+ * Questions and commands for operators, the same for programs, the command line and the dashboard.
+ *
+ * Works on a `Rivulet` that is open, whether it consumes or not. Every method refuses input that cannot be meant with
+ * `InvalidInputError` (all problems at once), a topic that does not exist with `TopicNotFoundError` and a group that
+ * does not with `GroupNotFoundError`. While the store is down they reject with `StoreUnavailableError`; a command may
+ * have been carried out then, and can be repeated.
+ */
+export class MessageAdmin {
+  private readonly topics: Topics;
+  private readonly groups: Groups;
+  private readonly messages: Messages;
+  private readonly scheduled: Scheduled;
+  private readonly deadLetters: DeadLetters;
+  private readonly redrives: Redrive;
+
+  constructor({ rivulet }: { rivulet: Rivulet }) {
+    const { stores, settings, storeTime, clock } = rivulet;
+    const codecs = new Codecs({
+      ...(settings.codec && { preferred: settings.codec }),
+      others: settings.codecs,
+    });
+    const topics = (this.topics = new Topics({ stores, defaults: settings.topics }));
+    const groups = (this.groups = new Groups({
+      stores,
+      topics,
+      deadAfterMs: settings.deadAfterMs,
+    }));
+    const deadLetters = (this.deadLetters = new DeadLetters({ stores, groups, codecs }));
+    this.messages = new Messages({ stores, topics, deadLetters, codecs });
+    this.scheduled = new Scheduled({ stores, topics, storeTime });
+    this.redrives = new Redrive({ store: stores.deadLetters, deadLetters, groups, clock });
+  }
+
+  /** Names of all topics, sorted. */
+  listTopics(): Promise<string[]> {
+    return this.topics.list();
+  }
+
+  /** Settings, and for each queue how much it holds. Under load the numbers are of slightly different moments. */
+  describeTopic(topic: TopicName): Promise<TopicDescription> {
+    return this.topics.describe(topic);
+  }
+
+  /**
+   * Create a topic; what `settings` leave open is taken from the definition, then from this process's defaults.
+   *
+   * Safe to repeat. A topic that exists is never changed.
+   *
+   * @throws TopicExistsError when it exists and a setting that was asked for differs.
+   */
+  createTopic(topic: TopicName, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
+    return this.topics.create(topic, settings);
+  }
+
+  /** Change settings, for all processes and at once. The number of queues cannot be changed. Safe to repeat. */
+  alterTopic(topic: TopicName, changes: TopicChanges): Promise<TopicInfo> {
+    return this.topics.alter(topic, changes);
+  }
+
+  /**
+   * Delete the topic with its messages, scheduled ones, groups and dead letters. Producers that go on sending bring
+   * it back, empty, unless `autoCreateTopics` is off.
+   *
+   * @returns false when there was no such topic.
+   * @throws InUseError when a living process consumes it, unless `force` is true.
+   */
+  async deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
+    refuse('deleteTopic', optionProblems(options, ['force']));
+    if (options.force !== true) {
+      const info = await this.topics.find(topic, 'deleteTopic');
+      if (!info) return false;
+      await this.groups.refuseWhileTopicIsConsumed(info);
+    }
+    return this.topics.remove(topic);
+  }
+
+  /** The consumer groups of a topic with what their members agree on. */
+  listGroups(topic: TopicName): Promise<GroupInfo[]> {
+    return this.groups.list(topic);
+  }
+
+  /**
+   * How far a group is, per queue and in total, and who is in it.
+   *
+   * A number the store cannot tell is null (unknown), also in the total; it is never given as 0.
+   */
+  describeGroup(topic: TopicName, group: string): Promise<GroupDescription> {
+    return this.groups.describe(topic, group);
+  }
+
+  /**
+   * Forget a group: its progress, retries and dead letters. Messages stay for the others. A group of this name that
+   * joins later is a new one.
+   *
+   * @returns false when there was no such group.
+   * @throws InUseError when a living process consumes in it, unless `force` is true: it would bring the group back.
+   */
+  deleteGroup(
+    topic: TopicName,
+    group: string,
+    options: { force?: boolean } = {},
+  ): Promise<boolean> {
+    return this.groups.remove(topic, group, options);
+  }
+
+  /**
+   * Every place where a message is: visible, scheduled, dead letter of a group; several after a redrive, none when
+   * retention has removed it.
+   *
+   * A message that was sent without delay is found where its id says that it was sent. For others, the whole topic is
+   * read, a little at a time.
+   */
+  findById(topic: TopicName, messageId: MessageId): Promise<MessagePlace[]> {
+    return this.messages.findById(topic, messageId);
+  }
+
+  /**
+   * Visible messages with this key, oldest first, in pages of up to 100. There is no index: everything between `from`
+   * and `to` is read, a little at a time.
+   */
+  findByKey(
+    topic: TopicName,
+    key: string,
+    options: SearchOptions = {},
+  ): AsyncGenerator<FoundMessage[]> {
+    return this.messages.findByKey(topic, key, options);
+  }
+
+  /** Everything that became visible in that time, oldest first over all queues, in pages of up to 100. */
+  findByTime(topic: TopicName, options: SearchOptions = {}): AsyncGenerator<FoundEntry[]> {
+    return this.messages.findByTime(topic, options);
+  }
+
+  /** @returns true: it will never become visible. False: it is not scheduled (any more). Safe to repeat. */
+  cancelScheduled(topic: TopicName, messageId: MessageId): Promise<boolean> {
+    return this.scheduled.cancel(topic, messageId);
+  }
+
+  /**
+   * Change when a scheduled message becomes visible; a time that has passed means at once.
+   *
+   * @returns false when it is not scheduled (any more); nothing changed.
+   */
+  reschedule(topic: TopicName, messageId: MessageId, due: NewDueTime): Promise<boolean> {
+    return this.scheduled.reschedule(topic, messageId, due);
+  }
+
+  /** One page of what a group gave up on: queue after queue, oldest first in each. Cannot fail on a damaged one. */
+  listDeadLetters(
+    topic: TopicName,
+    group: string,
+    page: PageOptions = {},
+  ): Promise<DeadLetterPage> {
+    return this.deadLetters.list(topic, group, page);
+  }
+
+  /** @returns undefined when it is not there (any more). */
+  getDeadLetter(topic: TopicName, group: string, id: string): Promise<DeadLetter | undefined> {
+    return this.deadLetters.get(topic, group, id);
+  }
+
+  /**
+   * Append a dead letter to its queue again, for its group only, and remove it. Attempts begin anew.
+   *
+   * Safe to repeat: it is redriven once.
+   *
+   * @returns the new offset, or undefined when it is not there (any more) or holds no message.
+   */
+  redriveDeadLetter(topic: TopicName, group: string, id: string): Promise<string | undefined> {
+    return this.deadLetters.redrive(topic, group, id);
+  }
+
+  /**
+   * Redrive all dead letters of a group that are there now, or those that `filter` wants; not what fails again
+   * meanwhile.
+   *
+   * Never faster than `perSecond`. Can be stopped and repeated at any time: each is redriven once. An error of `filter`
+   * or `onProgress` ends it and is rethrown.
+   */
+  redriveDeadLetters(
+    topic: TopicName,
+    group: string,
+    options: RedriveOptions = {},
+  ): Promise<RedriveResult> {
+    return this.redrives.run(topic, group, options);
+  }
+
+  /** @returns false when it is not there (any more). What is deleted is gone for good. */
+  deleteDeadLetter(topic: TopicName, group: string, id: string): Promise<boolean> {
+    return this.deadLetters.remove(topic, group, id);
+  }
+
+  /** Delete those that are there now and that `filter` wants. @returns how many. */
+  deleteDeadLetters(topic: TopicName, group: string, filter: DeadLetterFilter): Promise<number> {
+    return this.deadLetters.removeAll(topic, group, filter);
+  }
+}

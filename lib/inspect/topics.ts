@@ -1,0 +1,137 @@
+import { TopicNotFoundError } from '../core/message/errors.js';
+import { describeValue } from '../core/message/options.js';
+import { type TopicName, topicOf, topicSettingProblems } from '../core/message/topic.js';
+import type { QueueRef } from '../core/store/refs.js';
+import type { Stores } from '../core/store/stores.js';
+import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
+import { TopicExistsError } from './errors.js';
+import { nameOf, optionProblems, refuse, topicNameProblem } from './input.js';
+
+export interface TopicDescription {
+  topic: string;
+  settings: TopicSettings;
+  /** Grows when the queues change. */
+  generation: number;
+  queues: QueueDescription[];
+  /** Visible messages in all queues. */
+  length: number;
+  /** Messages that become visible later, in all queues. */
+  scheduled: number;
+}
+
+export interface QueueDescription {
+  queue: number;
+  /** Visible messages, settled ones included until retention removes them. */
+  length: number;
+  /** Oldest and newest offset, null when the queue is empty. */
+  first: string | null;
+  last: string | null;
+  scheduled: number;
+}
+
+/** What can be changed later: everything but the number of queues. */
+export type TopicChanges = Partial<Omit<TopicSettings, 'queues'>>;
+
+const CHANGEABLE = ['retentionMs', 'maxLength', 'dedupWindowMs'] as const;
+const SETTINGS = ['queues', ...CHANGEABLE] as const;
+
+/** Questions and commands about topics. */
+export class Topics {
+  private readonly stores: Stores;
+  private readonly defaults: TopicSettings;
+
+  constructor(options: { stores: Stores; defaults: TopicSettings }) {
+    this.stores = options.stores;
+    this.defaults = options.defaults;
+  }
+
+  list(): Promise<string[]> {
+    return this.stores.topics.list();
+  }
+
+  async describe(name: TopicName): Promise<TopicDescription> {
+    const info = await this.existing(name, 'describeTopic');
+    const queues = await Promise.all(queuesOf(info).map((ref) => this.describeQueue(ref)));
+    const { topic, generation } = info;
+    const { retentionMs, maxLength, dedupWindowMs } = info;
+    return {
+      topic,
+      generation,
+      settings: { queues: info.queues, retentionMs, maxLength, dedupWindowMs },
+      queues,
+      length: queues.reduce((sum, { length }) => sum + length, 0),
+      scheduled: queues.reduce((sum, { scheduled }) => sum + scheduled, 0),
+    };
+  }
+
+  async create(name: TopicName, settings: Partial<TopicSettings>): Promise<TopicInfo> {
+    refuse(`createTopic(${describeValue(nameOf(name))})`, [
+      topicNameProblem(name),
+      ...optionProblems(settings, SETTINGS),
+      ...topicSettingProblems(settings ?? {}),
+    ]);
+    const asked = { ...saidBy(name), ...said(settings) };
+    const info = await this.stores.topics.declare(topicOf(name), { ...this.defaults, ...asked });
+    const differences = SETTINGS.filter(
+      (setting) => asked[setting] !== undefined && asked[setting] !== info[setting],
+    ).map((setting) => `${setting} is ${info[setting]}, asked for ${asked[setting]}`);
+    if (differences.length > 0) throw new TopicExistsError(info.topic, differences);
+    return info;
+  }
+
+  async alter(name: TopicName, changes: TopicChanges): Promise<TopicInfo> {
+    const queuesGiven = typeof changes === 'object' && changes !== null && 'queues' in changes;
+    refuse(`alterTopic(${describeValue(nameOf(name))})`, [
+      topicNameProblem(name),
+      queuesGiven ? 'queues cannot be changed after the topic was created' : undefined,
+      ...optionProblems(changes, SETTINGS),
+      ...topicSettingProblems(changes ?? {}),
+    ]);
+    const info = await this.stores.topics.alter(topicOf(name), said(changes));
+    return info ?? notFound(topicOf(name), 'alterTopic');
+  }
+
+  async remove(name: TopicName): Promise<boolean> {
+    refuse('deleteTopic', [topicNameProblem(name)]);
+    return (await this.stores.topics.remove(topicOf(name))) === 'removed';
+  }
+
+  /** @throws InvalidInputError, naming the method that was called. */
+  async find(name: TopicName, method: string): Promise<TopicInfo | undefined> {
+    refuse(method, [topicNameProblem(name)]);
+    return this.stores.topics.find(topicOf(name));
+  }
+
+  /** @throws InvalidInputError or TopicNotFoundError, naming the method that was called. */
+  async existing(name: TopicName, method: string): Promise<TopicInfo> {
+    return (await this.find(name, method)) ?? notFound(topicOf(name), method);
+  }
+
+  private async describeQueue(ref: QueueRef): Promise<QueueDescription> {
+    const [extent, scheduled] = await Promise.all([
+      this.stores.log.extent(ref),
+      this.stores.schedule.count(ref),
+    ]);
+    return { queue: ref.queue, ...extent, scheduled };
+  }
+}
+
+export function queuesOf({ topic, queues }: { topic: string; queues: number }): QueueRef[] {
+  return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
+}
+
+function notFound(topic: string, method: string): never {
+  throw new TopicNotFoundError(
+    `${method}: topic "${topic}" does not exist. Create it with createTopic, or send to it.`,
+  );
+}
+
+function saidBy(name: TopicName): Partial<TopicSettings> {
+  return typeof name === 'string' ? {} : said(name.options);
+}
+
+/** The settings that were given a value. */
+function said(settings: Partial<TopicSettings>): Partial<TopicSettings> {
+  const entries = SETTINGS.map((setting) => [setting, settings[setting]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,210 @@
+import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
+import { allOf, consume, deadLettered, type OpenAdminBed, publish, useBed } from './bed.js';
+
+const UNKNOWN_ID = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+export function describeMessageAdmin(open: OpenAdminBed): void {
+  describe('messages', () => {
+    const bed = useBed(open, { topics: { queues: 2 } });
+
+    it('finds a visible message by its id', async () => {
+      for (let i = 0; i < 5; i++) await publish(bed, i);
+      const sent = await publish(bed, { id: 7 }, { key: 'k', tag: 'created' });
+      expect(await bed.admin.findById('orders', sent.messageId)).toEqual([
+        {
+          state: 'visible',
+          queue: sent.queue,
+          offset: sent.offset,
+          entry: {
+            kind: 'message',
+            only: null,
+            body: { value: { id: 7 } },
+            message: expect.objectContaining({
+              messageId: sent.messageId,
+              key: 'k',
+              tag: 'created',
+            }),
+          },
+        },
+      ]);
+    });
+
+    it('finds a scheduled message, with its time', async () => {
+      const { messageId, queue } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      expect(await bed.admin.findById('orders', messageId)).toMatchObject([
+        { state: 'scheduled', queue, dueAt: expect.any(Number), entry: { kind: 'message' } },
+      ]);
+    });
+
+    it('finds a dead letter beside its message, and both again after a redrive', async () => {
+      let rejects = true;
+      await consume(bed, () => {
+        if (rejects) throw new RejectMessageError('no such customer');
+      });
+      const gone = deadLettered(bed, 1);
+      const { messageId } = await publish(bed, 'a');
+      await gone;
+      const places = await bed.admin.findById('orders', messageId);
+      expect(places.map(({ state }) => state)).toEqual(['visible', 'dead-letter']);
+      expect(places[1]).toMatchObject({ group: 'billing', letter: { reason: 'no such customer' } });
+
+      rejects = false;
+      const { letters } = await bed.admin.listDeadLetters('orders', 'billing');
+      await bed.admin.redriveDeadLetter('orders', 'billing', letters[0]!.id);
+      const after = await bed.admin.findById('orders', messageId);
+      expect(after.map((place) => place.state === 'visible' && place.entry)).toMatchObject([
+        { only: null },
+        { only: 'billing' },
+      ]);
+    });
+
+    it('finds nothing for an id that is not there', async () => {
+      await publish(bed, 'a');
+      expect(await bed.admin.findById('orders', UNKNOWN_ID)).toEqual([]);
+    });
+
+    it('finds by key, oldest first over all queues', async () => {
+      for (let i = 0; i < 30; i++)
+        await publish(bed, i, { key: i % 3 === 0 ? 'wanted' : 'other', queue: i % 2 });
+      const found = await allOf(bed.admin.findByKey('orders', 'wanted'));
+      expect(found.map(({ entry }) => entry.body)).toEqual(
+        [0, 3, 6, 9, 12, 15, 18, 21, 24, 27].map((value) => ({ value })),
+      );
+    });
+
+    it('answers in pages, up to the limit', async () => {
+      await bed.until(
+        Promise.all(Array.from({ length: 350 }, (_, i) => bed.rivulet.producer.send('orders', i))),
+      );
+      const sizes: number[] = [];
+      for await (const page of bed.admin.findByTime('orders', { limit: 250 }))
+        sizes.push(page.length);
+      expect(sizes).toEqual([100, 100, 50]);
+      expect(await allOf(bed.admin.findByTime('orders'))).toHaveLength(350);
+    });
+
+    it('finds what became visible between two times', async () => {
+      const first = await publish(bed, 'a');
+      const at = new Date(Number(first.offset!.split('-')[0]));
+      const before = new Date(at.getTime() - 1);
+      const found = await allOf(bed.admin.findByTime('orders', { from: at, to: at }));
+      expect(found.map(({ offset }) => offset)).toContain(first.offset);
+      expect(await allOf(bed.admin.findByTime('orders', { to: before }))).toEqual([]);
+    });
+
+    it('shows entries of other programs as they are', async () => {
+      await bed.admin.createTopic('orders');
+      const fields = ['name', 'Ada', 'raw', '\u0000'].map((field) => Buffer.from(field));
+      const offset = await bed.addForeign({ topic: 'orders', queue: 1 }, fields);
+      expect(await allOf(bed.admin.findByTime('orders'))).toEqual([
+        {
+          queue: 1,
+          offset,
+          entry: {
+            kind: 'foreign',
+            fields: [
+              [fields[0], fields[1]],
+              [fields[2], fields[3]],
+            ],
+          },
+        },
+      ]);
+    });
+
+    it('can be left in the middle', async () => {
+      await publish(bed, 'a');
+      await publish(bed, 'b');
+      for await (const page of bed.admin.findByTime('orders', { limit: 1 })) {
+        expect(page).toHaveLength(1);
+        break;
+      }
+    });
+
+    it('refuses a search that cannot be meant, before anything is read', () => {
+      const later = new Date(2_000);
+      const earlier = new Date(1_000);
+      expect(() => bed.admin.findByTime('orders', { from: later, to: earlier })).toThrow(
+        /from must not be later than to/,
+      );
+      expect(() => bed.admin.findByKey('a b', '', { limit: 0, form: later } as object)).toThrow(
+        expect.objectContaining({
+          problems: [
+            expect.stringContaining('topic must be'),
+            expect.stringContaining('key must be text'),
+            expect.stringContaining('did you mean "from"'),
+            expect.stringContaining('limit must be an integer of at least 1'),
+          ],
+        }) as Error,
+      );
+      expect(() => bed.admin.findByTime('orders', { from: new Date(NaN) })).toThrow(
+        /from must be a valid Date/,
+      );
+    });
+
+    it.each([[''], ['x'], [UNKNOWN_ID.toUpperCase()], [undefined], [42]])(
+      'refuses the id %p',
+      async (id) => {
+        await publish(bed, 'a');
+        for (const refused of [
+          bed.admin.findById('orders', id as string),
+          bed.admin.cancelScheduled('orders', id as string),
+          bed.admin.reschedule('orders', id as string, { delayMs: 0 }),
+        ])
+          await expect(refused).rejects.toThrow(/messageId must be a message id/);
+      },
+    );
+  });
+
+  describe('scheduled messages', () => {
+    const bed = useBed(open, { topics: { queues: 3 } });
+
+    it('cancels one, once', async () => {
+      const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      expect(await bed.admin.cancelScheduled('orders', messageId)).toBe(true);
+      expect(await bed.admin.cancelScheduled('orders', messageId)).toBe(false);
+      expect(await bed.admin.findById('orders', messageId)).toEqual([]);
+    });
+
+    it('brings one forward, and it is delivered then', async () => {
+      const received: unknown[] = [];
+      await consume(bed, ({ body }) => received.push(body));
+      const acked = bed.rivulet.events.next('acked');
+      const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      expect(await bed.admin.reschedule('orders', messageId, { delayMs: 50 })).toBe(true);
+      await bed.until(acked);
+      expect(received).toEqual(['later']);
+      expect(await bed.admin.reschedule('orders', messageId, { delayMs: 50 })).toBe(false);
+    });
+
+    it('takes a time that has passed for now', async () => {
+      await consume(bed, () => {});
+      const acked = bed.rivulet.events.next('acked');
+      const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      await bed.admin.reschedule('orders', messageId, { deliverAt: new Date(1) });
+      expect(await bed.until(acked)).toMatchObject({ messageId });
+    });
+
+    it('leaves a visible message alone', async () => {
+      const { messageId } = await publish(bed, 'a');
+      expect(await bed.admin.cancelScheduled('orders', messageId)).toBe(false);
+      expect(await bed.admin.reschedule('orders', messageId, { delayMs: 1 })).toBe(false);
+      expect(await bed.admin.findById('orders', messageId)).toHaveLength(1);
+    });
+
+    it.each([
+      [{}, /either delayMs or deliverAt/],
+      [{ delayMs: 1, deliverAt: new Date() }, /either delayMs or deliverAt/],
+      [{ delayMs: -1 }, /delayMs must be an integer/],
+      [{ delayMs: NaN }, /delayMs must be an integer/],
+      [{ deliverAt: new Date(NaN) }, /deliverAt must be a valid Date/],
+      [{ deliverAt: 5 }, /deliverAt must be a valid Date/],
+      [{ delay: 5 }, /did you mean "delayMs"/],
+      [null, /options must be an object/],
+    ])('refuses the new time %p', async (due, problem) => {
+      const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      await expect(bed.admin.reschedule('orders', messageId, due as never)).rejects.toThrow(
+        problem,
+      );
+    });
+  });
+}
