@@ -8,7 +8,7 @@ interface LogEntry {
   readonly content: Content;
 }
 
-export const BEFORE_ALL = '0-0';
+const BEFORE_ALL = '0-0';
 
 /** One append-only log with the offsets of a Redis stream: `ms-seq`, strictly increasing, never used twice. */
 export class MemoryQueue {

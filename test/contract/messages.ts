@@ -10,7 +10,7 @@ export const BILLING = { ...QUEUE, group: 'billing' };
 export const AUDIT = { ...QUEUE, group: 'audit' };
 
 /** A packed message. Ids grow, as those of one process do. */
-export function frameOf(body: Uint8Array | string, header: Header = {}): Buffer {
+function frameOf(body: Uint8Array | string, header: Header = {}): Buffer {
   return encodeFrame(header, body, (target, at) => mintMessageId(target, at, 1_700_000_000_000));
 }
 
@@ -50,7 +50,7 @@ export async function generationOf(stores: Stores, topic: string): Promise<numbe
 }
 
 let sessions = 0;
-export function newSession(): string {
+function newSession(): string {
   return `session-${++sessions}`;
 }
 
