@@ -68,7 +68,7 @@ function viewMessage(
   }
 }
 
-export function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
+function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
   try {
     return { value: codecs.decode(message.codec, message.bytes) };
   } catch (error) {

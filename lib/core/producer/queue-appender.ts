@@ -38,7 +38,7 @@ interface Call {
   number: number;
   epoch: number;
   sends: PendingSend[];
-  outcome: 'under-way' | 'not-stored' | 'unknown' | 'moved';
+  outcome: 'under-way' | 'not-stored' | 'gap' | 'unknown' | 'moved';
 }
 
 /**
@@ -178,9 +178,11 @@ export class QueueAppender {
         call.outcome = 'moved';
         break;
       case 'gap':
+        call.outcome = 'gap';
+        break;
       case 'new-session':
         call.outcome = 'not-stored';
-        this.needsReopen ||= reply.state === 'new-session';
+        this.needsReopen = true;
         break;
       case 'fenced':
         // Only a newer epoch fences, and ours is the newest unless this answer is for a call sent twice.
@@ -231,7 +233,9 @@ export class QueueAppender {
 
   private async recoverOnce(): Promise<void> {
     const unknown = this.calls.filter((call) => call.outcome === 'unknown');
-    this.needsReopen ||= unknown.length > 0;
+    // A gap in front of which nothing is missing here: the store lost what it had acknowledged, and goes on counting
+    // from there. Without a new epoch it would refuse every call from now on.
+    this.needsReopen ||= unknown.length > 0 || this.calls[0]?.outcome === 'gap';
     await this.pause();
     while (this.needsReopen && !this.closing.signal.aborted) {
       try {
