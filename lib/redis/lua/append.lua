@@ -94,37 +94,32 @@ local results, word, detail, count = {}, nil, nil, 0
 local function flush()
   if word then results[#results + 1] = word .. ' ' .. detail .. ' ' .. count end
 end
-local function note(new_word, new_detail, continues)
-  if continues and word == new_word then
-    count = count + 1
-  else
-    flush()
-    word, detail, count = new_word, new_detail, 1
-  end
+local function note(new_word, new_detail)
+  flush()
+  word, detail, count = new_word, new_detail, 1
 end
 
--- Ids of one run follow each other, so that the reply needs the first one only.
-local run_ms, run_seq
+-- The first id of a run says the others: '<ms>-*' makes Redis count on from it. Cheaper than building each id here.
+local call, sub, unpack_lengths = redis.call, string.sub, struct.unpack
+local next_one, counts_on = next_id(log, test_time), false
 local function store(header, body)
-  local id
-  if run_seq then
-    run_seq = run_seq + 1
-    id = run_ms .. whole(run_seq)
-    redis.call('XADD', log, id, 'h', header, 'b', body)
-    note('stored', id, true)
+  local id = call('XADD', log, next_one, 'h', header, 'b', body)
+  if counts_on and word == 'stored' then
+    count = count + 1
   else
-    id = redis.call('XADD', log, next_id(log, test_time), 'h', header, 'b', body)
+    note('stored', id)
+  end
+  if not counts_on then
     local ms, seq = string.match(id, '^(%d+%-)(%d+)$')
-    -- Another program may have written ids that Lua cannot count on from.
-    if #seq < 15 then run_ms, run_seq = ms, tonumber(seq) end
-    note('stored', id, false)
+    -- Another program may have written ids that leave no room to count on.
+    if #seq < 15 then next_one, counts_on = ms .. '*', true end
   end
   return id
 end
 
 local at, size = 1, #frames
 while at <= size do
-  local header_bytes, body_bytes = struct.unpack('>I4I4', frames, at)
+  local header_bytes, body_bytes = unpack_lengths('>I4I4', frames, at)
   local header_at = at + 8
   local body_at = header_at + header_bytes
   local frame_at = at
@@ -133,32 +128,32 @@ while at <= size do
   local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
   local visible_at = now
   if when ~= '-' then
-    visible_at = tonumber(string.sub(when, 2))
-    if string.sub(when, 1, 1) == '+' then visible_at = visible_at + now end
+    visible_at = tonumber(sub(when, 2))
+    if sub(when, 1, 1) == '+' then visible_at = visible_at + now end
   end
 
   if place and record[place] then
-    note('duplicate', record[place], false)
+    note('duplicate', record[place])
   elseif room <= 0 then
-    note('full', '-', true)
+    if word == 'full' then count = count + 1 else note('full', '-') end
   else
     local offset = '-'
     if visible_at > now then
-      local id = string.sub(frames, header_at + 1, header_at + 16)
-      redis.call('HSET', scheduled, id, string.sub(frames, frame_at, at - 1))
-      redis.call('ZADD', due, whole(visible_at), id)
-      note('scheduled', whole(visible_at), false)
+      local id = sub(frames, header_at + 1, header_at + 16)
+      call('HSET', scheduled, id, sub(frames, frame_at, at - 1))
+      call('ZADD', due, whole(visible_at), id)
+      note('scheduled', whole(visible_at))
     else
-      offset = store(string.sub(frames, header_at, body_at - 1), string.sub(frames, body_at, at - 1))
+      offset = store(sub(frames, header_at, body_at - 1), sub(frames, body_at, at - 1))
     end
     room = room - 1
     if place then
-      local hex = string.gsub(string.sub(frames, header_at + 1, header_at + 16), '.', function(byte)
+      local hex = string.gsub(sub(frames, header_at + 1, header_at + 16), '.', function(byte)
         return string.format('%02x', string.byte(byte))
       end)
       record[place] = hex .. '/' .. offset
       local value = born .. ' ' .. whole(now + window) .. ' ' .. record[place]
-      redis.call('SET', KEYS[5 + place], value, 'PX', whole(window))
+      call('SET', KEYS[5 + place], value, 'PX', whole(window))
     end
   end
 end
