@@ -18,6 +18,7 @@ import { Producer } from './producer/producer.js';
 import { Requester } from './producer/requester.js';
 import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
+import { Drain } from './runtime/drain.js';
 import { Events } from './runtime/events.js';
 import { type Logger, silentLogger } from './runtime/logger.js';
 import { TraceScope } from './runtime/trace.js';
@@ -66,6 +67,8 @@ export class Rivulet {
   private readonly consumers: Consumer[] = [];
   private opening: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
+  private drain: Drain | undefined;
+  private quiet: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
 
   constructor(options: RivuletOptions) {
@@ -132,7 +135,7 @@ export class Rivulet {
   }
 
   /**
-   * A handler for a topic's messages in a consumer group. Reading begins with `consume`, or at once after it.
+   * A handler for a topic's messages in a consumer group. Reading begins with the next `consume`.
    *
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
@@ -174,30 +177,40 @@ export class Rivulet {
 
   /** Connect, and release what is scheduled. Sends before that wait. @throws when the store is not there in time. */
   open(timeoutMs = 10_000): Promise<void> {
-    this.opening ??= this.stores.open(timeoutMs).then(() => {
-      this.stores.availability.onChange((ready, error) =>
-        this.events.emit('connection', { name: 'store', state: ready ? 'ready' : 'lost', error }),
-      );
-      this.agenda.start();
-    });
+    this.opening ??= this.stores.open(timeoutMs).then(
+      () => {
+        this.stores.availability.onChange((ready, error) =>
+          this.events.emit('connection', { name: 'store', state: ready ? 'ready' : 'lost', error }),
+        );
+        if (!this.drain) this.agenda.start();
+      },
+      (error: unknown) => {
+        // The next call tries again.
+        this.opening = undefined;
+        throw error;
+      },
+    );
     return this.opening;
   }
 
-  /** Begin to read for every subscription. Every group exists when this resolves. */
+  /**
+   * Begin to read for every subscription made so far. Every group exists when this resolves. Call it again after a
+   * failure, or for subscriptions made since.
+   */
   consume(): Promise<void> {
-    this.consuming ??= (async () => {
-      await this.open();
-      if (this.consumers.length === 0) return;
-      await this.heartbeat.start();
-      // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
-      const left = [...this.consumers];
-      const starter = async (): Promise<void> => {
-        for (let next = left.shift(); next && !this.stopping; next = left.shift())
-          await this.startConsumer(next);
-      };
-      await Promise.all(Array.from({ length: STARTED_AT_ONCE }, starter));
-    })();
+    const before = this.consuming?.catch(() => undefined) ?? Promise.resolve();
+    this.consuming = before.then(() => this.consumeNew());
     return this.consuming;
+  }
+
+  /**
+   * Read no more, let handlers end, settle. Sending goes on. From the first call on, this and `stop` together take
+   * no longer than `drainMs`, also when the store is down. Safe to repeat.
+   */
+  stopConsuming(drainMs = this.settings.drainMs): Promise<void> {
+    this.drain ??= new Drain({ clock: this.clock, drainMs });
+    this.quiet ??= this.quieten(this.drain);
+    return this.quiet;
   }
 
   /**
@@ -205,24 +218,40 @@ export class Rivulet {
    * takes longer than `drainMs`, also when the store is down. Safe to repeat.
    */
   stop(drainMs = this.settings.drainMs): Promise<void> {
-    this.stopping ??= this.stopOnce(drainMs);
+    this.stopping ??= this.stopConsuming(drainMs).then(() => this.disconnect(this.drain!));
     return this.stopping;
   }
 
-  private async stopOnce(drainMs: number): Promise<void> {
-    const timeUp = new AbortController();
-    const cancel = this.clock.after(drainMs, () => timeUp.abort());
-    const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(timeUp.signal)));
-    await this.requester.close();
-    await this.producer.close(timeUp.signal);
-    await Promise.all([this.agenda.stop(), this.heartbeat.stop()]);
-    cancel();
-    const clean = left.every((nothingLeft) => nothingLeft);
-    if (!clean)
+  private async consumeNew(): Promise<void> {
+    await this.open();
+    const left = this.consumers.filter((consumer) => consumer.queues.length === 0);
+    if (left.length === 0) return;
+    await this.heartbeat.start();
+    // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
+    const starter = async (): Promise<void> => {
+      for (let next = left.shift(); next && !this.drain; next = left.shift())
+        await next.start(await this.topics.get(next.subscription.topic));
+    };
+    await Promise.all(Array.from({ length: STARTED_AT_ONCE }, starter));
+  }
+
+  private async quieten(drain: Drain): Promise<void> {
+    const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(drain.timeUp)));
+    await drain.within(this.heartbeat.stop());
+    const isClean = left.every((nothingLeft) => nothingLeft);
+    if (!isClean)
       this.logger.warn(
-        `Not everything was settled within ${drainMs} ms; it will be delivered again to others.`,
+        `Not everything was settled within ${drain.drainMs} ms; it will be delivered again to others.`,
       );
-    if (clean && this.consumers.length > 0 && this.stores.availability.ready) await this.signOff();
+    else if (this.consumers.length > 0 && this.stores.availability.ready)
+      await drain.within(this.signOff());
+  }
+
+  private async disconnect(drain: Drain): Promise<void> {
+    await drain.within(this.requester.close());
+    await this.producer.close(drain.timeUp);
+    await drain.within(this.agenda.stop());
+    drain.end();
     await this.stores.close();
     // What was still starting ends with the connection; its failure was meant.
     await this.consuming?.catch(() => undefined);
@@ -238,10 +267,6 @@ export class Rivulet {
     } catch (error) {
       this.trouble('sign off', error);
     }
-  }
-
-  private async startConsumer(consumer: Consumer): Promise<void> {
-    await consumer.start(await this.topics.get(consumer.subscription.topic));
   }
 
   private async takeOverFrom(member: string): Promise<boolean> {

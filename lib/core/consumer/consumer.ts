@@ -1,6 +1,7 @@
 import { ClosedError, InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
@@ -146,7 +147,11 @@ export class Consumer {
    */
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
-    await Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]);
+    // A store that does not answer must not hold up a shutdown: these end with the connection at the latest.
+    await orAborted(
+      Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]),
+      timeUp,
+    );
     this.release(this.overflow.drain());
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of();

@@ -13,6 +13,7 @@ import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
 import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
 import { type Clock, sleep } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
@@ -106,7 +107,7 @@ export class Producer {
   async close(timeUp: AbortSignal): Promise<void> {
     this.closing.abort();
     const drained = Promise.all(this.lines.values()).then(() => this.routes.whenIdle());
-    await Promise.race([drained, aborted(timeUp)]);
+    await orAborted(drained, timeUp);
     this.routes.close();
   }
 
@@ -245,11 +246,4 @@ async function validated(topic: string, body: unknown, schema: StandardSchema): 
   const result = await schema['~standard'].validate(body);
   if (result.issues) throw new SchemaError(topic, schemaIssues(result.issues));
   return result.value;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
