@@ -18,14 +18,11 @@ const POLL_MS = 1_000;
 const TOGETHER_MS = 5;
 const LEASE_MS = 5_000;
 const MOST_AT_ONCE = 64;
-/** A note is not repeated while an earlier one lies further ahead than any call can take. */
-const NOTED_AHEAD_MS = 10_000;
 
 /** Does what falls due, for whoever noted it: one question a second while nothing is due. */
 export class AgendaLoop {
   private readonly options: AgendaLoopOptions;
   private readonly loop: Loop;
-  private readonly noted = new Map<string, number>();
   private wakeAt = Infinity;
 
   constructor(options: AgendaLoopOptions) {
@@ -48,18 +45,13 @@ export class AgendaLoop {
 
   /**
    * There will be work at `at`. Call it before the work is stored. Sent without waiting: on one connection it
-   * arrives first, and a lost note costs no more than the poll of whoever has the topic open.
+   * arrives first.
+   *
+   * Every time, also when an earlier time was noted before: others may have done that work and found that nothing
+   * follows it.
    */
   note(work: string, at: number): void {
-    const now = this.options.storeTime.now();
-    const noted = this.noted.get(work);
-    if (noted === undefined || at < noted || noted < now + NOTED_AHEAD_MS) {
-      this.noted.set(work, at);
-      this.options.agenda.note(work, at).catch((error: unknown) => {
-        this.noted.delete(work);
-        this.options.onError(error);
-      });
-    }
+    this.options.agenda.note(work, at).catch(this.options.onError);
     if (at < this.wakeAt) {
       this.wakeAt = at;
       this.loop.wake();
@@ -103,7 +95,6 @@ export class AgendaLoop {
       onError(error);
       return null;
     }
-    this.noted.delete(work);
     await agenda.finish(work, version, nextAt);
     return nextAt;
   }

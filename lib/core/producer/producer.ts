@@ -103,6 +103,13 @@ export class Producer {
     }
   }
 
+  /** Everything `send` would refuse at once, without sending. @throws what `send` would reject with. */
+  validate(name: TopicName, body: unknown, options: SendOptions): void {
+    const topic = topicOf(name);
+    this.check(topic, options);
+    this.encode({ topic, body, options, system: {} });
+  }
+
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
   async close(timeUp: AbortSignal): Promise<void> {
     this.closing.abort();

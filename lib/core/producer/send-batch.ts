@@ -1,0 +1,46 @@
+import { RivuletError } from '../message/errors.js';
+import type { SendOptions, SendResult } from '../message/message.js';
+import { type TopicName, topicOf } from '../message/topic.js';
+import type { Producer } from './producer.js';
+
+/** One message of a batch: its body, and whatever `send` takes. */
+export interface BatchItem<Body = unknown> extends SendOptions {
+  body: Body;
+}
+
+/** Some messages of a batch were not stored, or perhaps not. `outcomes` has a result or an error for each, in order. */
+export class BatchSendError extends RivuletError {
+  readonly code = 'BATCH_SEND';
+  readonly outcomes: readonly (SendResult | Error)[];
+
+  constructor(topic: string, outcomes: readonly (SendResult | Error)[]) {
+    const errors = outcomes.filter((outcome) => outcome instanceof Error);
+    super(
+      `${errors.length} of ${outcomes.length} messages to topic "${topic}" were not confirmed; the others are stored. First: ${errors[0]?.message}`,
+      { cause: errors[0] },
+    );
+    this.outcomes = outcomes;
+  }
+}
+
+/**
+ * Send messages to one topic, in order; those of one queue travel together.
+ *
+ * Each is checked before the first is sent: a batch with an invalid message stores nothing. A batch is no
+ * transaction: when the store fails in between, some are stored and `BatchSendError` says which.
+ */
+export async function sendBatch(
+  producer: Producer,
+  name: TopicName,
+  items: readonly BatchItem[],
+): Promise<SendResult[]> {
+  for (const { body, ...options } of items) producer.validate(name, body, options);
+  const sends = items.map(({ body, ...options }) => producer.send(name, body, options));
+  const settled = await Promise.allSettled(sends);
+  const outcomes = settled.map((outcome) =>
+    outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error),
+  );
+  const results = outcomes.filter((outcome) => !(outcome instanceof Error));
+  if (results.length === outcomes.length) return results;
+  throw new BatchSendError(topicOf(name), outcomes);
+}
