@@ -51,7 +51,8 @@ export class AgendaLoop {
    * follows it.
    */
   note(work: string, at: number): void {
-    this.options.agenda.note(work, at).catch(this.options.onError);
+    const { agenda, onError } = this.options;
+    agenda.note(work, at).catch((error: unknown) => onError(error));
     if (at < this.wakeAt) {
       this.wakeAt = at;
       this.loop.wake();

@@ -68,6 +68,8 @@ const INBOX_TTL_MS = 60_000;
 export class Requester {
   private readonly options: RequesterOptions;
   private readonly pending = new Map<MessageId, Pending>();
+  /** Ends a request that has no answer yet, also one whose message is still being sent. */
+  private readonly underWay = new Set<(error: Error) => void>();
   /** Answers that overtook the confirm of their request. */
   private readonly early = new Map<MessageId, ReplyPacket[]>();
   private sending = 0;
@@ -105,15 +107,16 @@ export class Requester {
       if (finished) return;
       finished = true;
       cancel();
+      this.underWay.delete(giveUp);
       if (requestId !== undefined) this.pending.delete(requestId);
       tell();
     };
+    const giveUp = (error: Error): void => once(() => listener.error(error));
+    this.underWay.add(giveUp);
     const cancel = clock.after(timeoutMs, () =>
-      once(() =>
-        listener.error(
-          new RequestTimeoutError(
-            `No answer from topic "${topicOf(name)}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
-          ),
+      giveUp(
+        new RequestTimeoutError(
+          `No answer from topic "${topicOf(name)}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
         ),
       ),
     );
@@ -135,7 +138,7 @@ export class Requester {
           this.pending.set(messageId, pending);
           for (const packet of this.early.get(messageId) ?? []) this.take(packet);
         },
-        (error: unknown) => once(() => listener.error(error as Error)),
+        (error: unknown) => giveUp(error as Error),
       )
       .finally(() => {
         this.sending -= 1;
@@ -146,10 +149,8 @@ export class Requester {
 
   async close(): Promise<void> {
     this.closed = true;
-    for (const { listener, finish } of [...this.pending.values()]) {
-      finish();
-      listener.error(new ClosedError('The request was given up: the application is closing.'));
-    }
+    for (const giveUp of [...this.underWay])
+      giveUp(new ClosedError('The request was given up: the application is closing.'));
     const inbox = await this.opening?.catch(() => undefined);
     const stopped = this.loop?.stop();
     await inbox?.close();

@@ -1,0 +1,56 @@
+import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
+import { Rivulet } from '../../../lib/core/rivulet.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+const MINUTE_MS = 60_000;
+
+describe('the release of scheduled messages', () => {
+  it('does not forget a message behind one that was cancelled', async () => {
+    const bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+    const other = await bed.sibling();
+    const admin = new MessageAdmin({ rivulet: bed.rivulet });
+    await bed.publish('orders', 'now');
+    await bed.advance(2_000);
+    const cancelled = await bed.publish('orders', 'cancelled', { delayMs: 10 * MINUTE_MS });
+    await bed.advance(100);
+    await admin.cancelScheduled('orders', cancelled.messageId);
+    // Another process schedules something earlier and releases it: for it, nothing more is scheduled then.
+    await other.publish('orders', 'early', { delayMs: 10_000 });
+    const { perform } = other.rivulet['upkeep'];
+    expect(perform).toBeDefined();
+    bed.rivulet['upkeep'].perform = () => Promise.reject(new Error('busy elsewhere'));
+    await bed.advance(20_000);
+    delete (bed.rivulet['upkeep'] as { perform?: unknown }).perform;
+
+    const { messageId } = await bed.publish('orders', 'late', { delayMs: 12 * MINUTE_MS });
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(15 * MINUTE_MS);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+    await other.close();
+    await bed.close();
+  });
+
+  it('does not trust the clock of a process before the store was asked', async () => {
+    const storeClock = new ManualClock();
+    const aheadClock = new ManualClock(storeClock.now() + 60 * MINUTE_MS);
+    const stores = new MemoryStores({ clock: storeClock });
+    const rivulet = new Rivulet({ stores, clock: aheadClock });
+    // Sent before anything was ever heard of the store.
+    const sent = rivulet.producer.send('orders', 'soon', { delayMs: 1_000 });
+    await rivulet.open();
+    const released = rivulet.events.next('released');
+    let isReleased = false;
+    void released.then(() => (isReleased = true));
+    for (let i = 0; i < 200; i++) {
+      await storeClock.advance(50);
+      await aheadClock.advance(50);
+    }
+    expect(await sent).toMatchObject({ state: 'scheduled' });
+    expect(isReleased).toBe(true);
+    const stopped = rivulet.stop();
+    await aheadClock.advance(20_000);
+    await stopped;
+  });
+});
