@@ -23,8 +23,9 @@ export interface SendOptions {
   /** Not handed to a handler later than this after it became visible; expired messages become dead letters. */
   ttlMs?: number;
   /**
-   * A second send with the same id to the same topic within the dedup window (default 10 min) stores nothing and
-   * answers `duplicate: true` with the first message's id. Makes a sender's own retry safe.
+   * A second send with the same id within the dedup window (default 10 min) stores nothing and answers
+   * `duplicate: true` with the first message's id. Makes a sender's own retry safe. Remembered per queue: two sends
+   * with one id must also agree in `messageGroup` or `queue`, if they say any.
    */
   dedupId?: string;
   /** Typed properties; at most 100 and 16 KiB together with the other header fields. */

@@ -5,12 +5,13 @@
 export function unknownOptions(given: object, known: readonly string[]): string[] {
   return Object.keys(given)
     .filter((name) => !known.includes(name))
-    .map((name) => {
-      const nearest = nearestName(name, known);
-      return nearest
-        ? `unknown option "${name}", did you mean "${nearest}"?`
-        : `unknown option "${name}" (known: ${known.join(', ')})`;
-    });
+    .map((name) => `unknown option "${name}"${suggestion(name, known)}`);
+}
+
+/** The end of a sentence about a name nobody knows: the nearest known one, or all of them. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known);
+  return nearest ? `, did you mean "${nearest}"?` : ` (known: ${known.join(', ')})`;
 }
 
 function nearestName(name: string, known: readonly string[]): string | undefined {

@@ -86,7 +86,10 @@ export interface GroupReader {
 export interface DeliveryStore {
   openReader(group: string, consumer: string): GroupReader;
 
-  /** Take waiting deliveries that are due: retries, released ones and, if `suspect`, at most one suspect. */
+  /**
+   * Take waiting deliveries that are due, at most `limit`: if `suspect`, one suspect first, then retries and released
+   * ones.
+   */
   claimDue(
     ref: GroupQueue,
     claim: { consumer: string; limit: number; suspect: boolean },

@@ -70,7 +70,8 @@ export interface MessageLog {
    * Store a run of messages, in order, all of them in one atomic step.
    *
    * Safe to repeat with the same session, epoch and number: the answer is that of the first time. The store keeps
-   * the answers of the last five calls of a session (as Kafka's broker does), so at most five may be in flight.
+   * the answers of the last five calls of a session (as Kafka's broker does), so at most five may be in flight; an
+   * older repeat is refused as unknown. A repeat is answered also when the topic has changed since.
    *
    * @throws StoreRefusedError nothing was stored, and the number is free to be used again.
    * @throws StoreUnavailableError it is not known whether it was stored: `reopen` tells.
