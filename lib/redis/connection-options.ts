@@ -72,7 +72,7 @@ export function planConnection(
             'the connection factory returned the same client twice; each call must make a new one',
           ]);
         made.add(client);
-        const found = factoryProblems(client.options, blockMs);
+        const found = factoryProblems(client.options, role === 'blocking' ? blockMs : 0);
         if (found.length === 0) return client;
         client.on('error', () => {});
         client.disconnect();
@@ -101,16 +101,16 @@ function readConnection(connection: RedisConnection): Given {
         `connection must be a URL, ioredis options or a factory, got: ${describeValue(connection)}`,
       ],
     };
-  if ('cluster' in connection)
-    return {
-      problems: [
-        'connection: { cluster } is not supported yet; connect to one Redis or through Sentinel',
-      ],
-    };
   if ('duplicate' in connection)
     return {
       problems: [
         'connection must not be a client that is in use elsewhere; pass its options, or a factory',
+      ],
+    };
+  if ('cluster' in connection)
+    return {
+      problems: [
+        'connection: { cluster } is not supported yet; connect to one Redis or through Sentinel',
       ],
     };
   const problems = (['retryStrategy', 'reconnectOnError'] as const)

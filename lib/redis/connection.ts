@@ -76,7 +76,10 @@ export class Connection {
       };
       const abort = (): void => settle(this.unavailable(`The wait for ${this.target} was ended`));
       const timer = setTimeout(
-        () => settle(this.unavailable(`${this.target} was not ready within ${timeoutMs} ms`)),
+        () =>
+          settle(
+            this.unavailable(`${this.target} was not ready within ${Math.ceil(timeoutMs)} ms`),
+          ),
         timeoutMs,
       );
       signal?.addEventListener('abort', abort, { once: true });

@@ -33,6 +33,8 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^(ERR )?ACL failure in script/, 'NOPERM'],
   [/^ERR The user executing the script can't/, 'NOPERM'],
   [/^ERR unknown (sub)?command/i, 'UNKNOWN_COMMAND'],
+  // XINFO of a queue that is gone, and its groups with it
+  [/^ERR no such key/, 'NOGROUP'],
 ];
 
 /** Words that Redis sends instead of executing. `ERR` is not among them: a script can fail with it halfway. */
@@ -43,7 +45,7 @@ const WORD = /^([A-Z]{3,})[ :]/;
  * The only place that looks at texts of Redis and ioredis.
  */
 export function refusalReason(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isErrorLike(error)) return undefined;
   for (const [text, reason] of WORDLESS) if (text.test(error.message)) return reason;
   if (error.name !== 'ReplyError') return undefined;
   const word = WORD.exec(error.message)?.[1];
@@ -83,12 +85,21 @@ export async function answer<T>(asked: Asked, reply: Promise<T>): Promise<T> {
  * error, and Redis repeats arguments after "with args beginning with".
  */
 export function sanitised(error: unknown): Error {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = isErrorLike(error) ? error.message : String(error);
   const clean = new Error(text.replace(/,? with args beginning with.*$/s, '').slice(0, 500));
-  if (error instanceof Error) {
+  if (isErrorLike(error)) {
     clean.name = error.name;
-    const { code } = error as { code?: unknown };
-    if (typeof code === 'string') Object.assign(clean, { code });
+    if (typeof error.code === 'string') Object.assign(clean, { code: error.code });
   }
   return clean;
+}
+
+/** Not `instanceof Error`: errors of sockets come from another realm where the library runs inside a `vm`. */
+function isErrorLike(error: unknown): error is { name: string; message: string; code?: unknown } {
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'message' in error &&
+    typeof error.message === 'string'
+  );
 }

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Which commands may the connected user not run?
 --
--- KEYS[1]  any     a key of the namespace; it is not touched
+-- KEYS[1]  any     any: a key of the namespace; it is not touched
 -- ARGV[1+] string  names of commands, a subcommand after a space
 -- ARGV[last] ms    test time, '' = TIME; not used
 --

@@ -1,0 +1,158 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { InvalidOptionsError } from '../../lib/core/message/errors.js';
+import { planConnection, type RedisStoresOptions } from '../../lib/redis/connection-options.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+
+/** What the options come to for a client, without connecting. */
+function made(options: Partial<RedisStoresOptions>, role: 'commands' | 'blocking' = 'commands') {
+  let given: RedisOptions = {};
+  const plan = planConnection(
+    { namespace: 'shop', connection: 'redis://localhost', ...options },
+    (clientOptions) => {
+      given = clientOptions;
+      return new Redis({ ...clientOptions, lazyConnect: true });
+    },
+  );
+  plan.make(role);
+  return { given, target: plan.target };
+}
+
+function problems(options: object): readonly string[] {
+  try {
+    new RedisStores({ namespace: 'shop', connection: 'redis://localhost', ...options });
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error.problems;
+    throw error;
+  }
+}
+
+describe('connection options', () => {
+  it('take a URL apart and never show its password', () => {
+    const { given, target } = made({
+      connection: 'rediss://user:p%40ss@redis.example:7000/2?family=6',
+    });
+    expect(given).toMatchObject({
+      ...{
+        host: 'redis.example',
+        port: 7000,
+        username: 'user',
+        password: 'p@ss',
+        db: 2,
+        family: 6,
+      },
+      tls: {},
+    });
+    expect(target).toBe('rediss://user:***@redis.example:7000/2');
+  });
+
+  it('never resend, never queue and never time a write out', () => {
+    const { given } = made({});
+    expect(given).toMatchObject({
+      ...{
+        autoResendUnfulfilledCommands: false,
+        maxRetriesPerRequest: 0,
+        enableOfflineQueue: false,
+      },
+      ...{
+        commandTimeout: undefined,
+        socketTimeout: 5_000,
+        connectTimeout: 5_000,
+        keepAlive: 10_000,
+      },
+      ...{
+        enableReadyCheck: true,
+        replyMapping: 'legacy',
+        connectionName: 'rivulet:shop:commands',
+      },
+    });
+    expect(given.reconnectOnError?.(new Error('READONLY You can’t'))).toBe(true);
+    expect(given.reconnectOnError?.(new Error('OOM'))).toBe(false);
+    for (const attempt of [1, 5, 100]) {
+      const pauseMs = given.retryStrategy?.(attempt);
+      expect(pauseMs).toBeGreaterThanOrEqual(50);
+      expect(pauseMs).toBeLessThanOrEqual(2_200);
+    }
+  });
+
+  it('give a blocking reader time to be silent', () => {
+    expect(made({}, 'blocking').given.socketTimeout).toBe(10_000);
+    expect(made({ blockMs: 1_000 }, 'blocking').given.socketTimeout).toBe(6_000);
+    expect(made({ connection: { socketTimeout: 7_000 } }, 'blocking').given.socketTimeout).toBe(
+      7_000,
+    );
+  });
+
+  it('find the master through Sentinel and watch it', () => {
+    const connection = { sentinels: [{ host: 'a', port: 1 }], name: 'main', password: 'x' };
+    const { given, target } = made({ connection });
+    expect(given).toMatchObject({ ...connection, failoverDetector: true });
+    expect(target).toBe('master "main" of the sentinels a:1');
+  });
+
+  it.each([
+    [{ connection: 'http://localhost' }, /must begin with redis:\/\/ or rediss:\/\//],
+    [{ connection: 'redis://h:port' }, /is no URL/],
+    [{ connection: 'redis://%E0@localhost' }, /must be percent-encoded/],
+    [{ connection: 'redis://localhost/abc' }, /db must be an integer/],
+    [
+      { connection: 'redis://localhost?maxRetriesPerRequest=20' },
+      /URL parameter "maxRetriesPerRequest"/,
+    ],
+    [{ connection: 5 }, /must be a URL, ioredis options or a factory, got: 5/],
+    [{ connection: { cluster: [] } }, /cluster \} is not supported yet/],
+    [{ connection: { keyPrefix: 'x:' } }, /keyPrefix is not supported; use namespace/],
+    [
+      { connection: { autoResendUnfulfilledCommands: true } },
+      /autoResendUnfulfilledCommands is decided/,
+    ],
+    [{ connection: { maxRetriesPerRequest: 20 } }, /maxRetriesPerRequest is decided/],
+    [{ connection: { enableOfflineQueue: true } }, /enableOfflineQueue is decided/],
+    [{ connection: { commandTimeout: 100 } }, /commandTimeout is decided/],
+    [{ connection: { blockingTimeout: 100 } }, /blockingTimeout is decided/],
+    [{ connection: { replyMapping: 'resp3' } }, /replyMapping is decided/],
+    [{ connection: { enableAutoPipelining: true } }, /enableAutoPipelining is decided/],
+    [{ connection: { retryStrategy: () => null } }, /retryStrategy is decided/],
+    [{ connection: { db: -1 } }, /db must be an integer/],
+    [{ connection: { sentinels: [{ host: 'a' }] } }, /need the name of the master/],
+    [
+      { connection: { sentinels: [{ host: 'a' }], name: 'm', tls: {} } },
+      /enableTLSForSentinelMode/,
+    ],
+    [
+      { connection: { socketTimeout: 5_000 } },
+      /blockMs \(5000\) must be below socketTimeout \(5000\)/,
+    ],
+    [{ blockMs: 6_000 }, /blockMs must be an integer from 1 to 5000/],
+    [{ namespace: 'a:b' }, /namespace must be/],
+    [{ conection: 'x' }, /unknown option "conection", did you mean "connection"\?/],
+  ])('refuse %j', (options, text) => {
+    expect(problems(options)).toEqual([expect.stringMatching(text)]);
+  });
+
+  it('refuse a client that is in use elsewhere', () => {
+    const client = new Redis({ lazyConnect: true });
+    expect(problems({ connection: client })).toEqual([expect.stringMatching(/in use elsewhere/)]);
+  });
+
+  it('name every problem at once', () => {
+    expect(
+      problems({ namespace: '', blockMs: 0, connection: { keyPrefix: 'x', db: 1.5 } }),
+    ).toHaveLength(4);
+  });
+
+  it('check what a factory makes, and that it makes a client for each call', () => {
+    const plan = (connection: RedisStoresOptions['connection']) =>
+      planConnection({ namespace: 'shop', connection }, () => new Redis({ lazyConnect: true }));
+    const careless = plan(() => new Redis({ lazyConnect: true }));
+    expect(() => careless.make('blocking')).toThrow(
+      /maxRetriesPerRequest is decided by the library \(0\), got: 20/,
+    );
+    const shared = new Redis({ lazyConnect: true });
+    const one = plan((_role, options) =>
+      Object.assign(shared, { options: { ...shared.options, ...options } }),
+    );
+    one.make('commands');
+    expect(() => one.make('blocking')).toThrow(/same client twice/);
+  });
+});

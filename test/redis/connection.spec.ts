@@ -1,0 +1,248 @@
+import net from 'node:net';
+import { jest } from '@jest/globals';
+import { Redis } from 'ioredis';
+import {
+  ClosedError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../lib/core/message/errors.js';
+import { serverProblem } from '../../lib/redis/server-check.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { newNamespace, openStores } from './helpers/open-stores.js';
+
+describe('connections', () => {
+  const namespace = newNamespace();
+  let server: TestRedis;
+  let redis: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  /** The error `open` rejects with, and how long it took. */
+  async function openFailure(connection: string, timeoutMs: number) {
+    const stores = new RedisStores({ connection, namespace });
+    const began = performance.now();
+    const error = await stores.open(timeoutMs).catch((thrown: unknown) => thrown);
+    await stores.close();
+    return { error, tookMs: performance.now() - began };
+  }
+
+  it('says where and why when nobody listens, once the time is up', async () => {
+    const { error, tookMs } = await openFailure('redis://:secret@127.0.0.1:1', 200);
+    expect(error).toBeInstanceOf(StoreUnavailableError);
+    expect((error as Error).message).toMatch(
+      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 200 ms: .*ECONNREFUSED/,
+    );
+    expect(tookMs).toBeLessThan(1_000);
+  });
+
+  it('waits for a Redis that comes up in time', async () => {
+    const late = await startRedis();
+    await late.kill();
+    const stores = new RedisStores({ connection: late.url, namespace });
+    const opening = stores.open(10_000);
+    await late.restart();
+    await opening;
+    expect(stores.availability.ready).toBe(true);
+    await stores.close();
+    await late.stop();
+  });
+
+  it.each(['nobody:wrong@', ':wrong@'])(
+    'gives up at once on wrong credentials (%s)',
+    async (who) => {
+      await redis.config('SET', 'requirepass', 'right');
+      await redis.auth('right');
+      const { error, tookMs } = await openFailure(server.url.replace('//', `//${who}`), 10_000);
+      await redis.config('SET', 'requirepass', '');
+      expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'WRONGPASS' });
+      expect(tookMs).toBeLessThan(2_000);
+    },
+  );
+
+  it('gives up at once when a password is needed and none is given', async () => {
+    await redis.config('SET', 'requirepass', 'right');
+    const { error } = await openFailure(server.url, 10_000);
+    await redis.config('SET', 'requirepass', '');
+    expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'NOAUTH' });
+  });
+
+  it('refuses a server that evicts, unless that is accepted', async () => {
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const { error } = await openFailure(server.url, 5_000);
+    expect(error).toMatchObject({ reason: 'EVICTION' });
+    await (await openStores(server.url, { allowEviction: true })).close();
+    await redis.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  it('names the commands the user may not run', async () => {
+    await redis.acl(
+      'SETUSER',
+      'poor',
+      'on',
+      'nopass',
+      '~*',
+      '+@all',
+      '-xclaim',
+      '-xgroup|delconsumer',
+    );
+    const { error } = await openFailure(server.url.replace('//', '//poor@'), 5_000);
+    expect(error).toBeInstanceOf(StoreRefusedError);
+    expect((error as Error).message).toContain('may not run XCLAIM, XGROUP DELCONSUMER');
+  });
+
+  it('refuses a user who may not INFO: the ready check would be skipped', async () => {
+    await redis.acl('SETUSER', 'blind', 'on', 'nopass', '~*', '+@all', '-info');
+    const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
+    const { error } = await openFailure(server.url.replace('//', '//blind@'), 5_000);
+    warn.mockRestore();
+    expect(error).toMatchObject({ reason: 'NOPERM' });
+  });
+
+  it('never writes to database 0 when the user may not select the one that was asked for', async () => {
+    await redis.acl('SETUSER', 'narrow', 'on', 'nopass', '~*', '+@all', '-select');
+    const { error } = await openFailure(`${server.url.replace('//', '//narrow@')}/3`, 5_000);
+    expect(error).toMatchObject({ reason: 'NOPERM' });
+    expect(await redis.dbsize()).toBe(0);
+  });
+
+  it('uses the database of the URL', async () => {
+    const stores = await openStores(`${server.url}/3`, { namespace });
+    await stores.members.beat('a');
+    expect(await redis.info('keyspace')).toContain('db3:keys=1');
+    await stores.close();
+    await redis.flushall();
+  });
+
+  it.each([
+    [{ redis_version: '6.2.14' }, 'TOO_OLD'],
+    [{ redis_version: '7.0.15', role: 'slave' }, 'READONLY'],
+    [{ redis_version: '7.0.15', role: 'master', maxmemory_policy: 'volatile-lru' }, 'EVICTION'],
+    [
+      {
+        redis_version: '7.2.4',
+        valkey_version: '8.0.1',
+        role: 'master',
+        maxmemory_policy: 'noeviction',
+      },
+      undefined,
+    ],
+  ])('knows from %j whether a server will do', (info, reason) => {
+    const problem = serverProblem(
+      { target: 'redis://x', info, missing: [] },
+      { allowEviction: false },
+    );
+    expect(problem?.reason).toBe(reason);
+  });
+
+  it('tells when it is lost and when it is back', async () => {
+    const stores = await openStores(server.url);
+    const seen: boolean[] = [];
+    let wake = (): void => {};
+    stores.availability.onChange((ready) => {
+      seen.push(ready);
+      wake();
+    });
+    const change = () => new Promise<void>((resolve) => (wake = resolve));
+    let changed = change();
+    await server.kill();
+    await changed;
+    await expect(stores.members.beat('a')).rejects.toMatchObject({ reason: 'NOT_SENT' });
+    changed = change();
+    await server.restart();
+    await changed;
+    await stores.members.beat('a');
+    expect(seen).toEqual([false, true]);
+    await stores.close();
+    expect(seen).toEqual([false, true, false]);
+  });
+
+  it('closes at once while Redis is down, and while it hangs; calls under way reject', async () => {
+    const stores = await openStores(server.url);
+    const reader = stores.deliveries.openReader('g', 'c');
+    await server.kill('SIGSTOP');
+    const { signal } = new AbortController();
+    const request = { queues: [{ topic: 't', queue: 0 }], perQueue: 1, blockMs: 5_000, signal };
+    const underWay = [stores.members.beat('a'), reader.read(request)];
+    const failed = Promise.allSettled(underWay);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const began = performance.now();
+    await stores.close();
+    expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(performance.now() - began).toBeLessThan(500);
+    await server.kill('SIGCONT');
+    await expect(stores.members.beat('a')).rejects.toBeInstanceOf(ClosedError);
+    await stores.close();
+  });
+
+  it('gives a half-open connection up after five seconds, and does not send the call again', async () => {
+    const silent = await startSilentProxy(server.port);
+    const stores = await openStores(`redis://127.0.0.1:${silent.port}`, { namespace });
+    silent.hush();
+    await expect(stores.members.beat('once')).rejects.toBeInstanceOf(StoreUnavailableError);
+    silent.speak();
+    while (!stores.availability.ready) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await stores.members.beat('twice')).members.map(({ member }) => member)).toEqual([
+      'twice',
+    ]);
+    await stores.close();
+    silent.close();
+  });
+
+  it('outlives a client that ends, of a factory too', async () => {
+    const clients: Redis[] = [];
+    const stores = new RedisStores({
+      namespace,
+      connection: (role, options) => {
+        const client = new Redis(server.url, options);
+        expect(role).toBe('commands');
+        clients.push(client);
+        return client;
+      },
+    });
+    await stores.open(5_000);
+    clients[0]!.disconnect();
+    await new Promise<void>((resolve) => {
+      stores.availability.onChange((ready) => ready && resolve());
+    });
+    await stores.members.beat('a');
+    expect(clients).toHaveLength(2);
+    const ended = new Promise((resolve) => clients[1]!.once('end', resolve));
+    await stores.close();
+    await ended;
+  });
+});
+
+/** Forwards to a port until it is hushed; then it keeps connections open and forwards nothing. */
+async function startSilentProxy(port: number) {
+  let isHushed = false;
+  const sockets = new Set<net.Socket>();
+  const proxy = net.createServer((client) => {
+    const upstream = net.connect(port, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+    }
+    const hushed = isHushed;
+    client.on('data', (bytes) => hushed || isHushed || upstream.write(bytes));
+    upstream.on('data', (bytes) => hushed || isHushed || client.write(bytes));
+    client.on('close', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (proxy.address() as net.AddressInfo).port,
+    hush: () => (isHushed = true),
+    speak: () => (isHushed = false),
+    close() {
+      proxy.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

@@ -1,0 +1,201 @@
+import { Redis } from 'ioredis';
+import type { DeliveredEntry, SettleItem } from '../../lib/core/store/delivery-store.js';
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+
+const signal = new AbortController().signal;
+
+describe('deliveries in Redis', () => {
+  const namespace = newNamespace();
+  const keys = new Keys({ namespace });
+  let server: TestRedis;
+  let redis: Redis;
+  let stores: RedisStores;
+  let topics = 0;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    stores = await openStores(server.url, { namespace });
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await stores.close();
+    await server.stop();
+  });
+
+  /** A queue with `count` messages, a group, and a reader of it. */
+  async function queueOf(count: number) {
+    const topic = `orders${++topics}`;
+    const ref = { topic, queue: 0, group: 'billing' };
+    const { generation } = await stores.topics.declare(topic, { queues: 1 });
+    const join = {
+      group: 'billing',
+      mode: 'unordered',
+      filterDigest: '',
+      from: 'earliest',
+    } as const;
+    await stores.topics.joinGroup(topic, join);
+    if (count > 0) {
+      const bodies = Array.from({ length: count }, (_, i) => `m${i}`);
+      await stores.log.append(session(topic, generation).call(entries(...bodies)));
+    }
+    const read = async (consumer: string): Promise<DeliveredEntry[]> => {
+      const reader = stores.deliveries.openReader('billing', consumer);
+      const request = { queues: [ref], perQueue: 10_000, blockMs: 0, signal };
+      const delivered = await reader.read(request);
+      await reader.close();
+      return delivered;
+    };
+    const settle = (consumer: string, items: SettleItem[]) =>
+      stores.deliveries.settle(ref, consumer, items);
+    return {
+      ref,
+      of: keys.groupQueue(ref),
+      join: () => stores.topics.joinGroup(topic, join),
+      read,
+      settle,
+    };
+  }
+
+  const pending = async (log: string): Promise<unknown> =>
+    (await redis.xpending(log, 'billing'))[0];
+
+  const acks = (list: readonly DeliveredEntry[]): SettleItem[] =>
+    list.map(({ offset, deliveryCount }) => ({
+      offset,
+      deliveryCount,
+      settlement: { kind: 'ack' },
+    }));
+
+  describe('many acknowledgements at once', () => {
+    it('are settled, and stale when repeated', async () => {
+      const { of, read, settle } = await queueOf(1_200);
+      const items = acks(await read('c'));
+      expect(new Set(await settle('c', items))).toEqual(new Set(['settled']));
+      expect(await pending(of.log)).toBe(0);
+      expect(new Set(await settle('c', items))).toEqual(new Set(['stale']));
+    });
+
+    it('are told apart one by one when some were settled before', async () => {
+      const { read, settle } = await queueOf(20);
+      const items = acks(await read('c'));
+      await settle('c', [items[0]!, items[7]!]);
+      const words = await settle('c', items);
+      expect(words.flatMap((word, i) => (word === 'stale' ? [i] : []))).toEqual([0, 7]);
+    });
+
+    it('are stale where the delivery was taken away, whatever the place', async () => {
+      const { ref, of, read, settle } = await queueOf(20);
+      const delivered = await read('c');
+      await stores.deliveries.reclaim(ref, 'c', 3);
+      const words = await settle('c', acks(delivered.toReversed()));
+      expect(words.filter((word) => word === 'stale')).toHaveLength(3);
+      expect(await pending(of.log)).toBe(3);
+    });
+
+    it('of another consumer are stale', async () => {
+      const { read, settle } = await queueOf(20);
+      const items = acks(await read('c'));
+      expect(new Set(await settle('d', items))).toEqual(new Set(['stale']));
+      expect(new Set(await settle('c', items))).toEqual(new Set(['settled']));
+    });
+  });
+
+  it('a delivery named twice in one call is settled once', async () => {
+    const { read, settle } = await queueOf(1);
+    const [item] = acks(await read('c'));
+    expect(await settle('c', [item!, item!])).toEqual(['settled', 'stale']);
+  });
+
+  it('a group that is gone holds nothing: settles are stale, renewals lost', async () => {
+    const { ref, of, read, settle } = await queueOf(2);
+    const delivered = await read('c');
+    await redis.del(of.log);
+    const { deliveries } = stores;
+    expect(await settle('c', acks(delivered))).toEqual(['stale', 'stale']);
+    expect(
+      await settle('c', [{ ...acks(delivered)[0]!, settlement: { kind: 'release' } }]),
+    ).toEqual(['stale']);
+    const renewal = { consumer: 'c', inHand: delivered, swallowedAfterMs: 0 };
+    expect(await deliveries.renew(ref, renewal)).toEqual({
+      lost: delivered.map(({ offset }) => offset),
+      released: 0,
+    });
+    expect(await deliveries.reclaim(ref, 'c', 10)).toEqual({ taken: 0, left: 0 });
+    expect(await deliveries.consumers(ref)).toEqual([]);
+    expect(await deliveries.lag(ref)).toMatchObject({ undelivered: null });
+    expect(
+      await deliveries.claimDue(ref, { consumer: 'c', limit: 10, suspect: true }),
+    ).toMatchObject({
+      entries: [],
+    });
+  });
+
+  it('a foreign entry with thousands of fields becomes a dead letter with all its bytes', async () => {
+    const { ref, of, read, settle } = await queueOf(0);
+    const fields = Array.from({ length: 9_000 }, (_, i) => `field ${i}`);
+    await redis.xadd(of.log, '*', ...fields);
+    const [entry] = await read('c');
+    expect(entry).toMatchObject({ content: { kind: 'foreign' } });
+    const deadLetter = { kind: 'dead-letter', note: 'strange' } as const;
+    expect(await settle('c', [{ ...entry!, settlement: deadLetter }])).toEqual(['settled']);
+    const [dead] = await stores.deadLetters.list(ref, { count: 1 });
+    const content = dead!.content;
+    if (content.kind !== 'foreign') throw new Error(content.kind);
+    const packed = content.fields[1]!;
+    expect(packed.subarray(4, 11).toString()).toBe('field 0');
+    expect(packed.length).toBe(fields.reduce((sum, field) => sum + 4 + field.length, 0));
+  });
+
+  it('keeps ten thousand deliveries and more in hand', async () => {
+    const { ref, read } = await queueOf(10_500);
+    const delivered = await read('c');
+    const renewal = { consumer: 'c', inHand: delivered, swallowedAfterMs: 0 };
+    expect(await stores.deliveries.renew(ref, renewal)).toEqual({ lost: [], released: 0 });
+  });
+
+  it('refuses keys of another type before it changes anything', async () => {
+    for (const name of ['retry', 'suspects', 'attempts', 'dead'] as const) {
+      const { of, read, settle } = await queueOf(2);
+      const [first, second] = await read('c');
+      await redis.set(of[name], 'other');
+      const items: SettleItem[] = [
+        { ...first!, settlement: { kind: 'retry', delayMs: 1, history: '' } },
+        { ...second!, settlement: { kind: 'dead-letter', note: '' } },
+      ];
+      await expect(settle('c', items)).rejects.toMatchObject({ reason: 'WRONGTYPE' });
+      const pending = await redis.xpending(of.log, 'billing', '-', '+', 10, 'c');
+      expect(pending).toHaveLength(2);
+      expect(await redis.exists(of.retry, of.attempts, of.dead, of.suspects)).toBe(1);
+    }
+  });
+
+  it('goes on after SCRIPT FLUSH at any point', async () => {
+    const { ref, read, settle } = await queueOf(3);
+    const flush = () => redis.script('FLUSH');
+    const delivered = await read('c');
+    await flush();
+    await settle('c', [
+      { ...delivered[0]!, settlement: { kind: 'retry', delayMs: 0, history: 'h' } },
+      { ...delivered[1]!, settlement: { kind: 'dead-letter', note: 'n' } },
+    ]);
+    await flush();
+    const claim = { consumer: 'd', limit: 5, suspect: false };
+    expect((await stores.deliveries.claimDue(ref, claim)).entries).toMatchObject([
+      { attempt: 2, deliveryCount: 2, history: 'h' },
+    ]);
+    await flush();
+    expect(await stores.deliveries.reclaim(ref, 'd', 5)).toEqual({ taken: 1, left: 0 });
+    await flush();
+    expect(await settle('c', acks(delivered.slice(2)))).toEqual(['settled']);
+    await flush();
+    expect(await stores.deliveries.lag(ref)).toMatchObject({
+      waiting: 1,
+      inFlight: 0,
+      deadLetters: 1,
+    });
+  });
+});

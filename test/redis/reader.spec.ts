@@ -1,0 +1,115 @@
+import { Redis } from 'ioredis';
+import { QueueFaultedError } from '../../lib/core/message/errors.js';
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+
+describe('a group reader', () => {
+  const namespace = newNamespace();
+  const keys = new Keys({ namespace });
+  const queues = [0, 1, 2].map((queue) => ({ topic: 'orders', queue }));
+  const { signal } = new AbortController();
+  let server: TestRedis;
+  let redis: Redis;
+  let stores: RedisStores;
+  let generation: number;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+  beforeEach(async () => {
+    await redis.flushall();
+    stores = await openStores(server.url, { namespace });
+    ({ generation } = await stores.topics.declare('orders', { queues: 3 }));
+    await stores.topics.joinGroup('orders', {
+      group: 'g',
+      mode: 'unordered',
+      filterDigest: '',
+      from: 'earliest',
+    });
+  });
+  afterEach(() => stores.close());
+
+  const publish = (queue: number) =>
+    stores.log.append(session('orders', generation, queue).call(entries('a')));
+
+  /** Resolves when somebody waits for a message. */
+  async function untilBlocked(): Promise<void> {
+    while (!(await redis.info('clients')).includes('blocked_clients:1')) await redis.ping();
+  }
+
+  it('names the queue whose key holds something else, and keeps what the others answered', async () => {
+    await redis.set(keys.queue(queues[1]!).log, 'a string');
+    await publish(0);
+    await publish(2);
+    const reader = stores.deliveries.openReader('g', 'c');
+    const request = { queues, perQueue: 5, blockMs: 0, signal };
+    const fault = await reader.read(request).catch((error: unknown) => error);
+    expect(fault).toBeInstanceOf(QueueFaultedError);
+    expect(fault).toMatchObject({ topic: 'orders', queue: 1, fault: 'wrong-type' });
+    const healthy = { ...request, queues: [queues[0]!, queues[2]!] };
+    expect((await reader.read(healthy)).map(({ queue }) => queue)).toEqual([0, 2]);
+    expect(await reader.read(healthy)).toEqual([]);
+  });
+
+  it('notices while it waits that a queue was deleted', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
+    await untilBlocked();
+    await redis.del(keys.queue(queues[2]!).log);
+    await expect(reading).rejects.toMatchObject({ queue: 2, fault: 'no-group' });
+  });
+
+  it('ends a waiting read without losing its connection or a message', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    for (let round = 0; round < 20; round++) {
+      const aborter = new AbortController();
+      const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal: aborter.signal });
+      await untilBlocked();
+      aborter.abort();
+      const published = publish(round % 3);
+      const ended = await reading;
+      await published;
+      const rest = await reader.read({ queues, perQueue: 5, blockMs: 0, signal });
+      expect([...ended, ...rest]).toHaveLength(1);
+    }
+    expect(await redis.client('LIST')).toMatch(/rivulet:\w+:blocking/);
+  });
+
+  it('without the right to unblock it drops the connection, and reads over another one', async () => {
+    await redis.acl('SETUSER', 'poor', 'on', 'nopass', '~*', '&*', '+@all', '-client|unblock');
+    const poor = await openStores(server.url.replace('//', '//poor@'), { namespace });
+    const reader = poor.deliveries.openReader('g', 'c');
+    const aborter = new AbortController();
+    const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal: aborter.signal });
+    await untilBlocked();
+    aborter.abort();
+    expect(await reading).toEqual([]);
+    await publish(1);
+    // What Redis handed to the dropped connection at that moment comes back through `renew`.
+    const read = await reader.read({ queues, perQueue: 5, blockMs: 0, signal });
+    const renewal = { consumer: 'c', inHand: read, swallowedAfterMs: 0 };
+    const ref = { ...queues[1]!, group: 'g' };
+    const { released } = await poor.deliveries.renew(ref, renewal);
+    expect(read.length + released).toBe(1);
+    await poor.close();
+  });
+
+  it('reads again after Redis was restarted', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
+    await untilBlocked();
+    await server.restart();
+    await expect(reading).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // Nothing was persisted: the group is gone, and the reader says so.
+    await expect(reader.read({ queues, perQueue: 5, blockMs: 0, signal })).rejects.toBeInstanceOf(
+      QueueFaultedError,
+    );
+  });
+});
