@@ -1,0 +1,152 @@
+// What is measured. A benchmark has sides, each run in processes of its own, and rows: the value of the first side, as
+// a ratio to that of the second if there is one. Bars: DESIGN section 8.
+import { run } from './process.mjs';
+
+const atLeast = (limit) => ({ text: `≥ ${limit}`, holds: (ratio) => ratio >= limit });
+const atMost = (limit) => ({ text: `≤ ${limit}`, holds: (ratio) => ratio <= limit });
+
+const ms = (value) => `${value.toFixed(2)} ms`;
+
+const throughput = {
+  value: ({ perSecond }) => perSecond,
+  show: ({ perSecond, cpuUs }) =>
+    `${Math.round(perSecond).toLocaleString('en')}/s${cpuUs ? ` (${cpuUs.toFixed(1)} µs of a CPU each)` : ''}`,
+};
+const p50 = { value: ({ p50Ms }) => p50Ms, show: ({ p50Ms }) => ms(p50Ms) };
+const p99 = { value: ({ p99Ms }) => p99Ms, show: ({ p99Ms }) => ms(p99Ms) };
+
+export const benchmarks = [
+  {
+    name: 'send',
+    sides: {
+      rivulet: ({ send }) => run('send/rivulet.mjs', send),
+      raw: ({ send }) => run('send/raw.mjs', send),
+      bullmq: ({ bullmqSend }) => run('send/bullmq.mjs', bullmqSend),
+    },
+    rows: [
+      { name: 'send.raw', sides: ['rivulet', 'raw'], ...throughput, bar: atLeast(1.3) },
+      { name: 'send.bullmq', sides: ['rivulet', 'bullmq'], ...throughput, bar: atLeast(6) },
+    ],
+  },
+  {
+    name: 'consume',
+    sides: {
+      rivulet: ({ consume }) => consumeBacklog('rivulet', consume),
+      raw: ({ consume }) => consumeBacklog('raw', consume),
+      bullmq: ({ bullmqConsume }) => consumeBacklog('bullmq', bullmqConsume),
+    },
+    rows: [
+      { name: 'consume.raw', sides: ['rivulet', 'raw'], ...throughput, bar: atLeast(0.7) },
+      { name: 'consume.bullmq', sides: ['rivulet', 'bullmq'], ...throughput, bar: atLeast(6) },
+    ],
+  },
+  {
+    name: 'request',
+    sides: {
+      rivulet: ({ request }) => run('request/rivulet.mjs', request),
+      nestredis: ({ request }) => run('request/nestredis.mjs', request),
+    },
+    rows: [
+      {
+        name: 'request.nestredis',
+        sides: ['rivulet', 'nestredis'],
+        ...throughput,
+        bar: atLeast(1),
+      },
+    ],
+  },
+  {
+    name: 'handover',
+    sides: {
+      rivulet: ({ handover }) => run('handover/rivulet.mjs', handover),
+      raw: ({ handover }) => run('handover/raw.mjs', handover),
+    },
+    rows: [
+      { name: 'handover.p50', sides: ['rivulet', 'raw'], ...p50, bar: atMost(1.5) },
+      { name: 'handover.p99', sides: ['rivulet', 'raw'], ...p99, bar: atMost(3) },
+    ],
+  },
+  {
+    name: 'delay',
+    sides: {
+      due: ({ lateness }) => run('delay/lateness.mjs', lateness),
+      idle: ({ idle }) => run('delay/idle.mjs', idle),
+    },
+    rows: [
+      {
+        name: 'delay.lateness_p99_ms',
+        sides: ['due'],
+        value: ({ p99Ms }) => p99Ms,
+        show: ({ p50Ms, p99Ms }) => `p50 ${p50Ms} ms, p99 ${p99Ms} ms`,
+        bar: atMost(50),
+      },
+      {
+        name: 'delay.idle_cpu',
+        sides: ['idle'],
+        value: ({ share }) => share,
+        show: ({ share }) => `${(share * 100).toFixed(2)} % of a CPU`,
+        bar: atMost(0.01),
+      },
+    ],
+  },
+  {
+    name: 'backlog',
+    sides: {
+      many: ({ backlog }) => run('backlog/slices.mjs', { ...backlog, waiting: backlog.many }),
+      few: ({ backlog }) => run('backlog/slices.mjs', { ...backlog, waiting: backlog.few }),
+    },
+    rows: [{ name: 'backlog.flatness', sides: ['many', 'few'], ...throughput, bar: atLeast(0.9) }],
+  },
+  {
+    name: 'topics',
+    sides: {
+      many: ({ topics }) => consumeTopics({ ...topics, topics: topics.many }),
+      few: ({ topics }) => consumeTopics({ ...topics, topics: topics.few }),
+    },
+    rows: [{ name: 'topics.flatness', sides: ['many', 'few'], ...throughput, bar: atLeast(0.9) }],
+  },
+  {
+    name: 'memory',
+    sides: {
+      rivulet: ({ memory }, server) => memoryOf('memory/rivulet.mjs', memory, server),
+      raw: ({ memory }, server) => memoryOf('memory/raw.mjs', memory, server),
+    },
+    rows: [
+      {
+        name: 'memory.per_message',
+        sides: ['rivulet', 'raw'],
+        value: ({ perMessage }) => perMessage,
+        show: ({ perMessage }) => `${perMessage.toFixed(0)} B`,
+        bar: atMost(1.25),
+      },
+    ],
+  },
+];
+
+/** Rows of DESIGN section 8 whose subject this version does not have. */
+export const notInThisVersion = [
+  'ordered.unordered',
+  'idempotent.plain',
+  'transactional.plain',
+  'transactional.raw',
+];
+
+const topicNames = (count) => Array.from({ length: count }, (_, i) => `bench-${i}`);
+
+async function consumeBacklog(side, job) {
+  await run(`consume/load-${side}.mjs`, job);
+  return run(`consume/${side}.mjs`, job);
+}
+
+async function consumeTopics(job) {
+  const topics = topicNames(job.topics);
+  await run('consume/load-rivulet.mjs', { ...job, topics });
+  return run('topics/consume.mjs', { ...job, topics });
+}
+
+async function memoryOf(file, job, server) {
+  const before = await server.usedMemory();
+  await run(file, job);
+  const after = await server.usedMemory();
+  return { perMessage: (after - before) / job.messages };
+}

@@ -1,0 +1,15 @@
+// One controller for both transports: it answers with what it was asked.
+import { Controller } from '@nestjs/common';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { decorate, decorateMethod, decorateParameter } from '../decorate.mjs';
+
+export const PATTERN = 'echo';
+
+export class Responder {
+  echo(body) {
+    return body;
+  }
+}
+decorate(Responder, [Controller()]);
+decorateMethod(Responder, 'echo', [MessagePattern(PATTERN)]);
+decorateParameter(Responder, 'echo', 0, Payload());

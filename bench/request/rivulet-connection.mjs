@@ -1,0 +1,5 @@
+export const rivuletOptions = {
+  connection: process.env.REDIS_URL,
+  namespace: 'bench',
+  group: 'bench',
+};

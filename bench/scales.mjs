@@ -1,0 +1,34 @@
+// How much is measured. A ratio means the same at both; at `quick` it scatters more.
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+
+export const scales = {
+  full: {
+    rounds: 5,
+    send: { warmUp: 20_000, messages: 100_000, inFlight: 200 },
+    bullmqSend: { warmUp: 10_000, messages: 100_000, inFlight: 200 },
+    consume: { warmUp: 20_000, messages: 100_000, concurrency: 100 },
+    bullmqConsume: { warmUp: 10_000, messages: 100_000, concurrency: 100 },
+    request: { warmUp: 10_000, messages: 50_000, inFlight: 100 },
+    handover: { warmUp: 100, messages: 2_000, perSecond: 50 },
+    lateness: { messages: 100_000, firstDueInMs: 10_000, spreadMs: MINUTE },
+    idle: { messages: 100_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 20_000 },
+    backlog: { few: 10_000, many: 1_000_000, slices: 10, sliceMessages: 10_000, concurrency: 100 },
+    topics: { few: 10, many: 1_000, warmUp: 20_000, messages: 400_000, concurrency: 100 },
+    memory: { messages: 100_000 },
+  },
+  quick: {
+    rounds: 3,
+    send: { warmUp: 10_000, messages: 50_000, inFlight: 200 },
+    bullmqSend: { warmUp: 2_000, messages: 10_000, inFlight: 200 },
+    consume: { warmUp: 10_000, messages: 50_000, concurrency: 100 },
+    bullmqConsume: { warmUp: 2_000, messages: 10_000, concurrency: 100 },
+    request: { warmUp: 3_000, messages: 10_000, inFlight: 100 },
+    handover: { warmUp: 25, messages: 225, perSecond: 50 },
+    lateness: { messages: 10_000, firstDueInMs: 1_500, spreadMs: MINUTE / 10 },
+    idle: { messages: 10_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 3_000 },
+    backlog: { few: 10_000, many: 100_000, slices: 3, sliceMessages: 10_000, concurrency: 100 },
+    topics: { few: 10, many: 100, warmUp: 20_000, messages: 60_000, concurrency: 100 },
+    memory: { messages: 100_000 },
+  },
+};
