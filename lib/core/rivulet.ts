@@ -203,6 +203,17 @@ export class Rivulet {
     return this.consuming;
   }
 
+  /** Make every group known without reading yet: a group that begins at the latest message gets what is sent from now. */
+  async joinGroups(): Promise<void> {
+    await this.open();
+    await Promise.all(
+      this.consumers.map(async (consumer) => {
+        await this.topics.get(consumer.subscription.topic);
+        await consumer.join();
+      }),
+    );
+  }
+
   /**
    * Read no more, let handlers end, settle. Sending goes on. From the first call on, this and `stop` together take
    * no longer than `drainMs`, also when the store is down. Safe to repeat.

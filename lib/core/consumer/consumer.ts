@@ -170,7 +170,8 @@ export class Consumer {
     return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
   }
 
-  private async join(): Promise<void> {
+  /** Make the group known in every queue. @throws InvalidOptionsError as `start` does. */
+  async join(): Promise<void> {
     const { stores, events, logger } = this.options;
     const { topic, group, from, origin } = this.subscription;
     const reply = await stores.topics.joinGroup(topic, {
