@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Consumer } from './consumer/consumer.js';
 import { Heartbeat } from './consumer/heartbeat.js';
+import { Orphans } from './consumer/orphans.js';
 import { describeError } from './consumer/outcome.js';
 import { replying } from './consumer/replying.js';
 import { Responder } from './consumer/responder.js';
@@ -64,6 +65,7 @@ export class Rivulet {
   private readonly agenda: AgendaLoop;
   private readonly upkeep: Upkeep;
   private readonly heartbeat: Heartbeat;
+  private readonly orphans: Orphans;
   private readonly consumers: Consumer[] = [];
   private opening: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
@@ -126,6 +128,13 @@ export class Rivulet {
       takeOver: (member) => this.takeOverFrom(member),
       onLateBeat: () => this.consumers.forEach((consumer) => consumer.recheck()),
       onError: (error) => this.trouble('beat', error),
+    });
+    this.orphans = new Orphans({
+      deliveries: stores.deliveries,
+      clock,
+      unlisted: (names) => this.heartbeat.unlisted(names),
+      takeOver: (member) => this.takeOverFrom(member),
+      onError: (error) => this.trouble('look for deliveries that are nobody’s', error),
     });
   }
 
@@ -244,11 +253,12 @@ export class Rivulet {
         await next.start(await this.topics.get(next.subscription.topic));
     };
     await Promise.all(Array.from({ length: STARTED_AT_ONCE }, starter));
+    if (!this.drain) this.orphans.searchIn(this.consumers.flatMap((consumer) => consumer.queues));
   }
 
   private async quieten(drain: Drain): Promise<void> {
     const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(drain.timeUp)));
-    await drain.within(this.heartbeat.stop());
+    await drain.within(Promise.all([this.heartbeat.stop(), this.orphans.stop()]));
     const isClean = left.every((nothingLeft) => nothingLeft);
     if (!isClean)
       this.logger.warn(

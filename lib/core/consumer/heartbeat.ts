@@ -70,9 +70,11 @@ export class Heartbeat {
     return this.options.members.leave(this.options.member);
   }
 
-  /** Whether the store lists this member: a consumer without a listed member has nobody behind it. */
-  isListed(member: string): boolean {
-    return member === this.options.member || this.watched.has(member);
+  /** Which of these the store does not list: a consumer without a listed member has nobody behind it. */
+  async unlisted(names: readonly string[]): Promise<string[]> {
+    if (names.every((name) => name === this.options.member)) return [];
+    const listed = new Set((await this.announce()).map(({ member }) => member));
+    return names.filter((name) => !listed.has(name));
   }
 
   private async beat(): Promise<void> {

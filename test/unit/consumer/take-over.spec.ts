@@ -1,0 +1,140 @@
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+const HOUR_MS = 3_600_000;
+const hang = (): Promise<void> => new Promise(() => {});
+
+describe('take-over', () => {
+  let bed: TestBed;
+  const others: TestBed[] = [];
+  beforeEach(async () => {
+    bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+  });
+  afterEach(async () => {
+    for (const other of others.splice(0)) await other.close();
+    await bed.close();
+  });
+  const another = async (): Promise<TestBed> => {
+    const other = await bed.sibling();
+    others.push(other);
+    return other;
+  };
+
+  it('gives what a dead process held to a living one, as the same attempt', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    bed.crash();
+    await bed.advance(25_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
+  it('does not wait for longer than a dead process may be silent, and two beats', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(7_000);
+    bed.crash();
+    const diedAt = bed.clock.now();
+    let begunAt = 0;
+    other.rivulet.events.on('delivered', () => (begunAt = bed.clock.now()));
+    await bed.advance(60_000);
+    expect(begunAt - diedAt).toBeGreaterThan(10_000);
+    expect(begunAt - diedAt).toBeLessThanOrEqual(15_000 + 2 * 5_000 + 1_000);
+  });
+
+  it('finds what was held by a process whose group had nobody alive for hours', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    // Another application lives on, without this group; it forgets the dead process after an hour.
+    const bystander = await another();
+    await bystander.subscribe({ topic: 'parcels', group: 'mail' });
+    bed.crash();
+    await bed.advance(2 * HOUR_MS);
+
+    const restarted = await another();
+    await restarted.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(60_000);
+    expect(await restarted.settled(messageId)).toMatchObject({ state: 'acked' });
+  }, 60_000);
+
+  it('finds what was held by a process that died while nobody at all was alive', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    bed.crash();
+    bed.clock.set(bed.clock.now() + 48 * HOUR_MS);
+    const restarted = await another();
+    await restarted.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(60_000);
+    expect(await restarted.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
+
+  it('finds what was held by a process that vanished from the list of members', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    bed.crash();
+    await other.stores.members.leave(bed.rivulet.member);
+    await bed.advance(700_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
+
+  it('takes nothing from a living process when another starts', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    const reclaimed: unknown[] = [];
+    other.rivulet.events.on('reclaimed', (facts) => reclaimed.push(facts));
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(700_000);
+    expect(reclaimed).toEqual([]);
+  });
+
+  it('takes from nobody when the clock of the store jumps', async () => {
+    const other = await another();
+    for (const one of [bed, other])
+      await one.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    await bed.publish('orders', 'a');
+    await Promise.race([bed.nextDelivery('billing'), other.nextDelivery('billing')]);
+    const reclaimed: unknown[] = [];
+    for (const one of [bed, other])
+      one.rivulet.events.on('reclaimed', (facts) => reclaimed.push(facts));
+    bed.clock.set(bed.clock.now() + 24 * HOUR_MS);
+    await bed.advance(30_000);
+    bed.clock.set(bed.clock.now() - 48 * HOUR_MS);
+    await bed.advance(30_000);
+    expect(reclaimed).toEqual([]);
+  });
+
+  it('tells a process that was silent for too long what it has lost', async () => {
+    let signal: AbortSignal | undefined;
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: (delivery) => {
+        signal = delivery.signal;
+        return hang();
+      },
+    });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    const refused = bed.rivulet.events.next('settle-refused');
+    bed.stores.goDown();
+    await bed.advance(30_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked' });
+    bed.stores.comeUp();
+    await bed.advance(10_000);
+    expect(await refused).toMatchObject({ messageId });
+    expect(signal?.aborted).toBe(true);
+  });
+});
