@@ -26,11 +26,18 @@ export interface FetchLoopOptions {
 /** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
 const MOST_STREAMS = 256;
 
+interface Read {
+  queues: QueueRef[];
+  perQueue: number;
+  blockMs: number;
+}
+
 /**
  * Read while there is capacity.
  *
- * With more free slots than queues every queue gives its share. With fewer, as many queues as there are slots give
- * one message each, in turns; only when all of them were found empty does a read wait on all of them together.
+ * While there is a backlog the queues are read in turns, each for as many messages as there are free slots: one large
+ * read and one large settle cost half of what many small ones do. Once every queue in turn had less than was asked
+ * for, one read waits on all of them together.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions;
@@ -38,7 +45,8 @@ export class FetchLoop {
   /** Queues left out, until when by the monotonic clock. */
   private readonly faulted = new Map<number, number>();
   private turn = 0;
-  private foundEmpty = 0;
+  /** How many queues in a row had less than was asked for. */
+  private drained = Infinity;
 
   constructor(options: FetchLoopOptions) {
     this.options = options;
@@ -69,9 +77,10 @@ export class FetchLoop {
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
     const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
+    const read = this.plan(healthy, free);
     try {
-      const entries = await reader.read({ ...this.plan(healthy, free), signal });
-      if (entries.length > 0) this.foundEmpty = 0;
+      const entries = await reader.read({ ...read, signal });
+      this.learn(read, entries);
       this.options.accept(entries);
       return 0;
     } catch (error) {
@@ -82,27 +91,26 @@ export class FetchLoop {
     }
   }
 
-  private plan(
-    healthy: QueueRef[],
-    free: number,
-  ): { queues: QueueRef[]; perQueue: number; blockMs: number } {
-    const { blockMs } = this.options;
-    const streams = Math.min(healthy.length, MOST_STREAMS);
-    if (free >= streams && streams === healthy.length)
-      return { queues: healthy, perQueue: Math.floor(free / streams), blockMs };
-    // All were asked in turn and were empty. One message may come from each: what has no slot goes back at once.
-    if (this.foundEmpty >= healthy.length && streams === healthy.length) {
-      this.foundEmpty = 0;
-      return { queues: healthy, perQueue: 1, blockMs };
-    }
-    const count = Math.min(free, streams);
-    const queues = Array.from(
-      { length: count },
-      (_, i) => healthy[(this.turn + i) % healthy.length]!,
-    );
-    this.turn = (this.turn + count) % healthy.length;
-    this.foundEmpty += count;
-    return { queues, perQueue: 1, blockMs: 0 };
+  private plan(healthy: QueueRef[], free: number): Read {
+    const from = this.turn++ % healthy.length;
+    if (this.drained < healthy.length)
+      return { queues: [healthy[from]!], perQueue: free, blockMs: 0 };
+    // With fewer slots than queues one message may come from each: what has no slot waits for the next.
+    const count = Math.min(healthy.length, MOST_STREAMS);
+    const queues = Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!);
+    return {
+      queues,
+      perQueue: Math.max(1, Math.floor(free / count)),
+      blockMs: this.options.blockMs,
+    };
+  }
+
+  private learn(read: Read, entries: readonly DeliveredEntry[]): void {
+    const counts = new Map<number, number>();
+    for (const { queue } of entries) counts.set(queue, (counts.get(queue) ?? 0) + 1);
+    const isFull = [...counts.values()].some((count) => count >= read.perQueue);
+    if (isFull) this.drained = 0;
+    else this.drained += read.queues.length;
   }
 
   private healthy(): QueueRef[] {

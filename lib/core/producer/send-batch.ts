@@ -40,7 +40,7 @@ export async function sendBatch(
   const outcomes = settled.map((outcome) =>
     outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error),
   );
-  const results = outcomes.filter((outcome) => !(outcome instanceof Error));
+  const results = outcomes.filter((outcome): outcome is SendResult => !(outcome instanceof Error));
   if (results.length === outcomes.length) return results;
   throw new BatchSendError(topicOf(name), outcomes);
 }
