@@ -61,6 +61,8 @@ export class Consumer {
   private readonly inHand: InHand;
   private readonly reporter: Reporter;
   private readonly overflow: Overflow;
+  /** Settles on their way. */
+  private readonly settling = new Set<DeliveredEntry>();
   private refs: GroupQueue[] = [];
   private settlers: Settler[] = [];
   private fetchLoop: FetchLoop | undefined;
@@ -225,6 +227,10 @@ export class Consumer {
       renewMs: timing.renewMs,
       swallowedAfterMs: timing.swallowedAfterMs,
       inHand: (queue) => this.inHand.of(queue),
+      heldBesides: (queue) => [
+        ...this.overflow.of(queue),
+        ...[...this.settling].filter((entry) => entry.queue === queue),
+      ],
       onLost: (attempt) => this.onLost(attempt),
       onReleased: (queue, count) => {
         events.emit('reclaimed', { topic, queue, group, consumer: member, count });
@@ -294,10 +300,12 @@ export class Consumer {
       consumer: member,
       at: clock.now(),
     });
+    this.settling.add(entry);
     return new Promise((resolve) => {
       this.settlers[entry.queue]!.add(
         { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
         (reply) => {
+          this.settling.delete(entry);
           after?.();
           this.reporter.settled({ entry, outcome, decision, reply, message });
           if (decision.kind === 'retry' || decision.kind === 'release')

@@ -33,6 +33,10 @@ export class Overflow {
     return this.entries.length;
   }
 
+  of(queue: number): DeliveredEntry[] {
+    return this.entries.filter((entry) => entry.queue === queue);
+  }
+
   push(entry: DeliveredEntry): void {
     this.entries.push(entry);
     this.capacity.queue(1);

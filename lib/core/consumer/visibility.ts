@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
-import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 
 export interface VisibilityOptions {
@@ -13,6 +13,8 @@ export interface VisibilityOptions {
   /** What is pending in our name for longer, but not in our hands, was lost on its way. */
   swallowedAfterMs: number;
   inHand(queue: number): Attempt[];
+  /** In hand without a handler that runs: waits for a slot, or its settle is on its way. */
+  heldBesides(queue: number): DeliveredEntry[];
   onLost(attempt: Attempt): void;
   onReleased(queue: number, count: number): void;
   onError(error: unknown): void;
@@ -81,13 +83,12 @@ export class Visibility {
   }
 
   private async renew(ref: GroupQueue, held: Attempt[]): Promise<void> {
-    const { deliveries, consumer, swallowedAfterMs, onLost, onReleased } = this.options;
+    const { deliveries, consumer, swallowedAfterMs, heldBesides, onLost, onReleased } =
+      this.options;
+    const entries = [...held.map(({ entry }) => entry), ...heldBesides(ref.queue)];
     const reply = await deliveries.renew(ref, {
       consumer,
-      inHand: held.map(({ entry }) => ({
-        offset: entry.offset,
-        deliveryCount: entry.deliveryCount,
-      })),
+      inHand: entries.map(({ offset, deliveryCount }) => ({ offset, deliveryCount })),
       swallowedAfterMs,
     });
     const lost = new Set(reply.lost);
