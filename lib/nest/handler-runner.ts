@@ -1,0 +1,127 @@
+import { ContextIdFactory, ExternalContextCreator } from '@nestjs/core';
+import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
+import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
+import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory.js';
+import { catchError, isObservable } from 'rxjs';
+import type { HandlerMethod } from './explorer.js';
+import { afterFilters, type Filters } from './exception-filters.js';
+import type { RivuletContext } from './rivulet-context.js';
+
+/** Calls a handler for one message. A returned Observable has not been subscribed to. */
+export type RunHandler = (body: unknown, context: RivuletContext) => Promise<unknown>;
+
+type ParamsFactory = Parameters<ExternalContextCreator['create']>[4];
+type Target = (...args: unknown[]) => Promise<unknown>;
+type Class = abstract new (...args: never[]) => object;
+
+interface ErrorProxy {
+  createProxy(target: Target, filters: Pick<Filters, 'next'>, type: string): Target;
+}
+
+/** What of `ExternalContextCreator` is looked after differently here; the same in Nest 11 and 12. */
+interface Overridden {
+  externalErrorProxy: ErrorProxy;
+  getHostModuleKey(): string;
+  getContextModuleKey(): string;
+  transformToResult(result: unknown): Promise<unknown>;
+}
+
+const RPC = 'rpc';
+const ALL = { guards: true, interceptors: true, filters: true };
+
+/**
+ * Runs methods as Nest runs the handlers of its microservices: guards, interceptors, pipes and filters of the method,
+ * the class and the application, `@Payload` and `@Ctx`, instances of the right scope.
+ *
+ * Other than the handlers a `Server` is given, these throw the original error.
+ */
+export class HandlerRunner {
+  private readonly creator: ExternalContextCreator;
+  private readonly params = new RpcParamsFactory();
+
+  constructor(options: { creator: ExternalContextCreator }) {
+    this.creator = options.creator;
+  }
+
+  async runnerFor(handler: HandlerMethod, pattern: unknown): Promise<RunHandler> {
+    const { wrapper, moduleRef } = handler;
+    if (!wrapper.isDependencyTreeStatic())
+      return (body, context) => this.runScoped(handler, pattern, body, context);
+    // A transient class has an instance for each of its users: this handler is one.
+    const instance: unknown = wrapper.isTransient
+      ? await moduleRef.resolve(wrapper.token as Class, undefined, { strict: true })
+      : wrapper.instance;
+    return this.pipeline(handler, instance as object);
+  }
+
+  private async runScoped(
+    handler: HandlerMethod,
+    pattern: unknown,
+    body: unknown,
+    context: RivuletContext,
+  ): Promise<unknown> {
+    const { wrapper, moduleRef } = handler;
+    const request = RequestContextHost.create(pattern as string, body, context);
+    const contextId = ContextIdFactory.getByRequest(request);
+    const payload = contextId.payload as object | undefined;
+    moduleRef.registerRequestByContextId(
+      wrapper.isDependencyTreeDurable() ? payload : Object.assign(request, payload),
+      contextId,
+    );
+    const instance = await moduleRef.resolve(wrapper.token as Class, contextId, { strict: true });
+    return this.pipeline(handler, instance, contextId)(body, context);
+  }
+
+  private pipeline(
+    handler: HandlerMethod,
+    instance: object,
+    contextId?: Parameters<ExternalContextCreator['create']>[5],
+  ): RunHandler {
+    const { method, wrapper } = handler;
+    const callback = (instance as Record<string, (...args: unknown[]) => unknown>)[method]!;
+    return this.creatorFor(wrapper.host!.token).create(
+      instance,
+      callback,
+      method,
+      PARAM_ARGS_METADATA,
+      this.params as unknown as ParamsFactory,
+      contextId,
+      contextId && wrapper.id,
+      ALL,
+      RPC,
+    ) as RunHandler;
+  }
+
+  private creatorFor(moduleKey: string): ExternalContextCreator {
+    const { externalErrorProxy } = this.creator as unknown as Overridden;
+    const overridden: Overridden = {
+      // Nest looks hosts up among providers only: class-based enhancers of controllers would be left out.
+      getHostModuleKey: () => moduleKey,
+      getContextModuleKey: () => moduleKey,
+      // Values of an Observable may be answers; whoever takes the result subscribes, once.
+      transformToResult: (result) => Promise.resolve(result),
+      externalErrorProxy: filteringProxy(externalErrorProxy),
+    };
+    return Object.assign(Object.create(this.creator) as ExternalContextCreator, overridden);
+  }
+}
+
+/** Exception filters get the errors of the handler, and those of an Observable it returned. */
+function filteringProxy(original: ErrorProxy): ErrorProxy {
+  return {
+    createProxy(target: Target, filters: Filters, type: string) {
+      const ours: Pick<Filters, 'next'> = {
+        next: (error, host) => afterFilters(error, host, filters),
+      };
+      const rescue = (error: unknown, args: unknown[]): Promise<unknown> =>
+        original.createProxy(() => Promise.reject(error), ours, type)(...args);
+      const run: Target = async (...args) => {
+        const result = await target(...args);
+        return isObservable(result)
+          ? result.pipe(catchError((error: unknown) => rescue(error, args)))
+          : result;
+      };
+      return original.createProxy(run, ours, type);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import type { DiscoveryService } from '@nestjs/core';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { suggestion } from '../core/message/options.js';
+import type { DeclaredHandler } from './explorer.js';
+
+/** Provided by every `RivuletModule`, so that the instances of an application can find each other. */
+export class InstanceName {
+  readonly name: string | undefined;
+
+  constructor(name: string | undefined) {
+    this.name = name;
+  }
+}
+
+/** @throws InvalidOptionsError for two modules of one name, and for handlers of a module that does not exist. */
+export function checkInstanceNames(
+  discovery: DiscoveryService,
+  handlers: readonly DeclaredHandler[],
+): void {
+  const found = discovery
+    .getProviders()
+    .map(({ instance }) => instance as unknown)
+    .filter((instance) => instance instanceof InstanceName);
+  const names = new Set(found.map(({ name }) => name));
+  const problems: string[] = [];
+  if (names.size < found.length)
+    problems.push(
+      'two modules have the same name, or none: each handler would consume twice. Give one a name: forRoot({ name, … })',
+    );
+  const known = [...names].filter((name) => name !== undefined);
+  for (const { origin, subscribe } of handlers) {
+    const { instance } = subscribe.options;
+    if (names.has(instance)) continue;
+    problems.push(
+      instance === undefined
+        ? `${origin} names no instance, and every RivuletModule has a name (${known.join(', ')})`
+        : `${origin} wants instance "${instance}"${suggestion(instance, known)}`,
+    );
+  }
+  if (problems.length > 0) throw new InvalidOptionsError('Instances of RivuletModule', problems);
+}

@@ -1,0 +1,150 @@
+import type {
+  OnApplicationBootstrap,
+  OnApplicationShutdown,
+  OnModuleDestroy,
+  OnModuleInit,
+} from '@nestjs/common';
+import { StoreUnavailableError } from '../core/message/errors.js';
+import { sleep } from '../core/runtime/clock.js';
+import type { Logger } from '../core/runtime/logger.js';
+import type { Rivulet } from '../core/rivulet.js';
+import type { ModuleSettings } from './options.js';
+
+/** The part of Nest's `Module` that decides the order of hooks. */
+export interface HookOrder {
+  distance: number;
+}
+
+export interface LifecycleOptions {
+  rivulet: Rivulet;
+  settings: ModuleSettings;
+  logger: Logger;
+  /** The module this belongs to. */
+  host: HookOrder | undefined;
+  /** Makes the subscriptions of the application's `@Subscribe` handlers. */
+  subscribe(): Promise<void>;
+}
+
+const RETRY_EVERY_MS = 1_000;
+
+/**
+ * The one place that starts and stops an instance.
+ *
+ *   onModuleInit             subscriptions are made, the connection is opened
+ *   onApplicationBootstrap   reading begins
+ *   onModuleDestroy          reading ends, handlers finish and are settled; sending goes on
+ *   onApplicationShutdown    sends are confirmed, connections close
+ *
+ * A transport may listen before or after all of the first two, and close before or after the third: whoever comes first
+ * does the work. `stop` and `stopConsuming` together never take longer than `drainMs`.
+ */
+export class RivuletLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
+  private readonly options: LifecycleOptions;
+  private readonly closing = new AbortController();
+  private isBootstrapped = false;
+  private inBackground: Promise<void> | undefined;
+  /** Something may have to be begun since the last try. */
+  private hasNews = false;
+
+  constructor(options: LifecycleOptions) {
+    this.options = options;
+    // Nest starts global modules first and stops them last. Handlers need the opposite: every provider ready before the
+    // first message, and none closed (a pool of database connections, say) before the last.
+    if (options.host) options.host.distance = -1;
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.orStop(this.options.subscribe());
+    await this.connect();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.isBootstrapped = true;
+    await this.begin();
+  }
+
+  /**
+   * A transport begins to listen. Its subscriptions have been made.
+   *
+   * Resolves when every group exists; reading has begun then, too, unless the application is still starting: its
+   * providers are not ready for messages, so reading waits for `onApplicationBootstrap`.
+   */
+  async listen(): Promise<void> {
+    await this.connect();
+    await this.begin();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.closing.abort();
+    await this.options.rivulet.stopConsuming();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.closing.abort();
+    await this.options.rivulet.stop();
+  }
+
+  private async connect(): Promise<void> {
+    const { rivulet, settings } = this.options;
+    if (settings.connectOnBoot === 'background') return this.goOnInBackground();
+    await this.orStop(rivulet.open(settings.connectTimeoutMs));
+  }
+
+  private async begin(): Promise<void> {
+    const { settings } = this.options;
+    if (settings.connectOnBoot === 'background') return this.goOnInBackground();
+    await this.orStop(this.goOn());
+  }
+
+  /** As far as may be now. */
+  private async goOn(): Promise<void> {
+    const { settings, rivulet } = this.options;
+    if (!settings.consume) return;
+    if (this.isBootstrapped) await rivulet.consume();
+    else await rivulet.joinGroups();
+  }
+
+  private goOnInBackground(): void {
+    this.hasNews = true;
+    this.inBackground ??= this.keepTrying();
+  }
+
+  private async keepTrying(): Promise<void> {
+    const { rivulet, settings, logger } = this.options;
+    const { signal } = this.closing;
+    while (this.hasNews && !signal.aborted) {
+      this.hasNews = false;
+      try {
+        await rivulet.open(settings.connectTimeoutMs);
+        await this.goOn();
+      } catch (error) {
+        if (signal.aborted) break;
+        logger.error(
+          `Not consuming yet, messages wait: ${(error as Error).message}. Trying again.`,
+        );
+        this.hasNews = true;
+        await sleep(settings.clock, RETRY_EVERY_MS, signal);
+      }
+    }
+    this.inBackground = undefined;
+  }
+
+  /** Whatever keeps trying to connect would keep the process of a failed start alive. */
+  private async orStop(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      await this.options.rivulet.stop(0);
+      throw error instanceof StoreUnavailableError ? bootFailed(error) : error;
+    }
+  }
+}
+
+function bootFailed(error: StoreUnavailableError): StoreUnavailableError {
+  return new StoreUnavailableError(
+    `RivuletModule could not connect: ${error.message}. The application does not start. Start Redis, correct the option "connection", or set connectOnBoot to "${'background' satisfies ModuleSettings['connectOnBoot']}" to start without it.`,
+    { cause: error },
+  );
+}

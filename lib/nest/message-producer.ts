@@ -1,0 +1,102 @@
+import { InvalidInputError } from '../core/message/errors.js';
+import type { SendOptions, SendResult } from '../core/message/message.js';
+import { type TopicName, topicOf } from '../core/message/topic.js';
+import type { RequestOptions } from '../core/producer/requester.js';
+import { type BatchItem, sendBatch } from '../core/producer/send-batch.js';
+import type { Logger } from '../core/runtime/logger.js';
+import type { Rivulet } from '../core/rivulet.js';
+import { type Metadata, reservedProblems, withMetadata } from './metadata.js';
+
+/** An outgoing message as a dispatch hook sees it: Nest's `ReadPacket`. */
+export interface OutgoingPacket {
+  pattern: unknown;
+  data: unknown;
+  metadata?: Metadata;
+}
+
+/** Sends messages. Inject it anywhere. */
+export class MessageProducer {
+  private readonly rivulet: Rivulet;
+  private readonly logger: Logger;
+  private onDispatch: ((packet: OutgoingPacket) => void) | undefined;
+
+  constructor(options: { rivulet: Rivulet; logger: Logger }) {
+    this.rivulet = options.rivulet;
+    this.logger = options.logger;
+  }
+
+  /**
+   * Store a message. The promise is the publisher confirm.
+   *
+   * Resolved: stored once, delivered at least once to every group. Rejected: `SendFailedError` and `InvalidInputError`
+   * mean not stored, now or later; `SendOutcomeUnknownError` means perhaps stored, and carries the message id. The
+   * library's own retries neither double nor reorder; make yours safe with `dedupId`.
+   */
+  async send<Body>(
+    topic: TopicName<Body>,
+    body: NoInfer<Body>,
+    options: SendOptions = {},
+  ): Promise<SendResult> {
+    return this.rivulet.producer.send(topic, body, this.prepared(topic, body, options));
+  }
+
+  /**
+   * Send messages to one topic, in order. All are checked before the first is sent, so a batch with an invalid message
+   * stores nothing. A batch is no transaction: `BatchSendError` has a result or an error for each message.
+   */
+  async sendBatch<Body>(
+    topic: TopicName<Body>,
+    items: readonly BatchItem<NoInfer<Body>>[],
+  ): Promise<SendResult[]> {
+    const prepared = items.map(({ body, ...options }) => ({
+      ...this.prepared(topic, body, options),
+      body,
+    }));
+    return sendBatch(this.rivulet.producer, topic, prepared);
+  }
+
+  /** Send without waiting and without an answer: a failure is logged, and nobody else hears of it. */
+  oneway<Body>(topic: TopicName<Body>, body: NoInfer<Body>, options: SendOptions = {}): void {
+    this.send(topic, body, options).catch((error: unknown) =>
+      this.logger.error(`A one-way send to topic "${topicOf(topic)}" failed: ${String(error)}`),
+    );
+  }
+
+  /**
+   * Send a request and wait for the first value of the answer; undefined when the handler answered nothing.
+   *
+   * Rejects with `RequestFailedError` when the handler failed, with `RequestTimeoutError` when no answer came within
+   * `timeoutMs` (default: the option `requestTimeoutMs`), or as `send` does. A request is not run after its deadline.
+   */
+  async request<Reply = unknown, Body = unknown>(
+    topic: TopicName<Body>,
+    body: NoInfer<Body>,
+    options: RequestOptions = {},
+  ): Promise<Reply> {
+    const prepared = this.prepared(topic, body, options);
+    return (await this.rivulet.requester.request(topic, body, prepared)) as Reply;
+  }
+
+  /**
+   * For instrumentation: called with every outgoing message right before it is sent. It may set `packet.metadata`,
+   * which the handler finds in `ctx.getMetadata()`. As `setOnDispatchHook` of Nest's clients.
+   */
+  setOnDispatchHook(hook: (packet: OutgoingPacket) => void): void {
+    this.onDispatch = hook;
+  }
+
+  private prepared<O extends Pick<SendOptions, 'properties'>>(
+    topic: TopicName,
+    body: unknown,
+    options: O,
+  ): O {
+    const problems = reservedProblems(options.properties);
+    if (problems.length > 0)
+      throw new InvalidInputError(`Send to topic "${topicOf(topic)}"`, problems);
+    if (!this.onDispatch) return options;
+    const packet: OutgoingPacket = { pattern: topicOf(topic), data: body };
+    this.onDispatch(packet);
+    const properties = withMetadata(options.properties, packet.metadata);
+    return properties ? { ...options, properties } : options;
+  }
+}

@@ -1,0 +1,152 @@
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { groupProblem } from '../core/message/names.js';
+import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
+import type { Clock } from '../core/runtime/clock.js';
+import { systemClock } from '../core/runtime/clock.js';
+import type { Logger } from '../core/runtime/logger.js';
+import {
+  SETTING_NAMES,
+  settingProblems,
+  type RivuletSettings,
+  settingsFrom,
+  type RivuletSettingsInput,
+} from '../core/settings.js';
+import type { Stores } from '../core/store/stores.js';
+import { planConnection, type RedisConnection } from '../redis/connection-options.js';
+import type { HandlerOptions } from './subscribe.js';
+
+export interface RivuletModuleOptions extends RivuletSettingsInput {
+  /** URL, ioredis options, `{ sentinels, name }`, or a function that makes an ioredis client. */
+  connection?: RedisConnection;
+  /** Instead of a connection: where messages are stored, e.g. `MemoryStores` in a test. */
+  stores?: Stores;
+  /** All keys begin with it. Applications with different namespaces never meet. Default `rivulet`. */
+  namespace?: string;
+  /** Accept a server that evicts keys when memory is short, which loses messages silently. Default false. */
+  allowEviction?: boolean;
+  /** Consumer group of handlers that name none. */
+  group?: string;
+  /** Whether this process runs handlers; false makes it a producer only. Default true. */
+  consume?: boolean;
+  /** Options of handlers by their name (by default `ClassName.methodName`); they win over those of the decorator. */
+  handlers?: Record<string, Omit<HandlerOptions, 'name'>>;
+  /**
+   * What a Redis that is down does to the start of the application. `fail` (default): the start fails. `background`:
+   * it goes on, and consumers start when Redis comes up.
+   */
+  connectOnBoot?: 'fail' | 'background';
+  /** How long `connectOnBoot: 'fail'` waits, and each `connect()` of a client. Default 10 000. */
+  connectTimeoutMs?: number;
+  /** Nest's logger by default. */
+  logger?: Logger;
+  /** For tests, together with `stores`. */
+  clock?: Clock;
+}
+
+/** Beside the options of an instance, since its tokens are needed before a factory has run. */
+export interface RivuletModuleExtras {
+  /** Of this instance, when an application has several. The instance without a name is the default one. */
+  name?: string;
+  /** Whether other modules see it without importing it. Default true. */
+  isGlobal?: boolean;
+}
+
+/** The options with every default filled in. */
+export interface ModuleSettings {
+  readonly source: { stores: Stores } | { connection: RedisConnection };
+  readonly namespace: string;
+  readonly allowEviction: boolean;
+  readonly group: string | undefined;
+  readonly consume: boolean;
+  readonly handlers: Readonly<Record<string, HandlerOptions>>;
+  readonly connectOnBoot: 'fail' | 'background';
+  readonly connectTimeoutMs: number;
+  readonly logger: Logger | undefined;
+  readonly clock: Clock;
+  readonly rivulet: RivuletSettings;
+}
+
+const OWN_NAMES = [
+  'connection',
+  'stores',
+  'namespace',
+  'allowEviction',
+  'group',
+  'consume',
+  'handlers',
+  'connectOnBoot',
+  'connectTimeoutMs',
+  'logger',
+  'clock',
+] as const satisfies (keyof RivuletModuleOptions)[];
+
+const DEFAULTS = {
+  namespace: 'rivulet',
+  allowEviction: false,
+  consume: true,
+  connectOnBoot: 'fail',
+  connectTimeoutMs: 10_000,
+} as const;
+
+/** @throws InvalidOptionsError naming every problem at once. */
+export function moduleSettings(given: RivuletModuleOptions, where: string): ModuleSettings {
+  if (typeof given !== 'object' || given === null)
+    throw new InvalidOptionsError(where, [`must be an object, got: ${describeValue(given)}`]);
+  const { connectOnBoot = DEFAULTS.connectOnBoot, consume = DEFAULTS.consume } = given;
+  const { namespace = DEFAULTS.namespace, allowEviction = DEFAULTS.allowEviction } = given;
+  const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, group, stores, connection } = given;
+  const rivulet = coreSettings(given);
+  const problems = [
+    ...unknownOptions(given, [...OWN_NAMES, ...SETTING_NAMES]),
+    ...sourceProblems({ stores, connection, namespace }),
+    group === undefined ? undefined : groupProblem(group),
+    typeof consume === 'boolean'
+      ? undefined
+      : `consume must be true or false, got: ${describeValue(consume)}`,
+    connectOnBoot === 'fail' || connectOnBoot === 'background'
+      ? undefined
+      : `connectOnBoot must be "${'fail' satisfies ModuleSettings['connectOnBoot']}" or "${'background' satisfies ModuleSettings['connectOnBoot']}", got: ${describeValue(connectOnBoot satisfies never)}`,
+    integerProblem('connectTimeoutMs', connectTimeoutMs, { min: 1 }),
+    ...settingProblems(rivulet),
+  ].filter((problem) => problem !== undefined);
+  if (problems.length > 0) throw new InvalidOptionsError(where, problems);
+  return {
+    source: stores ? { stores } : { connection: connection! },
+    namespace,
+    allowEviction,
+    group,
+    consume,
+    handlers: given.handlers ?? {},
+    connectOnBoot,
+    connectTimeoutMs,
+    logger: given.logger,
+    clock: given.clock ?? systemClock,
+    rivulet: settingsFrom(rivulet),
+  };
+}
+
+function coreSettings(given: RivuletModuleOptions): RivuletSettingsInput {
+  return Object.fromEntries(
+    Object.entries(given).filter(([name]) => SETTING_NAMES.includes(name)),
+  ) as RivuletSettingsInput;
+}
+
+function sourceProblems(
+  given: Pick<RivuletModuleOptions, 'stores' | 'connection'> & { namespace: string },
+): string[] {
+  const { stores, connection, namespace } = given;
+  if (stores && connection !== undefined)
+    return ['connection and stores contradict each other; give one'];
+  if (stores) return [];
+  if (connection === undefined)
+    return ['connection is missing; it should look like redis://localhost:6379'];
+  try {
+    planConnection({ connection, namespace }, () => {
+      throw new Error('only checked, never connected');
+    });
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return [...error.problems];
+    throw error;
+  }
+}

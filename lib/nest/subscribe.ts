@@ -1,0 +1,79 @@
+import { Payload } from '@nestjs/microservices';
+import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
+import type { RetryOptions } from '../core/consumer/retry-policy.js';
+import type { TopicDefinition, TopicName } from '../core/message/topic.js';
+import type { StartFrom } from '../core/store/refs.js';
+
+/** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
+export interface HandlerOptions {
+  /** Consumer group. Default: the module's `group`. It is never derived from a method's name. */
+  group?: string;
+  /** Handlers that run at the same time in this process. Default 8. */
+  concurrency?: number;
+  /** Default 15 min. */
+  handlerTimeoutMs?: number;
+  retry?: RetryOptions;
+  /** Where a new group begins. Default `earliest`. */
+  from?: StartFrom;
+  /** What the module's `handlers` call it. Default `ClassName.methodName`. */
+  name?: string;
+  /** Members share the messages of their group. The only mode of this version. */
+  mode?: 'clustering';
+}
+
+export interface SubscribeOptions extends HandlerOptions {
+  /** Answer requests with what the handler returns. Default false. */
+  reply?: boolean;
+  /** Name of the `RivuletModule` to subscribe with, when an application has several. Default: the one without a name. */
+  instance?: string;
+}
+
+/** One `@Subscribe` of a method. */
+export interface SubscribeMetadata {
+  readonly topic: TopicName;
+  readonly options: SubscribeOptions;
+}
+
+/** Fits methods that take the body first, or nothing. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what follows the body is up to Nest's parameter decorators
+export type SubscribeDecorator<Body> = <F extends (body: Body, ...rest: any[]) => unknown>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<F>,
+) => void;
+
+const KEY = 'nestjs-rivulet:subscribe';
+
+/**
+ * Handle the messages of a topic, in a consumer group, with any method of any provider or controller.
+ *
+ * Returning acks; throwing is another attempt by the retry policy. Pipes, guards, interceptors and filters work as in a
+ * controller. A method may subscribe several times.
+ */
+export function Subscribe<Body>(
+  topic: TopicDefinition<Body>,
+  options?: SubscribeOptions,
+): SubscribeDecorator<Body>;
+// oxlint-disable-next-line typescript/no-explicit-any -- a bare name says nothing about the body
+export function Subscribe(topic: string, options?: SubscribeOptions): SubscribeDecorator<any>;
+export function Subscribe(
+  topic: TopicName,
+  options: SubscribeOptions = {},
+): SubscribeDecorator<never> {
+  return (target, method) => {
+    if (typeof target === 'function')
+      throw new TypeError(
+        `@Subscribe on the static method ${target.name}.${method}: only methods of instances can be handlers`,
+      );
+    // By class and name, not on the function: a decorator that replaces the function would lose it.
+    const others = (Reflect.getOwnMetadata(KEY, target, method) ?? []) as SubscribeMetadata[];
+    Reflect.defineMetadata(KEY, [{ topic, options }, ...others], target, method);
+    // As Nest does for patterns: without parameter decorators the first parameter is the body, and pipes apply to it.
+    if (!Reflect.hasMetadata(PARAM_ARGS_METADATA, target.constructor, method))
+      Payload()(target, method, 0);
+  };
+}
+
+export function subscribeMetadata(prototype: object, method: string): SubscribeMetadata[] {
+  return (Reflect.getMetadata(KEY, prototype, method) ?? []) as SubscribeMetadata[];
+}

@@ -1,0 +1,128 @@
+import type { Delivery, Handler } from '../core/consumer/subscription.js';
+import type { Logger } from '../core/runtime/logger.js';
+import type { Rivulet } from '../core/rivulet.js';
+import { topicOf } from '../core/message/topic.js';
+import type { DiscoveryService } from '@nestjs/core';
+import { answer, completed, errorPayload } from './answer.js';
+import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
+import { HANDLER_OPTIONS, handlerOptionProblems, overrideProblems } from './handler-options.js';
+import type { HandlerRunner, RunHandler } from './handler-runner.js';
+import { checkInstanceNames } from './instance-names.js';
+import type { ModuleSettings } from './options.js';
+import { Problems } from './problems.js';
+import { rejection } from './rejection.js';
+import { RivuletContext } from './rivulet-context.js';
+
+export const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
+
+export interface SubscriberOptions {
+  /** Of the instance; undefined for the default one. */
+  name: string | undefined;
+  discovery: DiscoveryService;
+  explorer: HandlerExplorer;
+  rivulet: Rivulet;
+  settings: ModuleSettings;
+  runner: HandlerRunner;
+  logger: Logger;
+}
+
+/** Makes a subscription of each `@Subscribe`. */
+export class Subscriber {
+  private readonly options: SubscriberOptions;
+
+  constructor(options: SubscriberOptions) {
+    this.options = options;
+  }
+
+  /** @throws InvalidOptionsError naming every problem of every handler. */
+  async subscribeAll(): Promise<void> {
+    const { name, discovery, explorer, settings } = this.options;
+    const all = explorer.explore();
+    checkInstanceNames(discovery, all);
+    const handlers = all.filter(({ subscribe }) => subscribe.options.instance === name);
+    const problems = new Problems();
+    const names = handlers.map(({ origin, subscribe }) => subscribe.options.name ?? origin);
+    problems.add('Options of RivuletModule', overrideProblems(settings.handlers, names));
+    for (const handler of handlers)
+      await problems.collect(() => this.subscribeOne(handler, problems));
+    problems.refuse();
+  }
+
+  private async subscribeOne(handler: DeclaredHandler, problems: Problems): Promise<void> {
+    const { rivulet, settings, runner, logger } = this.options;
+    const { origin, subscribe } = handler;
+    const found = handlerOptionProblems(subscribe.options, SUBSCRIBE_OPTIONS);
+    const { name = origin, ...declared } = subscribe.options;
+    const { concurrency, handlerTimeoutMs, retry, from, ...options } = {
+      ...declared,
+      ...settings.handlers[name],
+    };
+    const group = options.group ?? settings.group;
+    if (group === undefined) found.push(noGroup);
+    problems.add(origin, found);
+    if (group === undefined) return;
+
+    const { topic } = subscribe;
+    const run = await runner.runnerFor(handler, topicOf(topic));
+    if (typeof topic !== 'string') rivulet.topics.define(topic);
+    const { subscription } = rivulet.subscribe({
+      topic: topicOf(topic),
+      group,
+      origin,
+      handler: options.reply ? this.replying(run) : this.handling(run),
+      rejection,
+      ...given({ concurrency, handlerTimeoutMs, retry, from }),
+      ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
+    });
+    logger.log(
+      `${origin} handles topic "${subscription.topic}" in group "${group}", ${subscription.concurrency} at a time`,
+    );
+  }
+
+  private handling(run: RunHandler): Handler {
+    return async (delivery) => {
+      try {
+        await completed(await run(delivery.body, contextOf(delivery)));
+      } catch (error) {
+        this.options.logger.debug(stackOf(error));
+        throw error;
+      }
+    };
+  }
+
+  /** An error is an answer, too, and never a retry. Messages that nobody waits for are handled as usual. */
+  private replying(run: RunHandler): Handler {
+    const { rivulet, logger } = this.options;
+    const handle = this.handling(run);
+    return async (delivery) => {
+      if (delivery.message.replyTo === undefined) return handle(delivery);
+      const responder = rivulet.responder(delivery);
+      try {
+        await answer(await run(delivery.body, contextOf(delivery)), responder);
+      } catch (error) {
+        logger.error(
+          `A request to topic "${delivery.message.topic}" (message ${delivery.message.messageId}) failed: ${stackOf(error)}`,
+        );
+        await responder.error(errorPayload(error));
+      }
+    };
+  }
+}
+
+export const noGroup =
+  'no consumer group; give the handler one ({ group }), or set the group of RivuletModule';
+
+function contextOf(delivery: Delivery): RivuletContext {
+  return new RivuletContext(delivery, delivery.message.topic);
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Options that are undefined count as not given. */
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
