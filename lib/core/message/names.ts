@@ -19,6 +19,8 @@ const REDIS_WORDS = new Set([
   'MAXCOUNT',
   'MAXSIZE',
 ]);
+/** UTF-8 has no place for one: two different message groups would become the same. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 const PROTOTYPE_WORDS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Longest tag, in characters; longest key and message group likewise. */
@@ -53,6 +55,8 @@ export function textProblem(field: keyof typeof LONGEST, value: unknown): string
     hasControl(value)
   )
     return `${field} must be text of 1 to ${longest} characters without control characters, got: ${describeValue(value)}`;
+  if (LONE_SURROGATE.test(value))
+    return `${field} must not contain half a character (a lone surrogate), got: ${describeValue(value)}`;
   if (field === 'tag' && (value.includes('|') || value === '*' || value.trim() !== value))
     return `tag must not contain "|", be "*" or have spaces around it (they mean something in a tag expression), got: ${describeValue(value)}`;
   return undefined;

@@ -73,13 +73,17 @@ export class Events {
   emit<N extends RivuletEventName>(name: N, facts: RivuletEvents[N]): void {
     for (const listener of this.emitter.listeners(name)) {
       try {
-        (listener as (facts: RivuletEvents[N]) => void)(facts);
+        const answer = (listener as (facts: RivuletEvents[N]) => unknown)(facts);
+        if (answer instanceof Promise) answer.catch((error: unknown) => this.report(name, error));
       } catch (error) {
-        this.logger.error(
-          `A listener of "${name}" threw: ${String(error)}. The message is not affected.`,
-        );
+        this.report(name, error);
       }
     }
+  }
+
+  private report(name: RivuletEventName, error: unknown): void {
+    const why = error instanceof Error ? error.message : typeof error;
+    this.logger.error(`A listener of "${name}" failed: ${why}. The message is not affected.`);
   }
 
   /** Returns the function that stops listening. */

@@ -68,7 +68,11 @@ export class Loop {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        onError(error, failures);
+        try {
+          onError(error, failures);
+        } catch {
+          // A logger that fails must not end what it reports about.
+        }
         waitMs = this.pauseMs(failures);
         await this.wait(waitMs);
         continue;
