@@ -17,8 +17,9 @@ export class BlockingReader {
   private readonly name: string;
   private readonly connections: Connections;
   private readonly connection: Connection;
-  private readonly closing = new AbortController();
-  private underWay: Promise<unknown> = Promise.resolve();
+  private closed = false;
+  /** The read under way, and how to end it. */
+  private underWay: { end(): void; settled: Promise<unknown> } | undefined;
   /** Redis's number for the connection, once asked for. */
   private clientId: { era: number; id: Promise<number | undefined> } | undefined;
 
@@ -37,39 +38,42 @@ export class BlockingReader {
     signal: AbortSignal,
     send: (redis: Redis, longestBlockMs: number) => Promise<T | null>,
   ): Promise<T | null> {
-    if (this.closing.signal.aborted) throw new ClosedError(`${this.name} was closed`);
+    if (this.closed) throw new ClosedError(`${this.name} was closed`);
     if (signal.aborted) return null;
-    const ended = AbortSignal.any([signal, this.closing.signal]);
-    const reading = this.readUntil(ended, send);
-    this.underWay = reading.catch(() => undefined);
-    return reading;
+    const reading = new Reading((isDone) => void this.unblock(isDone));
+    const settled = this.readOnce(reading, send);
+    this.underWay = { end: reading.end, settled };
+    signal.addEventListener('abort', reading.end, { once: true });
+    try {
+      return await settled;
+    } catch (error) {
+      if (reading.ended) return null;
+      throw error;
+    } finally {
+      reading.done = true;
+      signal.removeEventListener('abort', reading.end);
+    }
   }
 
   /** Ends a waiting read. */
   async close(): Promise<void> {
-    this.closing.abort();
-    await this.underWay;
+    this.closed = true;
+    this.underWay?.end();
+    await this.underWay?.settled.catch(() => undefined);
     this.connections.release(this.connection);
   }
 
-  private async readUntil<T>(
-    ended: AbortSignal,
+  private async readOnce<T>(
+    reading: Reading,
     send: (redis: Redis, longestBlockMs: number) => Promise<T | null>,
   ): Promise<T | null> {
-    let done = false;
-    const unblock = (): void => void this.unblock(() => done);
-    try {
-      await this.connection.whenReady({ timeoutMs: this.connections.blockMs, signal: ended });
-      this.askForId();
-      ended.addEventListener('abort', unblock, { once: true });
-      return await send(this.connection.redis, this.connections.blockMs);
-    } catch (error) {
-      if (ended.aborted) return null;
-      throw error;
-    } finally {
-      done = true;
-      ended.removeEventListener('abort', unblock);
-    }
+    const { connection, connections } = this;
+    if (!connection.ready)
+      await connection.whenReady({ timeoutMs: connections.blockMs, signal: reading.waiting() });
+    if (reading.ended) return null;
+    this.askForId();
+    reading.sent = true;
+    return send(connection.redis, connections.blockMs);
   }
 
   /** Travels with the first read of each connection; a user without this right is told so by Redis, and only then. */
@@ -81,12 +85,40 @@ export class BlockingReader {
 
   /** Repeated, since the read may not have reached Redis yet. */
   private async unblock(isDone: () => boolean): Promise<void> {
+    const drop = (): void => {
+      if (!isDone()) this.connection.replace();
+    };
+    const patience = setTimeout(drop, UNBLOCK_WITHIN_MS);
     const id = await this.clientId?.id;
-    const until = performance.now() + UNBLOCK_WITHIN_MS;
-    while (id !== undefined && !isDone() && performance.now() < until) {
-      if (!(await this.connections.unblock(id))) break;
+    while (!isDone() && id !== undefined && (await this.connections.unblock(id)))
       await new Promise((resolve) => setTimeout(resolve, UNBLOCK_EVERY_MS));
-    }
-    if (!isDone()) this.connection.replace();
+    clearTimeout(patience);
+    drop();
   }
+}
+
+/** One read: whether it is still wanted, and how far it got. */
+class Reading {
+  ended = false;
+  sent = false;
+  done = false;
+  private wait: AbortController | undefined;
+  private readonly unblock: (isDone: () => boolean) => void;
+
+  constructor(unblock: (isDone: () => boolean) => void) {
+    this.unblock = unblock;
+  }
+
+  /** Aborts when the read is ended before it was sent. */
+  waiting(): AbortSignal {
+    this.wait = new AbortController();
+    return this.wait.signal;
+  }
+
+  readonly end = (): void => {
+    if (this.ended || this.done) return;
+    this.ended = true;
+    if (this.sent) this.unblock(() => this.done);
+    else this.wait?.abort();
+  };
 }

@@ -62,8 +62,8 @@ export class Connections implements ScriptHost, Availability {
   ): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     const connection = this.connected();
-    for (;;) {
-      await connection.whenReady({ timeoutMs: Math.max(0, deadline - performance.now()) });
+    for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - performance.now())) {
+      await connection.whenReady({ timeoutMs: leftMs });
       try {
         await this.check(fitness);
         return;

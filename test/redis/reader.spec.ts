@@ -101,6 +101,18 @@ describe('a group reader', () => {
     await poor.close();
   });
 
+  it('closes within a moment while Redis hangs', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
+    await untilBlocked();
+    await server.kill('SIGSTOP');
+    const began = performance.now();
+    await reader.close();
+    expect(await reading).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(1_000);
+    await server.kill('SIGCONT');
+  });
+
   it('reads again after Redis was restarted', async () => {
     const reader = stores.deliveries.openReader('g', 'c');
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
