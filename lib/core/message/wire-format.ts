@@ -1,6 +1,6 @@
 import { MalformedMessageError } from './errors.js';
 import type { MessageView, Properties } from './message.js';
-import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, mintedAt } from './message-id.js';
+import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
 /**
  * A message as bytes: one packed header and the body.
@@ -29,6 +29,9 @@ const FIELDS = [
   'dedupId',
 ] as const;
 type Field = (typeof FIELDS)[number];
+type TextOfEach<Names extends readonly Field[]> = {
+  [Place in keyof Names]: string | undefined;
+};
 
 /** What a header says. Absent fields cost no byte. */
 export interface Header {
@@ -62,8 +65,9 @@ export function encodeFrame(
   const lengths: number[] = [];
   let flags = 0;
   let fieldBytes = 0;
-  for (let bit = 0; bit < FIELDS.length; bit++) {
-    const text = fieldText(header, FIELDS[bit]!);
+  const fields = fieldTexts(header);
+  for (let bit = 0; bit < fields.length; bit++) {
+    const text = fields[bit];
     if (text === undefined) continue;
     const length = Buffer.byteLength(text);
     flags |= 1 << bit;
@@ -134,7 +138,7 @@ export function decodeMessage(
     messageGroup: fields.messageGroup,
     properties:
       fields.properties === undefined ? NO_PROPERTIES : parseProperties(fields.properties),
-    bornAt: mintedAt(messageId),
+    bornAt: header.readUIntBE(ID_AT, 6),
     dedupId: fields.dedupId,
     ttlMs: fields.ttlMs === undefined ? undefined : Number(fields.ttlMs),
     traceparent: fields.traceparent,
@@ -169,10 +173,20 @@ function decodeHeader(header: Buffer): Partial<Record<Field, string>> {
   return fields;
 }
 
-function fieldText(header: Header, field: Field): string | undefined {
-  const value = header[field];
-  if (value === undefined || typeof value === 'string') return value;
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+/** In the order of FIELDS. Spelled out: looking each up by its name took longer than the rest of the header. */
+function fieldTexts(header: Header): TextOfEach<typeof FIELDS> {
+  const { properties, ttlMs } = header;
+  return [
+    header.tag,
+    header.key,
+    header.messageGroup,
+    properties === undefined ? undefined : JSON.stringify(properties),
+    header.traceparent,
+    header.codec,
+    ttlMs === undefined ? undefined : String(ttlMs),
+    header.replyTo,
+    header.dedupId,
+  ];
 }
 
 function parseProperties(text: string): Properties {
