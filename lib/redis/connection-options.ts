@@ -33,6 +33,8 @@ export interface ConnectionPlan {
   /** For people: no password. */
   readonly target: string;
   readonly blockMs: number;
+  /** What is allowed and should be known. */
+  readonly warnings: readonly string[];
   make(role: ConnectionRole): Redis;
 }
 
@@ -65,6 +67,7 @@ export function planConnection(
     return {
       target: 'the Redis of the connection factory',
       blockMs,
+      warnings: [],
       make: (role) => {
         const client = given.factory(role, profile(role, {}, context));
         if (made.has(client))
@@ -84,6 +87,12 @@ export function planConnection(
   return {
     target: describeTarget(user),
     blockMs,
+    warnings:
+      user.tls?.rejectUnauthorized === false
+        ? [
+            'tls.rejectUnauthorized is false: anybody on the way can pose as Redis and read the password.',
+          ]
+        : [],
     make: (role) => create(profile(role, user, context)),
   };
 }

@@ -36,11 +36,9 @@ export class RedisStores implements Stores {
   constructor(options: RedisStoresOptions) {
     const plan = planConnection(options, (clientOptions) => new Redis(clientOptions));
     const keys = new Keys({ namespace: options.namespace });
-    const connections = new Connections({
-      plan,
-      logger: options.logger ?? silentLogger,
-      now: options.now,
-    });
+    const logger = options.logger ?? silentLogger;
+    for (const warning of plan.warnings) logger.warn(warning);
+    const connections = new Connections({ plan, logger, now: options.now });
     this.connections = connections;
     this.availability = connections;
     this.fitness = { allowEviction: options.allowEviction ?? false, anyKey: keys.topics };

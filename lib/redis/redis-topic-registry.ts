@@ -1,25 +1,26 @@
 import { randomUUID } from 'node:crypto';
 import { TopicNotFoundError } from '../core/message/errors.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
-import {
-  type ConsumeMode,
-  DEFAULT_TOPIC_SETTINGS,
-  type GroupInfo,
-  type JoinReply,
-  type TopicInfo,
-  type TopicRegistry,
-  type TopicSettings,
+import type {
+  GroupInfo,
+  JoinReply,
+  TopicInfo,
+  TopicRegistry,
+  TopicSettings,
 } from '../core/store/topic-registry.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
-
-/** As the scripts answer it. `born` tells one life of a topic from the next, `version` one setting from the next. */
-interface TopicFacts extends TopicInfo {
-  born: string;
-  version: string;
-}
+import {
+  readFacts,
+  readGroup,
+  settingArguments,
+  splitOnce,
+  type TopicFacts,
+  withDefaults,
+  withoutInnerFacts,
+} from './topic-facts.js';
 
 /**
  * Topics and groups by name. A topic and its queues lie in different slots, so changes go in an order that can be
@@ -201,53 +202,6 @@ export class RedisTopicRegistry implements TopicRegistry {
 
 function queueRefs(topic: string, queues: number): QueueRef[] {
   return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
-}
-
-function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return { ...DEFAULT_TOPIC_SETTINGS, ...(Object.fromEntries(given) as Partial<TopicSettings>) };
-}
-
-/** Missing ones become '-': keep. */
-function settingArguments(settings: Partial<TopicSettings>): {
-  retentionMs: string;
-  maxLength: string;
-  dedupWindowMs: string;
-} {
-  const text = (value: number | null | undefined): string =>
-    value === undefined ? '-' : value === null ? '' : String(value);
-  return {
-    retentionMs: text(settings.retentionMs),
-    maxLength: text(settings.maxLength),
-    dedupWindowMs: text(settings.dedupWindowMs),
-  };
-}
-
-function readFacts(topic: string, facts: readonly string[]): TopicFacts {
-  const [queues, retentionMs, maxLength, dedupWindowMs, generation, born, version] = facts;
-  return {
-    topic,
-    queues: Number(queues),
-    retentionMs: Number(retentionMs),
-    maxLength: maxLength === '' ? null : Number(maxLength),
-    dedupWindowMs: Number(dedupWindowMs),
-    generation: Number(generation),
-    born: born!,
-    version: version!,
-  };
-}
-
-function withoutInnerFacts({ born: _born, version: _version, ...info }: TopicFacts): TopicInfo {
-  return info;
-}
-
-function readGroup(group: string, facts: readonly string[]): GroupInfo {
-  return { group, mode: facts[0] as ConsumeMode, filterDigest: facts[1] ?? '' };
-}
-
-function splitOnce(facts: string): [string, string] {
-  const at = facts.indexOf(' ');
-  return [facts.slice(0, at), facts.slice(at + 1)];
 }
 
 function topicNotFound(topic: string): TopicNotFoundError {

@@ -1,0 +1,64 @@
+import {
+  type ConsumeMode,
+  DEFAULT_TOPIC_SETTINGS,
+  type GroupInfo,
+  type TopicInfo,
+  type TopicSettings,
+} from '../core/store/topic-registry.js';
+
+/** As the scripts answer it. `born` tells one life of a topic from the next, `version` one setting from the next. */
+export interface TopicFacts extends TopicInfo {
+  born: string;
+  version: string;
+}
+
+export function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_TOPIC_SETTINGS, ...(Object.fromEntries(given) as Partial<TopicSettings>) };
+}
+
+/** Missing ones become '-': keep. */
+export function settingArguments(settings: Partial<TopicSettings>): {
+  retentionMs: string;
+  maxLength: string;
+  dedupWindowMs: string;
+} {
+  const text = (value: number | null | undefined): string =>
+    value === undefined ? '-' : value === null ? '' : String(value);
+  return {
+    retentionMs: text(settings.retentionMs),
+    maxLength: text(settings.maxLength),
+    dedupWindowMs: text(settings.dedupWindowMs),
+  };
+}
+
+export function readFacts(topic: string, facts: readonly string[]): TopicFacts {
+  const [queues, retentionMs, maxLength, dedupWindowMs, generation, born, version] = facts;
+  return {
+    topic,
+    queues: Number(queues),
+    retentionMs: Number(retentionMs),
+    maxLength: maxLength === '' ? null : Number(maxLength),
+    dedupWindowMs: Number(dedupWindowMs),
+    generation: Number(generation),
+    born: born!,
+    version: version!,
+  };
+}
+
+export function withoutInnerFacts({
+  born: _born,
+  version: _version,
+  ...info
+}: TopicFacts): TopicInfo {
+  return info;
+}
+
+export function readGroup(group: string, facts: readonly string[]): GroupInfo {
+  return { group, mode: facts[0] as ConsumeMode, filterDigest: facts[1] ?? '' };
+}
+
+export function splitOnce(facts: string): [string, string] {
+  const at = facts.indexOf(' ');
+  return [facts.slice(0, at), facts.slice(at + 1)];
+}
