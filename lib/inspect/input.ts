@@ -12,14 +12,8 @@ export function refuse(where: string, problems: readonly Problem[]): void {
   if (found.length > 0) throw new InvalidInputError(where, found);
 }
 
-/** The name of a topic, also when what was given is none: `topicNameProblem` says so then. */
-export function nameOf(topic: TopicName): string {
-  const given: unknown = topic;
-  return typeof given === 'object' && given !== null ? topicOf(topic) : (given as string);
-}
-
 export function topicNameProblem(topic: TopicName): Problem {
-  return topicProblem(nameOf(topic));
+  return topicProblem(topicOf(topic));
 }
 
 export { groupProblem };

@@ -5,7 +5,7 @@ import type { QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import { TopicExistsError } from './errors.js';
-import { nameOf, optionProblems, refuse, topicNameProblem } from './input.js';
+import { optionProblems, refuse, topicNameProblem } from './input.js';
 
 export interface TopicDescription {
   topic: string;
@@ -65,7 +65,7 @@ export class Topics {
   }
 
   async create(name: TopicName, settings: Partial<TopicSettings>): Promise<TopicInfo> {
-    refuse(`createTopic(${describeValue(nameOf(name))})`, [
+    refuse(`createTopic(${describeValue(topicOf(name))})`, [
       topicNameProblem(name),
       ...optionProblems(settings, SETTINGS),
       ...topicSettingProblems(settings ?? {}),
@@ -81,7 +81,7 @@ export class Topics {
 
   async alter(name: TopicName, changes: TopicChanges): Promise<TopicInfo> {
     const queuesGiven = typeof changes === 'object' && changes !== null && 'queues' in changes;
-    refuse(`alterTopic(${describeValue(nameOf(name))})`, [
+    refuse(`alterTopic(${describeValue(topicOf(name))})`, [
       topicNameProblem(name),
       queuesGiven ? 'queues cannot be changed after the topic was created' : undefined,
       ...optionProblems(changes, SETTINGS),

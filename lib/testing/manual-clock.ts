@@ -31,9 +31,10 @@ export class ManualClock implements Clock {
     this.wallOffset = Number(start);
   }
 
+  /** Whole milliseconds, as `Date.now()`: a timer may have been due in between. */
   now(): number {
     this.touches += 1;
-    return this.wallOffset + this.elapsedMs;
+    return Math.floor(this.wallOffset + this.elapsedMs);
   }
 
   monotonic(): number {

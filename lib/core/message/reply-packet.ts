@@ -38,9 +38,9 @@ export function encodeReply(packet: ReplyPacket): Buffer {
 /** @throws MalformedMessageError */
 export function decodeReply(buffer: Buffer): ReplyPacket {
   const kind = KINDS[buffer[21] ?? KINDS.length];
-  if (buffer[0] !== VERSION || kind === undefined || buffer.length < FIXED + buffer[22]!)
+  const bodyAt = FIXED + (buffer[22] ?? 0);
+  if (buffer[0] !== VERSION || kind === undefined || buffer.length < bodyAt)
     throw new MalformedMessageError(`A reply of ${buffer.length} bytes is none of ours`);
-  const bodyAt = FIXED + buffer[22]!;
   return {
     requestId: formatMessageId(buffer, 1),
     seq: buffer.readUInt32BE(17),

@@ -85,8 +85,12 @@ export function topicSettingProblems(settings: {
   ];
 }
 
+/** What is no name at all is answered as it is: `topicProblem` says so then. */
 export function topicOf(name: TopicName): string {
-  return typeof name === 'string' ? name : name.topic;
+  const given: unknown = name;
+  return typeof given === 'object' && given !== null
+    ? (name as TopicDefinition).topic
+    : (given as string);
 }
 
 /** One line for each issue of a schema, with the path to it. */

@@ -88,7 +88,7 @@ export class Producer {
     const { topics } = this.options;
     try {
       this.check(topic, options);
-      if (typeof name !== 'string') topics.define(name);
+      if (typeof name === 'object') topics.define(name);
       const schema = topics.definition(topic)?.options.schema;
       if (schema)
         return this.inLine(topic, async () => {

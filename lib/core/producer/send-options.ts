@@ -35,6 +35,8 @@ export function checkSendOptions(topic: string, options: SendOptions, now: numbe
 }
 
 function sendOptionProblems(options: SendOptions, now: number): string[] {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    return [`options must be an object, got: ${describeValue(options)}`];
   const problems: (string | undefined)[] = [];
   for (const name in options)
     if (!KNOWN_SET.has(name)) {

@@ -32,6 +32,14 @@ describe('ManualClock', () => {
     expect(clock.now()).toBe(100);
   });
 
+  it('tells whole milliseconds, also between two of them', async () => {
+    const clock = new ManualClock(1_000);
+    const seen: number[] = [];
+    clock.after(7.6, () => seen.push(clock.now(), clock.monotonic()));
+    await clock.advance(10);
+    expect(seen).toEqual([1_007, 7.6]);
+  });
+
   it('runs timers that asynchronous work arms on the way, if they fall due within', async () => {
     const clock = new ManualClock(0);
     const seen: number[] = [];

@@ -1,0 +1,81 @@
+import { InvalidInputError } from '../../../lib/core/message/errors.js';
+import {
+  describeValue,
+  integerProblem,
+  unknownOptions,
+} from '../../../lib/core/message/options.js';
+import { defineTopic } from '../../../lib/core/message/topic.js';
+
+describe('problems with options', () => {
+  it('name the nearest known option', () => {
+    const known = ['concurrency', 'group', 'handlerTimeoutMs'];
+    expect(unknownOptions({ concurency: 1, consumerGrup: 1, GROUP: 1, group: 1 }, known)).toEqual([
+      'unknown option "concurency", did you mean "concurrency"?',
+      'unknown option "consumerGrup" (known: concurrency, group, handlerTimeoutMs)',
+      'unknown option "GROUP", did you mean "group"?',
+    ]);
+  });
+
+  it.each<[unknown]>([
+    [-1],
+    [101],
+    [1.5],
+    [NaN],
+    [Infinity],
+    ['5'],
+    [null],
+    [5n],
+    [new Number(5)],
+    [2 ** 53],
+  ])('name what is no integer in a range: %p', (value) => {
+    expect(integerProblem('count', value, { min: 0, max: 100 })).toMatch(
+      /^count must be an integer from 0 to 100, got: /,
+    );
+  });
+
+  it('show a value shortened, and never the content of an object', () => {
+    const values = ['x'.repeat(1_000), { password: 'x' }, ['secret'], new Date(0), () => 1, 5n];
+    expect(values.map(describeValue)).toEqual([
+      `"${'x'.repeat(57)}..."`,
+      'an object',
+      'an array',
+      'a Date',
+      'a function',
+      '5n',
+    ]);
+  });
+});
+
+describe('defineTopic', () => {
+  it('refuses everything that cannot be meant, at once, before anything uses it', () => {
+    const define = (): unknown =>
+      defineTopic('a b', {
+        queues: 0,
+        retentionMs: -1,
+        maxLength: 0,
+        dedupWindowMs: 10,
+        queue: 1,
+      } as object);
+    expect(define).toThrow(InvalidInputError);
+    expect(define).toThrow(
+      expect.objectContaining({
+        problems: [
+          expect.stringContaining('topic must be'),
+          'unknown option "queue", did you mean "queues"?',
+          expect.stringContaining('queues must be an integer from 1 to 1024'),
+          expect.stringContaining('retentionMs'),
+          expect.stringContaining('maxLength'),
+          expect.stringContaining('dedupWindowMs must be an integer of at least 1000'),
+        ],
+      }) as Error,
+    );
+  });
+
+  it('cannot be changed afterwards', () => {
+    const options = { queues: 2 };
+    const orders = defineTopic('orders', options);
+    options.queues = 9;
+    expect(orders.options.queues).toBe(2);
+    expect(Object.isFrozen(orders) && Object.isFrozen(orders.options)).toBe(true);
+  });
+});
