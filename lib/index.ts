@@ -1,32 +1,110 @@
 // The public API, in the order one meets it.
 
-// 1. Set up
+// 1. Set up: one module, one connection
 export { RivuletModule } from './nest/rivulet.module.js';
 export type { RivuletModuleAsyncOptions, RivuletOptionsFactory } from './nest/rivulet.module.js';
 export type { RivuletModuleExtras, RivuletModuleOptions } from './nest/options.js';
+export type { RedisConnection, RedisFactory } from './redis/connection-options.js';
+
+// 2. Topics: what two services share
 export { defineTopic } from './core/message/topic.js';
-export type { StandardSchema, TopicDefinition, TopicName } from './core/message/topic.js';
+export type {
+  StandardSchema,
+  TopicDefinition,
+  TopicDefinitionOptions,
+  TopicName,
+} from './core/message/topic.js';
 
-// 2. Send
+// 3. Send
 export { MessageProducer } from './nest/message-producer.js';
-export type { SendOptions, SendResult } from './core/message/message.js';
+export type { OutgoingPacket } from './nest/message-producer.js';
+export type {
+  OutgoingMessage,
+  Properties,
+  PropertyValue,
+  QueueSelector,
+  SendOptions,
+  SendResult,
+} from './core/message/message.js';
+export type { MessageId } from './core/message/message-id.js';
+export { BatchSendError } from './core/producer/send-batch.js';
+export type { BatchItem } from './core/producer/send-batch.js';
+export { murmur2, selectQueue } from './core/producer/queue-selector.js';
 
-// 3. Consume
+// 4. Consume
 export { Subscribe } from './nest/subscribe.js';
-export type { SubscribeOptions } from './nest/subscribe.js';
+export type { HandlerOptions, SubscribeDecorator, SubscribeOptions } from './nest/subscribe.js';
 export { RivuletContext } from './nest/rivulet-context.js';
-export { RejectMessageError, RetryLaterError } from './core/consumer/handler-errors.js';
+export type { Metadata } from './nest/metadata.js';
+export type { MessageView } from './core/message/message.js';
+export type { ExponentialBackoff, RetryOptions } from './core/consumer/retry-policy.js';
+export type { StartFrom } from './core/store/refs.js';
+export {
+  HandlerTimeoutError,
+  RejectMessageError,
+  RetryLaterError,
+} from './core/consumer/handler-errors.js';
 
-// 4. Request and reply, Nest's transport
+// 5. Ask and answer
 export { RequestFailedError, RequestTimeoutError } from './core/producer/requester.js';
+export type { RequestOptions } from './core/producer/requester.js';
+
+// 6. Nest's microservices: the same engine behind its own decorators and clients
 export { RivuletServer } from './nest/transport/server.js';
+export type { RivuletServerOptions, TransportEvents } from './nest/transport/server.js';
 export { RivuletClient } from './nest/transport/client.js';
+export { RivuletRecord, RivuletRecordBuilder } from './nest/transport/record-builder.js';
+export { OriginalErrorInterceptor } from './nest/transport/original-error.js';
+export { getTransportId } from './nest/transport/transport-id.js';
+export type { ConnectionStatus } from './nest/transport/status.js';
 
-// 5. Watch and operate
-export { Events } from './core/runtime/events.js';
-export type { DeliveryFacts } from './core/runtime/events.js';
+// 7. Operate
 export { MessageAdmin } from './inspect/message-admin.js';
-export type { DeadLetter } from './inspect/dead-letters.js';
+export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
+export type { GroupDescription } from './inspect/groups.js';
+export type { TopicDescription } from './inspect/topics.js';
+export { GroupNotFoundError, InUseError, TopicExistsError } from './inspect/errors.js';
+export { Events } from './core/runtime/events.js';
+export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runtime/events.js';
 
-// 6. Errors
-export { SchemaError } from './core/message/errors.js';
+// 8. Several instances, tests, and bodies that are not JSON
+export {
+  getAdminToken,
+  getClientToken,
+  getEventsToken,
+  getOptionsToken,
+  getProducerToken,
+  getRivuletToken,
+  getServerToken,
+  getStoresToken,
+  InjectAdmin,
+  InjectClient,
+  InjectEvents,
+  InjectProducer,
+  InjectRivulet,
+} from './nest/tokens.js';
+export { Rivulet } from './core/rivulet.js';
+export type { Stores } from './core/store/stores.js';
+export { systemClock } from './core/runtime/clock.js';
+export type { Clock } from './core/runtime/clock.js';
+export type { Logger } from './core/runtime/logger.js';
+export type { Codec } from './core/message/codec.js';
+
+// 9. Errors: branch on `code`
+export {
+  ClosedError,
+  CodecError,
+  FlowBlockedError,
+  InvalidInputError,
+  InvalidOptionsError,
+  ProducerBufferFullError,
+  RivuletError,
+  SchemaError,
+  SendFailedError,
+  SendOutcomeUnknownError,
+  StoreRefusedError,
+  StoreUnavailableError,
+  TopicFullError,
+  TopicNotFoundError,
+} from './core/message/errors.js';
+export { DuplicateSubscriptionError } from './core/consumer/subscription.js';

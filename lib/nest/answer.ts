@@ -1,6 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { isObservable, lastValueFrom, type Observable } from 'rxjs';
+import { isObservable, type Observable } from 'rxjs';
 import type { Responder } from '../core/consumer/responder.js';
 
 /** What a requester sees of an error: the same as from the transports that come with Nest. */
@@ -22,9 +22,14 @@ function failure(message: string): { status: 'error'; message: string } {
   return { status: 'error', message };
 }
 
+/** Something that is given up when its signal aborts. */
+interface Abortable {
+  readonly signal: AbortSignal;
+}
+
 /** Waits for the end of what a handler returned; the values of a stream are of no use to anybody. */
-export async function completed(result: unknown): Promise<void> {
-  if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+export async function completed(result: unknown, delivery: Abortable): Promise<void> {
+  if (isObservable(result)) await drained(result, () => {}, delivery);
 }
 
 /**
@@ -33,8 +38,12 @@ export async function completed(result: unknown): Promise<void> {
  *
  * @throws what the stream fails with; the answer has not ended then.
  */
-export async function answer(result: unknown, responder: Responder): Promise<void> {
-  if (isObservable(result)) return answerObservable(result, responder);
+export async function answer(
+  result: unknown,
+  responder: Responder,
+  delivery: Abortable,
+): Promise<void> {
+  if (isObservable(result)) return answerObservable(result, responder, delivery);
   if (isAsyncIterable(result)) {
     for await (const value of result) await responder.value(value);
     return responder.end();
@@ -42,27 +51,46 @@ export async function answer(result: unknown, responder: Responder): Promise<voi
   return result === undefined ? responder.end() : responder.lastValue(result);
 }
 
-/** Values of one turn of the event loop wait for its end: mostly the last one comes together with the end. */
-function answerObservable(values: Observable<unknown>, responder: Responder): Promise<void> {
+/** A value waits for the end of its turn of the event loop: mostly the end of the stream comes with it. */
+async function answerObservable(
+  values: Observable<unknown>,
+  responder: Responder,
+  delivery: Abortable,
+): Promise<void> {
+  const held: unknown[] = [];
+  const flush = (): void => {
+    for (const value of held.splice(0)) void responder.value(value);
+  };
+  const hold = (value: unknown): void => {
+    if (held.push(value) === 1) process.nextTick(flush);
+  };
+  let last: unknown;
+  try {
+    await drained(values, hold, delivery);
+    last = held.pop();
+  } finally {
+    flush();
+  }
+  return last === undefined ? responder.end() : responder.lastValue(last);
+}
+
+/** The one subscription to a handler's Observable. It ends with the delivery's signal, too. */
+function drained(
+  values: Observable<unknown>,
+  next: (value: unknown) => void,
+  delivery: Abortable,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let held: unknown[] = [];
-    const flush = (): void => {
-      for (const value of held.splice(0)) void responder.value(value);
+    const subscription = values.subscribe({ next, error: reject, complete: resolve });
+    if (subscription.closed) return;
+    const { signal } = delivery;
+    const giveUp = (): void => {
+      subscription.unsubscribe();
+      reject(signal.reason as Error);
     };
-    values.subscribe({
-      next: (value) => {
-        if (held.push(value) === 1) process.nextTick(flush);
-      },
-      error: (error: unknown) => {
-        flush();
-        reject(error as Error);
-      },
-      complete: () => {
-        const last = held.pop();
-        flush();
-        resolve(last === undefined ? responder.end() : responder.lastValue(last));
-      },
-    });
+    if (signal.aborted) return giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    subscription.add(() => signal.removeEventListener('abort', giveUp));
   });
 }
 

@@ -1,4 +1,10 @@
-import { DiscoveryService, MetadataScanner, ModuleRef } from '@nestjs/core';
+import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import {
+  PATTERN_EXTRAS_METADATA,
+  PATTERN_METADATA,
+  TRANSPORT_METADATA,
+} from '@nestjs/microservices/constants.js';
+import { InstanceName } from './instance-names.js';
 import { type SubscribeMetadata, subscribeMetadata } from './subscribe.js';
 
 export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -8,13 +14,20 @@ export interface HandlerMethod {
   /** `ClassName.methodName`, for errors and log lines. */
   readonly origin: string;
   readonly method: string;
+  readonly prototype: object;
   readonly wrapper: InstanceWrapper;
-  /** Finds instances in the module that provides them. */
-  readonly moduleRef: ModuleRef;
 }
 
+/** A method with `@Subscribe`. */
 export interface DeclaredHandler extends HandlerMethod {
   readonly subscribe: SubscribeMetadata;
+}
+
+/** A method of a controller with `@EventPattern` or `@MessagePattern`, of whatever transport. */
+export interface PatternMethod extends HandlerMethod {
+  /** The very object that Nest hands to the transport. */
+  readonly extras: object;
+  readonly transport: unknown;
 }
 
 /** Finds the methods that were decorated. Answers data; starts nothing, and touches no getter. */
@@ -27,23 +40,41 @@ export class HandlerExplorer {
     this.scanner = options.scanner;
   }
 
+  /** Names of the instances of `RivuletModule` in this application. */
+  instanceNames(): (string | undefined)[] {
+    return this.discovery
+      .getProviders()
+      .map(({ instance }) => instance as unknown)
+      .filter((instance) => instance instanceof InstanceName)
+      .map(({ name }) => name);
+  }
+
   /** Every `@Subscribe` of the application. */
-  explore(): DeclaredHandler[] {
-    return this.methods().flatMap((handler) =>
-      subscribeMetadata(prototypeOf(handler.wrapper)!, handler.method).map((subscribe) => ({
+  subscribeHandlers(): DeclaredHandler[] {
+    const wrappers = [...this.discovery.getControllers(), ...this.discovery.getProviders()];
+    return this.methodsOf(wrappers).flatMap((handler) =>
+      subscribeMetadata(handler.prototype, handler.method).map((subscribe) => ({
         ...handler,
         subscribe,
       })),
     );
   }
 
-  /** All methods of all controllers. */
-  controllerMethods(): HandlerMethod[] {
-    return this.methodsOf(this.discovery.getControllers());
-  }
-
-  private methods(): HandlerMethod[] {
-    return this.methodsOf([...this.discovery.getControllers(), ...this.discovery.getProviders()]);
+  /** Every handler of a pattern. Nest registers them with the transport; here they are found by name. */
+  patternMethods(): PatternMethod[] {
+    return this.methodsOf(this.discovery.getControllers()).flatMap((handler) => {
+      const callback = (handler.prototype as Record<string, object>)[handler.method]!;
+      const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as object | undefined;
+      return Reflect.hasMetadata(PATTERN_METADATA, callback)
+        ? [
+            {
+              ...handler,
+              extras: extras ?? {},
+              transport: Reflect.getMetadata(TRANSPORT_METADATA, callback) as unknown,
+            },
+          ]
+        : [];
+    });
   }
 
   private methodsOf(wrappers: readonly InstanceWrapper[]): HandlerMethod[] {
@@ -52,12 +83,15 @@ export class HandlerExplorer {
     const found: HandlerMethod[] = [];
     for (const wrapper of wrappers) {
       const prototype = prototypeOf(wrapper);
-      const moduleRef = wrapper.host?.providers.get(ModuleRef)?.instance as ModuleRef | undefined;
-      if (!prototype || !moduleRef || wrapper.isAlias || seen.has(prototype)) continue;
+      if (!prototype || wrapper.isAlias || seen.has(prototype)) continue;
       seen.add(prototype);
-      const className = (prototype.constructor as { name?: string }).name;
       for (const method of this.scanner.getAllMethodNames(prototype))
-        found.push({ origin: `${className}.${method}`, method, wrapper, moduleRef });
+        found.push({
+          origin: `${prototype.constructor.name}.${method}`,
+          method,
+          prototype,
+          wrapper,
+        });
     }
     return found;
   }

@@ -1,7 +1,8 @@
 import { suggestion, unknownOptions } from '../core/message/options.js';
 import type { HandlerOptions } from './subscribe.js';
 
-const KNOWN = [
+/** What a handler may be told, wherever it is told. */
+export const HANDLER_OPTIONS = [
   'group',
   'concurrency',
   'handlerTimeoutMs',
@@ -13,8 +14,6 @@ const KNOWN = [
 
 /** Part of the design, not of this version: ignoring them would change what a handler is promised. */
 const LATER = ['filter', 'ordered', 'idempotent'] as const;
-
-export const HANDLER_OPTIONS: readonly string[] = KNOWN;
 
 /** Problems with the names of options and with what this version cannot do. Values are checked by core. */
 export function handlerOptionProblems(options: object, known: readonly string[]): string[] {

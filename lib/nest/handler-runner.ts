@@ -1,4 +1,4 @@
-import { ContextIdFactory, ExternalContextCreator } from '@nestjs/core';
+import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory.js';
@@ -44,12 +44,12 @@ export class HandlerRunner {
   }
 
   async runnerFor(handler: HandlerMethod, pattern: unknown): Promise<RunHandler> {
-    const { wrapper, moduleRef } = handler;
+    const { wrapper } = handler;
     if (!wrapper.isDependencyTreeStatic())
       return (body, context) => this.runScoped(handler, pattern, body, context);
     // A transient class has an instance for each of its users: this handler is one.
     const instance: unknown = wrapper.isTransient
-      ? await moduleRef.resolve(wrapper.token as Class, undefined, { strict: true })
+      ? await moduleRefOf(handler).resolve(wrapper.token as Class, undefined, { strict: true })
       : wrapper.instance;
     return this.pipeline(handler, instance as object);
   }
@@ -60,7 +60,8 @@ export class HandlerRunner {
     body: unknown,
     context: RivuletContext,
   ): Promise<unknown> {
-    const { wrapper, moduleRef } = handler;
+    const { wrapper } = handler;
+    const moduleRef = moduleRefOf(handler);
     const request = RequestContextHost.create(pattern as string, body, context);
     const contextId = ContextIdFactory.getByRequest(request);
     const payload = contextId.payload as object | undefined;
@@ -104,6 +105,11 @@ export class HandlerRunner {
     };
     return Object.assign(Object.create(this.creator) as ExternalContextCreator, overridden);
   }
+}
+
+/** Finds instances in the module that provides them. */
+function moduleRefOf({ wrapper }: HandlerMethod): ModuleRef {
+  return wrapper.host!.providers.get(ModuleRef)!.instance as ModuleRef;
 }
 
 /** Exception filters get the errors of the handler, and those of an Observable it returned. */

@@ -1,7 +1,5 @@
-import type { DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { suggestion } from '../core/message/options.js';
-import type { DeclaredHandler } from './explorer.js';
 
 /** Provided by every `RivuletModule`, so that the instances of an application can find each other. */
 export class InstanceName {
@@ -14,23 +12,17 @@ export class InstanceName {
 
 /** @throws InvalidOptionsError for two modules of one name, and for handlers of a module that does not exist. */
 export function checkInstanceNames(
-  discovery: DiscoveryService,
-  handlers: readonly DeclaredHandler[],
+  names: readonly (string | undefined)[],
+  wanted: readonly { origin: string; instance: string | undefined }[],
 ): void {
-  const found = discovery
-    .getProviders()
-    .map(({ instance }) => instance as unknown)
-    .filter((instance) => instance instanceof InstanceName);
-  const names = new Set(found.map(({ name }) => name));
   const problems: string[] = [];
-  if (names.size < found.length)
+  if (new Set(names).size < names.length)
     problems.push(
       'two modules have the same name, or none: each handler would consume twice. Give one a name: forRoot({ name, … })',
     );
-  const known = [...names].filter((name) => name !== undefined);
-  for (const { origin, subscribe } of handlers) {
-    const { instance } = subscribe.options;
-    if (names.has(instance)) continue;
+  const known = names.filter((name) => name !== undefined);
+  for (const { origin, instance } of wanted) {
+    if (names.includes(instance)) continue;
     problems.push(
       instance === undefined
         ? `${origin} names no instance, and every RivuletModule has a name (${known.join(', ')})`

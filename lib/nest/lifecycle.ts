@@ -76,9 +76,14 @@ export class RivuletLifecycle
     await this.begin();
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** A transport closes, or the application begins to: whoever is first. */
+  async stopConsuming(): Promise<void> {
     this.closing.abort();
     await this.options.rivulet.stopConsuming();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.stopConsuming();
   }
 
   async onApplicationShutdown(): Promise<void> {

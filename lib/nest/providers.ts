@@ -1,23 +1,16 @@
-import { type FactoryProvider, Logger as NestLogger, type Provider } from '@nestjs/common';
+import type { FactoryProvider, Provider } from '@nestjs/common';
 import {
   DiscoveryService,
   ExternalContextCreator,
   MetadataScanner,
   ModulesContainer,
 } from '@nestjs/core';
-import type { Events } from '../core/runtime/events.js';
-import type { Logger } from '../core/runtime/logger.js';
-import { Rivulet } from '../core/rivulet.js';
 import type { Stores } from '../core/store/stores.js';
-import { MessageAdmin } from '../inspect/message-admin.js';
-import { RedisStores } from '../redis/redis-stores.js';
 import { HandlerExplorer } from './explorer.js';
-import { HandlerRunner } from './handler-runner.js';
+import { loggerOf, storesOf } from './instance.js';
 import { InstanceName } from './instance-names.js';
-import { RivuletLifecycle } from './lifecycle.js';
-import { MessageProducer } from './message-producer.js';
+import { ModuleInstance } from './module-instance.js';
 import { type ModuleSettings, moduleSettings, type RivuletModuleOptions } from './options.js';
-import { Subscriber } from './subscriber.js';
 import {
   getAdminToken,
   getClientToken,
@@ -28,110 +21,72 @@ import {
   getServerToken,
   getStoresToken,
 } from './tokens.js';
-import { RivuletClient } from './transport/client.js';
-import { RivuletServer } from './transport/server.js';
 
 type Token = FactoryProvider['provide'];
 
-/** What other modules may inject. */
-export function publicTokens(name: string | undefined): Token[] {
-  return [
-    getProducerToken(name),
-    getAdminToken(name),
-    getRivuletToken(name),
-    getEventsToken(name),
-    getServerToken(name),
-    getClientToken(name),
-    getStoresToken(name),
-  ];
-}
-
-/** Everything of one instance. Each is made once; only the lifecycle starts something. */
-export function instanceProviders(name: string | undefined): Provider[] {
+/** Everything of one `RivuletModule`, and which of it other modules may inject. */
+export function providersOf(name: string | undefined): { providers: Provider[]; exports: Token[] } {
   const title = name === undefined ? 'RivuletModule' : `RivuletModule "${name}"`;
-  const settings = `RivuletSettings:${name ?? 'default'}`;
-  const lifecycle = `RivuletLifecycle:${name ?? 'default'}`;
-  const rivulet = getRivuletToken(name);
+  const own = (what: string): string => `${what}:${name ?? 'default'}`;
+  const settings = own('RivuletSettings');
+  const instance = own('RivuletInstance');
   const stores = getStoresToken(name);
-  const loggerOf = ({ logger }: ModuleSettings): Logger => logger ?? new NestLogger(title);
 
-  return [
-    { provide: `RivuletName:${name ?? 'default'}`, useValue: new InstanceName(name) },
-    provide(settings, [getOptionsToken(name)], (given: RivuletModuleOptions) =>
-      moduleSettings(given, `Options of ${title}`),
-    ),
-    provide(stores, [settings], (from: ModuleSettings): Stores => storesOf(from, loggerOf(from))),
-    provide(rivulet, [settings, stores], (from: ModuleSettings, over: Stores) => {
-      const { clock, rivulet: core } = from;
-      return new Rivulet({ stores: over, settings: core, clock, logger: loggerOf(from) });
-    }),
-    provide(getEventsToken(name), [rivulet], (core: Rivulet): Events => core.events),
-    provide(
-      getProducerToken(name),
-      [rivulet, settings],
-      (core: Rivulet, from: ModuleSettings) =>
-        new MessageProducer({ rivulet: core, logger: loggerOf(from) }),
-    ),
-    provide(getAdminToken(name), [rivulet], (core: Rivulet) => new MessageAdmin({ rivulet: core })),
-    provide(
-      lifecycle,
-      [
-        rivulet,
+  const parts = [
+    part(getProducerToken(name), ({ producer }) => producer),
+    part(getAdminToken(name), ({ admin }) => admin),
+    part(getRivuletToken(name), ({ rivulet }) => rivulet),
+    part(getEventsToken(name), ({ rivulet }) => rivulet.events),
+    part(getServerToken(name), ({ server }) => server),
+    part(getClientToken(name), ({ client }) => client),
+  ];
+  const providers = [
+    { provide: own('RivuletName'), useValue: new InstanceName(name) },
+    {
+      provide: settings,
+      inject: [getOptionsToken(name)],
+      useFactory: (given: RivuletModuleOptions) => moduleSettings(given, `Options of ${title}`),
+    },
+    {
+      provide: stores,
+      inject: [settings],
+      useFactory: (from: ModuleSettings) => storesOf(from, loggerOf(from, title)),
+    },
+    {
+      provide: instance,
+      inject: [
         settings,
+        stores,
         DiscoveryService,
         MetadataScanner,
         ExternalContextCreator,
         ModulesContainer,
       ],
-      (
-        core: Rivulet,
+      useFactory: (
         from: ModuleSettings,
+        over: Stores,
         discovery: DiscoveryService,
         scanner: MetadataScanner,
         creator: ExternalContextCreator,
         modules: ModulesContainer,
-      ) => {
-        const logger = loggerOf(from);
-        const explorer = new HandlerExplorer({ discovery, scanner });
-        const runner = new HandlerRunner({ creator });
-        const subscriber = new Subscriber({
+      ) =>
+        new ModuleInstance({
           name,
-          discovery,
-          explorer,
-          runner,
-          rivulet: core,
+          title,
           settings: from,
-          logger,
-        });
-        const host = [...modules.values()].find(({ providers }) => providers.has(lifecycle));
-        return new RivuletLifecycle({
-          rivulet: core,
-          settings: from,
-          logger,
-          host,
-          subscribe: () => subscriber.subscribeAll(),
-        });
-      },
-    ),
-    provide(getServerToken(name), [], () => new RivuletServer()),
-    provide(getClientToken(name), [], () => new RivuletClient()),
+          stores: over,
+          explorer: new HandlerExplorer({ discovery, scanner }),
+          creator,
+          host: [...modules.values()].find((module) => module.providers.has(instance)),
+        }),
+    },
+    // A provider of its own, since Nest calls the hooks of providers.
+    part(own('RivuletLifecycle'), ({ lifecycle }) => lifecycle),
+    ...parts,
   ];
-}
+  return { providers, exports: [...parts.map(({ provide }) => provide), stores] };
 
-// oxlint-disable-next-line typescript/no-explicit-any -- the tokens decide the parameters, as everywhere in Nest
-function provide(token: Token, inject: Token[], useFactory: (...args: any[]) => unknown): Provider {
-  return { provide: token, inject, useFactory };
-}
-
-function storesOf(settings: ModuleSettings, logger: Logger): Stores {
-  const { source, namespace, allowEviction, rivulet } = settings;
-  if ('stores' in source) return source.stores;
-  const { blockMs } = rivulet.consumer;
-  return new RedisStores({
-    connection: source.connection,
-    namespace,
-    allowEviction,
-    blockMs,
-    logger,
-  });
+  function part(provide: Token, pick: (made: ModuleInstance) => unknown): FactoryProvider {
+    return { provide, inject: [instance], useFactory: pick };
+  }
 }

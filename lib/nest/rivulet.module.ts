@@ -1,7 +1,7 @@
 import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import type { RivuletModuleExtras, RivuletModuleOptions } from './options.js';
-import { instanceProviders, publicTokens } from './providers.js';
+import { providersOf } from './providers.js';
 import { getOptionsToken } from './tokens.js';
 
 export interface RivuletOptionsFactory {
@@ -45,12 +45,13 @@ function build(
   imports: NonNullable<DynamicModule['imports']> = [],
 ): DynamicModule {
   const { name, isGlobal = true } = extras;
+  const { providers, exports } = providersOf(name);
   return {
     module: RivuletModule,
     global: isGlobal,
     imports: [...imports, DiscoveryModule],
-    providers: [...options, ...instanceProviders(name)],
-    exports: publicTokens(name),
+    providers: [...options, ...providers],
+    exports,
   };
 }
 

@@ -2,9 +2,9 @@ import type { Delivery, Handler } from '../core/consumer/subscription.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import { topicOf } from '../core/message/topic.js';
-import type { DiscoveryService } from '@nestjs/core';
 import { answer, completed, errorPayload } from './answer.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
+import { given } from './given.js';
 import { HANDLER_OPTIONS, handlerOptionProblems, overrideProblems } from './handler-options.js';
 import type { HandlerRunner, RunHandler } from './handler-runner.js';
 import { checkInstanceNames } from './instance-names.js';
@@ -12,13 +12,13 @@ import type { ModuleSettings } from './options.js';
 import { Problems } from './problems.js';
 import { rejection } from './rejection.js';
 import { RivuletContext } from './rivulet-context.js';
+import type { HandlerOptions } from './subscribe.js';
 
 export const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
 
 export interface SubscriberOptions {
   /** Of the instance; undefined for the default one. */
   name: string | undefined;
-  discovery: DiscoveryService;
   explorer: HandlerExplorer;
   rivulet: Rivulet;
   settings: ModuleSettings;
@@ -36,12 +36,18 @@ export class Subscriber {
 
   /** @throws InvalidOptionsError naming every problem of every handler. */
   async subscribeAll(): Promise<void> {
-    const { name, discovery, explorer, settings } = this.options;
-    const all = explorer.explore();
-    checkInstanceNames(discovery, all);
+    const { name, explorer, settings } = this.options;
+    const all = explorer.subscribeHandlers();
+    checkInstanceNames(
+      explorer.instanceNames(),
+      all.map(({ origin, subscribe }) => ({ origin, instance: subscribe.options.instance })),
+    );
     const handlers = all.filter(({ subscribe }) => subscribe.options.instance === name);
     const problems = new Problems();
-    const names = handlers.map(({ origin, subscribe }) => subscribe.options.name ?? origin);
+    const names = [
+      ...handlers.map(({ origin, subscribe }) => subscribe.options.name ?? origin),
+      ...explorer.patternMethods().map(({ origin, extras }) => nameOf(extras) ?? origin),
+    ];
     problems.add('Options of RivuletModule', overrideProblems(settings.handlers, names));
     for (const handler of handlers)
       await problems.collect(() => this.subscribeOne(handler, problems));
@@ -58,7 +64,7 @@ export class Subscriber {
       ...settings.handlers[name],
     };
     const group = options.group ?? settings.group;
-    if (group === undefined) found.push(noGroup);
+    if (group === undefined) found.push(NO_GROUP);
     problems.add(origin, found);
     if (group === undefined) return;
 
@@ -82,7 +88,7 @@ export class Subscriber {
   private handling(run: RunHandler): Handler {
     return async (delivery) => {
       try {
-        await completed(await run(delivery.body, contextOf(delivery)));
+        await completed(await run(delivery.body, contextOf(delivery)), delivery);
       } catch (error) {
         this.options.logger.debug(stackOf(error));
         throw error;
@@ -98,7 +104,7 @@ export class Subscriber {
       if (delivery.message.replyTo === undefined) return handle(delivery);
       const responder = rivulet.responder(delivery);
       try {
-        await answer(await run(delivery.body, contextOf(delivery)), responder);
+        await answer(await run(delivery.body, contextOf(delivery)), responder, delivery);
       } catch (error) {
         logger.error(
           `A request to topic "${delivery.message.topic}" (message ${delivery.message.messageId}) failed: ${stackOf(error)}`,
@@ -109,8 +115,12 @@ export class Subscriber {
   }
 }
 
-export const noGroup =
+const NO_GROUP =
   'no consumer group; give the handler one ({ group }), or set the group of RivuletModule';
+
+function nameOf(extras: HandlerOptions): string | undefined {
+  return extras.name;
+}
 
 function contextOf(delivery: Delivery): RivuletContext {
   return new RivuletContext(delivery, delivery.message.topic);
@@ -118,11 +128,4 @@ function contextOf(delivery: Delivery): RivuletContext {
 
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-/** Options that are undefined count as not given. */
-export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }

@@ -1,1 +1,149 @@
-export class RivuletClient {}
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
+import { type Observable, Observable as Stream, ReplaySubject } from 'rxjs';
+import { describeError } from '../../core/consumer/outcome.js';
+import { InvalidInputError } from '../../core/message/errors.js';
+import type { SendOptions, SendResult } from '../../core/message/message.js';
+import { describeValue } from '../../core/message/options.js';
+import type { TopicName } from '../../core/message/topic.js';
+import { RequestFailedError } from '../../core/producer/requester.js';
+import { withMetadata } from '../metadata.js';
+import type { RivuletModuleOptions } from '../options.js';
+import { ClientHost, ownClientHost } from './client-host.js';
+import { topicOfPattern } from './pattern.js';
+import { RivuletRecord } from './record-builder.js';
+import type { TransportEvents } from './server.js';
+import { type ConnectionStatus, followStatus } from './status.js';
+
+interface Outgoing {
+  name: TopicName;
+  topic: string;
+  body: unknown;
+  options: SendOptions;
+}
+
+/**
+ * Nest's client: `emit` stores a message, `send` asks and waits for the answer.
+ *
+ * Inject it from `RivuletModule`, or register it: `ClientsModule.register([{ name, customClass: RivuletClient, options }])`.
+ * It connects with the first message. `emit` resolves with the `SendResult` and fails when the message is not stored; a
+ * failure that nobody listens to is logged. A `RivuletRecord` as data carries the options of `send`.
+ */
+export class RivuletClient extends ClientProxy<TransportEvents, ConnectionStatus> {
+  private readonly host: ClientHost;
+  /** Topics with a consumer group: requests to them may be answered. */
+  private readonly answered = new Set<string>();
+
+  constructor(options: RivuletModuleOptions | ClientHost) {
+    super();
+    this.host = options instanceof ClientHost ? options : ownClientHost(options);
+    followStatus(this.host.rivulet, (status) => this._status$.next(status));
+  }
+
+  /** Safe to repeat: one attempt at a time, and another one after a failure. */
+  connect(): Promise<void> {
+    return this.host.connect();
+  }
+
+  /** Sends under way are confirmed, requests given up. Of a client that a module provides: nothing, the module closes. */
+  close(): Promise<void> {
+    return this.host.close();
+  }
+
+  override on<N extends keyof TransportEvents, C extends TransportEvents[N] = TransportEvents[N]>(
+    event: N,
+    callback: C,
+  ): void {
+    this.host.rivulet.events.on(event, callback);
+  }
+
+  /** The `Rivulet` below. */
+  unwrap<T>(): T {
+    return this.host.rivulet as T;
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
+  override emit<TResult = any, TInput = any>(pattern: unknown, data: TInput): Observable<TResult> {
+    // Whoever subscribes late hears the outcome, too; Nest's own Observable would be empty then.
+    const outcome = new ReplaySubject<TResult>();
+    let isHeard = false;
+    super.emit<TResult, TInput>(pattern, data).subscribe(outcome);
+    outcome.subscribe({
+      error: (error: unknown) => {
+        if (!isHeard)
+          this.host.logger.error(
+            `An event of pattern ${describePattern(pattern)} was not stored, and nobody listened: ${describeError(error)}`,
+          );
+      },
+    });
+    return new Stream((subscriber) => {
+      isHeard = true;
+      return outcome.subscribe(subscriber);
+    });
+  }
+
+  protected override async dispatchEvent<T = SendResult>(packet: ReadPacket): Promise<T> {
+    const { name, body, options } = outgoing(packet);
+    return (await this.host.rivulet.producer.send(name, body, options)) as T;
+  }
+
+  protected override publish(
+    packet: ReadPacket,
+    callback: (packet: WritePacket) => void,
+  ): () => void {
+    const stopped = new AbortController();
+    this.ask(packet, callback, stopped.signal).catch((err: unknown) => callback({ err }));
+    return () => stopped.abort();
+  }
+
+  private async ask(
+    packet: ReadPacket,
+    callback: (packet: WritePacket) => void,
+    stopped: AbortSignal,
+  ): Promise<void> {
+    const request = outgoing(packet);
+    if (!this.answered.has(request.topic)) {
+      if (!(await this.hasGroup(request.topic))) return callback({ err: NO_MESSAGE_HANDLER });
+      if (stopped.aborted) return;
+      this.answered.add(request.topic);
+    }
+    const { name, body, options } = request;
+    const stop = this.host.rivulet.requester.open(name, body, options, {
+      value: (response) => callback({ response }),
+      error: (error) => callback({ err: payloadOf(error) }),
+      end: () => callback({ isDisposed: true }),
+    });
+    stopped.addEventListener('abort', stop, { once: true });
+  }
+
+  /** Without one nobody could ever answer, so the requester need not wait for its deadline. */
+  private async hasGroup(topic: string): Promise<boolean> {
+    return (await this.host.rivulet.stores.topics.groups(topic)).length > 0;
+  }
+}
+
+/** @throws InvalidInputError */
+function outgoing({ pattern, data, metadata }: ReadPacket): Outgoing {
+  const found = topicOfPattern(pattern);
+  if (found.topic === undefined) throw new InvalidInputError('Send', [found.problem]);
+  const { data: body, options } =
+    data instanceof RivuletRecord ? data : { data: data as unknown, options: {} };
+  const properties = withMetadata(options.properties, metadata);
+  return {
+    name: found.definition ?? found.topic,
+    topic: found.topic,
+    body,
+    options: properties ? { ...options, properties } : options,
+  };
+}
+
+/** What the handler answered, as Nest's own clients pass it on; errors of our own as they are. */
+function payloadOf(error: Error): unknown {
+  if (!(error instanceof RequestFailedError)) return error;
+  // Nest takes an error that is nothing for no error.
+  return error.payload || { status: 'error', message: error.message };
+}
+
+function describePattern(pattern: unknown): string {
+  return typeof pattern === 'object' ? JSON.stringify(pattern) : describeValue(pattern);
+}

@@ -1,28 +1,34 @@
-import type { INestApplicationContext, ModuleMetadata } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import {
   Events,
   MessageProducer,
+  RivuletClient,
   RivuletModule,
   type RivuletModuleExtras,
   type RivuletModuleOptions,
+  RivuletServer,
 } from 'nestjs-rivulet';
-import { silentLogger } from '../../../lib/core/runtime/logger.js';
-import { systemClock } from '../../../lib/core/runtime/clock.js';
 import { MemoryStores } from 'nestjs-rivulet/testing';
+import { systemClock } from '../../../lib/core/runtime/clock.js';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
+
+export type ModuleOptions = RivuletModuleOptions & RivuletModuleExtras;
 
 export interface AppOptions extends ModuleMetadata {
-  rivulet?: RivuletModuleOptions & RivuletModuleExtras;
+  rivulet?: ModuleOptions;
 }
 
-/** An application on stores in memory. Retries come at once, so that no test waits for them. */
-export interface TestApp {
-  app: TestingModule;
+/** An application on stores in memory. */
+export interface TestApp<App = TestingModule> {
+  app: App;
   stores: MemoryStores;
   events: Events;
   producer: MessageProducer;
+  client: RivuletClient;
 }
 
+/** Retries without a pause worth waiting for. */
 export const AT_ONCE = { maxAttempts: 3, backoff: { fromMs: 1, jitter: 0 } };
 
 export function memoryStores(): MemoryStores {
@@ -30,29 +36,30 @@ export function memoryStores(): MemoryStores {
 }
 
 /** Options of a module without Redis. */
-export function inMemory(
-  options: RivuletModuleOptions & RivuletModuleExtras = {},
-): RivuletModuleOptions & RivuletModuleExtras {
+export function inMemory(options: ModuleOptions = {}): ModuleOptions {
   return { stores: memoryStores(), group: 'test', logger: silentLogger, ...options };
 }
 
-export async function compile({ rivulet, ...metadata }: AppOptions): Promise<TestApp> {
-  const options = inMemory(rivulet);
+/** Not started. */
+export async function compile(options: AppOptions): Promise<TestApp> {
+  const { rivulet, ...metadata } = options;
+  const module = inMemory(rivulet);
   const app = await Test.createTestingModule({
     ...metadata,
-    imports: [RivuletModule.forRoot(options), ...(metadata.imports ?? [])],
+    imports: [RivuletModule.forRoot(module), ...(metadata.imports ?? [])],
   })
     .setLogger(silentLogger)
     .compile();
   return {
     app,
-    stores: options.stores as MemoryStores,
+    stores: module.stores as MemoryStores,
     events: app.get(Events),
     producer: app.get(MessageProducer),
+    client: app.get(RivuletClient),
   };
 }
 
-const open: INestApplicationContext[] = [];
+const open: { close(): Promise<unknown> }[] = [];
 
 /** Started; closed by `closeApps`. */
 export async function start(options: AppOptions): Promise<TestApp> {
@@ -60,6 +67,21 @@ export async function start(options: AppOptions): Promise<TestApp> {
   open.push(made.app);
   await made.app.init();
   return made;
+}
+
+/** An application that listens on the transport of its module, as `main.ts` of a hybrid application would. */
+export async function startHybrid(
+  options: AppOptions,
+  beforeStart: (app: INestApplication) => void = () => {},
+): Promise<TestApp<INestApplication>> {
+  const made = await compile(options);
+  const app = made.app.createNestApplication({ logger: silentLogger });
+  open.push(app);
+  beforeStart(app);
+  app.connectMicroservice({ strategy: app.get(RivuletServer) });
+  await app.startAllMicroservices();
+  await app.init();
+  return { ...made, app };
 }
 
 export async function closeApps(): Promise<void> {

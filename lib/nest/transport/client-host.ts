@@ -1,0 +1,41 @@
+import type { Logger } from '../../core/runtime/logger.js';
+import type { Rivulet } from '../../core/rivulet.js';
+import { loggerOf, rivuletOf, storesOf } from '../instance.js';
+import { moduleSettings, type RivuletModuleOptions } from '../options.js';
+
+/** Through what a client sends: the instance of a module, or one that it has for itself. */
+export class ClientHost {
+  readonly rivulet: Rivulet;
+  readonly logger: Logger;
+  private readonly connectTimeoutMs: number;
+  private readonly isShared: boolean;
+
+  constructor(options: {
+    rivulet: Rivulet;
+    logger: Logger;
+    connectTimeoutMs: number;
+    /** Somebody else closes it. */
+    isShared: boolean;
+  }) {
+    this.rivulet = options.rivulet;
+    this.logger = options.logger;
+    this.connectTimeoutMs = options.connectTimeoutMs;
+    this.isShared = options.isShared;
+  }
+
+  connect(): Promise<void> {
+    return this.rivulet.open(this.connectTimeoutMs);
+  }
+
+  close(): Promise<void> {
+    return this.isShared ? Promise.resolve() : this.rivulet.stop();
+  }
+}
+
+export function ownClientHost(options: RivuletModuleOptions): ClientHost {
+  const settings = moduleSettings(options, 'Options of RivuletClient');
+  const logger = loggerOf(settings, 'RivuletClient');
+  const rivulet = rivuletOf(settings, logger, storesOf(settings, logger));
+  const { connectTimeoutMs } = settings;
+  return new ClientHost({ rivulet, logger, connectTimeoutMs, isShared: false });
+}

@@ -1,0 +1,60 @@
+import { CodecError, SchemaError } from '../../core/message/errors.js';
+import { RejectMessageError, RetryLaterError } from '../../core/consumer/handler-errors.js';
+import { rejection } from '../rejection.js';
+
+/** Messages whose successes are remembered; beyond, the oldest are run again by all their handlers. */
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * Several handlers for one delivery: all run, the delivery is settled when the last has ended, the worst outcome counts,
+ * and another attempt runs only those that have not succeeded.
+ *
+ * The successes are remembered in this process. After a crash, or when another process makes the next attempt, every
+ * handler runs again: as after any redelivery.
+ */
+export class FanOut<Handler> {
+  private readonly succeeded = new Map<string, Set<Handler>>();
+
+  /** @throws the worst error; `onOther` hears of the others. */
+  async run(
+    messageId: string,
+    handlers: readonly Handler[],
+    handle: (handler: Handler) => Promise<void>,
+    onOther: (handler: Handler, error: unknown) => void,
+  ): Promise<void> {
+    const done = this.succeeded.get(messageId) ?? new Set<Handler>();
+    const failed: { handler: Handler; error: unknown }[] = [];
+    const left = handlers.filter((handler) => !done.has(handler));
+    await Promise.all(
+      left.map((handler) =>
+        handle(handler).then(
+          () => void done.add(handler),
+          (error: unknown) => void failed.push({ handler, error }),
+        ),
+      ),
+    );
+    this.succeeded.delete(messageId);
+    if (failed.length === 0) return;
+    this.remember(messageId, done);
+    const [worst, ...others] = failed.sort((a, b) => severity(b.error) - severity(a.error));
+    for (const { handler, error } of others) onOther(handler, error);
+    throw worst!.error;
+  }
+
+  private remember(messageId: string, done: Set<Handler>): void {
+    this.succeeded.set(messageId, done);
+    if (this.succeeded.size > MOST_REMEMBERED)
+      this.succeeded.delete(this.succeeded.keys().next().value!);
+  }
+}
+
+/** A dead letter is worse than a retry, and a retry by policy worse than one that was asked for. */
+function severity(error: unknown): number {
+  if (error instanceof RetryLaterError) return 1;
+  const isRejection =
+    error instanceof RejectMessageError ||
+    error instanceof CodecError ||
+    error instanceof SchemaError ||
+    rejection(error) !== undefined;
+  return isRejection ? 3 : 2;
+}

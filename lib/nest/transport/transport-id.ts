@@ -1,0 +1,9 @@
+/**
+ * Binds a pattern to Rivulet when an application listens on several transports:
+ * `@EventPattern('orders', getTransportId())`. Patterns without a transport are handled by all of them.
+ *
+ * @param name of the instance; none for the default one.
+ */
+export function getTransportId(name?: string): symbol {
+  return Symbol.for(name === undefined ? 'nestjs-rivulet' : `nestjs-rivulet:${name}`);
+}
