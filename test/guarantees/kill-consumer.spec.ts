@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { Fleet } from '../helpers/fleet.js';
+import { seed as newSeed, seededRandom } from '../helpers/random.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+
+const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 1_200);
+const KILLS = Number(process.env['RIVULET_KILLS'] ?? 4);
+const PROGRAM = new URL('./programs/consumer.mjs', import.meta.url);
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+it('handles every message although consumers are killed with deliveries in hand', async () => {
+  const seed = newSeed();
+  const random = seededRandom(seed);
+  const facts = { namespace: 'kill', topic: 'orders', group: 'billing' };
+  const producing = await publish(facts.namespace, MESSAGES);
+  const fleet = new Fleet({
+    program: PROGRAM,
+    args: [redis.url, JSON.stringify({ ...facts, concurrency: 8, handlerMs: 15, maxAttempts: 3 })],
+  });
+  await Promise.all([fleet.launch(), fleet.launch(), fleet.launch()]);
+
+  for (let kill = 1; kill <= KILLS; kill++) {
+    await fleet.whenHandled(Math.floor((MESSAGES * kill) / (KILLS + 2)));
+    await fleet.killOne(random);
+    await fleet.launch();
+  }
+  await fleet.whenHandled(MESSAGES);
+  await fleet.stop();
+
+  const lag = await lagOf(producing, facts);
+  const again = [...fleet.handled.values()].filter((times) => times > 1).length;
+  console.log(
+    `kill-consumer seed=${seed} sent=${MESSAGES} handled=${fleet.handled.size} lost=${MESSAGES - fleet.handled.size} ` +
+      `kills=${fleet.kills} handled-again=${again} highest-attempt=${fleet.highestAttempt} left=${lag}`,
+  );
+  await producing.stop();
+  expect(fleet.handled.size).toBe(MESSAGES);
+  expect(fleet.kills).toBe(KILLS);
+  expect(lag).toBe(0);
+  // Only what was in hand when a process died can come again: eight at most for each.
+  expect(again).toBeLessThanOrEqual(KILLS * 8);
+  // A start cut off by a crash is not counted.
+  expect(fleet.highestAttempt).toBe(1);
+}, 120_000);
+
+it('dead-letters the message that kills its consumers, and none of those beside it', async () => {
+  const facts = { namespace: 'poison', topic: 'orders', group: 'billing' };
+  const poison = '17';
+  const maxAttempts = 3;
+  const producing = await publish(facts.namespace, 60);
+  const fleet = new Fleet({
+    program: PROGRAM,
+    args: [
+      redis.url,
+      JSON.stringify({ ...facts, concurrency: 8, handlerMs: 15, maxAttempts, poison }),
+    ],
+  });
+  // Whoever dies is replaced, until the poison message is given up and the rest is done.
+  while (fleet.deadLettered.length === 0 || fleet.handled.size < 59) {
+    // It may die before it is ready: then the next one is launched.
+    if (fleet.size === 0) await fleet.launch().catch(() => undefined);
+    else await fleet.change();
+  }
+  await fleet.stop();
+
+  const starts = fleet.started.get(poison) ?? 0;
+  const dead = await deadLetters(producing, facts);
+  console.log(
+    `poison sent=60 handled=${fleet.handled.size} dead-letters=${dead} starts-of-poison=${starts} max-attempts=${maxAttempts}`,
+  );
+  await producing.stop();
+  expect(fleet.handled.size).toBe(59);
+  expect(fleet.handled.has(poison)).toBe(false);
+  expect(dead).toBe(1);
+  expect(starts).toBeLessThanOrEqual(maxAttempts + 1);
+}, 120_000);
+
+async function publish(namespace: string, messages: number): Promise<Rivulet> {
+  const producing = new Rivulet({
+    stores: new RedisStores({ connection: redis.url, namespace }),
+  });
+  await producing.open();
+  await Promise.all(
+    Array.from({ length: messages }, (_, n) =>
+      producing.producer.send('orders', { n }, { key: String(n) }),
+    ),
+  );
+  return producing;
+}
+
+interface Facts {
+  topic: string;
+  group: string;
+}
+
+async function lags(producing: Rivulet, { topic, group }: Facts) {
+  const { queues } = await producing.topics.get(topic);
+  return Promise.all(
+    Array.from({ length: queues }, (_, queue) =>
+      producing.stores.deliveries.lag({ topic, queue, group }),
+    ),
+  );
+}
+
+async function lagOf(producing: Rivulet, facts: Facts): Promise<number> {
+  const all = await lags(producing, facts);
+  return all.reduce((sum, lag) => sum + (lag.undelivered ?? NaN) + lag.inFlight + lag.waiting, 0);
+}
+
+async function deadLetters(producing: Rivulet, facts: Facts): Promise<number> {
+  const all = await lags(producing, facts);
+  return all.reduce((sum, lag) => sum + lag.deadLetters, 0);
+}

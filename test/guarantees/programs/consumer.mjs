@@ -1,0 +1,41 @@
+// One consumer process, to be killed. Tells its parent what its handler starts and ends.
+// argv: Redis URL, JSON of { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison }
+import { setTimeout as wait } from 'node:timers/promises';
+import { Rivulet } from '../../../dist/core/rivulet.js';
+import { RedisStores } from '../../../dist/redis/redis-stores.js';
+
+const [url, json] = process.argv.slice(2);
+const { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison } = JSON.parse(json);
+const rivulet = new Rivulet({
+  stores: new RedisStores({ connection: url, namespace }),
+  settings: {
+    heartbeatMs: 200,
+    deadAfterMs: 800,
+    consumer: { swallowedAfterMs: 500, renewMs: 500 },
+  },
+});
+rivulet.subscribe({
+  topic,
+  group,
+  origin: 'consumer.mjs',
+  concurrency,
+  retry: { maxAttempts, backoff: () => 50 },
+  handler: async ({ message, attempt }) => {
+    // Awaited: a start that is not told before the crash would not be counted.
+    await tell({ started: message.key, attempt });
+    if (message.key === poison) process.kill(process.pid, 'SIGKILL');
+    await wait(Math.random() * handlerMs);
+    await tell({ handled: message.key, attempt });
+  },
+});
+rivulet.events.on('dead-lettered', ({ reason }) => void tell({ deadLettered: reason }));
+await rivulet.consume();
+await tell({ ready: true });
+process.once('SIGTERM', async () => {
+  await rivulet.stop();
+  process.disconnect();
+});
+
+function tell(what) {
+  return new Promise((resolve) => process.send(what, resolve));
+}

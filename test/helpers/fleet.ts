@@ -1,0 +1,91 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+
+/** What a consumer program tells. */
+export type Told =
+  { ready: true } | { started: string; attempt: number } | { handled: string; attempt: number };
+
+/** Processes running one program, started and killed by a test. */
+export class Fleet {
+  readonly started = new Map<string, number>();
+  readonly handled = new Map<string, number>();
+  /** Reasons of dead letters. */
+  readonly deadLettered: string[] = [];
+  highestAttempt = 0;
+  kills = 0;
+  private readonly program: URL;
+  private readonly args: string[];
+  private readonly living = new Set<ChildProcess>();
+  private readonly news = new EventEmitter();
+
+  constructor(options: { program: URL; args: string[] }) {
+    this.program = options.program;
+    this.args = options.args;
+  }
+
+  get size(): number {
+    return this.living.size;
+  }
+
+  /** Resolves once the process consumes. */
+  async launch(): Promise<ChildProcess> {
+    const child = fork(this.program, this.args, {
+      execArgv: [],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.living.add(child);
+    child.on('exit', () => {
+      this.living.delete(child);
+      this.news.emit('change');
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', () => reject(new Error('the program ended before it was ready')));
+      child.on('message', (told: Told) => {
+        if ('ready' in told) resolve();
+        else this.note(told);
+      });
+    });
+    return child;
+  }
+
+  /** kill -9 one of them, whichever it is. Resolves when it is gone. */
+  async killOne(random: () => number): Promise<void> {
+    const victims = [...this.living];
+    const victim = victims[Math.floor(random() * victims.length)];
+    if (!victim) return;
+    this.kills += 1;
+    victim.kill('SIGKILL');
+    if (victim.exitCode === null && victim.signalCode === null) await once(victim, 'exit');
+  }
+
+  /** Resolves when so many different messages were handled. */
+  async whenHandled(messages: number): Promise<void> {
+    while (this.handled.size < messages) await this.change();
+  }
+
+  /** Resolves when one of them tells something, or ends. */
+  async change(): Promise<void> {
+    await once(this.news, 'change');
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      [...this.living].map(async (child) => {
+        child.kill('SIGTERM');
+        await once(child, 'exit');
+      }),
+    );
+  }
+
+  private note(told: Exclude<Told, { ready: true }>): void {
+    if ('deadLettered' in told) this.deadLettered.push(told.deadLettered);
+    else if ('started' in told) this.count(this.started, told.started, told.attempt);
+    else this.count(this.handled, told.handled, told.attempt);
+    this.news.emit('change');
+  }
+
+  private count(times: Map<string, number>, key: string, attempt: number): void {
+    times.set(key, (times.get(key) ?? 0) + 1);
+    this.highestAttempt = Math.max(this.highestAttempt, attempt);
+  }
+}
