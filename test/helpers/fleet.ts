@@ -2,8 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 
 /** What a consumer program tells. */
-export type Told =
-  { ready: true } | { started: string; attempt: number } | { handled: string; attempt: number };
+export interface Told {
+  ready?: true;
+  started?: string;
+  handled?: string;
+  /** The reason. */
+  deadLettered?: string;
+  attempt?: number;
+}
 
 /** Processes running one program, started and killed by a test. */
 export class Fleet {
@@ -41,7 +47,7 @@ export class Fleet {
     await new Promise<void>((resolve, reject) => {
       child.once('exit', () => reject(new Error('the program ended before it was ready')));
       child.on('message', (told: Told) => {
-        if ('ready' in told) resolve();
+        if (told.ready) resolve();
         else this.note(told);
       });
     });
@@ -77,15 +83,11 @@ export class Fleet {
     );
   }
 
-  private note(told: Exclude<Told, { ready: true }>): void {
-    if ('deadLettered' in told) this.deadLettered.push(told.deadLettered);
-    else if ('started' in told) this.count(this.started, told.started, told.attempt);
-    else this.count(this.handled, told.handled, told.attempt);
-    this.news.emit('change');
-  }
-
-  private count(times: Map<string, number>, key: string, attempt: number): void {
-    times.set(key, (times.get(key) ?? 0) + 1);
+  private note({ started, handled, deadLettered, attempt = 0 }: Told): void {
+    if (deadLettered !== undefined) this.deadLettered.push(deadLettered);
+    if (started !== undefined) this.started.set(started, (this.started.get(started) ?? 0) + 1);
+    if (handled !== undefined) this.handled.set(handled, (this.handled.get(handled) ?? 0) + 1);
     this.highestAttempt = Math.max(this.highestAttempt, attempt);
+    this.news.emit('change');
   }
 }
