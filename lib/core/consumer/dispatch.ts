@@ -89,16 +89,17 @@ export async function dispatch(
 const SUCCEEDED: Outcome = { kind: 'succeeded' };
 
 function classify(error: unknown, subscription: Subscription): Outcome {
-  if (error instanceof RejectMessageError)
-    return { kind: 'rejected', reason: error.message, error };
-  if (error instanceof RetryLaterError)
-    return { kind: 'retry-later', delayMs: error.delayMs, error };
-  if (error instanceof SchemaError || error instanceof CodecError)
-    return { kind: 'rejected', reason: error.message, error };
   let reason: string | undefined;
   try {
+    if (error instanceof RejectMessageError)
+      return { kind: 'rejected', reason: error.message, error };
+    if (error instanceof RetryLaterError)
+      return { kind: 'retry-later', delayMs: error.delayMs, error };
+    if (error instanceof SchemaError || error instanceof CodecError)
+      return { kind: 'rejected', reason: error.message, error };
     reason = subscription.rejection(error);
   } catch (classifierError) {
+    // The subscription's own rule, or something thrown that cannot even be looked at.
     return { kind: 'failed', error: classifierError };
   }
   return reason === undefined ? { kind: 'failed', error } : { kind: 'rejected', reason, error };

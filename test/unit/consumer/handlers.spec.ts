@@ -1,0 +1,242 @@
+import { RejectMessageError, RetryLaterError } from '../../../lib/core/consumer/handler-errors.js';
+import type { SubscriptionOptions } from '../../../lib/core/consumer/subscription.js';
+import { defineTopic } from '../../../lib/core/message/topic.js';
+import { Rivulet } from '../../../lib/core/rivulet.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+describe('what a handler does with a delivery', () => {
+  let bed: TestBed;
+  beforeEach(async () => {
+    bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+  });
+  afterEach(() => bed.close());
+
+  /** Handles one message and answers the decision: the first event that settles it. */
+  async function outcomeOf(
+    handler: SubscriptionOptions['handler'],
+    options: Partial<SubscriptionOptions> = {},
+  ): Promise<unknown> {
+    const { events } = bed.rivulet;
+    const first = Promise.race(
+      (['acked', 'retried', 'dead-lettered'] as const).map(async (name) => ({
+        name,
+        ...(await events.next(name)),
+      })),
+    );
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler, ...options });
+    await bed.publish('orders', 'a');
+    await bed.advance(100);
+    return first;
+  }
+
+  it.each<[string, () => unknown]>([
+    ['nothing', () => undefined],
+    ['a value', () => 5],
+    ['a promise', () => Promise.resolve()],
+    ['a thenable', () => ({ then: (resolve: () => void) => resolve() })],
+  ])('is acked when it returns %s', async (_, handler) => {
+    expect(await outcomeOf(handler)).toMatchObject({ name: 'acked', attempt: 1 });
+  });
+
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  it.each<[string, unknown]>([
+    ['an error', new Error('x')],
+    ['text', 'x'],
+    ['null', null],
+    ['undefined', undefined],
+    ['a frozen error', Object.freeze(new Error('x'))],
+    ['an object without a prototype', Object.create(null)],
+    ['a revoked proxy', revoked.proxy],
+    [
+      'an error whose message throws',
+      Object.defineProperty(new Error(), 'message', {
+        get() {
+          throw new Error('y');
+        },
+      }),
+    ],
+  ])('is retried when it throws %s', async (_, thrown) => {
+    const outcome = outcomeOf(() => {
+      throw thrown;
+    });
+    expect(await outcome).toMatchObject({ name: 'retried', delayMs: 10_000 });
+  });
+
+  it('is retried when the promise rejects', async () => {
+    expect(await outcomeOf(() => Promise.reject(new Error('x')))).toMatchObject({
+      name: 'retried',
+      error: 'Error: x',
+    });
+  });
+
+  it('is retried exactly then when it asks for it', async () => {
+    const outcome = outcomeOf(() => {
+      throw new RetryLaterError(1_234, 'the bank is closed');
+    });
+    expect(await outcome).toMatchObject({ name: 'retried', delayMs: 1_234 });
+    await bed.nextDelivery('billing');
+    await bed.advance(1_400);
+    expect(await bed.nextDelivery('billing')).toMatchObject({ attempt: 2 });
+  });
+
+  it.each([[-1], [NaN], [Infinity]])('cannot ask to be retried in %p ms', (delayMs) => {
+    expect(() => new RetryLaterError(delayMs)).toThrow(RangeError);
+  });
+
+  it('is a dead letter at once when it rejects the message', async () => {
+    const outcome = outcomeOf(() => {
+      throw new RejectMessageError('no such customer');
+    });
+    expect(await outcome).toMatchObject({ name: 'dead-lettered', reason: 'no such customer' });
+  });
+
+  it('is a dead letter at once when its subscription says so', async () => {
+    const outcome = outcomeOf(
+      () => {
+        throw new TypeError('not valid');
+      },
+      { rejection: (error) => (error instanceof TypeError ? 'validation failed' : undefined) },
+    );
+    expect(await outcome).toMatchObject({ name: 'dead-lettered', reason: 'validation failed' });
+  });
+
+  it('is retried when the subscription cannot even say that', async () => {
+    const outcome = outcomeOf(
+      () => {
+        throw new TypeError('not valid');
+      },
+      {
+        rejection: () => {
+          throw new Error('a broken rule');
+        },
+      },
+    );
+    expect(await outcome).toMatchObject({ name: 'retried', error: 'Error: a broken rule' });
+  });
+
+  it('is never called with a body that does not match the schema', async () => {
+    let called = false;
+    const { schema } = defineTopic('orders', {
+      schema: {
+        '~standard': {
+          version: 1,
+          vendor: 'test',
+          validate: () => ({ issues: [{ message: 'must be a number', path: ['id'] }] }),
+        },
+      },
+    }).options;
+    const outcome = await outcomeOf(() => (called = true), { schema: schema! });
+    expect(outcome).toMatchObject({
+      name: 'dead-lettered',
+      reason: expect.stringContaining('id: must be a number'),
+    });
+    expect(called).toBe(false);
+  });
+
+  it('fails when it takes too long; it is told, and what it does later counts for nothing', async () => {
+    let signal: AbortSignal | undefined;
+    let finish = (): void => {};
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handlerTimeoutMs: 1_000,
+      handler: (delivery) => {
+        signal = delivery.signal;
+        return new Promise<void>((resolve) => (finish = resolve));
+      },
+    });
+    const retried = bed.rivulet.events.next('retried');
+    await bed.publish('orders', 'a');
+    await bed.advance(1_100);
+    expect(await retried).toMatchObject({ attempt: 1 });
+    expect(signal?.aborted).toBe(true);
+    const acked: unknown[] = [];
+    bed.rivulet.events.on('acked', (facts) => acked.push(facts));
+    finish();
+    await bed.advance(100);
+    expect(acked).toEqual([]);
+  });
+
+  it('frees its slot when it takes too long', async () => {
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handlerTimeoutMs: 1_000,
+      concurrency: 1,
+      handler: ({ body }) => (body === 'stuck' ? new Promise(() => {}) : undefined),
+    });
+    await bed.publish('orders', 'stuck');
+    const { messageId } = await bed.publish('orders', 'next');
+    await bed.advance(1_500);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
+
+  it('sees at most as many at once as its concurrency allows', async () => {
+    let running = 0;
+    let most = 0;
+    const ends: (() => void)[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      concurrency: 3,
+      handler: async () => {
+        most = Math.max(most, ++running);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        running -= 1;
+      },
+    });
+    await Promise.all(Array.from({ length: 10 }, (_, i) => bed.publish('orders', i)));
+    for (let i = 0; i < 20; i++) {
+      await bed.advance(10);
+      ends.shift()?.();
+    }
+    await bed.advance(100);
+    expect([most, running]).toEqual([3, 0]);
+  });
+
+  it('does not get a message whose time has passed', async () => {
+    await bed.publish('orders', 'old', { ttlMs: 1_000 });
+    await bed.advance(1_500);
+    const lettered = bed.rivulet.events.next('dead-lettered');
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.advance(100);
+    expect((await lettered).reason).toMatch(/ttl of 1000 ms has passed/);
+  });
+});
+
+describe('a subscription', () => {
+  const rivulet = (): Rivulet => {
+    const clock = new ManualClock();
+    return new Rivulet({ stores: new MemoryStores({ clock }), clock });
+  };
+  const fine = { topic: 'orders', group: 'billing', origin: 'Billing.charge', handler: () => {} };
+
+  it('is refused with every problem, and names the handler', () => {
+    const subscribe = (): unknown =>
+      rivulet().subscribe({
+        ...fine,
+        topic: 'a b',
+        group: '',
+        concurrency: 0,
+        handlerTimeoutMs: 0.5,
+        from: 'yesterday' as never,
+        retry: { maxAttempts: 0 },
+      });
+    expect(subscribe).toThrow(
+      /^Billing.charge: topic .*; group .*; concurrency .*; handlerTimeoutMs .*; from .*; retry.maxAttempts /,
+    );
+  });
+
+  it('is refused when another has the same topic and group, and both are named', () => {
+    const one = rivulet();
+    one.subscribe(fine);
+    expect(() => one.subscribe({ ...fine, origin: 'Mail.send' })).toThrow(
+      /Billing.charge and Mail.send/,
+    );
+    one.subscribe({ ...fine, group: 'other' });
+    rivulet().subscribe(fine);
+  });
+});
