@@ -32,7 +32,8 @@ export class Reporter {
     message: MessageView | undefined;
   }): void {
     const { entry, outcome, decision, reply, message } = settled;
-    if (reply === 'stale') return this.refused(entry, message);
+    // What is gone from the store is settled by the same stroke.
+    if (reply === 'stale' && entry.content.kind !== 'gone') return this.refused(entry, message);
     if (reply === 'given-up') return;
     this.reportUnusual(entry, outcome);
     if (decision.kind === 'ack') {
