@@ -72,6 +72,7 @@ export class Rivulet {
   private drain: Drain | undefined;
   private quiet: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
+  private stopWatching: () => void = () => {};
 
   constructor(options: RivuletOptions) {
     const { stores, clock = systemClock, logger = silentLogger } = options;
@@ -188,9 +189,10 @@ export class Rivulet {
   open(timeoutMs = 10_000): Promise<void> {
     this.opening ??= this.stores.open(timeoutMs).then(
       () => {
-        this.stores.availability.onChange((ready, error) =>
-          this.events.emit('connection', { name: 'store', state: ready ? 'ready' : 'lost', error }),
+        this.stopWatching = this.stores.availability.onChange((ready, error) =>
+          this.tellConnection(ready ? 'ready' : 'lost', error),
         );
+        this.tellConnection('ready');
         if (!this.drain) this.agenda.start();
       },
       (error: unknown) => {
@@ -273,10 +275,16 @@ export class Rivulet {
     await this.producer.close(drain.timeUp);
     await drain.within(this.agenda.stop());
     drain.end();
+    // A connection that is closed on purpose is not lost.
+    this.stopWatching();
     await this.stores.close();
     // What was still starting ends with the connection; its failure was meant.
     await this.consuming?.catch(() => undefined);
-    this.events.emit('connection', { name: 'store', state: 'closed', error: undefined });
+    this.tellConnection('closed');
+  }
+
+  private tellConnection(state: 'ready' | 'lost' | 'closed', error?: Error): void {
+    this.events.emit('connection', { name: 'store', state, error });
   }
 
   /** Nothing is pending in our name: no need for others to wait and wonder. A failure here costs only their patience. */
