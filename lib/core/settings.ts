@@ -34,7 +34,7 @@ export type RivuletSettingsInput = {
     : RivuletSettings[K];
 } & { codec?: Codec | undefined; codecs?: readonly Codec[] };
 
-export const DEFAULT_SETTINGS: RivuletSettings = {
+const DEFAULT_SETTINGS: RivuletSettings = {
   producer: DEFAULT_PRODUCER_SETTINGS,
   topics: DEFAULT_TOPIC_SETTINGS,
   autoCreateTopics: true,

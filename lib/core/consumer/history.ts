@@ -24,7 +24,7 @@ export interface DeadLetterNote {
 /** The newest attempts are kept: a message that fails for days stays small. */
 const LONGEST_HISTORY = 16;
 
-export function readHistory(text: string): HistoryItem[] {
+function readHistory(text: string): HistoryItem[] {
   if (text === '') return [];
   try {
     const items: unknown = JSON.parse(text);

@@ -28,12 +28,12 @@ export interface RetryPolicy {
   delayMs(attempt: number, error: unknown): number;
 }
 
-export const DEFAULT_MAX_ATTEMPTS = 16;
+const DEFAULT_MAX_ATTEMPTS = 16;
 
 /** Delay levels 3 to 18 of RocketMQ (`messageDelayLevel`), which its concurrent consumers retry by. */
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-export const ROCKETMQ_RETRY_MS: readonly number[] = [
+const ROCKETMQ_RETRY_MS: readonly number[] = [
   10 * SECOND,
   30 * SECOND,
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 60, 120].map((minutes) => minutes * MINUTE),

@@ -42,8 +42,8 @@ export interface SubscriptionOptions {
   rejection?: (error: unknown) => string | undefined;
 }
 
-export const DEFAULT_CONCURRENCY = 8;
-export const DEFAULT_HANDLER_TIMEOUT_MS = 15 * 60_000;
+const DEFAULT_CONCURRENCY = 8;
+const DEFAULT_HANDLER_TIMEOUT_MS = 15 * 60_000;
 
 /** A consumer group + topic + handler, checked and with every default filled in. */
 export interface Subscription {

@@ -59,7 +59,7 @@ export const bytesCodec: Codec = {
   decode: (bytes) => bytes,
 };
 
-export function isBytes(body: unknown): body is Uint8Array | ArrayBuffer {
+function isBytes(body: unknown): body is Uint8Array | ArrayBuffer {
   return body instanceof Uint8Array || body instanceof ArrayBuffer;
 }
 

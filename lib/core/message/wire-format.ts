@@ -102,11 +102,6 @@ export function frameMessageId(frame: Buffer): MessageId {
   return formatMessageId(frame, FRAME_LENGTHS + ID_AT);
 }
 
-/** The 16 bytes of the message id inside a frame. */
-export function frameMessageIdBytes(frame: Buffer): Buffer {
-  return frame.subarray(FRAME_LENGTHS + ID_AT, FRAME_LENGTHS + FLAGS_AT);
-}
-
 export function splitFrame(frame: Buffer): { header: Buffer; body: Buffer } {
   const headerBytes = frame.readUInt32BE(0);
   const end = FRAME_LENGTHS + headerBytes;

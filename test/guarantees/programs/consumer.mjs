@@ -31,9 +31,8 @@ rivulet.subscribe({
 rivulet.events.on('dead-lettered', ({ reason }) => void tell({ deadLettered: reason }));
 await rivulet.consume();
 await tell({ ready: true });
-process.once('SIGTERM', async () => {
-  await rivulet.stop();
-  process.disconnect();
+process.once('SIGTERM', () => {
+  void rivulet.stop().then(() => process.disconnect());
 });
 
 function tell(what) {
