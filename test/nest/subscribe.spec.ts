@@ -1,10 +1,51 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
+import { Controller, Injectable, Module } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { RivuletContext, Subscribe } from 'nestjs-rivulet';
-import { closeApps, start } from './helpers/open-app.js';
+import {
+  defineTopic,
+  DuplicateSubscriptionError,
+  Events,
+  InvalidOptionsError,
+  RejectMessageError,
+  type RivuletContext,
+  RetryLaterError,
+  type StandardSchema,
+  Subscribe,
+  type SubscribeOptions,
+} from 'nestjs-rivulet';
+import { AT_ONCE, closeApps, type ModuleOptions, start, type TestApp } from './helpers/open-app.js';
 
 afterEach(closeApps);
+
+type Provider = new () => object;
+
+/** Starts with these providers, sends, and waits until `times` deliveries were acked. */
+async function acked(providers: Provider[], bodies: unknown[], times = bodies.length) {
+  const made = await start({ providers });
+  await sendAndWait(made, bodies, times);
+  return made;
+}
+
+async function sendAndWait({ producer, events }: TestApp, bodies: unknown[], times: number) {
+  const done = settled(events, 'acked', times);
+  for (const body of bodies) await producer.send('orders', body);
+  await done;
+}
+
+function settled(events: Events, name: 'acked' | 'dead-lettered', times: number): Promise<void> {
+  return new Promise((resolve) => {
+    events.on(name, () => {
+      if (--times === 0) resolve();
+    });
+  });
+}
+
+async function startError(providers: Provider[], rivulet: ModuleOptions = {}): Promise<unknown> {
+  return start({ providers, rivulet }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+}
 
 describe('@Subscribe', () => {
   it('hands the body and the context to a method of a provider', async () => {
@@ -14,14 +55,349 @@ describe('@Subscribe', () => {
     class Billing {
       @Subscribe('orders', { group: 'billing' })
       charge(@Payload() order: { id: number }, @Ctx() ctx: RivuletContext) {
-        seen.push(order, ctx.messageId, ctx.group, ctx.attempt, ctx.getPattern());
+        const { topic, group, attempt, key, tag, messageGroup, properties, traceparent } = ctx;
+        seen.push(order, topic, group, attempt, key, tag, messageGroup, properties, traceparent);
+        seen.push(ctx.messageId, ctx.offset, ctx.bornAt <= Date.now(), ctx.signal.aborted);
+        seen.push(ctx.getPattern(), ctx.getMetadata(), ctx.getArgs()[0].body, ctx.queue);
       }
     }
 
     const { producer, events } = await start({ providers: [Billing] });
-    const acked = events.next('acked');
-    const { messageId } = await producer.send('orders', { id: 1 });
-    await acked;
-    expect(seen).toEqual([{ id: 1 }, messageId, 'billing', 1, 'orders']);
+    const done = events.next('acked');
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const { messageId, offset, queue } = await producer.send(
+      'orders',
+      { id: 1 },
+      { key: 'k', tag: 't', messageGroup: 'g', properties: { amount: 12 }, traceparent },
+    );
+    await done;
+    expect(seen).toEqual([
+      ...[{ id: 1 }, 'orders', 'billing', 1, 'k', 't', 'g', { amount: 12 }, traceparent],
+      ...[messageId, offset, true, false, 'orders', undefined, { id: 1 }, queue],
+    ]);
+  });
+
+  it('hands the body to a method without parameter decorators', async () => {
+    const seen: unknown[][] = [];
+
+    @Injectable()
+    class Billing {
+      @Subscribe('orders')
+      charge(...args: [unknown, ...unknown[]]) {
+        seen.push(args);
+      }
+    }
+    await acked([Billing], ['a']);
+    expect(seen).toEqual([['a']]);
+  });
+
+  it('works on controllers, on what factories made and on values', async () => {
+    const seen: string[] = [];
+
+    @Controller()
+    class OnController {
+      @Subscribe('orders', { group: 'controller' })
+      on() {
+        seen.push(this.constructor.name);
+      }
+    }
+    class Made {
+      @Subscribe('orders', { group: 'factory' })
+      on() {
+        seen.push(this.constructor.name);
+      }
+    }
+    class Value {
+      @Subscribe('orders', { group: 'value' })
+      on() {
+        seen.push(this.constructor.name);
+      }
+    }
+    const made = await start({
+      controllers: [OnController],
+      providers: [
+        { provide: 'MADE', useFactory: () => new Made() },
+        { provide: 'VALUE', useValue: new Value() },
+        { provide: 'ALIAS', useExisting: 'VALUE' },
+      ],
+    });
+    await sendAndWait(made, ['x'], 3);
+    expect(seen.sort()).toEqual(['Made', 'OnController', 'Value']);
+  });
+
+  it('subscribes a class once, however many modules provide it', async () => {
+    @Injectable()
+    class Billing {
+      @Subscribe('orders')
+      charge() {}
+    }
+    @Module({ providers: [Billing] })
+    class First {}
+    @Module({ providers: [Billing] })
+    class Second {}
+    const { app } = await start({ imports: [First, Second] });
+    expect(app).toBeDefined();
+  });
+
+  it('may stand several times on one method', async () => {
+    const seen: string[] = [];
+
+    @Injectable()
+    class Audit {
+      @Subscribe('orders', { group: 'first' })
+      @Subscribe('orders', { group: 'second' })
+      note(@Ctx() ctx: RivuletContext) {
+        seen.push(ctx.group);
+      }
+    }
+    await acked([Audit], ['x'], 2);
+    expect(seen.sort()).toEqual(['first', 'second']);
+  });
+
+  it('touches no getter while it looks for handlers', async () => {
+    let touched = 0;
+
+    @Injectable()
+    class Lazy {
+      get expensive(): never {
+        touched += 1;
+        throw new Error('not ready');
+      }
+
+      @Subscribe('orders')
+      on() {}
+    }
+    await acked([Lazy], ['x']);
+    expect(touched).toBe(0);
+  });
+
+  it('refuses static methods', () => {
+    expect(() => {
+      class Wrong {
+        @Subscribe('orders')
+        static on() {}
+      }
+      return Wrong;
+    }).toThrow('static method Wrong.on');
+  });
+
+  it('checks bodies against the schema of the topic', async () => {
+    const schema: StandardSchema<{ id: number }> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) =>
+          typeof (value as { id?: unknown }).id === 'number'
+            ? { value: value as { id: number } }
+            : { issues: [{ message: 'must be a number', path: ['id'] }] },
+      },
+    };
+    const orders = defineTopic('orders', { schema, queues: 1 });
+
+    @Injectable()
+    class Billing {
+      @Subscribe(orders)
+      charge(_order: { id: number }) {}
+    }
+    const { producer, events } = await start({ providers: [Billing] });
+    const dead = events.next('dead-lettered');
+    const acks = events.next('acked');
+    await producer.send(orders, { id: 1 });
+    await acks;
+    await expect(producer.send(orders, { id: 'x' } as never)).rejects.toThrow(
+      'id: must be a number',
+    );
+    // Another program, without the schema.
+    const other = await start({ rivulet: { stores: (await sibling(producer)).stores } });
+    await other.producer.send('orders', { id: 'x' });
+    expect((await dead).reason).toContain('id: must be a number');
+  });
+
+  it('compiles with what fits the topic only', () => {
+    const orders = defineTopic<{ id: number }>('orders');
+    class Handlers {
+      @Subscribe(orders)
+      body(_order: { id: number }) {}
+      @Subscribe(orders)
+      nothing() {}
+      @Subscribe(orders)
+      async more(_order: { id: number }, _ctx: RivuletContext): Promise<void> {}
+      @Subscribe('orders')
+      anything(_order: string, _ctx: RivuletContext) {}
+      // @ts-expect-error the body is no string
+      @Subscribe(orders)
+      wrong(_order: string) {}
+      // @ts-expect-error names that Reflect finds only
+      @Subscribe(orders)
+      [Symbol.iterator]() {}
+      // @ts-expect-error no such option
+      @Subscribe(orders, { concurency: 1 })
+      misspelt() {}
+    }
+    expect(Handlers).toBeDefined();
+  });
+});
+
+/** Another client of the same data. */
+async function sibling(
+  producer: object,
+): Promise<{ stores: NonNullable<ModuleOptions['stores']> }> {
+  const { rivulet } = producer as unknown as { rivulet: { stores: { sibling(): never } } };
+  return { stores: rivulet.stores.sibling() };
+}
+
+describe('What a handler does', () => {
+  it('decides what becomes of the message: return, throw, reject, retry later', async () => {
+    const attempts: Record<string, number> = {};
+
+    @Injectable()
+    class Billing {
+      @Subscribe('orders', { retry: AT_ONCE })
+      charge(@Payload() what: string, @Ctx() ctx: RivuletContext) {
+        attempts[what] = ctx.attempt;
+        if (what === 'fails') throw new Error('always');
+        if (what === 'succeeds later' && ctx.attempt < 3) throw new Error('not yet');
+        if (what === 'rejects') throw new RejectMessageError('never');
+        if (what === 'waits' && ctx.attempt === 1) throw new RetryLaterError(2);
+      }
+    }
+    const { producer, events } = await start({ providers: [Billing] });
+    const reasons: string[] = [];
+    events.on('dead-lettered', ({ reason }) => reasons.push(reason));
+    const done = [settled(events, 'acked', 3), settled(events, 'dead-lettered', 2)];
+    for (const what of ['returns', 'fails', 'succeeds later', 'rejects', 'waits'])
+      await producer.send('orders', what);
+    await Promise.all(done);
+    expect(attempts).toEqual({
+      returns: 1,
+      fails: 3,
+      'succeeds later': 3,
+      rejects: 1,
+      waits: 2,
+    });
+    expect(reasons.sort()).toEqual(['failed 3 times; last: Error: always', 'never']);
+  });
+
+  it('answers requests when asked to', async () => {
+    @Injectable()
+    class Prices {
+      @Subscribe('price', { reply: true })
+      price(item: string) {
+        if (item === 'nothing') return;
+        if (item === 'unknown') throw new Error('secret');
+        return { cents: item.length };
+      }
+    }
+    const { producer } = await start({ providers: [Prices] });
+    expect(await producer.request('price', 'tea')).toEqual({ cents: 3 });
+    expect(await producer.request('price', 'nothing')).toBeUndefined();
+    await expect(producer.request('price', 'unknown')).rejects.toMatchObject({
+      code: 'REQUEST_FAILED',
+      message: 'Internal server error',
+      payload: { status: 'error', message: 'Internal server error' },
+    });
+  });
+});
+
+describe('Options of handlers', () => {
+  const handlerWith = (options?: SubscribeOptions): Provider => {
+    @Injectable()
+    class Billing {
+      @Subscribe('orders', options)
+      charge() {}
+    }
+    return Billing;
+  };
+
+  it('take the group of the module unless they name one', async () => {
+    const { events, producer } = await start({
+      providers: [handlerWith()],
+      rivulet: { group: 'ours' },
+    });
+    const done = events.next('acked');
+    await producer.send('orders', 1);
+    expect((await done).group).toBe('ours');
+  });
+
+  it('must have a group from somewhere', async () => {
+    expect(await startError([handlerWith()], { group: undefined })).toMatchObject({
+      message: expect.stringMatching(/^Billing\.charge: no consumer group; give the handler one/),
+    });
+  });
+
+  it('are refused when this version does not know them', async () => {
+    const options = { concurency: 1, ordered: true, filter: 'a', mode: 'broadcasting' };
+    expect(await startError([handlerWith(options as object)])).toMatchObject({
+      problems: [
+        'filter comes with a later version; leave it out',
+        'ordered comes with a later version; leave it out',
+        'mode: only "clustering" exists yet, others come with a later version',
+        'unknown option "concurency", did you mean "concurrency"?',
+      ],
+    });
+  });
+
+  it('are all checked before anything starts', async () => {
+    @Injectable()
+    class Other {
+      @Subscribe('a b')
+      on() {}
+    }
+    const error = await startError([handlerWith({ concurrency: 0 }), Other]);
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    expect((error as InvalidOptionsError).problems).toEqual([
+      expect.stringMatching(/^Billing\.charge: concurrency must be/),
+      expect.stringMatching(/^Other\.on: topic must be/),
+    ]);
+  });
+
+  it('come from the module by name, and win there', async () => {
+    const { events, producer } = await start({
+      providers: [handlerWith({ name: 'billing.charge', group: 'from-code' })],
+      rivulet: { handlers: { 'billing.charge': { group: 'from-config' } } },
+    });
+    const done = events.next('acked');
+    await producer.send('orders', 1);
+    expect((await done).group).toBe('from-config');
+  });
+
+  it('from the module are refused for a handler that does not exist, or when they are wrong', async () => {
+    const handlers = { 'Billing.chrage': {}, 'Billing.charge': { concurency: 1 } };
+    expect(await startError([handlerWith()], { handlers } as object)).toMatchObject({
+      problems: [
+        'handlers: no handler is named "Billing.chrage", did you mean "Billing.charge"?',
+        'handlers["Billing.charge"]: unknown option "concurency", did you mean "concurrency"?',
+      ],
+    });
+  });
+
+  it('may not make two handlers compete for one group', async () => {
+    @Injectable()
+    class Billing {
+      @Subscribe('orders', { group: 'billing' })
+      onPaid() {}
+      @Subscribe('orders', { group: 'billing' })
+      onAny() {}
+    }
+    const error = await startError([Billing]);
+    expect(error).toBeInstanceOf(DuplicateSubscriptionError);
+    expect((error as Error).message).toContain('Billing.onPaid and Billing.onAny');
+  });
+
+  it('are checked, and nothing is consumed, in a process that only produces', async () => {
+    let ran = 0;
+
+    @Injectable()
+    class Billing {
+      @Subscribe('orders')
+      charge() {
+        ran += 1;
+      }
+    }
+    const producing = await start({ providers: [Billing], rivulet: { consume: false } });
+    await producing.producer.send('orders', 1);
+    expect(await producing.stores.topics.groups('orders')).toEqual([]);
+    expect(ran).toBe(0);
+    expect(await startError([handlerWith({ concurrency: 0 })], { consume: false })).toBeDefined();
   });
 });

@@ -1,0 +1,256 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Inject, Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Test } from '@nestjs/testing';
+import {
+  Events,
+  getClientToken,
+  getEventsToken,
+  getProducerToken,
+  getRivuletToken,
+  getServerToken,
+  getStoresToken,
+  InjectAdmin,
+  InjectProducer,
+  InjectRivulet,
+  InvalidOptionsError,
+  MessageAdmin,
+  MessageProducer,
+  Rivulet,
+  RivuletClient,
+  RivuletModule,
+  type RivuletModuleOptions,
+  RivuletServer,
+  Subscribe,
+} from 'nestjs-rivulet';
+import { silentLogger } from '../../lib/core/runtime/logger.js';
+import {
+  closeApps,
+  inMemory,
+  memoryStores,
+  type ModuleOptions,
+  start,
+} from './helpers/open-app.js';
+
+afterEach(closeApps);
+
+async function problemsOf(options: object): Promise<readonly string[]> {
+  const compiled = Test.createTestingModule({
+    imports: [RivuletModule.forRoot(options as ModuleOptions)],
+  }).compile();
+  const error: unknown = await compiled.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(InvalidOptionsError);
+  return (error as InvalidOptionsError).problems;
+}
+
+describe('RivuletModule', () => {
+  it('is global, so that any module may inject what it provides', async () => {
+    @Injectable()
+    class Anywhere {
+      constructor(
+        readonly producer: MessageProducer,
+        readonly admin: MessageAdmin,
+        readonly rivulet: Rivulet,
+        readonly events: Events,
+        readonly server: RivuletServer,
+        readonly client: RivuletClient,
+      ) {}
+    }
+
+    @Module({ providers: [Anywhere], exports: [Anywhere] })
+    class Feature {}
+
+    const { app } = await start({ imports: [Feature] });
+    const { producer, admin, rivulet, events, server, client } = app.get(Anywhere);
+    expect(producer).toBeInstanceOf(MessageProducer);
+    expect(admin).toBeInstanceOf(MessageAdmin);
+    expect(events).toBe(rivulet.events);
+    expect(server).toBeInstanceOf(RivuletServer);
+    expect(client).toBeInstanceOf(RivuletClient);
+  });
+
+  it('names every problem of its options at once', async () => {
+    expect(
+      await problemsOf({
+        grup: 'billing',
+        connection: 'http://localhost',
+        connectOnBoot: 'later',
+        connectTimeoutMs: 0,
+        consume: 'yes',
+        namespace: 'a b',
+        drainMs: -1,
+        producer: { sendTimeoutMs: 0 },
+      }),
+    ).toEqual([
+      'unknown option "grup", did you mean "group"?',
+      expect.stringContaining('namespace must be'),
+      expect.stringContaining('connection must begin with redis://'),
+      expect.stringContaining('consume must be true or false'),
+      expect.stringContaining('connectOnBoot must be "fail" or "background", got: "later"'),
+      expect.stringContaining('connectTimeoutMs must be an integer of at least 1'),
+      expect.stringContaining('producer.sendTimeoutMs'),
+      expect.stringContaining('drainMs must be'),
+    ]);
+  });
+
+  it.each([
+    [{}, 'connection is missing'],
+    [{ stores: memoryStores(), connection: 'redis://localhost' }, 'contradict each other'],
+    [{ connection: { cluster: [] } }, 'not supported yet'],
+    [{ stores: memoryStores(), group: 'a b' }, 'group must be'],
+  ])('refuses %p', async (options, problem) => {
+    expect(await problemsOf(options)).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it('takes its options from a factory, a class or a provider that exists', async () => {
+    const options: RivuletModuleOptions = inMemory();
+
+    @Injectable()
+    class Options {
+      createRivuletOptions(): RivuletModuleOptions {
+        return options;
+      }
+    }
+
+    @Module({
+      providers: [{ provide: 'OPTIONS', useValue: options }, Options],
+      exports: ['OPTIONS', Options],
+    })
+    class Config {}
+
+    for (const form of [
+      { imports: [Config], inject: ['OPTIONS'], useFactory: async (given: object) => given },
+      { useClass: Options },
+      { imports: [Config], useExisting: Options },
+    ]) {
+      const app = await Test.createTestingModule({
+        imports: [RivuletModule.forRootAsync(form as never)],
+      }).compile();
+      expect(app.get(Rivulet).stores).toBe(options.stores);
+    }
+    expect(() => RivuletModule.forRootAsync({})).toThrow('useFactory, useClass or useExisting');
+  });
+
+  it('refuses options of a factory that are wrong', async () => {
+    const compiled = Test.createTestingModule({
+      imports: [RivuletModule.forRootAsync({ useFactory: () => undefined as never })],
+    }).compile();
+    await expect(compiled).rejects.toThrow('Options of RivuletModule: must be an object');
+  });
+
+  it('exists several times in one application, by name', async () => {
+    const audit = inMemory({ name: 'audit', group: 'audit' });
+    const seen: string[] = [];
+
+    @Injectable()
+    class Handlers {
+      constructor(
+        @InjectProducer('audit') readonly producer: MessageProducer,
+        @InjectRivulet('audit') readonly rivulet: Rivulet,
+        @InjectAdmin('audit') readonly admin: MessageAdmin,
+        @Inject(getClientToken('audit')) readonly client: RivuletClient,
+        @Inject(getServerToken('audit')) readonly server: RivuletServer,
+      ) {}
+
+      @Subscribe('orders')
+      onOrder(order: string) {
+        seen.push(`default ${order}`);
+      }
+
+      @Subscribe('orders', { instance: 'audit' })
+      onAudit(order: string) {
+        seen.push(`audit ${order}`);
+      }
+    }
+
+    const { app, producer } = await start({
+      imports: [RivuletModule.forRoot(audit)],
+      providers: [Handlers],
+    });
+    const handlers = app.get(Handlers);
+    expect(handlers.producer).toBe(app.get(getProducerToken('audit')));
+    expect(handlers.rivulet).toBe(app.get(getRivuletToken('audit')));
+    expect(handlers.rivulet).not.toBe(app.get(Rivulet));
+
+    const acked = [Events, getEventsToken('audit')].map((token) =>
+      app.get<Events>(token).next('acked'),
+    );
+    await handlers.producer.send('orders', 'a');
+    await producer.send('orders', 'b');
+    await Promise.all(acked);
+    expect(seen.sort()).toEqual(['audit a', 'default b']);
+  });
+
+  it('refuses two instances of one name, and handlers of an instance that does not exist', async () => {
+    @Injectable()
+    class Handlers {
+      @Subscribe('orders', { instance: 'audti' })
+      onAudit() {}
+    }
+    const named = RivuletModule.forRoot(inMemory({ name: 'audit' }));
+    await expect(start({ imports: [named], providers: [Handlers] })).rejects.toThrow(
+      'Handlers.onAudit wants instance "audti", did you mean "audit"?',
+    );
+    const second = RivuletModule.forRoot(inMemory());
+    await expect(start({ imports: [second] })).rejects.toThrow('two modules have the same name');
+  });
+
+  it('keeps two applications of one process apart', async () => {
+    const seen: string[] = [];
+    const handlersOf = (name: string) => {
+      @Injectable()
+      class Handlers {
+        @Subscribe('orders')
+        on(order: string) {
+          seen.push(`${name}: ${order}`);
+        }
+      }
+      return Handlers;
+    };
+    const first = await start({ providers: [handlersOf('first')] });
+    const second = await start({ providers: [handlersOf('second')] });
+    const acked = [first, second].map(({ events }) => events.next('acked'));
+    await first.producer.send('orders', 'a');
+    await second.producer.send('orders', 'b');
+    await Promise.all(acked);
+    expect(seen.sort()).toEqual(['first: a', 'second: b']);
+    await first.app.close();
+    await expect(second.producer.send('orders', 'c')).resolves.toMatchObject({ state: 'stored' });
+  });
+
+  it('needs no Redis in a test that overrides its stores', async () => {
+    const stores = memoryStores();
+    const app = await Test.createTestingModule({
+      imports: [RivuletModule.forRoot({ connection: 'redis://nowhere.invalid', group: 'test' })],
+    })
+      .overrideProvider(getStoresToken())
+      .useValue(stores)
+      .setLogger(silentLogger)
+      .compile();
+    await app.init();
+    await expect(app.get(MessageProducer).send('orders', {})).resolves.toMatchObject({
+      state: 'stored',
+    });
+    await app.close();
+  });
+
+  it('opens nothing in preview mode', async () => {
+    let opened = 0;
+    const stores = new Proxy(memoryStores(), {
+      get: (target, name, receiver): unknown => {
+        opened += 1;
+        return Reflect.get(target, name, receiver);
+      },
+    });
+
+    @Module({ imports: [RivuletModule.forRoot(inMemory({ stores }))] })
+    class App {}
+
+    const app = await NestFactory.createApplicationContext(App, { preview: true, logger: false });
+    await app.close();
+    expect(opened).toBe(0);
+  });
+});
