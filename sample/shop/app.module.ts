@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { RivuletModule } from 'nestjs-rivulet';
+import { BillingModule } from './billing/billing.module.js';
+import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
+import { JourneyModule } from './journey/journey.module.js';
+import { MailModule } from './mail/mail.module.js';
+import { OrdersModule } from './orders/orders.module.js';
+import { PricingModule } from './pricing/pricing.module.js';
+import { StockModule } from './stock/stock.module.js';
+
+/** The journey tells what the log would: in columns. */
+const quiet = { error() {}, warn() {}, log() {}, debug() {} };
+
+@Module({
+  imports: [
+    RivuletModule.forRoot({
+      connection: process.env.REDIS_URL ?? 'redis://localhost:6379',
+      namespace: 'shop',
+      group: 'shop',
+      logger: quiet,
+    }),
+    OrdersModule,
+    PricingModule,
+    BillingModule,
+    StockModule,
+    MailModule,
+    JourneyModule,
+    DeadLettersModule,
+  ],
+})
+export class AppModule {}

@@ -1,0 +1,38 @@
+import {
+  Body,
+  Controller,
+  Get,
+  HttpCode,
+  NotFoundException,
+  Param,
+  Post,
+  UseFilters,
+} from '@nestjs/common';
+import type { Step } from '../journey/format-step.js';
+import { JourneyService } from '../journey/journey.service.js';
+import type { Order, OrderRequest } from './order.js';
+import { OrdersService } from './orders.service.js';
+import { RefusedOrderFilter } from './refused-order.filter.js';
+
+@Controller('orders')
+export class OrdersController {
+  constructor(
+    private readonly orders: OrdersService,
+    private readonly journey: JourneyService,
+  ) {}
+
+  /** 202: the order is stored; billing, stock and mail see to it in their own time. */
+  @Post()
+  @HttpCode(202)
+  @UseFilters(RefusedOrderFilter)
+  place(@Body() request: OrderRequest): Promise<Order> {
+    return this.orders.place(request);
+  }
+
+  @Get(':id')
+  find(@Param('id') id: string): Order & { journey: readonly Step[] } {
+    const order = this.orders.find(id);
+    if (!order) throw new NotFoundException(`there is no order ${id}`);
+    return { ...order, journey: this.journey.of(id) };
+  }
+}
