@@ -100,8 +100,8 @@ export const benchmarks = [
   {
     name: 'topics',
     sides: {
-      many: ({ topics }) => consumeTopics({ ...topics, topics: topics.many }),
-      few: ({ topics }) => consumeTopics({ ...topics, topics: topics.few }),
+      many: ({ topics }) => run('topics/consume.mjs', { ...topics, topics: topics.many }),
+      few: ({ topics }) => run('topics/consume.mjs', { ...topics, topics: topics.few }),
     },
     rows: [{ name: 'topics.flatness', sides: ['many', 'few'], ...throughput, bar: atLeast(0.9) }],
   },
@@ -131,17 +131,9 @@ export const notInThisVersion = [
   'transactional.raw',
 ];
 
-const topicNames = (count) => Array.from({ length: count }, (_, i) => `bench-${i}`);
-
 async function consumeBacklog(side, job) {
   await run(`consume/load-${side}.mjs`, job);
   return run(`consume/${side}.mjs`, job);
-}
-
-async function consumeTopics(job) {
-  const topics = topicNames(job.topics);
-  await run('consume/load-rivulet.mjs', { ...job, topics });
-  return run('topics/consume.mjs', { ...job, topics });
 }
 
 async function memoryOf(file, job, server) {

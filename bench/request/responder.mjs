@@ -1,4 +1,5 @@
-// One controller for both transports: it answers with what it was asked.
+// One controller for both transports: it answers with what it was asked. Nest's own transport has no limit on how
+// many handlers run at once and knows nothing of the extras.
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { decorate, decorateMethod, decorateParameter } from '../decorate.mjs';
@@ -11,5 +12,5 @@ export class Responder {
   }
 }
 decorate(Responder, [Controller()]);
-decorateMethod(Responder, 'echo', [MessagePattern(PATTERN)]);
+decorateMethod(Responder, 'echo', [MessagePattern(PATTERN, { concurrency: 100 })]);
 decorateParameter(Responder, 'echo', 0, Payload());

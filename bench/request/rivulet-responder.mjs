@@ -9,9 +9,9 @@ import { rivuletOptions } from './rivulet-connection.mjs';
 class ResponderModule {}
 decorate(ResponderModule, [Module({ controllers: [Responder] })]);
 
-export default async function responder({ inFlight }, { ready, stopped }) {
+export default async function responder(job, { ready, stopped }) {
   const app = await NestFactory.createMicroservice(ResponderModule, {
-    strategy: new RivuletServer({ ...rivuletOptions, concurrency: inFlight }),
+    strategy: new RivuletServer(rivuletOptions),
     logger: ['error', 'warn'],
   });
   await app.listen();

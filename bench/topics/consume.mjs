@@ -1,29 +1,16 @@
-// Throughput over many topics: counted from when all subscriptions read, so that their start is no part of it.
-import { startMeter } from '../clock.mjs';
+// Throughput over many topics, each with its own `@Subscribe` handler: all of them read before the first message is
+// sent, so that their start is no part of it. Another process sends as fast as it can meanwhile.
+import { Meter } from '../consume/meter.mjs';
+import { run } from '../process.mjs';
 import { openApp, subscriber } from '../rivulet.mjs';
 
-export default async function consume({ topics, messages, warmUp, concurrency }) {
-  const total = warmUp + messages;
-  let handled = 0;
-  let measured;
-  let handledBefore;
-  let started = false;
-  let finish;
-  const finished = new Promise((resolve) => (finish = resolve));
-  const Consumer = subscriber(topics, { concurrency }, () => {
-    handled += 1;
-    if (!measured && started && handled >= warmUp) begin();
-    if (handled === total) finish(measured(total - handledBefore));
-  });
-  const begin = () => {
-    measured = startMeter();
-    handledBefore = handled;
-  };
+export default async function consume({ concurrency, ...job }) {
+  const topics = Array.from({ length: job.topics }, (_, i) => `bench-${i}`);
+  const meter = new Meter(job);
+  const Consumer = subscriber(topics, { concurrency }, () => meter.tick());
   const app = await openApp({ providers: [Consumer] });
-  if (handled > total / 2)
-    throw new Error(`${handled} of ${total} messages were handled before all subscriptions read`);
-  started = true;
-  const figures = await finished;
+  await run('topics/load.mjs', { ...job, topics });
+  const figures = await meter.finished;
   await app.close();
   return figures;
 }

@@ -1,0 +1,18 @@
+import { MessageProducer } from '../../dist/index.js';
+import { bodyAt } from '../bodies.mjs';
+import { inParallel } from '../clock.mjs';
+import { openApp } from '../rivulet.mjs';
+
+const CHUNK = 100;
+const IN_FLIGHT = 8;
+
+/** One chunk after the other, each to the next topic: with many topics or few, Redis is asked for the same. */
+export default async function load({ topics, warmUp, messages }) {
+  const app = await openApp();
+  const producer = app.get(MessageProducer);
+  const chunk = Array.from({ length: CHUNK }, (_, i) => ({ body: bodyAt(i) }));
+  await inParallel({ count: (warmUp + messages) / CHUNK, inFlight: IN_FLIGHT }, (i) =>
+    producer.sendBatch(topics[i % topics.length], chunk),
+  );
+  await app.close();
+}
