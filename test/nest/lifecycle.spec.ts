@@ -1,0 +1,314 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  type BeforeApplicationShutdown,
+  Controller,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, EventPattern, type MicroserviceOptions } from '@nestjs/microservices';
+import {
+  ClosedError,
+  Events,
+  MessageProducer,
+  type RivuletContext,
+  RivuletModule,
+  RivuletServer,
+  Subscribe,
+} from 'nestjs-rivulet';
+import type { MemoryStores } from 'nestjs-rivulet/testing';
+import { deferred, stateOf } from './helpers/deferred.js';
+import {
+  closeApps,
+  compile,
+  inMemory,
+  memoryStores,
+  start,
+  startHybrid,
+} from './helpers/open-app.js';
+
+afterEach(closeApps);
+
+/** A message that was there before the application. */
+async function withBacklog(stores: MemoryStores): Promise<void> {
+  const { producer, app } = await start({ rivulet: { stores: stores.sibling() } });
+  await producer.send('orders', 'backlog');
+  await app.close();
+}
+
+/** Notes the order of what happens. */
+function notedHandlers() {
+  const steps: string[] = [];
+
+  @Injectable()
+  class Late implements OnModuleInit, OnApplicationBootstrap {
+    async onModuleInit() {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      steps.push('init');
+    }
+    async onApplicationBootstrap() {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      steps.push('bootstrap');
+    }
+  }
+  @Controller()
+  class Handlers {
+    @EventPattern<string>('orders', { group: 'pattern' })
+    onPattern() {
+      steps.push('handler');
+    }
+    @Subscribe('orders', { group: 'subscribe' })
+    onSubscribe() {
+      steps.push('handler');
+    }
+  }
+  return { steps, providers: [Late], controllers: [Handlers] };
+}
+
+function twoAcks(events: Events): Promise<unknown> {
+  return Promise.all(
+    ['pattern', 'subscribe'].map((name) => events.next('acked', ({ group }) => group === name)),
+  );
+}
+
+describe('Starting', () => {
+  it('in a hybrid application begins to read after every provider is ready', async () => {
+    const stores = memoryStores();
+    await withBacklog(stores);
+    const { steps, ...metadata } = notedHandlers();
+    const { app, events } = await compile({ ...metadata, rivulet: { stores } });
+    const hybrid = app.createNestApplication({ logger: false });
+    hybrid.connectMicroservice({ strategy: app.get(RivuletServer) });
+    const acked = twoAcks(events);
+
+    await hybrid.startAllMicroservices();
+    // Whatever is sent from now on belongs to the group, though nobody reads yet.
+    expect(await stores.topics.groups('orders')).toMatchObject([{ group: 'pattern' }]);
+    expect(steps).toEqual([]);
+    await hybrid.init();
+    await acked;
+    expect(steps).toEqual(['init', 'bootstrap', 'handler', 'handler']);
+    await hybrid.close();
+  });
+
+  it('in a hybrid application that has started reads at once', async () => {
+    const stores = memoryStores();
+    await withBacklog(stores);
+    const { steps, ...metadata } = notedHandlers();
+    const { app, events } = await compile({ ...metadata, rivulet: { stores } });
+    const hybrid = app.createNestApplication({ logger: false });
+    const acked = twoAcks(events);
+    await hybrid.init();
+    hybrid.connectMicroservice({ strategy: app.get(RivuletServer) });
+    await hybrid.startAllMicroservices();
+    await acked;
+    expect(steps).toEqual(['init', 'bootstrap', 'handler', 'handler']);
+    await hybrid.close();
+  });
+
+  it('in a microservice reads after every provider is ready, before listen resolves', async () => {
+    const stores = memoryStores();
+    await withBacklog(stores);
+    const { steps, ...metadata } = notedHandlers();
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(
+      { module: class App {}, imports: [RivuletModule.forRoot(inMemory({ stores }))], ...metadata },
+      {
+        inject: [RivuletServer],
+        useFactory: (strategy: RivuletServer) => ({ strategy }),
+        logger: false,
+      } as never,
+    );
+    const acked = twoAcks(app.get(Events));
+    await app.listen();
+    expect(steps.slice(0, 2)).toEqual(['init', 'bootstrap']);
+    await acked;
+    await app.close();
+  });
+
+  it('with a server of its own needs no module', async () => {
+    const stores = memoryStores();
+    await withBacklog(stores);
+    const { steps, controllers } = notedHandlers();
+    const server = new RivuletServer(inMemory({ stores }));
+    const acked = new Promise((resolve) => server.on('acked', resolve));
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(
+      { module: class App {}, controllers },
+      { strategy: server, logger: false },
+    );
+    await app.listen();
+    await acked;
+    expect(steps).toEqual(['handler']);
+    await app.close();
+    expect(stores.availability.ready).toBe(false);
+  });
+});
+
+/** A handler that runs until the test lets it end, beside a pool that is destroyed at the end. */
+function slowHandler() {
+  const started = deferred<RivuletContext>();
+  const release = deferred();
+  const steps: string[] = [];
+
+  @Injectable()
+  class Pool implements OnModuleDestroy, BeforeApplicationShutdown {
+    constructor(private readonly producer: MessageProducer) {}
+    async onModuleDestroy() {
+      steps.push('pool closed');
+      await this.producer.send('goodbyes', 'from onModuleDestroy');
+    }
+    async beforeApplicationShutdown() {
+      await this.producer.send('goodbyes', 'from beforeApplicationShutdown');
+      steps.push('said goodbye');
+    }
+  }
+  @Controller()
+  class Handlers {
+    @EventPattern<string>('orders')
+    async on(_order: string, @Ctx() ctx: RivuletContext) {
+      started.resolve(ctx);
+      await release.promise;
+      steps.push('handled');
+    }
+  }
+  return { started, release, steps, providers: [Pool], controllers: [Handlers] };
+}
+
+describe('Closing', () => {
+  it('lets handlers end before any provider is destroyed, while sending goes on', async () => {
+    const { started, release, steps, ...metadata } = slowHandler();
+    const { app, producer, events } = await startHybrid(metadata);
+    const acked = events.next('acked');
+    await producer.send('orders', 1);
+    await started.promise;
+    const closing = app.close();
+    expect(await stateOf(closing)).toBe('pending');
+    expect(steps).toEqual([]);
+    await expect(producer.send('orders', 2)).resolves.toMatchObject({ state: 'stored' });
+
+    release.resolve();
+    await closing;
+    await acked;
+    expect(steps).toEqual(['handled', 'pool closed', 'said goodbye']);
+    await expect(producer.send('orders', 3)).rejects.toBeInstanceOf(ClosedError);
+    await app.close();
+  });
+
+  it('of a microservice drains before its hooks run, too', async () => {
+    const { started, release, steps, ...metadata } = slowHandler();
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(
+      { module: class App {}, imports: [RivuletModule.forRoot(inMemory())], ...metadata },
+      {
+        inject: [RivuletServer],
+        useFactory: (strategy: RivuletServer) => ({ strategy }),
+        logger: false,
+      } as never,
+    );
+    await app.listen();
+    await app.get(MessageProducer).send('orders', 1);
+    await started.promise;
+    const closing = app.close();
+    expect(await stateOf(closing)).toBe('pending');
+    release.resolve();
+    await closing;
+    expect(steps).toEqual(['handled', 'pool closed', 'said goodbye']);
+  });
+
+  it('ends within the drain limit, tells the handler, and leaves the message to others', async () => {
+    const stores = memoryStores();
+    const { started, steps, providers, controllers } = slowHandler();
+    const rivulet = { stores, drainMs: 100 };
+    const { app, producer } = await startHybrid({ providers, controllers, rivulet });
+    const { messageId } = await producer.send('orders', 1);
+    const ctx = await started.promise;
+    const since = performance.now();
+    await app.close();
+    expect(performance.now() - since).toBeLessThan(1_000);
+    expect(ctx.signal.aborted).toBe(true);
+    expect(steps).toEqual(['pool closed', 'said goodbye']);
+
+    const other = slowHandler();
+    other.release.resolve();
+    const successor = await startHybrid({
+      controllers: other.controllers,
+      rivulet: { stores: stores.sibling(), heartbeatMs: 20, deadAfterMs: 60 },
+    });
+    const acked = await successor.events.next('acked');
+    expect(acked.messageId).toBe(messageId);
+  });
+
+  it('may happen while it starts, and more than once', async () => {
+    const stores = memoryStores();
+    stores.goDown();
+    const { app } = await compile({ rivulet: { stores, connectTimeoutMs: 60_000 } });
+    const init = app.init().then(
+      () => 'started',
+      () => 'failed',
+    );
+    expect(await stateOf(init)).toBe('pending');
+    const server = app.get(RivuletServer);
+    await Promise.all([server.close(), server.close()]);
+    stores.comeUp();
+    expect(await init).toBe('started');
+    await Promise.all([app.close(), app.close()]);
+  });
+
+  it('leaves no listener of signals behind', async () => {
+    const before = process.listenerCount('SIGTERM');
+    const { app } = await compile({});
+    app.enableShutdownHooks(['SIGTERM']);
+    await app.init();
+    expect(process.listenerCount('SIGTERM')).toBe(before + 1);
+    await app.close();
+    expect(process.listenerCount('SIGTERM')).toBe(before);
+  });
+});
+
+describe('A store that is down when the application starts', () => {
+  it('fails the start by default, in time, with what to do', async () => {
+    const stores = memoryStores();
+    stores.goDown();
+    const { app } = await compile({ rivulet: { stores, connectTimeoutMs: 50 } });
+    await expect(app.init()).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringMatching(
+        /^RivuletModule could not connect: .* set connectOnBoot to "background"/,
+      ),
+    });
+    await app.close();
+  });
+
+  it('fails a hybrid start likewise', async () => {
+    const stores = memoryStores();
+    stores.goDown();
+    await expect(startHybrid({ rivulet: { stores, connectTimeoutMs: 50 } })).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+    });
+  });
+
+  it('is waited for in the background if so wished', async () => {
+    const stores = memoryStores();
+    stores.goDown();
+    const { steps, ...metadata } = notedHandlers();
+    const { app, events, producer } = await startHybrid({
+      ...metadata,
+      rivulet: { stores, connectOnBoot: 'background' },
+    });
+    expect(steps).toEqual(['init', 'bootstrap']);
+    const acked = twoAcks(events);
+    stores.comeUp();
+    await producer.send('orders', 1);
+    await acked;
+    await app.close();
+  });
+
+  it('does not keep the application from closing', async () => {
+    const stores = memoryStores();
+    stores.goDown();
+    const { app } = await startHybrid({ rivulet: { stores, connectOnBoot: 'background' } });
+    const since = performance.now();
+    await app.close();
+    expect(performance.now() - since).toBeLessThan(1_000);
+  });
+});

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Controller, type INestApplicationContext, Injectable, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  ClientsModule,
+  MessagePattern,
+  type MicroserviceOptions,
+  Payload,
+} from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import {
+  Events,
+  MessageProducer,
+  RivuletClient,
+  RivuletModule,
+  type RivuletModuleOptions,
+  RivuletServer,
+  Subscribe,
+} from 'nestjs-rivulet';
+import { firstValueFrom } from 'rxjs';
+import { silentLogger } from '../../lib/core/runtime/logger.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { deferred } from './helpers/deferred.js';
+
+@Injectable()
+class Billing {
+  @Subscribe('orders')
+  charge() {}
+}
+
+@Controller()
+class Sums {
+  @MessagePattern('sum')
+  sum(@Payload() numbers: number[]) {
+    return numbers.reduce((a, b) => a + b, 0);
+  }
+}
+
+describe('An application on a real Redis', () => {
+  let redis: TestRedis;
+  const open: INestApplicationContext[] = [];
+
+  beforeEach(async () => {
+    redis = await startRedis();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((app) => app.close()));
+    await redis.stop();
+  });
+
+  async function compile(options: RivuletModuleOptions = {}, providers: Type[] = [Billing]) {
+    const app = await Test.createTestingModule({
+      imports: [
+        RivuletModule.forRoot({
+          connection: redis.url,
+          group: 'test',
+          logger: silentLogger,
+          ...options,
+        }),
+      ],
+      providers,
+    })
+      .setLogger(silentLogger)
+      .compile();
+    open.push(app);
+    return { app, events: app.get(Events), producer: app.get(MessageProducer) };
+  }
+
+  it('closes quickly, though it waits for messages', async () => {
+    const { app, events, producer } = await compile();
+    await app.init();
+    const acked = events.next('acked');
+    await producer.send('orders', 1);
+    await acked;
+    const since = performance.now();
+    await app.close();
+    expect(performance.now() - since).toBeLessThan(1_000);
+  });
+
+  it('does not start without it, in time and by name', async () => {
+    await redis.kill();
+    const { app } = await compile({ connectTimeoutMs: 300 });
+    const since = performance.now();
+    await expect(app.init()).rejects.toThrow(
+      new RegExp(
+        `^RivuletModule could not connect: redis://127\\.0\\.0\\.1:${redis.port} was not ready within 300 ms`,
+      ),
+    );
+    expect(performance.now() - since).toBeLessThan(2_000);
+  });
+
+  it('starts without it in the background, and consumes when it comes up', async () => {
+    await redis.kill();
+    const { app, events, producer } = await compile({
+      connectOnBoot: 'background',
+      connectTimeoutMs: 300,
+    });
+    await app.init();
+    const acked = events.next('acked');
+    const sent = producer.send('orders', 1);
+    await redis.restart();
+    await expect(sent).resolves.toMatchObject({ state: 'stored' });
+    await acked;
+  });
+
+  it('goes on when it comes back', async () => {
+    const { app, events, producer } = await compile();
+    await app.init();
+    for (let round = 0; round < 2; round++) {
+      const acked = events.next('acked');
+      await producer.send('orders', round);
+      await acked;
+      if (round === 0) {
+        const lost = events.next('connection', ({ state }) => state === 'lost');
+        await redis.kill();
+        await lost;
+        await redis.restart();
+      }
+    }
+  });
+
+  it.each<[string, NodeJS.Signals]>([
+    ['is killed', 'SIGKILL'],
+    ['answers nothing any more', 'SIGSTOP'],
+  ])('closes within the drain limit when it %s', async (_what, signal) => {
+    const started = deferred();
+
+    @Injectable()
+    class Stuck {
+      @Subscribe('orders')
+      async on() {
+        started.resolve();
+        await new Promise(() => {});
+      }
+    }
+    const { app, producer } = await compile({ drainMs: 500 }, [Stuck]);
+    await app.init();
+    await producer.send('orders', 1);
+    await started.promise;
+    await redis.kill(signal);
+    const unsure = producer.send('orders', 2).catch(() => 'not stored');
+    const since = performance.now();
+    await app.close();
+    expect(performance.now() - since).toBeLessThan(1_500);
+    expect(await unsure).toBe('not stored');
+    if (signal === 'SIGSTOP') await redis.kill('SIGCONT');
+  });
+
+  it('needs no module: a server and a client of their own', async () => {
+    const own = { connection: redis.url, group: 'sums', logger: silentLogger };
+    const service = await NestFactory.createMicroservice<MicroserviceOptions>(
+      { module: class Service {}, controllers: [Sums] },
+      { strategy: new RivuletServer(own), logger: false },
+    );
+    await service.listen();
+    const caller = await Test.createTestingModule({
+      imports: [
+        ClientsModule.register([{ name: 'SUMS', customClass: RivuletClient, options: own }]),
+      ],
+    }).compile();
+    const client = caller.get<RivuletClient>('SUMS');
+    expect(await firstValueFrom(client.send('sum', [1, 2, 3]))).toBe(6);
+    await Promise.all([service.close(), caller.close()]);
+  });
+});
