@@ -9,6 +9,8 @@ import { scripts } from './scripts.js';
 /** The note and the old offset, names and values, stand before the fields of the message. */
 const OWN_FIELDS = 4;
 const MOST_IDS = 1_000;
+/** Name of the one field that holds the fields of an entry with too many: each its length (4 bytes) and its bytes. */
+const PACKED = Buffer.from('\0packed');
 
 /** One stream per queue and group: copies, with what became of them. */
 export class RedisDeadLetterStore implements DeadLetterStore {
@@ -76,6 +78,18 @@ function readDeadLetter(
     id: id.toString('latin1'),
     offset: all[3]?.toString('latin1') ?? '',
     note: all[1]?.toString() ?? '',
-    content: readContent(all.slice(OWN_FIELDS)),
+    content: readContent(unpacked(all.slice(OWN_FIELDS))),
   };
+}
+
+function unpacked(fields: Buffer[]): Buffer[] {
+  const [name, packed] = fields;
+  if (fields.length !== 2 || !packed || !name?.equals(PACKED)) return fields;
+  const found: Buffer[] = [];
+  for (let at = 0; at < packed.length;) {
+    const end = at + 4 + packed.readUInt32BE(at);
+    found.push(packed.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
 }

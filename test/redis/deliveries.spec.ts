@@ -134,7 +134,7 @@ describe('deliveries in Redis', () => {
     });
   });
 
-  it('a foreign entry with thousands of fields becomes a dead letter with all its bytes', async () => {
+  it('a foreign entry with thousands of fields becomes a dead letter with all its fields', async () => {
     const { ref, of, read, settle } = await queueOf(0);
     const fields = Array.from({ length: 9_000 }, (_, i) => `field ${i}`);
     await redis.xadd(of.log, '*', ...fields);
@@ -143,11 +143,10 @@ describe('deliveries in Redis', () => {
     const deadLetter = { kind: 'dead-letter', note: 'strange' } as const;
     expect(await settle('c', [{ ...entry!, settlement: deadLetter }])).toEqual(['settled']);
     const [dead] = await stores.deadLetters.list(ref, { count: 1 });
-    const content = dead!.content;
-    if (content.kind !== 'foreign') throw new Error(content.kind);
-    const packed = content.fields[1]!;
-    expect(packed.subarray(4, 11).toString()).toBe('field 0');
-    expect(packed.length).toBe(fields.reduce((sum, field) => sum + 4 + field.length, 0));
+    expect(dead!.content).toEqual({
+      kind: 'foreign',
+      fields: fields.map((field) => Buffer.from(field)),
+    });
   });
 
   it('keeps ten thousand deliveries and more in hand', async () => {
