@@ -169,6 +169,7 @@ export class Rivulet {
       logger,
       timing: settings.consumer,
       pollMs: () => this.pollMs(),
+      lookUpTopic: () => this.topics.refresh(made.topic),
     });
     this.consumers.push(consumer);
     return consumer;

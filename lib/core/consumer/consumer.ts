@@ -5,7 +5,9 @@ import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
+import type { QueueRef } from '../store/refs.js';
 import type { Stores } from '../store/stores.js';
+import type { JoinReply } from '../store/topic-registry.js';
 import { Attempt } from './attempt.js';
 import { Capacity } from './capacity.js';
 import { type DispatchTools, dispatch, open } from './dispatch.js';
@@ -51,6 +53,8 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   pollMs(): number;
+  /** The topic as it is now, made anew if it is gone and that is allowed. */
+  lookUpTopic(): Promise<{ queues: number }>;
 }
 
 /** One subscription at work: fetches, dispatches, settles. Unordered. */
@@ -174,7 +178,12 @@ export class Consumer {
 
   /** Make the group known in every queue. @throws InvalidOptionsError as `start` does. */
   async join(): Promise<void> {
-    const { stores, events, logger } = this.options;
+    const { recreated } = await this.register();
+    this.alarm(recreated);
+  }
+
+  private async register(): Promise<JoinReply & { state: 'joined' }> {
+    const { stores } = this.options;
     const { topic, group, from, origin } = this.subscription;
     const reply = await stores.topics.joinGroup(topic, {
       group,
@@ -188,7 +197,13 @@ export class Consumer {
           `${reply.registered.filterDigest ? ' with a filter' : ''}, this handler is unordered without one; ` +
           'members that differ would lose messages. Use another group, or stop the others and delete the group first',
       ]);
-    for (const { queue } of reply.recreated) {
+    return reply;
+  }
+
+  private alarm(queues: readonly QueueRef[]): void {
+    const { events, logger } = this.options;
+    const { topic, group } = this.subscription;
+    for (const { queue } of queues) {
       events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
       logger.error(
         `${topic}/${group}: the group had vanished from queue ${queue} and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
@@ -339,9 +354,12 @@ export class Consumer {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {
-      await this.options.stores.topics.declare(topic);
-      await this.join();
-      return 0;
+      const { queues } = await this.options.lookUpTopic();
+      const { created, recreated } = await this.register();
+      // Where the store lost everything, it does not know either that the group had been there.
+      this.alarm(created ? this.refs : recreated);
+      // A topic that was made anew with fewer queues: nothing will come from this one.
+      if (fault.queue < queues) return 0;
     }
     events.emit('queue-faulted', { topic, queue: fault.queue, group, error: fault });
     this.reporter.trouble(
