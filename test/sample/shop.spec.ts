@@ -1,3 +1,5 @@
+import { Redis } from 'ioredis';
+import { documentedKeys } from './documented-keys.js';
 import { isListening, ShopProcess } from './shop-process.js';
 
 const DRAIN_LIMIT_MS = 15_000;
@@ -140,6 +142,22 @@ describe('the sample shop', () => {
     const refused = await call('POST', '/orders', request);
     expect(refused.status).toBe(400);
     expect(await refused.text()).toMatch(reason);
+  });
+
+  it('leaves no key in Redis that docs/redis-keys.md does not describe', async () => {
+    const redis = new Redis(redisUrl);
+    const documented = documentedKeys();
+    const strangers: string[] = [];
+    const seen = new Set<RegExp>();
+    for (const key of await redis.keys('*')) {
+      const type = await redis.type(key);
+      const known = documented.find((doc) => doc.pattern.test(key) && doc.type === type);
+      if (known) seen.add(known.pattern);
+      else strangers.push(`${key} (${type})`);
+    }
+    redis.disconnect();
+    expect(strangers).toEqual([]);
+    expect(seen.size).toBeGreaterThan(10);
   });
 
   it('ends on SIGTERM within the drain limit, with everything it started', async () => {
