@@ -1,0 +1,148 @@
+import { statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message/errors.js';
+import type { Rivulet } from '../../lib/core/rivulet.js';
+import { Keys } from '../../lib/redis/keys.js';
+import { seed as newSeed, seededRandom } from '../helpers/random.js';
+import { startRedis } from '../helpers/redis.js';
+import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
+
+const CRASHES = Number(process.env['RIVULET_CRASHES'] ?? 2);
+const PRODUCERS = 8;
+
+type Outcome = 'resolved' | 'failed' | 'unknown';
+
+/** Sends one message after the other until told to stop; every third is delayed for a moment. */
+async function sendOn(
+  rivulet: Rivulet,
+  facts: { name: string; outcomes: Map<string, Outcome>; signal: AbortSignal },
+): Promise<void> {
+  const { name, outcomes, signal } = facts;
+  for (let n = 0; !signal.aborted; n++) {
+    const key = `${name}:${n}`;
+    const delayMs = n % 3 === 0 ? 200 : 0;
+    try {
+      await rivulet.producer.send('orders', { key }, { key, messageGroup: name, delayMs });
+      outcomes.set(key, 'resolved');
+    } catch (error) {
+      if (error instanceof SendOutcomeUnknownError) outcomes.set(key, 'unknown');
+      else if (error instanceof SendFailedError) outcomes.set(key, 'failed');
+      else throw error;
+    }
+  }
+}
+
+describe.each([
+  ['everysec', []],
+  ['always', ['--appendfsync', 'always']],
+])('kill -9 of Redis with appendfsync %s', (fsync, args) => {
+  it('loses no message whose send was confirmed', async () => {
+    const seed = newSeed();
+    const random = seededRandom(seed);
+    const redis = await startRedis({ persistence: 'aof-everysec', args });
+    const settings = { ...IMPATIENT, producer: { sendTimeoutMs: 5_000 } };
+    const producing = connect(redis.url, 'crash', settings);
+    const consuming = connect(redis.url, 'crash', settings);
+    const handled = new Handled();
+    consuming.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      origin: 'billing',
+      retry: { backoff: () => 100 },
+      handler: (delivery) => {
+        // Some attempts fail, so that retries are among what must survive.
+        if (delivery.attempt === 1 && random() < 0.1) throw new Error('again');
+        handled.note(delivery);
+      },
+    });
+    await producing.open();
+    await consuming.consume();
+
+    const outcomes = new Map<string, Outcome>();
+    const stop = new AbortController();
+    const sending = Promise.all(
+      Array.from({ length: PRODUCERS }, (_, i) =>
+        sendOn(producing, { name: `p${i}`, outcomes, signal: stop.signal }),
+      ),
+    );
+    for (let crash = 0; crash < CRASHES; crash++) {
+      const enough = handled.times.size + 300 + Math.floor(random() * 300);
+      while (handled.times.size < enough) await consuming.events.next('acked');
+      const isBack = [producing, consuming].map((one) =>
+        one.events.next('connection', ({ state }) => state === 'ready'),
+      );
+      await redis.kill();
+      await redis.restart();
+      await within(10_000, 'connections after the restart', Promise.all(isBack));
+    }
+    const enough = handled.times.size + 300;
+    while (handled.times.size < enough) await consuming.events.next('acked');
+    stop.abort();
+    await sending;
+
+    const keysOf = (wanted: Outcome): string[] =>
+      [...outcomes].filter(([, outcome]) => outcome === wanted).map(([key]) => key);
+    const resolved = keysOf('resolved');
+    await within(15_000, 'handling what was confirmed', handled.all(resolved)).catch(() => {});
+    const failed = keysOf('failed').filter((key) => handled.times.has(key));
+
+    const operator = new Redis(redis.url);
+    let entries = 0;
+    const keys = new Keys({ namespace: 'crash' });
+    for (let queue = 0; queue < 4; queue++)
+      entries += await operator.xlen(keys.queue({ topic: 'orders', queue }).log);
+    operator.disconnect();
+    const unknown = keysOf('unknown');
+    const unknownStored = unknown.filter((key) => handled.times.has(key)).length;
+    const doubled = entries - handled.times.size;
+    console.log(
+      `redis-crash fsync=${fsync} seed=${seed} crashes=${CRASHES} sent=${outcomes.size} resolved=${resolved.length} ` +
+        `failed=${keysOf('failed').length} unknown=${unknown.length} lost=${handled.missing(resolved).length} ` +
+        `ghosts=${failed.length} doubled-in-store=${doubled} unknown-stored=${unknownStored} handled-again=${handled.repeated}`,
+    );
+    await Promise.all([producing.stop(2_000), consuming.stop(2_000)]);
+    await redis.stop();
+    expect(handled.missing(resolved)).toEqual([]);
+    expect(failed).toEqual([]);
+    expect(doubled).toBe(0);
+  }, 60_000);
+});
+
+describe('a power failure that takes the newest writes of Redis with it', () => {
+  it('loses those, and nothing that is sent afterwards', async () => {
+    const redis = await startRedis({ persistence: 'aof-everysec' });
+    const rivulet = connect(redis.url, 'power');
+    const handled = new Handled();
+    rivulet.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      origin: 'billing',
+      retry: { backoff: () => 100 },
+      handler: (delivery) => handled.note(delivery),
+    });
+    await rivulet.consume();
+    const kept = await publishMany(rivulet, 40, { prefix: 'kept' });
+    await within(5_000, 'the first messages', handled.all(kept));
+    const log = join(redis.dir, 'appendonlydir', 'appendonly.aof.1.incr.aof');
+    const survives = statSync(log).size;
+    const taken = await publishMany(rivulet, 40, { prefix: 'taken' });
+    await within(5_000, 'the messages that will be lost', handled.all(taken));
+
+    const isBack = rivulet.events.next('connection', ({ state }) => state === 'ready');
+    await redis.kill();
+    truncateSync(log, survives);
+    await redis.restart();
+    await within(10_000, 'the connection after the restart', isBack);
+    // The store counts on from where it was: what it had acknowledged since, it knows nothing of.
+    const after = await publishMany(rivulet, 80, { prefix: 'after', timeoutMs: 5_000 });
+    await within(10_000, 'the messages sent afterwards', handled.all(after)).catch(() => {});
+    console.log(
+      `redis-crash power-failure taken-bytes=${statSync(log).size - survives} sent-after=${after.length} lost-after=${handled.missing(after).length}`,
+    );
+    await rivulet.stop(2_000);
+    await redis.stop();
+    expect(after).toHaveLength(80);
+    expect(handled.missing(after)).toEqual([]);
+  }, 60_000);
+});
