@@ -9,6 +9,8 @@ export class Attempt implements Delivery {
   readonly group: string;
   /** By the monotonic clock. */
   readonly startedAt: number;
+  /** To be called once it is settled, or given up to others. */
+  readonly whenOver: () => void;
   body: unknown = undefined;
   /** Once it has an outcome, whatever the handler still answers changes nothing. */
   ended = false;
@@ -20,11 +22,13 @@ export class Attempt implements Delivery {
     message: MessageView;
     group: string;
     startedAt: number;
+    whenOver: () => void;
   }) {
     this.entry = options.entry;
     this.message = options.message;
     this.group = options.group;
     this.startedAt = options.startedAt;
+    this.whenOver = options.whenOver;
   }
 
   get attempt(): number {

@@ -221,7 +221,7 @@ export class Consumer {
       capacity: this.capacity,
       pollMs: this.options.pollMs,
       accept: (entries) => this.accept(entries),
-      runAlone: (entry) => this.begin(entry),
+      runAlone: (entry) => new Promise((resolve) => this.begin(entry, resolve)),
       afterSuspects: () => this.startFetched(),
       onError: (error) => {
         this.visibility!.suspectLoss();
@@ -259,54 +259,61 @@ export class Consumer {
   /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   private accept(entries: readonly DeliveredEntry[]): void {
     for (const entry of entries)
-      if (this.overflow.length === 0 && this.capacity.hasSlot) void this.begin(entry);
+      if (this.overflow.length === 0 && this.capacity.hasSlot) this.begin(entry);
       else this.overflow.push(entry);
     this.overflow.watch();
   }
 
   private startFetched(): void {
-    while (this.overflow.length > 0 && this.capacity.hasSlot)
-      void this.begin(this.overflow.shift()!);
+    while (this.overflow.length > 0 && this.capacity.hasSlot) this.begin(this.overflow.shift()!);
   }
 
-  /** Resolves when the delivery is settled, or given up to others. */
-  private async begin(entry: DeliveredEntry): Promise<void> {
+  /** `whenOver`: called once the delivery is settled, or given up to others. Its handler may still run then. */
+  private begin(entry: DeliveredEntry, whenOver: () => void = () => {}): void {
     const { clock, tools } = this.options;
     const opened = open(entry, this.subscription, tools);
-    if ('outcome' in opened) return this.settleAs(entry, opened.outcome, opened.message);
+    if ('outcome' in opened)
+      return this.settleAs(entry, opened.outcome, { message: opened.message, after: whenOver });
     const { group } = this.subscription;
     const attempt = new Attempt({
       entry,
       message: opened.message,
       group,
       startedAt: clock.monotonic(),
+      whenOver,
     });
     this.capacity.take();
     this.inHand.add(attempt);
     this.reporter.delivered(attempt);
-    return this.end(attempt, await dispatch(attempt, this.subscription, tools));
+    void dispatch(attempt, this.subscription, tools).then((outcome) => this.end(attempt, outcome));
   }
 
   /** They never started: others may have them now, and the attempt does not count. */
   private release(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries) void this.settleAs(entry, { kind: 'not-started' });
+    for (const entry of entries) this.settleAs(entry, { kind: 'not-started' });
   }
 
-  private end(attempt: Attempt, outcome: Outcome): Promise<void> {
-    if (attempt.ended) return Promise.resolve();
+  private end(attempt: Attempt, outcome: Outcome): void {
+    if (attempt.ended) return;
     attempt.ended = true;
     this.inHand.remove(attempt);
     this.capacity.handled();
     this.startFetched();
-    return this.settleAs(attempt.entry, outcome, attempt.message, () => this.capacity.settled());
+    const { entry, message } = attempt;
+    this.settleAs(entry, outcome, {
+      message,
+      after: () => {
+        this.capacity.settled();
+        attempt.whenOver();
+      },
+    });
   }
 
   private settleAs(
     entry: DeliveredEntry,
     outcome: Outcome,
-    message?: MessageView,
-    after?: () => void,
-  ): Promise<void> {
+    { message, after }: { message?: MessageView | undefined; after?: () => void } = {},
+  ): void {
     const { clock, member } = this.options;
     const decision = settle(outcome, entry.attempt, this.subscription.retry);
     const settlement = toSettlement(decision, {
@@ -316,26 +323,23 @@ export class Consumer {
       at: clock.now(),
     });
     this.settling.add(entry);
-    return new Promise((resolve) => {
-      this.settlers[entry.queue]!.add(
-        { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
-        (reply) => {
-          this.settling.delete(entry);
-          after?.();
-          this.reporter.settled({ entry, outcome, decision, reply, message });
-          if (decision.kind === 'retry' || decision.kind === 'release')
-            this.waiting!.expect(entry.queue, decision.kind === 'retry' ? decision.delayMs : 0);
-          resolve();
-        },
-      );
-    });
+    this.settlers[entry.queue]!.add(
+      { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
+      (reply) => {
+        this.settling.delete(entry);
+        after?.();
+        this.reporter.settled({ entry, outcome, decision, reply, message });
+        if (decision.kind === 'retry' || decision.kind === 'release')
+          this.waiting!.expect(entry.queue, decision.kind === 'retry' ? decision.delayMs : 0);
+      },
+    );
   }
 
   private onTimeout(attempt: Attempt): void {
     const { origin, handlerTimeoutMs } = this.subscription;
     const error = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
     attempt.abort(error);
-    void this.end(attempt, { kind: 'failed', error });
+    this.end(attempt, { kind: 'failed', error });
   }
 
   /** Somebody else has it now: the handler is told, and nothing of it is settled. */
@@ -347,6 +351,8 @@ export class Consumer {
     this.inHand.remove(attempt);
     this.capacity.handled();
     this.capacity.settled();
+    attempt.whenOver();
+    this.startFetched();
     this.reporter.refused(attempt.entry, attempt.message);
   }
 

@@ -12,7 +12,7 @@ export interface WaitingDeliveriesOptions {
   /** How often every queue is asked although nothing is known to be due: a bound for what others left behind. */
   pollMs(): number;
   accept(entries: DeliveredEntry[], queue: number): void;
-  /** Run this delivery alone; resolves when it is settled. */
+  /** Run this delivery alone; resolves when it is settled, or given up to others. */
   runAlone(entry: DeliveredEntry): Promise<void>;
   /** Others may start again. */
   afterSuspects(): void;

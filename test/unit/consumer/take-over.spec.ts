@@ -114,6 +114,24 @@ describe('take-over', () => {
     expect(reclaimed).toEqual([]);
   });
 
+  it('goes on with other messages once the handler of a suspect has had its time', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    await bed.publish('orders', 'never ends');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handlerTimeoutMs: 1_000,
+      handler: ({ body }) => (body === 'never ends' ? hang() : undefined),
+    });
+    bed.crash();
+    await bed.advance(25_000);
+    const { messageId } = await other.publish('orders', 'b');
+    await bed.advance(5_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
+
   it('tells a process that was silent for too long what it has lost', async () => {
     let signal: AbortSignal | undefined;
     await bed.subscribe({
