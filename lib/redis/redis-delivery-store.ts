@@ -215,7 +215,9 @@ function settleArguments({ offset, deliveryCount, settlement }: SettleItem): str
       return [...receipt, String(Math.round(settlement.delayMs)), settlement.history];
     case 'dead-letter':
       return [...receipt, '', settlement.note];
-    default:
+    case 'release':
+      return [...receipt, String(Math.round(settlement.delayMs)), ''];
+    case 'ack':
       return [...receipt, '', ''];
   }
 }

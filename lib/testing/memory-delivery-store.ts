@@ -143,7 +143,7 @@ export class MemoryDeliveryStore implements DeliveryStore {
           retried(group.attemptsOf(offset), settlement.history),
         );
       case 'release':
-        return release(group, delivery, now);
+        return release(group, delivery, now + settlement.delayMs);
       case 'dead-letter': {
         const content = copyContent(queue.log.read(offset).content);
         const { topic, queue: number } = queue.log.ref;
@@ -164,8 +164,8 @@ export class MemoryDeliveryStore implements DeliveryStore {
   }
 }
 
-function release(group: MemoryGroup, delivery: Pending, now: number): void {
-  group.putBack(delivery, now, released(group.attemptsOf(delivery.offset)));
+function release(group: MemoryGroup, delivery: Pending, dueAt: number): void {
+  group.putBack(delivery, dueAt, released(group.attemptsOf(delivery.offset)));
 }
 
 function undelivered(group: MemoryGroup): number {

@@ -228,7 +228,7 @@ export class RandomLife {
       { kind: 'ack' },
       { kind: 'ack' },
       { kind: 'retry', delayMs: random.between(0, 5_000), history: `h${random.between(1, 99)}` },
-      { kind: 'release' },
+      { kind: 'release', delayMs: random.between(0, 5_000) },
       { kind: 'dead-letter', note: `n${random.between(1, 99)}` },
     ]);
   }

@@ -48,7 +48,7 @@ export function describeSettle(open: OpenHarness): void {
         { ...b!, settlement: { kind: 'retry', delayMs: 1_000, history: 'h' } },
         { ...c!, settlement: { kind: 'dead-letter', note: 'n' } },
         { ...a!, settlement: { kind: 'ack' } },
-        { ...d!, settlement: { kind: 'release' } },
+        { ...d!, settlement: { kind: 'release', delayMs: 0 } },
       ]);
       expect(replies).toEqual(['settled', 'stale', 'settled', 'settled', 'stale', 'settled']);
       expect(await h.stores.deliveries.lag(BILLING)).toEqual({
@@ -58,6 +58,18 @@ export function describeSettle(open: OpenHarness): void {
         deadLetters: 1,
         oldestUnsettled: b!.offset,
       });
+    });
+
+    it('gives back for later, as often as wanted, and counts no attempt', async () => {
+      const consumer = h.consumer(BILLING, 'c');
+      let entry = await consumer.readOne();
+      for (let round = 0; round < 3; round++) {
+        expect(await consumer.releaseFor(entry, 1_000)).toEqual(['settled']);
+        expect((await consumer.claim()).entries).toEqual([]);
+        await h.advance(1_000);
+        entry = await consumer.claimOne();
+        expect(entry).toMatchObject({ attempt: 1, history: '' });
+      }
     });
 
     it('refuses a consumer that does not hold the delivery', async () => {

@@ -73,7 +73,11 @@ export class TestConsumer {
   }
 
   release(...entries: DeliveredEntry[]): Promise<SettleReply[]> {
-    return this.settle(entries, { kind: 'release' });
+    return this.settle(entries, { kind: 'release', delayMs: 0 });
+  }
+
+  releaseFor(entry: DeliveredEntry, delayMs: number): Promise<SettleReply[]> {
+    return this.settle([entry], { kind: 'release', delayMs });
   }
 
   deadLetter(entry: DeliveredEntry, note = 'because'): Promise<SettleReply[]> {

@@ -117,7 +117,7 @@ describe('deliveries in Redis', () => {
     const { deliveries } = stores;
     expect(await settle('c', acks(delivered))).toEqual(['stale', 'stale']);
     expect(
-      await settle('c', [{ ...acks(delivered)[0]!, settlement: { kind: 'release' } }]),
+      await settle('c', [{ ...acks(delivered)[0]!, settlement: { kind: 'release', delayMs: 0 } }]),
     ).toEqual(['stale']);
     const renewal = { consumer: 'c', inHand: delivered, swallowedAfterMs: 0 };
     expect(await deliveries.renew(ref, renewal)).toEqual({

@@ -330,7 +330,7 @@ export class Consumer {
         after?.();
         this.reporter.settled({ entry, outcome, decision, reply, message });
         if (decision.kind === 'retry' || decision.kind === 'release')
-          this.waiting!.expect(entry.queue, decision.kind === 'retry' ? decision.delayMs : 0);
+          this.waiting!.expect(entry.queue, decision.delayMs);
       },
     );
   }

@@ -6,7 +6,7 @@ export type Decision =
   | { kind: 'ack' }
   | { kind: 'retry'; delayMs: number }
   | { kind: 'dead-letter'; reason: string }
-  | { kind: 'release' };
+  | { kind: 'release'; delayMs: number };
 
 /** How long a message of a newer wire version waits before this consumer looks at it again. */
 export const HELD_MS = 60_000;
@@ -18,9 +18,10 @@ export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): 
     case 'skipped':
       return { kind: 'ack' };
     case 'not-started':
-      return { kind: 'release' };
+      return { kind: 'release', delayMs: 0 };
     case 'held':
-      return { kind: 'retry', delayMs: HELD_MS };
+      // No attempt: whoever can read it at last has all of them.
+      return { kind: 'release', delayMs: HELD_MS };
     case 'rejected':
       return { kind: 'dead-letter', reason: outcome.reason };
     case 'failed':

@@ -28,8 +28,8 @@ export type Settlement =
   | { kind: 'ack' }
   /** Hand it out again after `delayMs`, at its old offset. */
   | { kind: 'retry'; delayMs: number; history: string }
-  /** It was not started after all: hand it out again at once, this attempt does not count. */
-  | { kind: 'release' }
+  /** It was not started after all: hand it out again after `delayMs`, this attempt does not count. */
+  | { kind: 'release'; delayMs: number }
   /** Keep a copy with `note` among the dead letters of the group. */
   | { kind: 'dead-letter'; note: string };
 

@@ -9,7 +9,7 @@
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  consumer
 -- ARGV[3+] string  five per delivery: offset, delivery count, kind, ms, text. Kinds: 'ack'; 'retry' (after ms, text =
---                  history); 'release'; 'dead-letter' (text = note)
+--                  history); 'release' (after ms); 'dead-letter' (text = note)
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { word, word, ... }  one per delivery: 'settled', or 'stale' (settled already, or in other hands since;
@@ -64,7 +64,7 @@ for _, i in ipairs(items) do
   elseif kind == 'release' then
     local starts, cuts, history = record_of(offset)
     local record = whole(math.max(starts - 1, 0)) .. ':' .. whole(cuts) .. ':0:' .. history
-    wait_in(cuts > 0 and suspects or retry, offset, now, record)
+    wait_in(cuts > 0 and suspects or retry, offset, now + tonumber(ms), record)
   else
     if kind == 'dead-letter' then
       local entry = redis.call('XRANGE', log, offset, offset)[1]

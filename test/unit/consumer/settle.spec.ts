@@ -9,7 +9,12 @@ describe('settle', () => {
   it.each<[string, Outcome, number, ReturnType<typeof settle>]>([
     ['success is an ack', { kind: 'succeeded' }, 1, { kind: 'ack' }],
     ['what is skipped is acked', { kind: 'skipped' }, 9, { kind: 'ack' }],
-    ['what was not started is given back', { kind: 'not-started' }, 9, { kind: 'release' }],
+    [
+      'what was not started is given back at once',
+      { kind: 'not-started' },
+      9,
+      { kind: 'release', delayMs: 0 },
+    ],
     [
       'a failure is retried by the policy',
       { kind: 'failed', error },
@@ -41,10 +46,10 @@ describe('settle', () => {
       { kind: 'dead-letter', reason: 'no such customer' },
     ],
     [
-      'a newer wire version waits, however often',
+      'a newer wire version is given back to wait, and no attempt counts, however often',
       { kind: 'held', version: 2 },
       1_000,
-      { kind: 'retry', delayMs: HELD_MS },
+      { kind: 'release', delayMs: HELD_MS },
     ],
   ])('%s', (_, outcome, attempt, decision) => {
     expect(settle(outcome, attempt, policy)).toEqual(decision);
