@@ -98,7 +98,7 @@ export class HandlerExplorer {
 }
 
 /** Of what Nest constructs by itself: the class. Of values and what factories made: the class of the instance. */
-export function prototypeOf(wrapper: InstanceWrapper): object | undefined {
+function prototypeOf(wrapper: InstanceWrapper): object | undefined {
   const { metatype, instance } = wrapper as { metatype: unknown; instance: unknown };
   if (metatype && !wrapper.inject) return (metatype as { prototype?: object }).prototype;
   if (typeof instance !== 'object' || instance === null) return undefined;

@@ -14,7 +14,7 @@ import { rejection } from './rejection.js';
 import { RivuletContext } from './rivulet-context.js';
 import type { HandlerOptions } from './subscribe.js';
 
-export const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
+const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
 
 export interface SubscriberOptions {
   /** Of the instance; undefined for the default one. */
@@ -106,6 +106,8 @@ export class Subscriber {
       try {
         await answer(await run(delivery.body, contextOf(delivery)), responder, delivery);
       } catch (error) {
+        // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
+        if (delivery.signal.aborted) throw error;
         logger.error(
           `A request to topic "${delivery.message.topic}" (message ${delivery.message.messageId}) failed: ${stackOf(error)}`,
         );

@@ -108,8 +108,8 @@ describe('An application on a real Redis', () => {
     await app.init();
     for (let round = 0; round < 2; round++) {
       const acked = events.next('acked');
-      await producer.send('orders', round);
-      await acked;
+      const { messageId } = await producer.send('orders', round);
+      expect((await acked).messageId).toBe(messageId);
       if (round === 0) {
         const lost = events.next('connection', ({ state }) => state === 'lost');
         await redis.kill();
