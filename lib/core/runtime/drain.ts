@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from './clock.js';
 
 /** The time a shutdown has, shared by all its steps. */
@@ -8,6 +9,8 @@ export class Drain {
 
   constructor(options: { clock: Clock; drainMs: number }) {
     this.drainMs = options.drainMs;
+    // Every consumer waits for it: Node would take more than ten for a leak.
+    setMaxListeners(0, this.aborter.signal);
     this.cancel = options.clock.after(options.drainMs, () => this.aborter.abort());
   }
 
