@@ -1,6 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { isObservable, type Observable } from 'rxjs';
+import { concatMap, from, isObservable, type Observable, of } from 'rxjs';
 import type { Responder } from '../core/consumer/responder.js';
 
 /** What a requester sees of an error: the same as from the transports that come with Nest. */
@@ -66,7 +66,7 @@ async function answerObservable(
   };
   let last: unknown;
   try {
-    await drained(values, hold, delivery);
+    await drained(values.pipe(concatMap(each)), hold, delivery);
     last = held.pop();
   } finally {
     flush();
@@ -92,6 +92,11 @@ function drained(
     signal.addEventListener('abort', giveUp, { once: true });
     subscription.add(() => signal.removeEventListener('abort', giveUp));
   });
+}
+
+/** An interceptor makes an Observable of whatever the handler returns, also of a generator. */
+function each(value: unknown): Observable<unknown> {
+  return isAsyncIterable(value) ? from(value) : of(value);
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -73,14 +73,14 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
     const outcome = new ReplaySubject<TResult>();
     let isHeard = false;
     super.emit<TResult, TInput>(pattern, data).subscribe(outcome);
-    outcome.subscribe({
-      error: (error: unknown) => {
-        if (!isHeard)
-          this.host.logger.error(
-            `An event of pattern ${describePattern(pattern)} was not stored, and nobody listened: ${describeError(error)}`,
-          );
-      },
-    });
+    const complain = (error: unknown): void => {
+      if (isHeard) return;
+      this.host.logger.error(
+        `An event of pattern ${describePattern(pattern)} was not stored, and nobody listened: ${describeError(error)}`,
+      );
+    };
+    // A failure may come before the caller had the chance to listen.
+    outcome.subscribe({ error: (error: unknown) => void setImmediate(complain, error) });
     return new Stream((subscriber) => {
       isHeard = true;
       return outcome.subscribe(subscriber);

@@ -49,8 +49,7 @@ export function keepOriginalErrors(prototype: object, method: string): void {
 export function originalError(given: unknown, context: RivuletContext): unknown {
   // An Error comes through as it is when a filter threw it, or an RpcException carried it.
   if (given instanceof Error) return given;
-  const kept = (context as Keeping)[KEPT];
-  if (kept !== undefined) return kept;
+  if (KEPT in context) return (context as Keeping)[KEPT];
   return isDenial(given) ? new ForbiddenException('Forbidden resource') : asException(given);
 }
 

@@ -76,6 +76,8 @@ export class PatternDispatch {
       try {
         await answer(await handler.callback(delivery.body, context), responder, delivery);
       } catch (error) {
+        // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
+        if (delivery.signal.aborted) throw error;
         // Nest has made of it what the requester may see, unless a filter threw an Error.
         await responder.error(error instanceof Error ? errorPayload(error) : error);
       }

@@ -1,13 +1,37 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { EMPTY, firstValueFrom, from, lastValueFrom, of, throwError, toArray } from 'rxjs';
-import { closeApps, startHybrid } from '../helpers/open-app.js';
+import {
+  BadRequestException,
+  Controller,
+  ForbiddenException,
+  ParseIntPipe,
+  UseGuards,
+} from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { RejectMessageError, Subscribe } from 'nestjs-rivulet';
+import {
+  concat,
+  EMPTY,
+  firstValueFrom,
+  from,
+  interval,
+  lastValueFrom,
+  map,
+  NEVER,
+  Observable,
+  of,
+  take,
+  throwError,
+  toArray,
+} from 'rxjs';
+import { deferred } from '../helpers/deferred.js';
+import { closeApps, start, startHybrid, type TestApp } from '../helpers/open-app.js';
 
 afterEach(closeApps);
 
+const INTERNAL = { status: 'error', message: 'Internal server error' };
+
 @Controller()
-class Sums {
+class Handlers {
   @MessagePattern('sum')
   sum(@Payload() data: number[]): number {
     return data.reduce((a, b) => a + b, 0);
@@ -19,13 +43,23 @@ class Sums {
   }
 
   @MessagePattern('stream-sum')
-  stream(@Payload() data: number[]) {
+  async streamSum(@Payload() data: number[]): Promise<Observable<number>> {
     return of(this.sum(data));
   }
 
   @MessagePattern('each')
-  each(@Payload() data: number[]) {
+  each(@Payload() data: unknown[]) {
     return from(data);
+  }
+
+  @MessagePattern('slowly')
+  slowly() {
+    return interval(2).pipe(take(3));
+  }
+
+  @MessagePattern('generate')
+  async *generate(@Payload() data: number[]) {
+    for (const number of data) yield number * 2;
   }
 
   @MessagePattern('empty')
@@ -33,48 +67,267 @@ class Sums {
     return EMPTY;
   }
 
+  @MessagePattern('void')
+  nothing() {}
+
   @MessagePattern('echo')
   echo(@Payload() data: unknown) {
     return data;
   }
 
-  @MessagePattern('error')
-  error() {
-    throw new Error('secret');
+  @MessagePattern('int')
+  int(@Payload(ParseIntPipe) data: number) {
+    return data;
   }
 
-  @MessagePattern('rpc-error')
-  rpcError() {
-    return throwError(() => new RpcException({ code: 17 }));
+  @MessagePattern('guarded')
+  @UseGuards({ canActivate: () => false })
+  guarded() {}
+
+  @MessagePattern('throw')
+  throw(@Payload() kind: string) {
+    switch (kind) {
+      case 'error':
+        throw new Error('secret');
+      case 'text':
+        throw new RpcException('out of stock');
+      case 'object':
+        throw new RpcException({ code: 17, why: 'out of stock' });
+      case 'http':
+        throw new ForbiddenException();
+      case 'rejection':
+        throw new RejectMessageError('secret');
+      case 'stream':
+        return throwError(() => new RpcException('out of stock'));
+      default:
+        return concat(
+          of(1, 2),
+          throwError(() => new RpcException('then nothing')),
+        );
+    }
   }
 }
 
-describe('Requests through the transport', () => {
-  it.each(['sum', { cmd: 'async-sum' }, 'stream-sum'])('answer %p', async (pattern) => {
-    const { client } = await startHybrid({ controllers: [Sums] });
-    expect(await firstValueFrom(client.send(pattern, [1, 2, 3]))).toBe(6);
+function all(values: Observable<unknown>): Promise<unknown[]> {
+  return lastValueFrom(values.pipe(toArray()));
+}
+
+describe('A request through the transport', () => {
+  let made: TestApp<unknown>;
+  const send = (pattern: unknown, data: unknown) => made.client.send<unknown>(pattern, data);
+
+  it('is answered by a value, a promise, an Observable or an async generator', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    expect(await all(send('sum', [1, 2, 3]))).toEqual([6]);
+    expect(await all(send({ cmd: 'async-sum' }, [1, 2, 3]))).toEqual([6]);
+    expect(await all(send('stream-sum', [1, 2, 3]))).toEqual([6]);
+    expect(await all(send('each', [1, 2, 3]))).toEqual([1, 2, 3]);
+    expect(await all(send('slowly', {}))).toEqual([0, 1, 2]);
+    expect(await all(send('generate', [1, 2, 3]))).toEqual([2, 4, 6]);
   });
 
-  it('answer with every value of a stream', async () => {
-    const { client } = await startHybrid({ controllers: [Sums] });
-    expect(await lastValueFrom(client.send('each', [1, 2, 3]).pipe(toArray()))).toEqual([1, 2, 3]);
-    expect(await lastValueFrom(client.send('empty', {}).pipe(toArray()))).toEqual([]);
+  it('is answered by nothing when there is nothing', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    expect(await all(send('empty', {}))).toEqual([]);
+    expect(await all(send('void', {}))).toEqual([]);
+    expect(await all(send('each', []))).toEqual([]);
   });
 
-  it.each([0, '', false, [], 'x'])('answer the value %p as it is', async (value) => {
-    const { client } = await startHybrid({ controllers: [Sums] });
-    expect(await firstValueFrom(client.send('echo', value))).toEqual(value);
+  it('is answered by values that look like nothing, as they are', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    for (const value of [0, '', false, []]) expect(await all(send('echo', value))).toEqual([value]);
+    expect(await all(send('each', [null, 0, '', false]))).toEqual([null, 0, '', false]);
   });
 
-  it('answer errors as the transports of Nest do', async () => {
-    const { client } = await startHybrid({ controllers: [Sums] });
-    await expect(firstValueFrom(client.send('error', {}))).rejects.toEqual({
+  it('is answered by bytes', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    const bytes = Buffer.from([0, 255, 254, 128]);
+    expect(await firstValueFrom(send('echo', bytes))).toEqual(bytes);
+  });
+
+  it('is answered for each of many at once', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    const sums = Array.from({ length: 100 }, (_, i) => firstValueFrom(send('sum', [i, i])));
+    expect(await Promise.all(sums)).toEqual(Array.from({ length: 100 }, (_, i) => 2 * i));
+  });
+
+  it.each<[string, unknown]>([
+    ['error', INTERNAL],
+    ['text', { status: 'error', message: 'out of stock' }],
+    ['object', { code: 17, why: 'out of stock' }],
+    ['http', INTERNAL],
+    ['rejection', INTERNAL],
+    ['stream', { status: 'error', message: 'out of stock' }],
+  ])('has errors in the form of Nest: %s', async (kind, payload) => {
+    made = await startHybrid({ controllers: [Handlers] });
+    await expect(firstValueFrom(send('throw', kind))).rejects.toEqual(payload);
+  });
+
+  it('has the refusals of guards and pipes in the form of Nest', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    await expect(firstValueFrom(send('guarded', {}))).rejects.toEqual({
       status: 'error',
-      message: 'Internal server error',
+      message: 'Forbidden resource',
     });
-    await expect(firstValueFrom(client.send('rpc-error', {}))).rejects.toEqual({ code: 17 });
-    await expect(firstValueFrom(client.send('nobody', {}))).rejects.toBe(
+    await expect(firstValueFrom(send('int', 'x'))).rejects.toEqual(INTERNAL);
+  });
+
+  it('has the values that came before an error', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    const values: unknown[] = [];
+    const error = await new Promise((resolve) => {
+      send('throw', 'late').subscribe({ next: (value) => values.push(value), error: resolve });
+    });
+    expect(values).toEqual([1, 2]);
+    expect(error).toEqual({ status: 'error', message: 'then nothing' });
+  });
+
+  it('is never tried again', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    const acked = made.events.next('acked');
+    await firstValueFrom(send('throw', 'error')).catch(() => {});
+    expect((await acked).attempt).toBe(1);
+  });
+
+  it('fails at once when nobody could ever answer', async () => {
+    made = await startHybrid({ controllers: [Handlers] });
+    await expect(firstValueFrom(send('nobody', {}))).rejects.toBe(
       'There is no matching message handler defined in the remote service.',
     );
+  });
+
+  it('is answered by the handler of an event pattern when there is no other', async () => {
+    @Controller()
+    class Events {
+      @EventPattern<string>('orders')
+      on(@Payload() data: string) {
+        return `${data} handled`;
+      }
+    }
+    made = await startHybrid({ controllers: [Events] });
+    expect(await firstValueFrom(send('orders', 'x'))).toBe('x handled');
+  });
+
+  it('goes to the handler of requests, and events to that of events, of one pattern', async () => {
+    const events: unknown[] = [];
+
+    @Controller()
+    class Both {
+      @MessagePattern('orders')
+      request() {
+        return 'answer';
+      }
+      @EventPattern<string>('orders')
+      event(@Payload() data: string) {
+        events.push(data);
+      }
+    }
+    const app = (made = await startHybrid({ controllers: [Both] }));
+    expect(await firstValueFrom(send('orders', 'request'))).toBe('answer');
+    const acked = app.events.next('acked');
+    app.client.emit('orders', 'event');
+    await acked;
+    expect(events).toEqual(['event']);
+  });
+
+  it('and its answer go between the client and @Subscribe, and the producer and @MessagePattern', async () => {
+    @Controller()
+    class Mixed extends Handlers {
+      @Subscribe('double', { reply: true })
+      double(numbers: number[]) {
+        return from(numbers).pipe(map((number) => number * 2));
+      }
+      @Subscribe('refuse', { reply: true })
+      refuse() {
+        throw new BadRequestException('no such item');
+      }
+    }
+    const app = (made = await startHybrid({ controllers: [Mixed] }));
+    expect(await all(send('double', [1, 2]))).toEqual([2, 4]);
+    await expect(firstValueFrom(send('refuse', {}))).rejects.toEqual({
+      status: 'error',
+      message: 'no such item',
+    });
+    expect(await app.producer.request('sum', [1, 2])).toBe(3);
+  });
+});
+
+describe('Giving up on a request', () => {
+  const silent = (started = deferred(), ended = deferred()) => {
+    @Controller()
+    class Silent {
+      @MessagePattern('silent')
+      on() {
+        started.resolve();
+        return NEVER;
+      }
+      @MessagePattern('late')
+      async late() {
+        await ended.promise;
+        return 'late';
+      }
+    }
+    return { controllers: [Silent], started, ended };
+  };
+
+  it('happens after the default time, or its own', async () => {
+    const { controllers } = silent();
+    const { client, producer } = await startHybrid({
+      controllers,
+      rivulet: { requestTimeoutMs: 30 },
+    });
+    await expect(firstValueFrom(client.send('silent', {}))).rejects.toMatchObject({
+      code: 'REQUEST_TIMEOUT',
+      message: expect.stringContaining('within 30 ms'),
+    });
+    await expect(producer.request('silent', {}, { timeoutMs: 10 })).rejects.toThrow('within 10 ms');
+  });
+
+  it('happens when the application closes', async () => {
+    const { controllers, started } = silent();
+    const { app, client } = await startHybrid({ controllers, rivulet: { drainMs: 50 } });
+    const answer = firstValueFrom(client.send('silent', {})).catch((error: unknown) => error);
+    await started.promise;
+    await app.close();
+    expect(await answer).toMatchObject({ code: 'CLOSED' });
+  });
+
+  it('happens when nobody listens any more, and a late answer is dropped', async () => {
+    const { controllers, ended } = silent();
+    const { client, events } = await startHybrid({ controllers });
+    const seen: unknown[] = [];
+    const delivered = events.next('delivered');
+    const subscription = client.send('late', {}).subscribe((value) => seen.push(value));
+    await delivered;
+    subscription.unsubscribe();
+    const acked = events.next('acked');
+    ended.resolve();
+    await acked;
+    expect(seen).toEqual([]);
+  });
+
+  it('leaves a request that came too late unhandled', async () => {
+    let handled = 0;
+
+    @Controller()
+    class Late {
+      @MessagePattern('sum')
+      on() {
+        handled += 1;
+      }
+    }
+    const first = await startHybrid({ controllers: [Late] });
+    await first.app.close();
+    const caller = await start({ rivulet: { stores: first.stores.sibling() } });
+    await expect(caller.producer.request('sum', 1, { timeoutMs: 10 })).rejects.toThrow(
+      'within 10 ms',
+    );
+    const second = await startHybrid({
+      controllers: [Late],
+      rivulet: { stores: first.stores.sibling() },
+    });
+    expect(await caller.producer.request('sum', 2)).toBeUndefined();
+    expect(handled).toBe(1);
+    await second.app.close();
   });
 });

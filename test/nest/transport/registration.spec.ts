@@ -1,0 +1,282 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller, type Type } from '@nestjs/common';
+import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import {
+  defineTopic,
+  Events,
+  getEventsToken,
+  getServerToken,
+  getTransportId,
+  InvalidOptionsError,
+  Rivulet,
+  RivuletModule,
+  RivuletServer,
+  Subscribe,
+} from 'nestjs-rivulet';
+import { firstValueFrom } from 'rxjs';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
+import {
+  closeApps,
+  compile,
+  inMemory,
+  type ModuleOptions,
+  startHybrid,
+} from '../helpers/open-app.js';
+
+afterEach(closeApps);
+
+async function problemOf(
+  controller: Type,
+  rivulet: ModuleOptions = {},
+): Promise<InvalidOptionsError> {
+  const error: unknown = await startHybrid({ controllers: [controller], rivulet }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(InvalidOptionsError);
+  return error as InvalidOptionsError;
+}
+
+describe('Patterns', () => {
+  it.each<[string, unknown, unknown]>([
+    ['text', 'orders.created', 'orders.created'],
+    ['a number', 17, '17'],
+    ['an object, whatever the order of its keys', { cmd: 'sum', v: 1 }, { v: 1, cmd: 'sum' }],
+    ['nested objects', { a: { b: [1, null, true] } }, { a: { b: [1, null, true] } }],
+    ['text that is no name of a topic', 'orders/created', 'orders/created'],
+    ['text with a hash tag', '{a}:b', '{a}:b'],
+    ['a topic definition', defineTopic('orders'), 'orders'],
+  ])('may be %s', async (_what, declared, sent) => {
+    @Controller()
+    class Handlers {
+      @MessagePattern(declared)
+      on(@Payload() body: unknown) {
+        return body;
+      }
+    }
+    const { client } = await startHybrid({ controllers: [Handlers] });
+    expect(await firstValueFrom(client.send(sent, 'x'))).toBe('x');
+  });
+
+  it('may be several for one handler', async () => {
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Handlers {
+      @EventPattern<string[]>(['first', 'second'])
+      on(body: unknown) {
+        seen.push(body);
+      }
+    }
+    const { producer, events } = await startHybrid({ controllers: [Handlers] });
+    for (const topic of ['first', 'second']) {
+      const acked = events.next('acked');
+      await producer.send(topic, topic);
+      await acked;
+    }
+    expect(seen).toEqual(['first', 'second']);
+  });
+
+  it('that cannot be topics are refused together, by the names of their handlers', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<RegExp>(/orders/)
+      expression() {}
+      @EventPattern<string>('orders.*')
+      wildcard() {}
+      @MessagePattern()
+      nothing() {}
+      @MessagePattern({ a: { a: { a: { a: { a: { a: 1 } } } } } })
+      deep() {}
+      @EventPattern<string>('orders', { concurency: 1 })
+      misspelt() {}
+    }
+    expect((await problemOf(Handlers)).problems).toEqual([
+      expect.stringMatching(/^Handlers\.expression: the pattern \/orders\/ is a RegExp/),
+      expect.stringMatching(/^Handlers\.wildcard: the pattern "orders\.\*" has a wildcard/),
+      expect.stringMatching(/^Handlers\.nothing: a pattern must be text.*got: undefined/),
+      expect.stringMatching(/^Handlers\.deep: a pattern must be.*at most 5 levels deep/),
+      'Handlers.misspelt: unknown option "concurency", did you mean "concurrency"?',
+    ]);
+  });
+});
+
+describe('Extras of a pattern', () => {
+  it('are the options of the handler', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', {
+        group: 'billing',
+        concurrency: 3,
+        retry: { maxAttempts: 2 },
+      })
+      on() {}
+    }
+    const { app } = await startHybrid({ controllers: [Handlers] });
+    expect(app.get(Rivulet).subscriptions).toMatchObject([
+      {
+        topic: 'orders',
+        group: 'billing',
+        concurrency: 3,
+        origin: 'Handlers.on',
+        retry: { maxAttempts: 2 },
+      },
+    ]);
+  });
+
+  it('come from the module by name, too', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', { name: 'billing' })
+      on() {}
+      @EventPattern<string>('returns')
+      off() {}
+    }
+    const handlers = { billing: { concurrency: 3 }, 'Handlers.off': { group: 'other' } };
+    const { app } = await startHybrid({ controllers: [Handlers], rivulet: { handlers } });
+    expect(app.get(Rivulet).subscriptions).toMatchObject([
+      { topic: 'orders', concurrency: 3 },
+      { topic: 'returns', group: 'other' },
+    ]);
+  });
+
+  it('or the module must name a group', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders')
+      on() {}
+    }
+    expect((await problemOf(Handlers, { group: undefined })).message).toMatch(
+      /^Handlers\.on: no consumer group/,
+    );
+  });
+});
+
+describe('Two handlers', () => {
+  it('of requests for one pattern are refused', async () => {
+    @Controller()
+    class Handlers {
+      @MessagePattern('sum')
+      first() {}
+      @MessagePattern('sum')
+      second() {}
+    }
+    expect((await problemOf(Handlers)).message).toMatch(
+      /^Two handlers answer the requests of "sum": Handlers\.first and Handlers\.second;/,
+    );
+  });
+
+  it('of one event must not contradict each other', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', { concurrency: 1 })
+      first() {}
+      @EventPattern<string>('orders', { concurrency: 2 })
+      second() {}
+    }
+    expect((await problemOf(Handlers)).message).toMatch(
+      /^Handlers\.first and Handlers\.second: they share .* but differ in concurrency/,
+    );
+  });
+
+  it('of one topic and group may not be of both kinds', async () => {
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders')
+      pattern() {}
+      @Subscribe('orders')
+      subscribe() {}
+    }
+    expect((await problemOf(Handlers)).message).toContain(
+      'Handlers.pattern and Handlers.subscribe',
+    );
+  });
+
+  it('of different groups have a delivery each', async () => {
+    const seen: string[] = [];
+
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', { group: 'first' })
+      first() {
+        seen.push('first');
+      }
+      @EventPattern<string>('orders', { group: 'second' })
+      second() {
+        seen.push('second');
+      }
+    }
+    const { producer, events } = await startHybrid({ controllers: [Handlers] });
+    const both = Promise.all(
+      ['first', 'second'].map((name) => events.next('acked', ({ group }) => group === name)),
+    );
+    await producer.send('orders', 1);
+    await both;
+    expect(seen.sort()).toEqual(['first', 'second']);
+  });
+});
+
+describe('Servers', () => {
+  it('take the patterns that are theirs, and those of any transport', async () => {
+    const seen: string[] = [];
+
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', getTransportId(), { group: 'ours' })
+      ours() {
+        seen.push('ours');
+      }
+      @EventPattern<string>('orders', getTransportId('audit'), { group: 'audit' })
+      audit() {
+        seen.push('audit');
+      }
+      @EventPattern<string>('orders', Transport.TCP)
+      tcp() {
+        seen.push('tcp');
+      }
+      @EventPattern<string>('orders', { group: 'any' })
+      any() {
+        seen.push('any');
+      }
+    }
+    const { app } = await compile({
+      controllers: [Handlers],
+      imports: [RivuletModule.forRoot(inMemory({ name: 'audit' }))],
+    });
+    const hybrid = app.createNestApplication({ logger: silentLogger });
+    for (const token of [RivuletServer, getServerToken('audit')])
+      hybrid.connectMicroservice({ strategy: hybrid.get(token) });
+    await hybrid.startAllMicroservices();
+    await hybrid.init();
+    const server = hybrid.get(RivuletServer);
+    expect([...server.getHandlers().keys()]).toEqual(['orders']);
+    expect(server.transportId).toBe(getTransportId());
+
+    const acks = [Events, getEventsToken('audit')].flatMap((token, i) =>
+      ['any', i === 0 ? 'ours' : 'audit'].map((name) =>
+        hybrid.get<Events>(token).next('acked', ({ group }) => group === name),
+      ),
+    );
+    for (const [i, rivulet] of [Rivulet, 'Rivulet:audit'].entries())
+      await hybrid.get<Rivulet>(rivulet).producer.send('orders', i);
+    await Promise.all(acks);
+    expect(seen.sort()).toEqual(['any', 'any', 'audit', 'ours']);
+    await hybrid.close();
+  });
+
+  it('name their patterns where they do not know their handlers', async () => {
+    const server = new RivuletServer(inMemory());
+    const callback = async () => {};
+    server.addHandler('sum', callback, false);
+    server.addHandler('sum', callback, false);
+    const error = await new Promise((resolve) => server.listen(resolve));
+    expect((error as Error).message).toContain('@MessagePattern("sum") and @MessagePattern("sum")');
+    await server.close();
+  });
+
+  it('refuse options nobody knows', () => {
+    expect(() => new RivuletServer({ ...inMemory(), serializer: {} } as object)).toThrow(
+      'Options of RivuletServer: unknown option "serializer"',
+    );
+  });
+});
