@@ -147,13 +147,15 @@ export class Requester {
     return () => once(() => {});
   }
 
+  /** Ends every request under way. Never rejects. */
   async close(): Promise<void> {
     this.closed = true;
     for (const giveUp of [...this.underWay])
       giveUp(new ClosedError('The request was given up: the application is closing.'));
     const inbox = await this.opening?.catch(() => undefined);
     const stopped = this.loop?.stop();
-    await inbox?.close();
+    // A store that is down keeps the inbox until its lifetime is over: no reason for a shutdown to fail.
+    await inbox?.close().catch(() => undefined);
     await stopped;
   }
 

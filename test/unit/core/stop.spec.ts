@@ -138,6 +138,19 @@ describe('stop', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('closes the connections although the store is down and keeps an inbox', async () => {
+    await rivulet.open();
+    const answer = Promise.allSettled([rivulet.requester.request('orders', 'anybody?')]);
+    await clock.advance(10);
+    hanging.stores.goDown();
+    const stopping = rivulet.stop();
+    expect(await within(60_000, stopping)).toBeLessThanOrEqual(DRAIN_MS + 50);
+    await stopping;
+    await answer;
+    await expect(hanging.stores.open(0)).rejects.toThrow(/closed/);
+    expect(clock.armed).toBe(0);
+  });
+
   it('ends requests whose message is still being sent', async () => {
     await rivulet.open();
     await rivulet.producer.send('orders', 'a');
