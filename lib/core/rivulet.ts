@@ -255,7 +255,10 @@ export class Rivulet {
       for (let next = left.shift(); next && !this.drain; next = left.shift())
         await next.start(await this.topics.get(next.subscription.topic));
     };
-    await Promise.all(Array.from({ length: STARTED_AT_ONCE }, starter));
+    const ends = await Promise.allSettled(Array.from({ length: STARTED_AT_ONCE }, starter));
+    // Not before all have ended: one that still starts when `consume` is called again would be started twice.
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
     if (!this.drain) this.orphans.searchIn(this.consumers.flatMap((consumer) => consumer.queues));
   }
 
