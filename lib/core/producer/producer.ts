@@ -103,11 +103,24 @@ export class Producer {
     }
   }
 
-  /** Everything `send` would refuse at once, without sending. @throws what `send` would reject with. */
-  validate(name: TopicName, body: unknown, options: SendOptions): void {
+  /**
+   * Everything `send` would refuse, without sending.
+   *
+   * @returns the answer of the topic's schema, if it has one: it rejects as `send` would.
+   * @throws what `send` would reject with otherwise.
+   */
+  validate(name: TopicName, body: unknown, options: SendOptions): Promise<void> | void {
     const topic = topicOf(name);
     this.check(topic, options);
-    this.encode({ topic, body, options, system: {} });
+    const definition = typeof name === 'string' ? this.options.topics.definition(topic) : name;
+    const schema = definition?.options.schema;
+    const encode = (content: unknown): void =>
+      void this.encode({ topic, body: content, options, system: {} });
+    if (!schema) return encode(body);
+    const check = validated(topic, body, schema).then(encode);
+    // Whoever finds another problem first does not wait for this one.
+    check.catch(() => undefined);
+    return check;
   }
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */

@@ -34,7 +34,9 @@ export async function sendBatch(
   name: TopicName,
   items: readonly BatchItem[],
 ): Promise<SendResult[]> {
-  for (const { body, ...options } of items) producer.validate(name, body, options);
+  const checks = items.map(({ body, ...options }) => producer.validate(name, body, options));
+  // Without a schema nothing is waited for: later sends of the caller stay behind the batch.
+  if (checks.some((check) => check !== undefined)) await Promise.all(checks);
   const sends = items.map(({ body, ...options }) => producer.send(name, body, options));
   const settled = await Promise.allSettled(sends);
   const outcomes = settled.map((outcome) =>

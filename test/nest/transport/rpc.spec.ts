@@ -274,7 +274,7 @@ describe('Giving up on a request', () => {
     const { controllers } = silent();
     const { client, producer } = await startHybrid({
       controllers,
-      rivulet: { requestTimeoutMs: 30 },
+      rivulet: { requestTimeoutMs: 30, drainMs: 50 },
     });
     await expect(firstValueFrom(client.send('silent', {}))).rejects.toMatchObject({
       code: 'REQUEST_TIMEOUT',
