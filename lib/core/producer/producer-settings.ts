@@ -24,3 +24,6 @@ export const DEFAULT_PRODUCER_SETTINGS: ProducerSettings = {
 
 /** Keeps one call short, so that a batch of large bodies does not stop the server for others. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
+
+/** A call smaller than this waits for the one under way, so that sends travel together instead of one by one. */
+export const WORTH_ANOTHER_CALL = 64;

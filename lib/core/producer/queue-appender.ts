@@ -4,6 +4,7 @@ import type { AppendReply, AppendResult, MessageLog } from '../store/message-log
 import type { QueueRef } from '../store/refs.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
+import { WORTH_ANOTHER_CALL } from './producer-settings.js';
 
 export interface QueueAppenderOptions extends QueueRef {
   generation: number;
@@ -19,8 +20,6 @@ export interface QueueAppenderOptions extends QueueRef {
 
 /** As many as the store remembers answers of (Kafka: `max.in.flight.requests.per.connection` with idempotence). */
 const MOST_IN_FLIGHT = 5;
-/** A call smaller than this waits for the one under way, so that sends travel together instead of one by one. */
-const WORTH_ANOTHER_CALL = 64;
 const RECOVERY_PAUSE_MS = { from: 20, to: 500 };
 /** Refusals that pass by themselves: tried again until the message's time is up. */
 const PASSING = new Set([
@@ -110,7 +109,8 @@ export class QueueAppender {
     });
   }
 
-  private flush(): void {
+  /** Do not wait for the end of the event-loop turn: what waits is worth a call. */
+  flush(): void {
     if (this.recovering || this.closing.signal.aborted) return;
     if (this.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
       // Not before every call under way has ended: `proceed` sees the last one.

@@ -5,6 +5,7 @@ import type { Outgoing } from './encode-message.js';
 import type { PendingSend, SendRoute } from './pending-send.js';
 import { QueueAppender } from './queue-appender.js';
 import { checkedQueue, selectQueue } from './queue-selector.js';
+import { QueueTurns } from './queue-turns.js';
 import type { TopicDirectory } from './topic-directory.js';
 
 export interface TopicRoutesOptions {
@@ -20,8 +21,7 @@ export interface TopicRoutesOptions {
 interface Route {
   info: TopicInfo;
   appenders: QueueAppender[];
-  /** Next queue for messages that nothing binds to one. */
-  turn: number;
+  turns: QueueTurns;
 }
 
 /** The way of each message to its queue, also while the topic changes under it. Topics here were looked up before. */
@@ -60,7 +60,10 @@ export class TopicRoutes {
 
   enqueue(send: PendingSend): void {
     const route = this.routeOf(send.topic);
-    route.appenders[queueFor(send.route, route)]!.enqueue(send);
+    const appender = route.appenders[queueFor(send.route, route)]!;
+    appender.enqueue(send);
+    // The store works on these while the process makes the next ones.
+    if (send.route.by === 'turn' && route.turns.isComplete) appender.flush();
   }
 
   /** Resolves once every send was answered. */
@@ -83,7 +86,7 @@ export class TopicRoutes {
     if (!info) throw new Error(`Topic "${topic}" was routed before it was looked up`);
     const fresh = {
       info,
-      turn: 0,
+      turns: new QueueTurns({ queues: info.queues }),
       appenders: Array.from({ length: info.queues }, (_, queue) => this.appender(info, queue)),
     };
     this.routes.set(topic, fresh);
@@ -138,6 +141,6 @@ function queueFor(route: SendRoute, target: Route): number {
     case 'dedup-id':
       return selectQueue(route.dedupId, queues);
     case 'turn':
-      return target.turn++ % queues;
+      return target.turns.next();
   }
 }

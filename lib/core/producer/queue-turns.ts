@@ -1,0 +1,41 @@
+import { WORTH_ANOTHER_CALL } from './producer-settings.js';
+
+/**
+ * Whose turn it is among the queues of a topic, for messages that nothing binds to one.
+ *
+ * A queue keeps its turn for as many messages as are worth a call, or until the turn of the event loop ends: one call
+ * of fifty messages costs half of what four of twelve do (Kafka's sticky partitioner, KIP-480).
+ */
+export class QueueTurns {
+  private readonly queues: number;
+  private queue = 0;
+  private taken = 0;
+  private willMoveOn = false;
+
+  constructor(options: { queues: number }) {
+    this.queues = options.queues;
+  }
+
+  /** The queue that was answered last has as much as is worth a call. */
+  get isComplete(): boolean {
+    return this.taken === WORTH_ANOTHER_CALL;
+  }
+
+  next(): number {
+    if (this.isComplete) this.moveOn();
+    this.taken += 1;
+    if (!this.willMoveOn) {
+      this.willMoveOn = true;
+      setImmediate(() => {
+        this.willMoveOn = false;
+        this.moveOn();
+      });
+    }
+    return this.queue;
+  }
+
+  private moveOn(): void {
+    this.queue = (this.queue + 1) % this.queues;
+    this.taken = 0;
+  }
+}

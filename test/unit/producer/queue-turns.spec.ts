@@ -1,0 +1,31 @@
+import { WORTH_ANOTHER_CALL } from '../../../lib/core/producer/producer-settings.js';
+import { QueueTurns } from '../../../lib/core/producer/queue-turns.js';
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('turns of queues', () => {
+  it('stay with one queue until the turn of the event loop ends', async () => {
+    const turns = new QueueTurns({ queues: 3 });
+    const taken: number[][] = [];
+    for (let i = 0; i < 4; i++) {
+      taken.push([turns.next(), turns.next()]);
+      await nextTurn();
+    }
+    expect(taken).toEqual([
+      [0, 0],
+      [1, 1],
+      [2, 2],
+      [0, 0],
+    ]);
+  });
+
+  it('go on when a queue has as much as is worth a call', () => {
+    const turns = new QueueTurns({ queues: 2 });
+    const queues = Array.from({ length: 2 * WORTH_ANOTHER_CALL }, () => turns.next());
+    expect(queues.slice(0, WORTH_ANOTHER_CALL).every((queue) => queue === 0)).toBe(true);
+    expect(queues.slice(WORTH_ANOTHER_CALL).every((queue) => queue === 1)).toBe(true);
+    expect(turns.isComplete).toBe(true);
+    expect(turns.next()).toBe(0);
+    expect(turns.isComplete).toBe(false);
+  });
+});
