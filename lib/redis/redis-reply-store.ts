@@ -5,6 +5,7 @@ import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
+import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
 
 /** Packets nobody has read yet; beyond that the oldest are dropped. */
@@ -17,6 +18,7 @@ const TIDY_AFTER = 1_000;
 export class RedisReplyStore implements ReplyStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
+  private readonly oneWrite = new OneWrite();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -37,9 +39,10 @@ export class RedisReplyStore implements ReplyStore {
 
   async reply(address: string, packet: Buffer): Promise<'sent' | 'gone'> {
     const key = this.keys.inbox(address);
+    const redis = this.oneWrite.through(this.connections.redis);
     const id = await answer(
       { operation: 'XADD', key },
-      this.connections.redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', 'p', packet),
+      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', 'p', packet),
     );
     return id === null ? 'gone' : 'sent';
   }
