@@ -304,12 +304,14 @@ export class Rivulet {
 
   private async takeOverFrom(member: string): Promise<boolean> {
     const { events, logger } = this;
+    let isComplete = true;
     for (const consumer of this.consumers) {
       const tools = { deliveries: this.stores.deliveries, events, logger };
-      const taken = await takeOver(member, consumer.queues, tools);
-      if (taken.size > 0) consumer.recheck();
+      const report = await takeOver(member, consumer.queues, tools);
+      if (report.taken > 0) consumer.recheck();
+      isComplete &&= report.isComplete;
     }
-    return true;
+    return isComplete;
   }
 
   /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */

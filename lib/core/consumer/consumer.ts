@@ -127,6 +127,7 @@ export class Consumer {
       capacity: this.capacity,
       clock,
       blockMs: timing.blockMs,
+      isStuck: (queue) => this.settlers[queue]!.isStuck,
       overdue: () => this.waiting!.overdue,
       accept: (entries) => this.accept(entries),
       onFault: (fault) => this.onFault(fault),

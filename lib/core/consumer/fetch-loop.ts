@@ -13,6 +13,8 @@ export interface FetchLoopOptions {
   clock: Clock;
   /** Longest wait of one read. */
   blockMs: number;
+  /** Whether nothing of this queue can be settled: then nothing is read from it either. */
+  isStuck(queue: number): boolean;
   /** Whether deliveries that wait for another attempt should get the free slots first. */
   overdue(): boolean;
   accept(entries: DeliveredEntry[]): void;
@@ -114,13 +116,13 @@ export class FetchLoop {
   }
 
   private healthy(): QueueRef[] {
-    if (this.faulted.size === 0) return [...this.options.refs];
-    const now = this.options.clock.monotonic();
+    const { refs, clock, isStuck, onRecovered } = this.options;
+    const now = clock.monotonic();
     for (const [queue, until] of this.faulted)
       if (until <= now) {
         this.faulted.delete(queue);
-        this.options.onRecovered(queue);
+        onRecovered(queue);
       }
-    return this.options.refs.filter(({ queue }) => !this.faulted.has(queue));
+    return refs.filter(({ queue }) => !this.faulted.has(queue) && !isStuck(queue));
   }
 }

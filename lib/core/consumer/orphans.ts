@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import { eachQueue } from './each-queue.js';
 
 export interface OrphansOptions {
   deliveries: DeliveryStore;
@@ -51,10 +52,14 @@ export class Orphans {
 
   private async search(signal: AbortSignal): Promise<void> {
     const names = new Set<string>();
-    for (const ref of this.refs) {
-      if (signal.aborted) return;
-      for (const name of await this.options.deliveries.consumers(ref)) names.add(name);
-    }
+    await eachQueue(this.refs, {
+      visit: async (ref) => {
+        if (signal.aborted) return;
+        for (const name of await this.options.deliveries.consumers(ref)) names.add(name);
+      },
+      onRefusal: this.options.onError,
+    });
+    if (signal.aborted) return;
     // Asked after the consumers were: whoever reads was listed before it began to.
     for (const member of await this.options.unlisted([...names]))
       if (!signal.aborted) await this.options.takeOver(member);

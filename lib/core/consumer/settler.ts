@@ -1,4 +1,4 @@
-import { StoreRefusedError } from '../message/errors.js';
+import { isRefusal } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type {
   DeliveryStore,
@@ -35,6 +35,7 @@ export class Settler {
   private waiting: Item[] = [];
   private underWay = 0;
   private planned = false;
+  private refused = false;
   private readonly closing = new AbortController();
 
   constructor(options: SettlerOptions) {
@@ -44,6 +45,11 @@ export class Settler {
   /** How many settles have not been answered. */
   get pending(): number {
     return this.waiting.length + this.underWay;
+  }
+
+  /** Whether the store refused the last settle by itself: what is handed out now could not be settled either. */
+  get isStuck(): boolean {
+    return this.refused;
   }
 
   add(item: SettleItem, done: Item['done']): void {
@@ -79,16 +85,18 @@ export class Settler {
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)
     ) {
       try {
-        return await deliveries.settle(
+        const replies = await deliveries.settle(
           ref,
           consumer,
           items.map(({ item }) => item),
         );
+        this.refused = false;
+        return replies;
       } catch (error) {
         if (signal.aborted) return undefined;
         onTrouble(error);
-        if (error instanceof StoreRefusedError && error.reason !== 'NOT_SENT' && items.length > 1)
-          return this.settleApart(items);
+        if (isRefusal(error) && items.length > 1) return this.settleApart(items);
+        this.refused = isRefusal(error);
         await sleep(clock, pauseMs * (0.75 + Math.random() / 2), signal);
       }
     }

@@ -1,6 +1,8 @@
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import { eachQueue } from './each-queue.js';
+import { describeError } from './outcome.js';
 
 export interface TakeOverTools {
   deliveries: DeliveryStore;
@@ -10,27 +12,50 @@ export interface TakeOverTools {
 
 const MOST_PER_CALL = 200;
 
-/** Take back what a dead consumer held in these queues. @returns how many deliveries, per queue. */
+/** `isComplete`: nothing is left in these queues. */
+export interface TakeOverReport {
+  taken: number;
+  isComplete: boolean;
+}
+
+/** Take back what a dead consumer held in these queues. Safe to repeat. */
 export async function takeOver(
   consumer: string,
   refs: readonly GroupQueue[],
-  tools: TakeOverTools,
-): Promise<Map<GroupQueue, number>> {
-  const taken = new Map<GroupQueue, number>();
-  for (const ref of refs) {
-    let count = 0;
-    for (let left = 1; left > 0;) {
-      const reply = await tools.deliveries.reclaim(ref, consumer, MOST_PER_CALL);
-      count += reply.taken;
-      left = reply.taken > 0 ? reply.left : 0;
-    }
-    if (count === 0) continue;
-    taken.set(ref, count);
-    const { topic, queue, group } = ref;
-    tools.events.emit('reclaimed', { topic, queue, group, consumer, count });
-    tools.logger.warn(
-      `${topic}/${group}: consumer ${consumer} fell silent; its ${count} deliveries in queue ${queue} are handed out again.`,
-    );
+  { deliveries, events, logger }: TakeOverTools,
+): Promise<TakeOverReport> {
+  const report: TakeOverReport = { taken: 0, isComplete: true };
+  await eachQueue(refs, {
+    visit: async (ref) => {
+      const count = await takeAll(consumer, ref, deliveries);
+      if (count === 0) return;
+      report.taken += count;
+      const { topic, queue, group } = ref;
+      events.emit('reclaimed', { topic, queue, group, consumer, count });
+      logger.warn(
+        `${topic}/${group}: consumer ${consumer} fell silent; its ${count} deliveries in queue ${queue} are handed out again.`,
+      );
+    },
+    onRefusal: (error, { topic, queue, group }) => {
+      report.isComplete = false;
+      logger.warn(
+        `${topic}/${group}: could not take over what consumer ${consumer} held in queue ${queue}: ${describeError(error)}. Trying again.`,
+      );
+    },
+  });
+  return report;
+}
+
+async function takeAll(
+  consumer: string,
+  ref: GroupQueue,
+  deliveries: DeliveryStore,
+): Promise<number> {
+  let count = 0;
+  for (let left = 1; left > 0;) {
+    const reply = await deliveries.reclaim(ref, consumer, MOST_PER_CALL);
+    count += reply.taken;
+    left = reply.taken > 0 ? reply.left : 0;
   }
-  return taken;
+  return count;
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
+import { eachQueue } from './each-queue.js';
 
 export interface VisibilityOptions {
   refs: readonly GroupQueue[];
@@ -69,17 +70,23 @@ export class Visibility {
   }
 
   private async renewAll(signal: AbortSignal): Promise<void> {
-    const { refs, clock, renewMs, inHand } = this.options;
-    for (const ref of refs) {
-      if (signal.aborted) return;
-      const now = clock.monotonic();
-      const until = this.suspectUntil.get(ref.queue);
-      const held = inHand(ref.queue);
-      const long = held.some((attempt) => attempt.startedAt <= now - renewMs / 2);
-      if (until === undefined && !long) continue;
-      await this.renew(ref, held);
-      if (until !== undefined && until <= now) this.suspectUntil.delete(ref.queue);
-    }
+    await eachQueue(this.options.refs, {
+      visit: async (ref) => {
+        if (!signal.aborted) await this.renewIfNeeded(ref);
+      },
+      onRefusal: this.options.onError,
+    });
+  }
+
+  private async renewIfNeeded(ref: GroupQueue): Promise<void> {
+    const { clock, renewMs, inHand } = this.options;
+    const now = clock.monotonic();
+    const until = this.suspectUntil.get(ref.queue);
+    const held = inHand(ref.queue);
+    const long = held.some((attempt) => attempt.startedAt <= now - renewMs / 2);
+    if (until === undefined && !long) return;
+    await this.renew(ref, held);
+    if (until !== undefined && until <= now) this.suspectUntil.delete(ref.queue);
   }
 
   private async renew(ref: GroupQueue, held: Attempt[]): Promise<void> {

@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Capacity } from './capacity.js';
+import { eachQueue } from './each-queue.js';
 
 export interface WaitingDeliveriesOptions {
   refs: readonly GroupQueue[];
@@ -18,6 +19,9 @@ export interface WaitingDeliveriesOptions {
   afterSuspects(): void;
   onError(error: unknown): void;
 }
+
+/** How long a queue is left alone whose waiting deliveries the store refuses to hand out. */
+const REFUSED_PAUSE_MS = 5_000;
 
 /**
  * Deliveries that wait for their next attempt: claimed when they fall due and a slot is free.
@@ -65,14 +69,21 @@ export class WaitingDeliveries {
   }
 
   private async claimAllDue(signal: AbortSignal): Promise<number> {
-    const { clock, capacity, refs } = this.options;
-    for (const { queue } of refs) {
-      while (this.dueAt[queue]! <= clock.monotonic() && !signal.aborted) {
-        await capacity.whenFree(signal);
-        if (signal.aborted) return 0;
-        await this.claim(queue, signal);
-      }
-    }
+    const { clock, capacity, refs, onError } = this.options;
+    await eachQueue(refs, {
+      visit: async ({ queue }) => {
+        while (this.dueAt[queue]! <= clock.monotonic() && !signal.aborted) {
+          await capacity.whenFree(signal);
+          if (signal.aborted) return;
+          await this.claim(queue, signal);
+        }
+      },
+      onRefusal: (error, { queue }) => {
+        // Not overdue meanwhile, or new messages would be left without the slots that are kept for it.
+        this.dueAt[queue] = clock.monotonic() + REFUSED_PAUSE_MS;
+        onError(error);
+      },
+    });
     return Math.max(0, Math.min(...this.dueAt) - clock.monotonic());
   }
 

@@ -125,6 +125,11 @@ export class StoreRefusedError extends RivuletError {
   }
 }
 
+/** The store was reached and said no: to this call, so that a call about something else may do better. */
+export function isRefusal(error: unknown): error is StoreRefusedError {
+  return error instanceof StoreRefusedError && error.reason !== 'NOT_SENT';
+}
+
 export class TopicNotFoundError extends RivuletError {
   readonly code = 'TOPIC_NOT_FOUND';
 }
