@@ -45,6 +45,8 @@ export class InHand {
   }
 
   private arm(inMs: number): void {
+    // A timeout may have made room for an attempt that was given a timer already.
+    this.cancelTimer?.();
     this.cancelTimer = this.clock.after(inMs, () => {
       this.cancelTimer = undefined;
       const now = this.clock.monotonic();
