@@ -8,6 +8,7 @@ export class SendBuffer {
   private readonly maxBytes: number;
   private messages = 0;
   private bytes = 0;
+  private admitting = false;
   private readonly waiting: { bytes: number; admit: () => void }[] = [];
 
   constructor(options: { maxMessages: number; maxBytes: number }) {
@@ -46,10 +47,18 @@ export class SendBuffer {
   }
 
   private admitWaiting(): void {
-    while (this.waiting.length > 0 && this.fits(this.waiting[0]!.bytes)) {
-      const next = this.waiting.shift()!;
-      this.take(next.bytes);
-      next.admit();
+    // Who is admitted may give its room back at once, as all do at a shutdown: one inside the other, thousands of them
+    // would overflow the stack.
+    if (this.admitting) return;
+    this.admitting = true;
+    try {
+      while (this.waiting.length > 0 && this.fits(this.waiting[0]!.bytes)) {
+        const next = this.waiting.shift()!;
+        this.take(next.bytes);
+        next.admit();
+      }
+    } finally {
+      this.admitting = false;
     }
   }
 

@@ -51,6 +51,21 @@ describe('SendBuffer', () => {
     expect(buffer.held.messages).toBe(1);
   });
 
+  it('admits any number of those whose room is free again at once', () => {
+    const buffer = new SendBuffer({ maxMessages: 1, maxBytes: 10 });
+    const admitted: number[] = [];
+    buffer.tryTake(1);
+    for (let i = 0; i < 50_000; i++)
+      buffer.wait(1, () => {
+        admitted.push(i);
+        buffer.give(1);
+      });
+    buffer.give(1);
+    expect(admitted).toHaveLength(50_000);
+    expect(admitted.at(-1)).toBe(49_999);
+    expect(buffer.held).toEqual({ messages: 0, bytes: 0, waiting: 0 });
+  });
+
   it('admits what is asked for while others are admitted', () => {
     const buffer = new SendBuffer({ maxMessages: 1, maxBytes: 10 });
     const admitted: number[] = [];
