@@ -32,12 +32,16 @@ export class MessageProducer {
    * mean not stored, now or later; `SendOutcomeUnknownError` means perhaps stored, and carries the message id. The
    * library's own retries neither double nor reorder; make yours safe with `dedupId`.
    */
-  async send<Body>(
+  send<Body>(
     topic: TopicName<Body>,
     body: NoInfer<Body>,
     options: SendOptions = {},
   ): Promise<SendResult> {
-    return this.rivulet.producer.send(topic, body, this.prepared(topic, body, options));
+    try {
+      return this.rivulet.producer.send(topic, body, this.prepared(topic, body, options));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /**

@@ -21,8 +21,13 @@ describe('MessageProducer', () => {
       state: 'stored',
       duplicate: false,
     });
-    expect(await producer.send('orders', { id: 1 }, { dedupId: 'a' })).toMatchObject({ duplicate: true });
-    expect(await producer.send('orders', {}, { delayMs: 60_000 })).toMatchObject({ state: 'scheduled', offset: null });
+    expect(await producer.send('orders', { id: 1 }, { dedupId: 'a' })).toMatchObject({
+      duplicate: true,
+    });
+    expect(await producer.send('orders', {}, { delayMs: 60_000 })).toMatchObject({
+      state: 'scheduled',
+      offset: null,
+    });
   });
 
   it('refuses what cannot be meant before anything is stored, by rejecting', async () => {
@@ -44,7 +49,13 @@ describe('MessageProducer', () => {
     await expect(
       producer.sendBatch(orders, [{ body: { id: 4 } }, { body: { id: 5 }, ttlMs: -1 }]),
     ).rejects.toBeInstanceOf(InvalidInputError);
-    const stored = await stores.log.range({ topic: 'orders', queue: 0, from: '-', to: '+', count: 9 });
+    const stored = await stores.log.range({
+      topic: 'orders',
+      queue: 0,
+      from: '-',
+      to: '+',
+      count: 9,
+    });
     expect(stored.map(({ offset }) => offset)).toEqual(results.map(({ offset }) => offset));
   });
 
@@ -136,7 +147,9 @@ describe('What is logged', () => {
     expect(lines).toEqual([
       'log Billing.charge handles topic "orders" in group "billing", 8 at a time',
       `warn orders/billing: message ${messageId} attempt 1 failed: Error: no bank. Next attempt in 1 ms.`,
-      expect.stringContaining(`error orders/billing: message ${messageId} attempt 2 became a dead letter: failed 2 times`),
+      expect.stringContaining(
+        `error orders/billing: message ${messageId} attempt 2 became a dead letter: failed 2 times`,
+      ),
     ]);
     expect(lines.join()).not.toContain('secret');
   });

@@ -64,8 +64,8 @@ const open: { close(): Promise<unknown> }[] = [];
 /** Started; closed by `closeApps`. */
 export async function start(options: AppOptions): Promise<TestApp> {
   const made = await compile(options);
-  open.push(made.app);
   await made.app.init();
+  open.push(made.app);
   return made;
 }
 
@@ -76,11 +76,11 @@ export async function startHybrid(
 ): Promise<TestApp<INestApplication>> {
   const made = await compile(options);
   const app = made.app.createNestApplication({ logger: silentLogger });
-  open.push(app);
   beforeStart(app);
   app.connectMicroservice({ strategy: app.get(RivuletServer) });
   await app.startAllMicroservices();
   await app.init();
+  open.push(app);
   return { ...made, app };
 }
 
