@@ -23,7 +23,10 @@ async function check() {
     inOrder('typecheck'), // as long as the rest together: one lane for each of two cores
     inOrder('lint', 'format:check', 'arch', 'check:unused'),
   ]);
-  await step('test:jest', { args: ['--json', '--forceExit', '--outputFile', report], isQuiet: false });
+  await step('test:jest', {
+    args: ['--json', '--forceExit', '--outputFile', report],
+    isQuiet: false,
+  });
   await step('check:package');
 }
 
