@@ -1,3 +1,4 @@
+import { SendFailedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
@@ -58,9 +59,16 @@ export class TopicRoutes {
     return dedupId === undefined ? BY_TURN : { by: 'dedup-id', dedupId };
   }
 
+  /** Never throws: a message that has no way is answered. */
   enqueue(send: PendingSend): void {
     const route = this.routeOf(send.topic);
-    const appender = route.appenders[queueFor(send.route, route)]!;
+    const queue = queueFor(send.route, route);
+    const appender = route.appenders[queue];
+    if (!appender)
+      return failed(
+        send,
+        `the topic was made anew, has queues 0 to ${route.info.queues - 1}, and queue ${queue} was asked for.`,
+      );
     appender.enqueue(send);
     // The store works on these while the process makes the next ones.
     if (send.route.by === 'turn' && route.turns.isComplete) appender.flush();
@@ -116,9 +124,9 @@ export class TopicRoutes {
           this.moving.delete(topic);
           for (const send of moved) if (!send.answered) this.enqueue(send);
         },
-        (error: unknown) => {
+        (error: Error) => {
           this.moving.delete(topic);
-          for (const send of moved) send.expire(false, error);
+          for (const send of moved) failed(send, `the topic changed: ${error.message}`, error);
         },
       );
     this.options.holdLine(topic, rerouted);
@@ -126,6 +134,11 @@ export class TopicRoutes {
 }
 
 const BY_TURN: SendRoute = { by: 'turn' };
+
+function failed(send: PendingSend, why: string, cause?: unknown): void {
+  const text = `Message ${send.messageId} to topic "${send.topic}" was not stored: ${why}`;
+  send.fail(new SendFailedError(text, send, cause === undefined ? {} : { cause }));
+}
 
 function isSame(a: TopicInfo, b: TopicInfo): boolean {
   return a.generation === b.generation && a.queues === b.queues;

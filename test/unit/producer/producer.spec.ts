@@ -199,6 +199,36 @@ describe('Producer', () => {
     expect(bed.rivulet.producer.held).toEqual({ messages: 0, bytes: 0, waiting: 0 });
   });
 
+  it('fails what was meant for a queue that a topic made anew does not have, and nothing else', async () => {
+    const bed = await open();
+    await bed.publish('orders', 'known');
+    await bed.stores.topics.remove('orders');
+    await bed.stores.topics.declare('orders', { queues: 2 });
+    const sends = Promise.allSettled(
+      [3, 1].map((queue) => bed.publish('orders', queue, { queue })),
+    );
+    await bed.advance(30_000);
+    expect(await sends).toMatchObject([
+      { reason: { code: 'SEND_FAILED', message: expect.stringContaining('queues 0 to 1') } },
+      { value: { queue: 1, state: 'stored' } },
+    ]);
+    expect(bed.rivulet.producer.held.messages).toBe(0);
+  });
+
+  it('says why a topic that is gone could not take a message', async () => {
+    const bed = await open({ autoCreateTopics: false });
+    await bed.stores.topics.declare('orders', { queues: 1 });
+    await bed.publish('orders', 'known');
+    await bed.stores.topics.remove('orders');
+    const send = bed.publish('orders', 'a');
+    send.catch(() => {});
+    await bed.advance(1_000);
+    await expect(send).rejects.toMatchObject({
+      code: 'SEND_FAILED',
+      message: expect.stringMatching(/was not stored: .*does not exist/),
+    });
+  });
+
   it('refuses at once when its buffer is full and it is told to', async () => {
     const bed = await open({ producer: { maxBufferedMessages: 1, whenBufferFull: 'fail' } });
     await bed.publish('orders', 'known');
