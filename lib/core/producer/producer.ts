@@ -126,9 +126,16 @@ export class Producer {
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
   async close(timeUp: AbortSignal): Promise<void> {
     this.closing.abort();
-    const drained = Promise.all(this.lines.values()).then(() => this.routes.whenIdle());
-    await orAborted(drained, timeUp);
+    await orAborted(this.whenDrained(), timeUp);
     this.routes.close();
+  }
+
+  private async whenDrained(): Promise<void> {
+    // What is moved to another queue, or let in when others are answered, was on neither list before.
+    while (this.lines.size > 0 || !this.routes.idle) {
+      await Promise.all(this.lines.values());
+      await this.routes.whenIdle();
+    }
   }
 
   private check(topic: string, options: SendOptions): void {
@@ -234,7 +241,7 @@ export class Producer {
           send,
         ),
       );
-    const cancel = clock.after(send.timeoutMs, () => {
+    const cancel = clock.after(send.deadline - clock.monotonic(), () => {
       if (giveUp())
         reject(
           new SendFailedError(

@@ -76,7 +76,13 @@ export class TopicRoutes {
 
   /** Resolves once every send was answered. */
   async whenIdle(): Promise<void> {
-    await Promise.all(this.appenders().map((appender) => appender.whenIdle()));
+    // The answer of one send may let another in, to a queue that was idle.
+    for (let busy = this.busy(); busy.length > 0; busy = this.busy())
+      await Promise.all(busy.map((appender) => appender.whenIdle()));
+  }
+
+  get idle(): boolean {
+    return this.busy().length === 0;
   }
 
   close(): void {
@@ -85,6 +91,10 @@ export class TopicRoutes {
 
   private appenders(): QueueAppender[] {
     return [...this.routes.values()].flatMap((route) => route.appenders);
+  }
+
+  private busy(): QueueAppender[] {
+    return this.appenders().filter((appender) => !appender.idle);
   }
 
   private routeOf(topic: string): Route {

@@ -199,6 +199,26 @@ describe('Producer', () => {
     expect(bed.rivulet.producer.held).toEqual({ messages: 0, bytes: 0, waiting: 0 });
   });
 
+  it('counts the time a send waits for room from the call on', async () => {
+    const bed = await open({ producer: { maxBufferedMessages: 1 }, topics: { queues: 1 } });
+    bed.stores.goDown();
+    const begunAt = bed.clock.monotonic();
+    let endedAt = 0;
+    // Its topic is unknown at first: looking it up takes half of the time.
+    const sends = Promise.allSettled([
+      bed.publish('orders', 'a', { timeoutMs: 20_000 }),
+      bed.publish('orders', 'b', { timeoutMs: 2_000 }).finally(() => {
+        endedAt = bed.clock.monotonic();
+      }),
+    ]);
+    await bed.advance(1_000);
+    bed.stores.log.append = () => new Promise(() => {});
+    bed.stores.comeUp();
+    await bed.advance(30_000);
+    await sends;
+    expect(endedAt - begunAt).toBe(2_000);
+  });
+
   it('fails what was meant for a queue that a topic made anew does not have, and nothing else', async () => {
     const bed = await open();
     await bed.publish('orders', 'known');
@@ -227,6 +247,16 @@ describe('Producer', () => {
       code: 'SEND_FAILED',
       message: expect.stringMatching(/was not stored: .*does not exist/),
     });
+  });
+
+  it('confirms what waits for room before it closes', async () => {
+    const bed = await open({ producer: { maxBufferedMessages: 1 }, topics: { queues: 2 } });
+    await bed.publish('orders', 'known');
+    const sends = Promise.allSettled(
+      [0, 1, 0, 1, 1, 0].map((queue, i) => bed.publish('orders', i, { queue })),
+    );
+    await bed.rivulet.producer.close(new AbortController().signal);
+    expect((await sends).map(({ status }) => status)).toEqual(Array(6).fill('fulfilled'));
   });
 
   it('refuses at once when its buffer is full and it is told to', async () => {
