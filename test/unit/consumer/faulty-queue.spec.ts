@@ -5,7 +5,10 @@ import { TestBed } from '../../../lib/testing/test-bed.js';
 const hang = (): Promise<void> => new Promise(() => {});
 
 /** From now on the store refuses this call for queue 0, as Redis does where one of its keys has the wrong type. */
-function refuse(bed: TestBed, name: 'claimDue' | 'settle' | 'renew' | 'reclaim' | 'consumers'): void {
+function refuse(
+  bed: TestBed,
+  name: 'claimDue' | 'settle' | 'renew' | 'reclaim' | 'consumers',
+): void {
   const { deliveries } = bed.stores;
   const real = deliveries[name] as (...args: unknown[]) => Promise<never>;
   Object.assign(deliveries, {
