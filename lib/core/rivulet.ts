@@ -22,6 +22,7 @@ import { type Clock, systemClock } from './runtime/clock.js';
 import { Drain } from './runtime/drain.js';
 import { Events } from './runtime/events.js';
 import { type Logger, silentLogger } from './runtime/logger.js';
+import { Loop } from './runtime/loop.js';
 import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
 import { StoreTime } from './store/store-time.js';
@@ -40,6 +41,8 @@ export interface SubscribeOptions extends SubscriptionOptions {
   reply?: boolean;
 }
 
+/** A lost agenda makes nothing later than this; less often with more than six hundred queues. */
+const ROUND_MS = 60_000;
 const STARTED_AT_ONCE = 16;
 
 /**
@@ -63,6 +66,7 @@ export class Rivulet {
   private readonly codecs: Codecs;
   private readonly trace = new TraceScope();
   private readonly agenda: AgendaLoop;
+  private readonly rounds: Loop;
   private readonly upkeep: Upkeep;
   private readonly heartbeat: Heartbeat;
   private readonly orphans: Orphans;
@@ -102,6 +106,12 @@ export class Rivulet {
       onError: (error) => this.trouble('do what is due', error),
     });
     this.upkeep.noteWith((work, at) => this.agenda.note(work, at));
+    this.rounds = new Loop({
+      name: 'rounds',
+      clock,
+      step: () => Promise.resolve(this.lookAround()),
+      onError: (error) => this.trouble('look after topics', error),
+    });
     this.producer = new Producer({
       log: this.upkeep.watched(stores.log),
       topics: this.topics,
@@ -194,7 +204,9 @@ export class Rivulet {
           this.tellConnection(ready ? 'ready' : 'lost', error),
         );
         this.tellConnection('ready');
-        if (!this.drain) this.agenda.start();
+        if (this.drain) return;
+        this.agenda.start();
+        this.rounds.start();
       },
       (error: unknown) => {
         // The next call tries again.
@@ -277,7 +289,7 @@ export class Rivulet {
   private async disconnect(drain: Drain): Promise<void> {
     await drain.within(this.requester.close());
     await this.producer.close(drain.timeUp);
-    await drain.within(this.agenda.stop());
+    await drain.within(Promise.all([this.agenda.stop(), this.rounds.stop()]));
     drain.end();
     // A connection that is closed on purpose is not lost.
     this.stopWatching();
@@ -312,6 +324,14 @@ export class Rivulet {
       isComplete &&= report.isComplete;
     }
     return isComplete;
+  }
+
+  /** What the agenda should know of the topics in use is noted again, in case the store lost it. @returns the pause. */
+  private lookAround(): number {
+    const topics = this.topics.all();
+    for (const info of topics) this.upkeep.look(info);
+    const queues = topics.reduce((sum, info) => sum + info.queues, 0);
+    return Math.max(ROUND_MS, queues * 100);
   }
 
   /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */

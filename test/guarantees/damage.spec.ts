@@ -257,12 +257,12 @@ describe('what is destroyed while it is used', () => {
     await expectToWork(here, 'after');
   });
 
-  it('releases what is scheduled without the agenda, once anything else is scheduled', async () => {
+  it('releases what is scheduled without the agenda, once anything else is scheduled in the queue', async () => {
     const here = await scene();
-    const early = await publishMany(here.rivulet, 8, { prefix: 'early', delayMs: 1_500 });
+    const early = await publishMany(here.rivulet, 8, { prefix: 'early', delayMs: 1_500, queue: 1 });
     const { agenda, versions, counter } = here.keys.agenda;
     await operator.del(agenda, versions, counter);
-    const late = await publishMany(here.rivulet, 8, { prefix: 'late', delayMs: 1_600 });
+    const late = await publishMany(here.rivulet, 8, { prefix: 'late', delayMs: 1_600, queue: 1 });
     await expectHandled(here, [...early, ...late]);
   });
 });

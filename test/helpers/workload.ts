@@ -82,7 +82,10 @@ export function countEvents<N extends RivuletEventName>(
 export async function publishMany(
   rivulet: Rivulet,
   count: number,
-  options: { topic?: string; prefix?: string } & Pick<SendOptions, 'timeoutMs' | 'delayMs'> = {},
+  options: { topic?: string; prefix?: string } & Pick<
+    SendOptions,
+    'timeoutMs' | 'delayMs' | 'queue'
+  > = {},
 ): Promise<string[]> {
   const { topic = 'orders', prefix = 'm', ...sendOptions } = options;
   const keys = Array.from({ length: count }, (_, i) => `${prefix}${i}`);

@@ -42,6 +42,11 @@ export class TopicDirectory {
     return this.known.get(topic);
   }
 
+  /** Topics this process uses. */
+  all(): TopicInfo[] {
+    return [...this.known.values()];
+  }
+
   /** @throws TopicNotFoundError when it does not exist and must not be created. */
   get(topic: string): Promise<TopicInfo> {
     const known = this.known.get(topic);
