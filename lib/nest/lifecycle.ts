@@ -25,7 +25,8 @@ export interface LifecycleOptions {
   subscribe(): Promise<void>;
 }
 
-const RETRY_EVERY_MS = 1_000;
+/** How soon to try again: what only an operator can mend need not fill the log. */
+const RETRY_MS = { unavailable: 1_000, refused: 30_000 };
 
 /**
  * The one place that starts and stops an instance.
@@ -130,7 +131,8 @@ export class RivuletLifecycle
           `Not consuming yet, messages wait: ${(error as Error).message}. Trying again.`,
         );
         this.hasNews = true;
-        await sleep(settings.clock, RETRY_EVERY_MS, signal);
+        const why = error instanceof StoreUnavailableError ? 'unavailable' : 'refused';
+        await sleep(settings.clock, RETRY_MS[why], signal);
       }
     }
     this.inBackground = undefined;

@@ -93,6 +93,33 @@ describe('Starting', () => {
     await hybrid.close();
   });
 
+  it('in a hybrid application has its groups before it reads, so that nothing sent in between is missed', async () => {
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', { from: 'latest' })
+      on(order: unknown) {
+        seen.push(order);
+      }
+    }
+    const stores = memoryStores();
+    await withBacklog(stores);
+    const { app, events, producer } = await compile({
+      controllers: [Handlers],
+      rivulet: { stores },
+    });
+    const hybrid = app.createNestApplication({ logger: false });
+    hybrid.connectMicroservice({ strategy: app.get(RivuletServer) });
+    await hybrid.startAllMicroservices();
+    await producer.send('orders', 'in between');
+    const acked = events.next('acked');
+    await hybrid.init();
+    await acked;
+    expect(seen).toEqual(['in between']);
+    await hybrid.close();
+  });
+
   it('in a hybrid application that has started reads at once', async () => {
     const stores = memoryStores();
     await withBacklog(stores);

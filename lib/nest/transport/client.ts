@@ -126,7 +126,10 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
   }
 }
 
-/** Whether somebody still listens to a request. Nest stops each one, also after its answer: an AbortController costs ten times as much. */
+/**
+ * Whether somebody still listens to a request. Nest stops each one, also after its answer: an AbortController would cost
+ * ten times as much.
+ */
 class Listening {
   stopped = false;
   onStop: () => void = () => {};

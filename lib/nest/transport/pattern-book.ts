@@ -63,11 +63,7 @@ export class PatternBook {
     const { name = origin, ...own } = extras;
     const options = { ...own, ...overrides[name] };
     const group = options.group ?? this.options.group;
-    const { topic, definition, problem } = {
-      problem: undefined,
-      definition: undefined,
-      ...topicOfPattern(pattern),
-    };
+    const { topic, definition, problem } = topicOfPattern(pattern);
     if (problem !== undefined) found.push(problem);
     if (group === undefined) found.push(NO_GROUP);
     this.problems.add(origin, found);

@@ -3,8 +3,10 @@ import { topicProblem } from '../../core/message/names.js';
 import { describeValue } from '../../core/message/options.js';
 import type { TopicDefinition } from '../../core/message/topic.js';
 
+/** The topic of a pattern, or why it has none. */
 export type PatternTopic =
-  { topic: string; definition?: TopicDefinition } | { problem: string; topic?: undefined };
+  | { topic: string; definition?: TopicDefinition; problem?: undefined }
+  | { problem: string; topic?: undefined; definition?: undefined };
 
 /** Objects nested deeper are refused: a pattern is a name, not a document. */
 const DEEPEST = 5;

@@ -99,6 +99,17 @@ describe('An event through the transport', () => {
     expect(subscriptions).toBe(1);
   });
 
+  it('is not waited for longer than its handler may take, and its Observable is given up', async () => {
+    const tornDown = deferred();
+    const endless = new Observable(() => () => tornDown.resolve());
+    const options = { ...ONCE, handlerTimeoutMs: 20 };
+    const made = await startHybrid({ controllers: [handlerOf(() => endless, options)] });
+    expect(await fate(made, 1)).toBe(
+      'failed 1 times; last: HandlerTimeoutError: Handlers.on did not finish within 20 ms',
+    );
+    await tornDown.promise;
+  });
+
   it.each<[string, () => unknown, string]>([
     ['throws', () => fail('thrown'), 'failed 1 times; last: Error: thrown'],
     ['rejects', async () => fail('rejected'), 'failed 1 times; last: Error: rejected'],
