@@ -56,6 +56,12 @@ interface Pending {
   finish(): void;
 }
 
+interface EarlyAnswer {
+  packets: ReplyPacket[];
+  /** Number of the last request sent before it: it answers that one or an older one. */
+  lastNumber: number;
+}
+
 /** How long the inbox outlives its process. Read at least once in a third of it while somebody waits. */
 const INBOX_TTL_MS = 60_000;
 
@@ -70,15 +76,22 @@ export class Requester {
   private readonly pending = new Map<MessageId, Pending>();
   /** Ends a request that has no answer yet, also one whose message is still being sent. */
   private readonly underWay = new Set<(error: Error) => void>();
-  /** Answers that overtook the confirm of their request. */
-  private readonly early = new Map<MessageId, ReplyPacket[]>();
-  private sending = 0;
+  /** Requests without a confirm, by their number; the oldest first. */
+  private readonly sending = new Set<number>();
+  private lastNumber = 0;
+  /** Answers that may have overtaken the confirm of their request, in the order they came. */
+  private readonly early = new Map<MessageId, EarlyAnswer>();
   private opening: Promise<ReplyInbox> | undefined;
   private loop: Loop | undefined;
   private closed = false;
 
   constructor(options: RequesterOptions) {
     this.options = options;
+  }
+
+  /** Requests whose answers are kept for a confirm that may still come. */
+  get kept(): number {
+    return this.early.size;
   }
 
   /** The first value of the answer. Rejects with `RequestTimeoutError`, `RequestFailedError` or an error of `send`. */
@@ -120,7 +133,8 @@ export class Requester {
         ),
       ),
     );
-    this.sending += 1;
+    const number = ++this.lastNumber;
+    this.sending.add(number);
     this.inbox()
       .then((inbox) =>
         producer.send(
@@ -136,14 +150,17 @@ export class Requester {
           if (finished) return;
           const pending = { listener, nextSeq: 0, finish: () => once(() => {}) };
           this.pending.set(messageId, pending);
-          for (const packet of this.early.get(messageId) ?? []) this.take(packet);
+          for (const packet of this.early.get(messageId)?.packets ?? []) this.take(packet);
+          this.early.delete(messageId);
         },
         (error: unknown) => giveUp(error as Error),
       )
       .finally(() => {
-        this.sending -= 1;
-        if (this.sending === 0) this.early.clear();
-      });
+        this.sending.delete(number);
+        this.forgetLate();
+      })
+      // Only a listener throws here.
+      .catch((error: unknown) => this.options.onError(error));
     return () => once(() => {});
   }
 
@@ -157,6 +174,15 @@ export class Requester {
     // A store that is down keeps the inbox until its lifetime is over: no reason for a shutdown to fail.
     await inbox?.close().catch(() => undefined);
     await stopped;
+  }
+
+  /** What answers none of the requests under way is late, not early: nobody will ask for it. */
+  private forgetLate(): void {
+    const [oldest = Infinity] = this.sending;
+    for (const [requestId, { lastNumber }] of this.early) {
+      if (lastNumber >= oldest) return;
+      this.early.delete(requestId);
+    }
   }
 
   private inbox(): Promise<ReplyInbox> {
@@ -188,17 +214,20 @@ export class Requester {
   }
 
   private receive(bytes: Buffer): void {
-    let packet: ReplyPacket;
+    // One that is no answer, or whose listener throws, must not take the answers read with it along.
     try {
-      packet = decodeReply(bytes);
+      const packet = decodeReply(bytes);
+      if (this.pending.has(packet.requestId)) this.take(packet);
+      else if (this.sending.size > 0) this.keep(packet);
     } catch (error) {
-      return this.options.onError(error);
+      this.options.onError(error);
     }
-    if (this.pending.has(packet.requestId)) return this.take(packet);
-    if (this.sending === 0) return;
-    const early = this.early.get(packet.requestId) ?? [];
-    early.push(packet);
-    this.early.set(packet.requestId, early);
+  }
+
+  private keep(packet: ReplyPacket): void {
+    const early = this.early.get(packet.requestId);
+    if (early) early.packets.push(packet);
+    else this.early.set(packet.requestId, { packets: [packet], lastNumber: this.lastNumber });
   }
 
   private take(packet: ReplyPacket): void {

@@ -1,0 +1,103 @@
+import { Codecs } from '../../../lib/core/message/codec.js';
+import type { SendResult } from '../../../lib/core/message/message.js';
+import { encodeReply, type ReplyKind } from '../../../lib/core/message/reply-packet.js';
+import type { Producer } from '../../../lib/core/producer/producer.js';
+import { Requester } from '../../../lib/core/producer/requester.js';
+import type { ReplyInbox, ReplyStore } from '../../../lib/core/store/reply-store.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+
+const id = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+const packet = (n: number, body: unknown, kind: ReplyKind = 'last-value'): Buffer =>
+  encodeReply({
+    requestId: id(n),
+    seq: 0,
+    kind,
+    codec: 'json',
+    bytes: Buffer.from(JSON.stringify(body)),
+  });
+
+describe('Requester', () => {
+  let clock: ManualClock;
+  let requester: Requester;
+  let confirms: (() => void)[];
+  let deliver: (packets: Buffer[]) => Promise<void>;
+  let errors: unknown[];
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    confirms = [];
+    errors = [];
+    let arrived: ((packets: Buffer[]) => void) | undefined;
+    const inbox: ReplyInbox = {
+      address: 'inbox',
+      read: ({ signal }) =>
+        new Promise((resolve) => {
+          arrived = resolve;
+          signal.addEventListener('abort', () => resolve([]), { once: true });
+        }),
+      close: () => Promise.resolve(),
+    };
+    deliver = async (packets) => {
+      arrived!(packets);
+      await clock.settle();
+    };
+    const producer = {
+      send: () =>
+        new Promise<SendResult>((resolve) => {
+          const messageId = id(confirms.length + 1);
+          confirms.push(() => resolve({ messageId } as SendResult));
+        }),
+    } as unknown as Producer;
+    requester = new Requester({
+      producer,
+      replies: { openInbox: () => Promise.resolve(inbox) } as unknown as ReplyStore,
+      codecs: new Codecs(),
+      clock,
+      timeoutMs: 1_000,
+      onError: (error) => errors.push(error),
+    });
+  });
+  afterEach(() => requester.close());
+
+  it('hands over an answer that overtook the confirm of its request', async () => {
+    const answer = requester.request('orders', null);
+    await clock.settle();
+    await deliver([packet(1, 'early')]);
+    confirms[0]!();
+    expect(await answer).toBe('early');
+    expect(requester.kept).toBe(0);
+  });
+
+  it('keeps no answer for longer than a request sent before it is unconfirmed', async () => {
+    for (let n = 0; n < 100; n++) {
+      requester.request('orders', null).catch(() => {});
+      await clock.settle();
+      // Of a request that ended long ago: nobody will ever ask for it.
+      await deliver([packet(1_000 + n, 'late')]);
+      if (n > 0) confirms[n - 1]!();
+      await clock.settle();
+      // There is always one on its way.
+      expect(requester.kept).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('hands over the other answers when one listener throws', async () => {
+    const other: unknown[] = [];
+    const fail = (): never => {
+      throw new Error('from the listener');
+    };
+    requester.open('orders', null, {}, { value: fail, error: fail, end: fail });
+    requester.open(
+      'orders',
+      null,
+      {},
+      { value: (body) => other.push(body), error: (error) => other.push(error), end: () => {} },
+    );
+    await clock.settle();
+    for (const confirm of confirms) confirm();
+    await clock.settle();
+    await deliver([packet(1, 'a'), packet(2, 'b')]);
+    expect(other).toEqual(['b']);
+    expect(errors).toHaveLength(1);
+  });
+});
