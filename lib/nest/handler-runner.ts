@@ -21,7 +21,6 @@ interface ErrorProxy {
 /** What of `ExternalContextCreator` is looked after differently here; the same in Nest 11 and 12. */
 interface Overridden {
   externalErrorProxy: ErrorProxy;
-  getHostModuleKey(): string;
   getContextModuleKey(): string;
   transformToResult(result: unknown): Promise<unknown>;
 }
@@ -97,7 +96,6 @@ export class HandlerRunner {
     const { externalErrorProxy } = this.creator as unknown as Overridden;
     const overridden: Overridden = {
       // Nest looks hosts up among providers only: class-based enhancers of controllers would be left out.
-      getHostModuleKey: () => moduleKey,
       getContextModuleKey: () => moduleKey,
       // Values of an Observable may be answers; whoever takes the result subscribes, once.
       transformToResult: (result) => Promise.resolve(result),

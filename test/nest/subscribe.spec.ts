@@ -116,9 +116,9 @@ describe('@Subscribe', () => {
     const made = await start({
       controllers: [OnController],
       providers: [
+        { provide: 'ALIAS', useExisting: 'VALUE' },
         { provide: 'MADE', useFactory: () => new Made() },
         { provide: 'VALUE', useValue: new Value() },
-        { provide: 'ALIAS', useExisting: 'VALUE' },
       ],
     });
     await sendAndWait(made, ['x'], 3);
