@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../core/message/errors.js';
-import { offsetInRun } from '../core/message/offset.js';
+import { offsetsOfRun } from '../core/message/offset.js';
 import type {
   AppendCall,
   AppendEntry,
@@ -162,16 +162,17 @@ function readResults(text: string): AppendResult[] {
   const results: AppendResult[] = [];
   if (text === '') return results;
   for (const run of text.split(',')) {
-    const [word, detail, count] = run.split(' ') as [string, string, string];
-    for (let i = 0; i < Number(count); i++) results.push(readResult(word, detail, i));
+    const [word, detail, counted] = run.split(' ') as [string, string, string];
+    const count = Number(counted);
+    if (word === 'stored')
+      for (const offset of offsetsOfRun(detail, count)) results.push({ state: 'stored', offset });
+    else for (let i = 0; i < count; i++) results.push(readResult(word, detail));
   }
   return results;
 }
 
-function readResult(word: string, detail: string, place: number): AppendResult {
+function readResult(word: string, detail: string): AppendResult {
   switch (word) {
-    case 'stored':
-      return { state: 'stored', offset: offsetInRun(detail, place) };
     case 'scheduled':
       return { state: 'scheduled', dueAt: Number(detail) };
     case 'full':

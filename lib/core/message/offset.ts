@@ -17,6 +17,16 @@ export function offsetInRun(first: string, n: number): string {
   return `${first.slice(0, dash)}-${next}`;
 }
 
+/** The offsets of so many entries that were appended at once, from the first on. */
+export function offsetsOfRun(first: string, count: number): string[] {
+  const seqAt = first.indexOf('-') + 1;
+  const ms = first.slice(0, seqAt);
+  const seq = Number(first.slice(seqAt));
+  return Number.isSafeInteger(seq + count)
+    ? Array.from({ length: count }, (_, i) => ms + String(seq + i))
+    : Array.from({ length: count }, (_, i) => offsetInRun(first, i));
+}
+
 /** When the store appended the entry, by the store's clock, Unix ms. */
 export function storedAt(offset: string): number {
   return Number(offset.slice(0, offset.indexOf('-')));

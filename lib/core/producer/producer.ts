@@ -47,6 +47,7 @@ export class Producer {
   private readonly routes: TopicRoutes;
   /** Sends of a topic that could not go at once; later ones line up behind them. */
   private readonly lines = new Map<string, Promise<unknown>>();
+  private closed = false;
   private readonly closing = new AbortController();
 
   constructor(options: ProducerOptions) {
@@ -125,6 +126,7 @@ export class Producer {
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
   async close(timeUp: AbortSignal): Promise<void> {
+    this.closed = true;
     this.closing.abort();
     await orAborted(this.whenDrained(), timeUp);
     this.routes.close();
@@ -139,11 +141,12 @@ export class Producer {
   }
 
   private check(topic: string, options: SendOptions): void {
-    if (this.closing.signal.aborted)
+    if (this.closed)
       throw new ClosedError(
         `Send to topic "${topic}": the producer is closed. Nothing was stored.`,
       );
-    const problem = topicProblem(topic);
+    // A topic that was looked up has a name that is one.
+    const problem = this.options.topics.cached(topic) ? undefined : topicProblem(topic);
     if (problem) throw new InvalidInputError('Send', [problem]);
     checkSendOptions(topic, options, this.options.clock.now());
   }
@@ -188,7 +191,7 @@ export class Producer {
         const isPassing =
           error instanceof StoreUnavailableError || error instanceof StoreRefusedError;
         if (!isPassing) throw error;
-        if (clock.monotonic() + pauseMs >= message.deadline || this.closing.signal.aborted)
+        if (clock.monotonic() + pauseMs >= message.deadline || this.closed)
           throw new SendFailedError(
             `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
             message,

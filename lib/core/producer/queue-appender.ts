@@ -62,6 +62,7 @@ export class QueueAppender {
   private recovering: Promise<void> | undefined;
   private lastError: unknown;
   private readonly deadlines: DeadlineWatch;
+  private closed = false;
   private readonly closing = new AbortController();
   private readonly idleWaiters: (() => void)[] = [];
 
@@ -78,7 +79,7 @@ export class QueueAppender {
   }
 
   enqueue(send: PendingSend): void {
-    if (this.closing.signal.aborted) return send.expire(false, this.lastError);
+    if (this.closed) return send.expire(false, this.lastError);
     this.waiting.push(send);
     this.deadlines.watch(send.deadline);
     this.planFlush();
@@ -91,6 +92,7 @@ export class QueueAppender {
 
   /** Answers whatever is left ("failed" or "unknown") and sends nothing more. */
   close(): void {
+    this.closed = true;
     this.closing.abort();
     for (const call of this.calls) for (const send of call.sends) send.expire(true, this.lastError);
     for (const send of this.waiting) send.expire(false, this.lastError);
@@ -111,7 +113,7 @@ export class QueueAppender {
 
   /** Do not wait for the end of the event-loop turn: what waits is worth a call. */
   flush(): void {
-    if (this.recovering || this.closing.signal.aborted) return;
+    if (this.recovering || this.closed) return;
     if (this.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
       // Not before every call under way has ended: `proceed` sees the last one.
       if (this.calls.every((call) => call.outcome !== 'under-way')) this.recover();
@@ -212,7 +214,7 @@ export class QueueAppender {
   }
 
   private proceed(): void {
-    if (this.closing.signal.aborted) return;
+    if (this.closed) return;
     const ended = this.calls.filter((call) => call.outcome !== 'under-way');
     if (ended.length > 0 || this.needsReopen) {
       if (ended.length === this.calls.length) this.recover();
@@ -237,7 +239,7 @@ export class QueueAppender {
     // from there. Without a new epoch it would refuse every call from now on.
     this.needsReopen ||= unknown.length > 0 || this.calls[0]?.outcome === 'gap';
     await this.pause();
-    while (this.needsReopen && !this.closing.signal.aborted) {
+    while (this.needsReopen && !this.closed) {
       try {
         await this.reopen(unknown);
       } catch (error) {
@@ -280,7 +282,7 @@ export class QueueAppender {
 
   /** What was not stored goes out again in its old order, before anything newer. */
   private requeue(): void {
-    if (this.closing.signal.aborted) return;
+    if (this.closed) return;
     const moved = this.calls.some((call) => call.outcome === 'moved');
     const left = this.calls.flatMap((call) => call.sends).filter((send) => !send.answered);
     const unsent = [...left, ...this.waiting.filter((send) => !send.answered)];

@@ -1,4 +1,4 @@
-import { compareOffsets, offsetInRun, storedAt } from '../../../lib/core/message/offset.js';
+import { compareOffsets, offsetInRun, offsetsOfRun, storedAt } from '../../../lib/core/message/offset.js';
 
 describe('offsets', () => {
   it('are compared as two numbers of 64 bits, not as text or doubles', () => {
@@ -23,6 +23,15 @@ describe('offsets', () => {
     expect(offsetInRun('5-7', 3)).toBe('5-10');
     expect(offsetInRun('5-9007199254740991', 2)).toBe('5-9007199254740993');
     expect(offsetInRun('5-18446744073709551000', 5)).toBe('5-18446744073709551005');
+  });
+
+  it('are listed for a run, also beyond what a number can count to', () => {
+    expect(offsetsOfRun('5-7', 3)).toEqual(['5-7', '5-8', '5-9']);
+    expect(offsetsOfRun('5-7', 0)).toEqual([]);
+    expect(offsetsOfRun('5-18446744073709551613', 2)).toEqual([
+      '5-18446744073709551613',
+      '5-18446744073709551614',
+    ]);
   });
 
   it('tell when the store appended', () => {
