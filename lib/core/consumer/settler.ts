@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isRefusal } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type {
@@ -40,6 +41,8 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.options = options;
+    // Every call that waits for its next try listens: in an outage there are many, and none of them is a leak.
+    setMaxListeners(0, this.closing.signal);
   }
 
   /** How many settles have not been answered. */
