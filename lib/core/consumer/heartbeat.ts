@@ -37,32 +37,49 @@ interface Watched {
  */
 export class Heartbeat {
   private readonly options: HeartbeatOptions;
-  private readonly loop: Loop;
+  private readonly beats: Loop;
+  /** Apart from the beats: while a take-over lasts, others must not take us for dead. */
+  private readonly verdicts: Loop;
   private readonly watched = new Map<string, Watched>();
   private lastBeat: number | undefined;
 
   constructor(options: HeartbeatOptions) {
     this.options = options;
-    this.loop = new Loop({
+    const { clock, beatMs, onError } = options;
+    const backOffMs = { from: 100, to: Math.min(1_000, beatMs) };
+    this.beats = new Loop({
       name: 'heartbeat',
-      clock: options.clock,
+      clock,
       step: async () => {
-        await this.beat();
-        return options.beatMs;
+        this.watch(await this.announce());
+        this.verdicts.wake();
+        return beatMs;
       },
-      onError: options.onError,
-      backOffMs: { from: 100, to: Math.min(1_000, options.beatMs) },
+      onError,
+      backOffMs,
+    });
+    this.verdicts = new Loop({
+      name: 'verdicts',
+      clock,
+      step: async (signal) => {
+        for (const [member, watched] of this.watched)
+          if (!signal.aborted) await this.judge(member, watched);
+        return beatMs;
+      },
+      onError,
+      backOffMs,
     });
   }
 
   /** Resolves once others can see this process. */
   async start(): Promise<void> {
     await this.announce();
-    this.loop.start();
+    this.beats.start();
+    this.verdicts.start();
   }
 
-  stop(): Promise<void> {
-    return this.loop.stop();
+  async stop(): Promise<void> {
+    await Promise.all([this.beats.stop(), this.verdicts.stop()]);
   }
 
   /** Nothing of this process is left: it need not be watched. */
@@ -77,20 +94,13 @@ export class Heartbeat {
     return names.filter((name) => !listed.has(name));
   }
 
-  private async beat(): Promise<void> {
-    const { clock, deadAfterMs, onLateBeat } = this.options;
-    const late = this.lastBeat !== undefined && clock.monotonic() - this.lastBeat > deadAfterMs;
-    const members = await this.announce();
-    if (late) onLateBeat();
-    this.watch(members);
-    for (const [member, watched] of this.watched) await this.judge(member, watched);
-  }
-
   private async announce(): Promise<MemberBeat[]> {
-    const { members, member, clock, storeTime } = this.options;
+    const { members, member, clock, storeTime, deadAfterMs, onLateBeat } = this.options;
     const reply = await members.beat(member);
+    const lastBeat = this.lastBeat;
     this.lastBeat = clock.monotonic();
     storeTime.observe(reply.now);
+    if (lastBeat !== undefined && this.lastBeat - lastBeat > deadAfterMs) onLateBeat();
     return reply.members;
   }
 

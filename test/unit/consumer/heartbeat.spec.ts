@@ -1,0 +1,71 @@
+import { Heartbeat } from '../../../lib/core/consumer/heartbeat.js';
+import { StoreTime } from '../../../lib/core/store/store-time.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+
+describe('Heartbeat', () => {
+  let clock: ManualClock;
+  let stores: MemoryStores;
+  let heartbeat: Heartbeat;
+  let takenOver: string[];
+  let lateBeats: number;
+  let takeOver: () => Promise<boolean>;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    stores = new MemoryStores({ clock });
+    takenOver = [];
+    lateBeats = 0;
+    takeOver = () => Promise.resolve(true);
+    heartbeat = new Heartbeat({
+      member: 'me',
+      members: stores.members,
+      clock,
+      storeTime: new StoreTime({ clock }),
+      beatMs: 5_000,
+      deadAfterMs: 15_000,
+      takeOver: (member) => {
+        takenOver.push(member);
+        return takeOver();
+      },
+      onLateBeat: () => (lateBeats += 1),
+      onError: () => {},
+    });
+  });
+  afterEach(() => heartbeat.stop());
+
+  const beatAt = async (): Promise<number | undefined> =>
+    (await stores.members.beat('observer')).members.find(({ member }) => member === 'me')?.beatAt;
+
+  it('goes on while a take-over lasts', async () => {
+    await stores.members.beat('dead');
+    let end = (): void => {};
+    takeOver = () => new Promise((resolve) => (end = () => resolve(true)));
+    await heartbeat.start();
+    await clock.advance(60_000);
+    expect(takenOver).toEqual(['dead']);
+    expect(clock.now() - (await beatAt())!).toBeLessThanOrEqual(5_000);
+    end();
+  });
+
+  it('notices that it was late, whoever asked for the members meanwhile', async () => {
+    await heartbeat.start();
+    await clock.advance(1_000);
+    stores.goDown();
+    await clock.advance(30_000);
+    stores.comeUp();
+    await heartbeat.unlisted(['somebody']);
+    await clock.advance(5_000);
+    expect(lateBeats).toBe(1);
+  });
+
+  it('takes over again from a member of which something was left', async () => {
+    await stores.members.beat('dead');
+    takeOver = () => Promise.resolve(takenOver.length > 1);
+    await heartbeat.start();
+    await clock.advance(60_000);
+    expect(takenOver).toEqual(['dead', 'dead']);
+    await heartbeat.stop();
+    expect(clock.armed).toBe(0);
+  });
+});
