@@ -12,7 +12,7 @@ import {
   subscription,
   type SubscriptionOptions,
 } from './consumer/subscription.js';
-import { takeOver } from './consumer/take-over.js';
+import { reclaimAll, takeOver } from './consumer/take-over.js';
 import { Codecs } from './message/codec.js';
 import { AgendaLoop } from './producer/agenda-loop.js';
 import { Producer } from './producer/producer.js';
@@ -303,11 +303,12 @@ export class Rivulet {
     this.events.emit('connection', { name: 'store', state, error });
   }
 
-  /** Nothing is pending in our name: no need for others to wait and wonder. A failure here costs only their patience. */
+  /** Nothing is in our hands: no need for others to wait and wonder. A failure here costs only their patience. */
   private async signOff(): Promise<void> {
     try {
       const refs = this.consumers.flatMap((consumer) => consumer.queues);
-      await Promise.all(refs.map((ref) => this.stores.deliveries.reclaim(ref, this.member, 1)));
+      // What is still in our name was in a reply that we never received.
+      await Promise.all(refs.map((ref) => reclaimAll(this.member, ref, this.stores.deliveries)));
       await this.heartbeat.leave();
     } catch (error) {
       this.trouble('sign off', error);

@@ -27,7 +27,7 @@ export async function takeOver(
   const report: TakeOverReport = { taken: 0, isComplete: true };
   await eachQueue(refs, {
     visit: async (ref) => {
-      const count = await takeAll(consumer, ref, deliveries);
+      const count = await reclaimAll(consumer, ref, deliveries);
       if (count === 0) return;
       report.taken += count;
       const { topic, queue, group } = ref;
@@ -46,7 +46,8 @@ export async function takeOver(
   return report;
 }
 
-async function takeAll(
+/** Whatever the consumer holds in this queue waits again for anybody. @returns how many deliveries. */
+export async function reclaimAll(
   consumer: string,
   ref: GroupQueue,
   deliveries: DeliveryStore,

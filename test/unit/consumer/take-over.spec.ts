@@ -132,6 +132,23 @@ describe('take-over', () => {
     expect(await other.settled(messageId)).toMatchObject({ state: 'acked' });
   });
 
+  it('gives what a stopped process never received to others', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    const other = await another();
+    // The read that is waiting hands the first one out, and nobody hears of it; the next ones likewise.
+    const sent: string[] = [];
+    for (const body of ['a', 'b', 'c']) {
+      bed.stores.loseReplies(1);
+      sent.push((await other.publish('orders', body)).messageId);
+      await bed.advance(1_000);
+    }
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    await bed.close();
+    await other.advance(10_000);
+    for (const messageId of sent)
+      expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
   it('tells a process that was silent for too long what it has lost', async () => {
     let signal: AbortSignal | undefined;
     await bed.subscribe({
