@@ -79,6 +79,8 @@ export class Upkeep {
 
   private async trim(topic: string, queue: number): Promise<number | null> {
     const removed = await this.stores.log.trim({ topic, queue }, MOST_TRIMMED);
+    // Of a topic that was removed nothing comes any more: who makes it anew notes its queues anew.
+    if (removed === 0 && !(await this.stores.topics.find(topic))) return null;
     return this.storeTime.now() + (removed >= MOST_TRIMMED ? 0 : TRIM_EVERY_MS);
   }
 

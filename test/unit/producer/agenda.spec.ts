@@ -54,3 +54,21 @@ describe('the release of scheduled messages', () => {
     await stopped;
   });
 });
+
+describe('the agenda', () => {
+  it('keeps nothing of a topic that was removed', async () => {
+    const bed = await TestBed.open();
+    const other = await bed.sibling();
+    await bed.publish('orders', 'a');
+    await bed.advance(1_000);
+    bed.crash();
+    await other.stores.topics.remove('orders');
+    await other.advance(5 * MINUTE_MS);
+    expect(await other.stores.agenda.take({ limit: 100, leaseMs: 1 })).toMatchObject({
+      taken: [],
+      nextAt: null,
+    });
+    await other.close();
+    await bed.close();
+  });
+});
