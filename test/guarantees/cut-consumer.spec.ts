@@ -3,7 +3,7 @@ import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { connect, Handled, publishMany, within } from '../helpers/workload.js';
 
-const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 1_500);
+const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 800);
 
 let redis: TestRedis;
 let proxy: TcpProxy;
