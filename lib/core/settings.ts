@@ -1,4 +1,4 @@
-import { type ConsumerTiming, DEFAULT_CONSUMER_TIMING } from './consumer/consumer.js';
+import { type ConsumerTiming, DEFAULT_CONSUMER_TIMING } from './consumer/consumer-timing.js';
 import type { Codec } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';

@@ -1,46 +1,21 @@
-import { ClosedError, InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
-import type { MessageView } from '../message/message.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import { InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
+import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
+import type { GroupQueue } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { Stores } from '../store/stores.js';
 import type { JoinReply } from '../store/topic-registry.js';
-import { Attempt } from './attempt.js';
 import { Capacity } from './capacity.js';
-import { type DispatchTools, dispatch, open } from './dispatch.js';
+import type { ConsumerTiming } from './consumer-timing.js';
+import { DeliveryRunner } from './delivery-runner.js';
+import type { DispatchTools } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
-import { HandlerTimeoutError } from './handler-errors.js';
-import { InHand } from './in-hand.js';
-import { Overflow } from './overflow.js';
-import type { Outcome } from './outcome.js';
 import { Reporter } from './reporter.js';
-import { settle } from './settle.js';
-import { Settler } from './settler.js';
 import type { Subscription } from './subscription.js';
-import { toSettlement } from './to-settlement.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
-
-export interface ConsumerTiming {
-  /** Longest wait of one read, at most 5 s. Default 5 000. */
-  blockMs: number;
-  /** How often long handlers are renewed. Default 10 000. */
-  renewMs: number;
-  /** Default 5 000. */
-  swallowedAfterMs: number;
-  /** How long a queue that cannot be read is left alone. Default 30 000. */
-  quarantineMs: number;
-}
-
-export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
-  blockMs: 5_000,
-  renewMs: 10_000,
-  swallowedAfterMs: 5_000,
-  quarantineMs: 30_000,
-};
 
 export interface ConsumerOptions {
   subscription: Subscription;
@@ -57,18 +32,14 @@ export interface ConsumerOptions {
   lookUpTopic(): Promise<{ queues: number }>;
 }
 
-/** One subscription at work: fetches, dispatches, settles. Unordered. */
+/** One subscription at work: its group is joined, and what is fetched for it goes through a runner. Unordered. */
 export class Consumer {
   readonly subscription: Subscription;
   private readonly options: ConsumerOptions;
   private readonly capacity: Capacity;
-  private readonly inHand: InHand;
   private readonly reporter: Reporter;
-  private readonly overflow: Overflow;
-  /** Settles on their way. */
-  private readonly settling = new Set<DeliveredEntry>();
   private refs: GroupQueue[] = [];
-  private settlers: Settler[] = [];
+  private runner: DeliveryRunner | undefined;
   private fetchLoop: FetchLoop | undefined;
   private waiting: WaitingDeliveries | undefined;
   private visibility: Visibility | undefined;
@@ -79,16 +50,6 @@ export class Consumer {
     this.subscription = options.subscription;
     this.capacity = new Capacity({ limit: options.subscription.concurrency });
     this.reporter = new Reporter(options);
-    this.overflow = new Overflow({
-      clock: options.clock,
-      capacity: this.capacity,
-      onTooLong: (entries) => this.release(entries),
-    });
-    this.inHand = new InHand({
-      clock: options.clock,
-      handlerTimeoutMs: options.subscription.handlerTimeoutMs,
-      onTimeout: (attempt) => this.onTimeout(attempt),
-    });
   }
 
   /** The queues of this subscription; empty before `start`. */
@@ -102,24 +63,31 @@ export class Consumer {
    * @throws InvalidOptionsError when the group is registered with another mode or filter.
    */
   async start({ queues }: { queues: number }): Promise<void> {
-    const { stores, clock, timing, member } = this.options;
+    const { stores, clock, member, tools } = this.options;
     const { topic, group } = this.subscription;
     await this.join();
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
     this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
-    this.settlers = this.refs.map(
-      (ref) =>
-        new Settler({
-          ref,
-          consumer: member,
-          deliveries: stores.deliveries,
-          clock,
-          onTrouble: (error) => this.reporter.trouble(`settle queue ${ref.queue}`, error),
-        }),
-    );
-    this.startVisibility();
-    this.startWaiting();
+    this.runner = new DeliveryRunner({
+      subscription: this.subscription,
+      refs: this.refs,
+      member,
+      deliveries: stores.deliveries,
+      tools,
+      clock,
+      capacity: this.capacity,
+      reporter: this.reporter,
+      onWaiting: (queue, delayMs) => this.waiting!.expect(queue, delayMs),
+    });
+    this.startVisibility(this.runner);
+    this.startWaiting(this.runner);
+    this.startFetching(this.runner);
+  }
+
+  private startFetching(runner: DeliveryRunner): void {
+    const { stores, clock, timing, member } = this.options;
+    const { topic, group } = this.subscription;
     this.fetchLoop = new FetchLoop({
       name: `fetch ${topic}/${group}`,
       refs: this.refs,
@@ -127,9 +95,9 @@ export class Consumer {
       capacity: this.capacity,
       clock,
       blockMs: timing.blockMs,
-      isStuck: (queue) => this.settlers[queue]!.isStuck,
+      isStuck: (queue) => runner.isStuck(queue),
       overdue: () => this.waiting!.overdue,
-      accept: (entries) => this.accept(entries),
+      accept: (entries) => runner.accept(entries),
       onFault: (fault) => this.onFault(fault),
       onRecovered: (queue) => this.options.events.emit('queue-recovered', { topic, queue, group }),
       onError: (error) => {
@@ -159,22 +127,7 @@ export class Consumer {
       Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]),
       timeUp,
     );
-    this.release(this.overflow.drain());
-    await this.capacity.whenIdle(timeUp);
-    const left = this.inHand.of();
-    for (const attempt of left)
-      attempt.abort(
-        new ClosedError(`${this.subscription.origin} did not finish within the drain limit`),
-      );
-    while (!timeUp.aborted && this.unsettled > 0) await sleep(this.options.clock, 5, timeUp);
-    const settled = this.unsettled === 0;
-    this.inHand.stop();
-    for (const settler of this.settlers) settler.close();
-    return left.length === 0 && settled;
-  }
-
-  private get unsettled(): number {
-    return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
+    return (await this.runner?.drain(timeUp)) ?? true;
   }
 
   /** Make the group known in every queue. @throws InvalidOptionsError as `start` does. */
@@ -212,7 +165,7 @@ export class Consumer {
     }
   }
 
-  private startWaiting(): void {
+  private startWaiting(runner: DeliveryRunner): void {
     const { stores, clock, member } = this.options;
     this.waiting = new WaitingDeliveries({
       refs: this.refs,
@@ -221,9 +174,9 @@ export class Consumer {
       clock,
       capacity: this.capacity,
       pollMs: this.options.pollMs,
-      accept: (entries) => this.accept(entries),
-      runAlone: (entry) => new Promise((resolve) => this.begin(entry, resolve)),
-      afterSuspects: () => this.startFetched(),
+      accept: (entries) => runner.accept(entries),
+      runAlone: (entry) => runner.runAlone(entry),
+      afterSuspects: () => runner.startFetched(),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('claim what is due', error);
@@ -232,7 +185,7 @@ export class Consumer {
     this.waiting.start();
   }
 
-  private startVisibility(): void {
+  private startVisibility(runner: DeliveryRunner): void {
     const { stores, clock, member, timing, events } = this.options;
     const { topic, group } = this.subscription;
     this.visibility = new Visibility({
@@ -242,12 +195,9 @@ export class Consumer {
       clock,
       renewMs: timing.renewMs,
       swallowedAfterMs: timing.swallowedAfterMs,
-      inHand: (queue) => this.inHand.of(queue),
-      heldBesides: (queue) => [
-        ...this.overflow.of(queue),
-        ...[...this.settling].filter((entry) => entry.queue === queue),
-      ],
-      onLost: (attempt) => this.onLost(attempt),
+      inHand: (queue) => runner.running(queue),
+      heldBesides: (queue) => runner.heldBesides(queue),
+      onLost: (attempt) => runner.lose(attempt),
       onReleased: (queue, count) => {
         events.emit('reclaimed', { topic, queue, group, consumer: member, count });
         this.waiting?.expect(queue, 0);
@@ -255,106 +205,6 @@ export class Consumer {
       onError: (error) => this.reporter.trouble('renew', error),
     });
     this.visibility.start();
-  }
-
-  /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
-  private accept(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries)
-      if (this.overflow.length === 0 && this.capacity.hasSlot) this.begin(entry);
-      else this.overflow.push(entry);
-    this.overflow.watch();
-  }
-
-  private startFetched(): void {
-    while (this.overflow.length > 0 && this.capacity.hasSlot) this.begin(this.overflow.shift()!);
-  }
-
-  /** `whenOver`: called once the delivery is settled, or given up to others. Its handler may still run then. */
-  private begin(entry: DeliveredEntry, whenOver: () => void = () => {}): void {
-    const { clock, tools } = this.options;
-    const opened = open(entry, this.subscription, tools);
-    if ('outcome' in opened)
-      return this.settleAs(entry, opened.outcome, { message: opened.message, after: whenOver });
-    const { group } = this.subscription;
-    const attempt = new Attempt({
-      entry,
-      message: opened.message,
-      group,
-      startedAt: clock.monotonic(),
-      whenOver,
-    });
-    this.capacity.take();
-    this.inHand.add(attempt);
-    this.reporter.delivered(attempt);
-    void dispatch(attempt, this.subscription, tools).then((outcome) => this.end(attempt, outcome));
-  }
-
-  /** They never started: others may have them now, and the attempt does not count. */
-  private release(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries) this.settleAs(entry, { kind: 'not-started' });
-  }
-
-  private end(attempt: Attempt, outcome: Outcome): void {
-    if (attempt.ended) return;
-    attempt.ended = true;
-    this.inHand.remove(attempt);
-    this.capacity.handled();
-    this.startFetched();
-    const { entry, message } = attempt;
-    this.settleAs(entry, outcome, {
-      message,
-      after: () => {
-        this.capacity.settled();
-        attempt.whenOver();
-      },
-    });
-  }
-
-  private settleAs(
-    entry: DeliveredEntry,
-    outcome: Outcome,
-    { message, after }: { message?: MessageView | undefined; after?: () => void } = {},
-  ): void {
-    const { clock, member } = this.options;
-    const decision = settle(outcome, entry.attempt, this.subscription.retry);
-    const settlement = toSettlement(decision, {
-      outcome,
-      entry,
-      consumer: member,
-      at: clock.now(),
-    });
-    this.settling.add(entry);
-    this.settlers[entry.queue]!.add(
-      { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
-      (reply) => {
-        this.settling.delete(entry);
-        after?.();
-        this.reporter.settled({ entry, outcome, decision, reply, message });
-        if (decision.kind === 'retry' || decision.kind === 'release')
-          this.waiting!.expect(entry.queue, decision.delayMs);
-      },
-    );
-  }
-
-  private onTimeout(attempt: Attempt): void {
-    const { origin, handlerTimeoutMs } = this.subscription;
-    const error = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
-    attempt.abort(error);
-    this.end(attempt, { kind: 'failed', error });
-  }
-
-  /** Somebody else has it now: the handler is told, and nothing of it is settled. */
-  private onLost(attempt: Attempt): void {
-    attempt.ended = true;
-    attempt.abort(
-      new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
-    );
-    this.inHand.remove(attempt);
-    this.capacity.handled();
-    this.capacity.settled();
-    attempt.whenOver();
-    this.startFetched();
-    this.reporter.refused(attempt.entry, attempt.message);
   }
 
   private async onFault(fault: QueueFaultedError): Promise<number> {

@@ -1,0 +1,17 @@
+export interface ConsumerTiming {
+  /** Longest wait of one read, at most 5 s. Default 5 000. */
+  blockMs: number;
+  /** How often long handlers are renewed. Default 10 000. */
+  renewMs: number;
+  /** What is in our name for longer without being in our hands was in a reply that got lost. Default 5 000. */
+  swallowedAfterMs: number;
+  /** How long a queue that cannot be read is left alone. Default 30 000. */
+  quarantineMs: number;
+}
+
+export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
+  blockMs: 5_000,
+  renewMs: 10_000,
+  swallowedAfterMs: 5_000,
+  quarantineMs: 30_000,
+};

@@ -1,0 +1,216 @@
+import { ClosedError } from '../message/errors.js';
+import type { MessageView } from '../message/message.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import { Attempt } from './attempt.js';
+import type { Capacity } from './capacity.js';
+import { type DispatchTools, dispatch, open } from './dispatch.js';
+import { HandlerTimeoutError } from './handler-errors.js';
+import { InHand } from './in-hand.js';
+import type { Outcome } from './outcome.js';
+import { Overflow } from './overflow.js';
+import type { Reporter } from './reporter.js';
+import { settle } from './settle.js';
+import { Settler } from './settler.js';
+import type { Subscription } from './subscription.js';
+import { toSettlement } from './to-settlement.js';
+
+export interface DeliveryRunnerOptions {
+  subscription: Subscription;
+  refs: readonly GroupQueue[];
+  /** Name of this process in every consumer group. */
+  member: string;
+  deliveries: DeliveryStore;
+  tools: DispatchTools;
+  clock: Clock;
+  capacity: Capacity;
+  reporter: Reporter;
+  /** A delivery was settled so that it waits: it is due again in `delayMs`. */
+  onWaiting(queue: number, delayMs: number): void;
+}
+
+/** The way of a delivery through this process: it waits for a slot, its handler runs, it is settled. */
+export class DeliveryRunner {
+  private readonly options: DeliveryRunnerOptions;
+  private readonly capacity: Capacity;
+  private readonly inHand: InHand;
+  private readonly overflow: Overflow;
+  private readonly settlers: Settler[];
+  /** Settles on their way. */
+  private readonly settling = new Set<DeliveredEntry>();
+
+  constructor(options: DeliveryRunnerOptions) {
+    const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
+    this.options = options;
+    this.capacity = capacity;
+    this.overflow = new Overflow({
+      clock,
+      capacity,
+      onTooLong: (entries) => this.release(entries),
+    });
+    this.inHand = new InHand({
+      clock,
+      handlerTimeoutMs: subscription.handlerTimeoutMs,
+      onTimeout: (attempt) => this.onTimeout(attempt),
+    });
+    this.settlers = refs.map(
+      (ref) =>
+        new Settler({
+          ref,
+          consumer: member,
+          deliveries,
+          clock,
+          onTrouble: (error) => reporter.trouble(`settle queue ${ref.queue}`, error),
+        }),
+    );
+  }
+
+  /** Attempts whose handlers run. */
+  running(queue: number): Attempt[] {
+    return this.inHand.of(queue);
+  }
+
+  /** In hand without a handler that runs: waits for a slot, or its settle is on its way. */
+  heldBesides(queue: number): DeliveredEntry[] {
+    return [
+      ...this.overflow.of(queue),
+      ...[...this.settling].filter((entry) => entry.queue === queue),
+    ];
+  }
+
+  /** Whether nothing of the queue can be settled. */
+  isStuck(queue: number): boolean {
+    return this.settlers[queue]!.isStuck;
+  }
+
+  /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
+  accept(entries: readonly DeliveredEntry[]): void {
+    for (const entry of entries)
+      if (this.overflow.length === 0 && this.capacity.hasSlot) this.begin(entry);
+      else this.overflow.push(entry);
+    this.overflow.watch();
+  }
+
+  /** Slots may be free again. */
+  startFetched(): void {
+    while (this.overflow.length > 0 && this.capacity.hasSlot) this.begin(this.overflow.shift()!);
+  }
+
+  /** Resolves once the delivery is settled, or given up to others. Its handler may still run then. */
+  runAlone(entry: DeliveredEntry): Promise<void> {
+    return new Promise((resolve) => this.begin(entry, resolve));
+  }
+
+  /** Somebody else has it now: the handler is told, and nothing of it is settled. */
+  lose(attempt: Attempt): void {
+    attempt.ended = true;
+    attempt.abort(
+      new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
+    );
+    this.inHand.remove(attempt);
+    this.capacity.handled();
+    this.capacity.settled();
+    attempt.whenOver();
+    this.startFetched();
+    this.options.reporter.refused(attempt.entry, attempt.message);
+  }
+
+  /**
+   * Let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal and stays pending for
+   * others; the same goes for settles the store does not take.
+   *
+   * @returns true when nothing is left.
+   */
+  async drain(timeUp: AbortSignal): Promise<boolean> {
+    const { clock, subscription } = this.options;
+    this.release(this.overflow.drain());
+    await this.capacity.whenIdle(timeUp);
+    const left = this.inHand.of();
+    for (const attempt of left)
+      attempt.abort(
+        new ClosedError(`${subscription.origin} did not finish within the drain limit`),
+      );
+    while (!timeUp.aborted && this.unsettled > 0) await sleep(clock, 5, timeUp);
+    const settled = this.unsettled === 0;
+    this.inHand.stop();
+    for (const settler of this.settlers) settler.close();
+    return left.length === 0 && settled;
+  }
+
+  /** `whenOver`: called once the delivery is settled, or given up to others. Its handler may still run then. */
+  private begin(entry: DeliveredEntry, whenOver: () => void = () => {}): void {
+    const { clock, tools, subscription, reporter } = this.options;
+    const opened = open(entry, subscription, tools);
+    if ('outcome' in opened)
+      return this.settleAs(entry, opened.outcome, { message: opened.message, after: whenOver });
+    const attempt = new Attempt({
+      entry,
+      message: opened.message,
+      group: subscription.group,
+      startedAt: clock.monotonic(),
+      whenOver,
+    });
+    this.capacity.take();
+    this.inHand.add(attempt);
+    reporter.delivered(attempt);
+    void dispatch(attempt, subscription, tools).then((outcome) => this.end(attempt, outcome));
+  }
+
+  /** They never started: others may have them now, and the attempt does not count. */
+  private release(entries: readonly DeliveredEntry[]): void {
+    for (const entry of entries) this.settleAs(entry, { kind: 'not-started' });
+  }
+
+  private end(attempt: Attempt, outcome: Outcome): void {
+    if (attempt.ended) return;
+    attempt.ended = true;
+    this.inHand.remove(attempt);
+    this.capacity.handled();
+    this.startFetched();
+    const { entry, message } = attempt;
+    this.settleAs(entry, outcome, {
+      message,
+      after: () => {
+        this.capacity.settled();
+        attempt.whenOver();
+      },
+    });
+  }
+
+  private settleAs(
+    entry: DeliveredEntry,
+    outcome: Outcome,
+    { message, after }: { message?: MessageView | undefined; after?: () => void } = {},
+  ): void {
+    const { clock, member, subscription, reporter, onWaiting } = this.options;
+    const decision = settle(outcome, entry.attempt, subscription.retry);
+    const settlement = toSettlement(decision, {
+      outcome,
+      entry,
+      consumer: member,
+      at: clock.now(),
+    });
+    this.settling.add(entry);
+    this.settlers[entry.queue]!.add(
+      { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
+      (reply) => {
+        this.settling.delete(entry);
+        after?.();
+        reporter.settled({ entry, outcome, decision, reply, message });
+        if (decision.kind === 'retry' || decision.kind === 'release')
+          onWaiting(entry.queue, decision.delayMs);
+      },
+    );
+  }
+
+  private onTimeout(attempt: Attempt): void {
+    const { origin, handlerTimeoutMs } = this.options.subscription;
+    const error = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
+    attempt.abort(error);
+    this.end(attempt, { kind: 'failed', error });
+  }
+
+  private get unsettled(): number {
+    return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
+  }
+}
