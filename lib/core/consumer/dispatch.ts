@@ -42,7 +42,9 @@ export function open(
     if (version !== undefined) return { message: undefined, outcome: { kind: 'held', version } };
     return rejected(`malformed: ${describeError(error)}`, error);
   }
-  if (message.ttlMs !== undefined && tools.storeNow() > storedAt(entry.offset) + message.ttlMs)
+  if (message.ttlMs !== undefined && tools.storeNow() > storedAt(entry.offset) + message.ttlMs) {
+    // Whoever asked has stopped waiting, and was told so: nothing is left to do, or to look into.
+    if (message.replyTo !== undefined) return { message, outcome: { kind: 'skipped' } };
     return {
       message,
       outcome: {
@@ -51,6 +53,7 @@ export function open(
         error: undefined,
       },
     };
+  }
   const { maxAttempts } = subscription.retry;
   if (entry.attempt > maxAttempts)
     return {
