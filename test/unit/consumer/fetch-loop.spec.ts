@@ -1,0 +1,182 @@
+import { Capacity } from '../../../lib/core/consumer/capacity.js';
+import { FetchLoop } from '../../../lib/core/consumer/fetch-loop.js';
+import { QueueFaultedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import type { DeliveredEntry, GroupReader } from '../../../lib/core/store/delivery-store.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+
+interface Read {
+  queues: number[];
+  perQueue: number;
+  blockMs: number;
+}
+
+/** Queues with so many messages each; reads take them, or wait until time or somebody ends the wait. */
+describe('FetchLoop', () => {
+  let clock: ManualClock;
+  let capacity: Capacity;
+  let reads: Read[];
+  let backlog: number[];
+  let failures: unknown[];
+  let accepted: number[];
+  let errors: unknown[];
+  let faults: number[];
+  let closed: boolean;
+  let loop: FetchLoop;
+  let overdue: boolean;
+
+  function open(queues: number, limit: number): void {
+    clock = new ManualClock(0);
+    capacity = new Capacity({ limit });
+    reads = [];
+    backlog = Array.from({ length: queues }, () => 0);
+    failures = [];
+    accepted = [];
+    errors = [];
+    faults = [];
+    closed = false;
+    overdue = false;
+    const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
+    const reader: GroupReader = {
+      read: async ({ queues: asked, perQueue, blockMs, signal }) => {
+        reads.push({ queues: asked.map(({ queue }) => queue), perQueue, blockMs });
+        const failure = failures.shift();
+        if (failure) throw failure;
+        const entries = asked.flatMap(({ queue }) => {
+          const count = Math.min(perQueue, backlog[queue]!);
+          backlog[queue]! -= count;
+          return Array.from({ length: count }, () => ({ queue }) as DeliveredEntry);
+        });
+        if (entries.length === 0 && blockMs > 0 && !signal.aborted)
+          await new Promise<void>((resolve) => {
+            clock.after(blockMs, resolve);
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+        return entries;
+      },
+      close: async () => void (closed = true),
+    };
+    loop = new FetchLoop({
+      name: 'fetch',
+      refs,
+      reader,
+      capacity,
+      clock,
+      blockMs: 1_000,
+      isStuck: () => false,
+      overdue: () => overdue,
+      accept: (entries) => {
+        for (const { queue } of entries) {
+          accepted.push(queue);
+          capacity.take();
+        }
+      },
+      onFault: async ({ queue }) => {
+        faults.push(queue);
+        return 5_000;
+      },
+      onRecovered: () => {},
+      onError: (error) => errors.push(error),
+    });
+  }
+  afterEach(async () => {
+    const stopped = loop.stop();
+    await clock.settle();
+    await stopped;
+  });
+
+  const finish = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      capacity.handled();
+      capacity.settled();
+    }
+  };
+
+  it('waits on all queues together when there is nothing to do', async () => {
+    open(3, 6);
+    loop.start();
+    await clock.advance(2_500);
+    expect(reads).toHaveLength(3);
+    for (const { queues, blockMs } of reads) {
+      expect([...queues].sort()).toEqual([0, 1, 2]);
+      expect(blockMs).toBe(1_000);
+    }
+  });
+
+  it('never takes more than there are slots, and reads nothing while none is free', async () => {
+    open(2, 4);
+    backlog = [100, 100];
+    loop.start();
+    await clock.advance(100);
+    expect(accepted.length).toBeGreaterThanOrEqual(4);
+    expect(accepted.length).toBeLessThanOrEqual(5);
+    const before = reads.length;
+    await clock.advance(5_000);
+    expect(reads).toHaveLength(before);
+    finish(accepted.length);
+    await clock.advance(10);
+    expect(reads.length).toBeGreaterThan(before);
+  });
+
+  it.each([1, 3, 50])('empties every queue alike with %i slots', async (limit) => {
+    open(4, limit);
+    backlog = [200, 200, 200, 200];
+    loop.start();
+    for (let i = 0; i < 400 && accepted.length < 400; i++) {
+      await clock.advance(1);
+      finish(capacity.inUse);
+    }
+    const counts = [0, 1, 2, 3].map((queue) => accepted.filter((one) => one === queue).length);
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(Math.max(limit, 2) * 2);
+  });
+
+  it('finds the one queue that has something, soon', async () => {
+    open(8, 1);
+    loop.start();
+    await clock.advance(3_000);
+    backlog[5] = 3;
+    await clock.advance(1_100);
+    expect(accepted).toContain(5);
+  });
+
+  it('leaves half of the slots to deliveries that wait for another attempt', async () => {
+    open(1, 10);
+    backlog = [100];
+    overdue = true;
+    loop.start();
+    await clock.advance(20);
+    expect(accepted.length).toBeLessThan(10);
+  });
+
+  it('leaves a queue out that cannot be read, and goes on with the others', async () => {
+    open(2, 4);
+    backlog = [0, 5];
+    failures = [new QueueFaultedError('x', { topic: 'orders', queue: 0, fault: 'wrong-type' })];
+    loop.start();
+    await clock.advance(2_000);
+    expect(faults).toEqual([0]);
+    expect(accepted.every((queue) => queue === 1)).toBe(true);
+    expect(reads.slice(1).every(({ queues }) => !queues.includes(0))).toBe(true);
+    finish(capacity.inUse);
+    await clock.advance(4_500);
+    expect(reads.at(-1)!.queues).toContain(0);
+  });
+
+  it('pauses after a failed read, and tells about it', async () => {
+    open(2, 4);
+    failures = Array.from({ length: 3 }, () => new StoreUnavailableError('down'));
+    loop.start();
+    await clock.advance(20);
+    expect(errors).toHaveLength(1);
+    await clock.advance(2_000);
+    expect(errors).toHaveLength(3);
+    expect(reads.length).toBeGreaterThan(3);
+  });
+
+  it('ends a read that waits when it is stopped', async () => {
+    open(2, 4);
+    loop.start();
+    await clock.advance(10);
+    await loop.stop();
+    expect([clock.monotonic(), closed]).toEqual([10, true]);
+  });
+});

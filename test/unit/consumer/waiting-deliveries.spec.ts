@@ -1,0 +1,192 @@
+import { Capacity } from '../../../lib/core/consumer/capacity.js';
+import { WaitingDeliveries } from '../../../lib/core/consumer/waiting-deliveries.js';
+import type {
+  ClaimReply,
+  DeliveredEntry,
+  DeliveryStore,
+} from '../../../lib/core/store/delivery-store.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+
+const POLL_MS = 1_000;
+const refs = [0, 1].map((queue) => ({ topic: 'orders', queue, group: 'billing' }));
+const entry = (queue: number, offset: string): DeliveredEntry => ({
+  topic: 'orders',
+  queue,
+  offset,
+  content: { kind: 'gone' },
+  attempt: 2,
+  deliveryCount: 2,
+  suspect: false,
+  history: '',
+});
+
+describe('WaitingDeliveries', () => {
+  let clock: ManualClock;
+  let capacity: Capacity;
+  let waiting: WaitingDeliveries;
+  let asked: string[];
+  let accepted: string[];
+  let ranAlone: string[];
+  let errors: number;
+  let answers: Map<number, ((claim: { limit: number; suspect: boolean }) => ClaimReply)[]>;
+  let runAlone: (offset: string) => Promise<void>;
+
+  beforeEach(() => {
+    clock = new ManualClock(0);
+    capacity = new Capacity({ limit: 3 });
+    asked = [];
+    accepted = [];
+    ranAlone = [];
+    errors = 0;
+    answers = new Map();
+    runAlone = () => Promise.resolve();
+    const deliveries = {
+      claimDue: async (
+        { queue }: { queue: number },
+        claim: { limit: number; suspect: boolean },
+      ): Promise<ClaimReply> => {
+        asked.push(`${clock.monotonic()}:${queue}${claim.suspect ? ':suspect' : ''}`);
+        const answer = answers.get(queue)?.shift();
+        return answer?.(claim) ?? { entries: [], nextDueAt: null, now: clock.now() };
+      },
+    } as unknown as DeliveryStore;
+    waiting = new WaitingDeliveries({
+      refs,
+      consumer: 'me',
+      deliveries,
+      clock,
+      capacity,
+      pollMs: () => POLL_MS,
+      accept: (entries) => accepted.push(...entries.map(({ offset }) => offset)),
+      runAlone: async ({ offset }) => {
+        ranAlone.push(offset);
+        await runAlone(offset);
+      },
+      afterSuspects: () => {},
+      onError: () => (errors += 1),
+    });
+  });
+  afterEach(() => waiting.stop());
+
+  const reply = (entries: DeliveredEntry[], nextInMs: number | null = null): ClaimReply => ({
+    entries,
+    nextDueAt: nextInMs === null ? null : clock.now() + nextInMs,
+    now: clock.now(),
+  });
+
+  it('asks every queue at the start, and each once in a while', async () => {
+    waiting.start();
+    await clock.advance(2_500);
+    expect(asked).toEqual(['0:0', '0:1', '1000:0', '1000:1', '2000:0', '2000:1']);
+  });
+
+  it('asks a queue when something of it falls due, and only that one', async () => {
+    waiting.start();
+    await clock.advance(100);
+    waiting.expect(1, 250);
+    await clock.advance(500);
+    expect(asked.slice(2)).toEqual(['350:1']);
+  });
+
+  it('asks when the store said that the next one falls due', async () => {
+    answers.set(0, [() => reply([entry(0, 'a')], 300)]);
+    waiting.start();
+    await clock.advance(500);
+    expect(asked).toEqual(['0:0', '0:1', '300:0']);
+    expect(accepted).toEqual(['a']);
+  });
+
+  it('keeps an earlier time when a later one is expected', async () => {
+    waiting.start();
+    await clock.advance(0);
+    waiting.expect(0, 200);
+    waiting.expect(0, 600);
+    await clock.advance(250);
+    expect(asked.slice(2)).toEqual(['200:0']);
+  });
+
+  it('asks for no more than there are free slots, and waits for one', async () => {
+    const limits: number[] = [];
+    answers.set(0, [
+      ({ limit }) => {
+        limits.push(limit);
+        return reply([]);
+      },
+    ]);
+    for (let i = 0; i < 3; i++) capacity.take();
+    waiting.start();
+    await clock.advance(500);
+    expect(asked).toEqual([]);
+    capacity.handled();
+    await clock.advance(0);
+    expect(limits).toEqual([1]);
+  });
+
+  it('runs suspects one after the other, with nothing beside them', async () => {
+    const order: string[] = [];
+    let end = (): void => {};
+    runAlone = (offset) => {
+      order.push(offset);
+      expect(capacity.hasSlot).toBe(false);
+      return new Promise((resolve) => (end = resolve));
+    };
+    const suspects = ['a', 'b'];
+    answers.set(0, [
+      () => reply([], 0),
+      ...[1, 2].map(() => () => reply([entry(0, suspects.shift()!)], 0)),
+    ]);
+    capacity.take();
+    waiting.start();
+    await clock.advance(10);
+    expect(ranAlone).toEqual([]);
+    capacity.handled();
+    await clock.settle();
+    expect(ranAlone).toEqual(['a']);
+    await clock.advance(200);
+    expect(ranAlone).toEqual(['a']);
+    end();
+    await clock.settle();
+    expect(order).toEqual(['a', 'b']);
+    end();
+    await clock.settle();
+    expect(capacity.hasSlot).toBe(true);
+  });
+
+  it('goes on with others when the store fails, and asks again', async () => {
+    answers.set(0, [
+      () => {
+        throw new Error('down');
+      },
+    ]);
+    waiting.start();
+    await clock.advance(500);
+    expect(errors).toBe(1);
+    expect(asked.map((call) => call.split(':')[1])).toEqual(['0', '0', '1']);
+    expect(capacity.free).toBe(3);
+  });
+
+  it('knows whether something is due that only lacks a slot', async () => {
+    waiting.start();
+    await clock.advance(0);
+    expect(waiting.overdue).toBe(false);
+    for (let i = 0; i < 3; i++) capacity.take();
+    waiting.expect(0, 0);
+    await clock.advance(0);
+    expect(waiting.overdue).toBe(true);
+    capacity.handled();
+    await clock.advance(0);
+    expect(waiting.overdue).toBe(false);
+  });
+
+  it('stops while it waits for a slot, and asks nothing afterwards', async () => {
+    for (let i = 0; i < 3; i++) capacity.take();
+    waiting.start();
+    await clock.settle();
+    await waiting.stop();
+    for (let i = 0; i < 3; i++) capacity.handled();
+    waiting.expect(0, 0);
+    await clock.advance(5_000);
+    expect(asked).toEqual([]);
+    expect(clock.armed).toBe(0);
+  });
+});
