@@ -1,6 +1,7 @@
 import { QueueFaultedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
+import { turnEnd } from '../runtime/turn.js';
 import type { DeliveredEntry, GroupReader } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { Capacity } from './capacity.js';
@@ -74,6 +75,8 @@ export class FetchLoop {
   private async fetch(signal: AbortSignal): Promise<number> {
     const { capacity, reader } = this.options;
     await capacity.whenFree(signal);
+    // Handlers that end together free their slots one by one: half of the reads were for one message.
+    await turnEnd();
     if (signal.aborted) return 0;
     const healthy = this.healthy();
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.

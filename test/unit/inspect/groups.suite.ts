@@ -55,8 +55,9 @@ export function describeGroupAdmin(open: OpenAdminBed): void {
 
     it('leaves no trace of the question who is alive', async () => {
       await consume(bed, () => {});
+      const acked = bed.rivulet.events.next('acked');
       await publish(bed, 'a');
-      await bed.until(bed.rivulet.events.next('acked'));
+      await bed.until(acked);
       await bed.admin.describeGroup('orders', 'billing');
       const { members } = await bed.stores.members.beat(bed.rivulet.member);
       expect(members.map(({ member }) => member)).toEqual([bed.rivulet.member]);
@@ -73,8 +74,9 @@ export function describeGroupAdmin(open: OpenAdminBed): void {
 
     it('does not delete a group with living members, unless forced to', async () => {
       await consume(bed, () => {});
+      const acked = bed.rivulet.events.next('acked');
       await publish(bed, 'a');
-      await bed.until(bed.rivulet.events.next('acked'));
+      await bed.until(acked);
       await expect(bed.admin.deleteGroup('orders', 'billing')).rejects.toThrow(InUseError);
       expect(await bed.admin.listGroups('orders')).toHaveLength(1);
       expect(await bed.admin.deleteGroup('orders', 'billing', { force: true })).toBe(true);

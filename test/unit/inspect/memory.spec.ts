@@ -49,8 +49,9 @@ describe('MessageAdmin under a clock that is moved by hand', () => {
     const other = await bed.another();
     other.subscribe({ topic: 'orders', group: 'billing', origin: 'a test', handler: () => {} });
     await bed.until(other.consume());
+    const acked = other.events.next('acked');
     await publish(bed, 'a');
-    await bed.until(other.events.next('acked'));
+    await bed.until(acked);
     const { members } = await bed.admin.describeGroup('orders', 'billing');
     expect(members).toEqual([{ member: other.member, alive: true }]);
     (other.stores as unknown as { goDown(): void }).goDown();

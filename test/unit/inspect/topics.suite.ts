@@ -97,8 +97,9 @@ export function describeTopicAdmin(open: OpenAdminBed): void {
 
     it('deletes nothing while a living process consumes it, unless forced to', async () => {
       await consume(bed, () => {});
+      const acked = bed.rivulet.events.next('acked');
       await publish(bed, 'a');
-      await bed.until(bed.rivulet.events.next('acked'));
+      await bed.until(acked);
       await expect(bed.admin.deleteTopic('orders')).rejects.toThrow(InUseError);
       await expect(bed.admin.deleteTopic('orders')).rejects.toMatchObject({
         members: [bed.rivulet.member],
