@@ -1,4 +1,9 @@
-import { compareOffsets, offsetInRun, offsetsOfRun, storedAt } from '../../../lib/core/message/offset.js';
+import {
+  compareOffsets,
+  offsetInRun,
+  offsetsOfRun,
+  storedAt,
+} from '../../../lib/core/message/offset.js';
 
 describe('offsets', () => {
   it('are compared as two numbers of 64 bits, not as text or doubles', () => {
