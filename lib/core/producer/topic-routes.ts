@@ -2,6 +2,7 @@ import { SendFailedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
+import { Detour } from './detour.js';
 import type { Outgoing } from './encode-message.js';
 import type { PendingSend, SendRoute } from './pending-send.js';
 import { QueueAppender } from './queue-appender.js';
@@ -29,8 +30,8 @@ interface Route {
 export class TopicRoutes {
   private readonly options: TopicRoutesOptions;
   private readonly routes = new Map<string, Route>();
-  /** Messages on their way to the new queues of a topic that changed. */
-  private readonly moving = new Map<string, PendingSend[]>();
+  private readonly detours = new Map<string, Detour>();
+  private closed = false;
 
   constructor(options: TopicRoutesOptions) {
     this.options = options;
@@ -44,7 +45,7 @@ export class TopicRoutes {
   decide({ topic, options, body }: Outgoing): SendRoute {
     const { messageGroup, queue, queueSelector, dedupId, tag, key, properties } = options;
     if (queue !== undefined || queueSelector) {
-      const { queues } = this.routeOf(topic).info;
+      const { queues } = this.options.topics.cached(topic) ?? this.routeOf(topic).info;
       if (!queueSelector)
         return { by: 'queue', queue: checkedQueue(queue, queues, { topic, from: 'queue' }) };
       const all = Array.from({ length: queues }, (_, i) => i);
@@ -61,6 +62,9 @@ export class TopicRoutes {
 
   /** Never throws: a message that has no way is answered. */
   enqueue(send: PendingSend): void {
+    if (this.closed) return send.expire(false, undefined);
+    const detour = this.detourOf(send.topic);
+    if (detour) return detour.arrive(send);
     const route = this.routeOf(send.topic);
     const queue = queueFor(send.route, route);
     const appender = route.appenders[queue];
@@ -86,7 +90,10 @@ export class TopicRoutes {
   }
 
   close(): void {
+    this.closed = true;
     for (const appender of this.appenders()) appender.close();
+    for (const detour of this.detours.values())
+      for (const send of detour.end()) send.expire(false, undefined);
   }
 
   private appenders(): QueueAppender[] {
@@ -113,33 +120,44 @@ export class TopicRoutes {
 
   private appender({ topic, generation }: TopicInfo, queue: number): QueueAppender {
     const { log, clock, session, batch } = this.options;
-    const onMoved = (sends: PendingSend[]): void => this.routeAnew(topic, sends);
+    const onMoved = (sends: PendingSend[]): void =>
+      (this.detours.get(topic) ?? this.beginDetour(topic)).giveBack(sends);
     return new QueueAppender({ topic, queue, generation, log, clock, session, batch, onMoved });
   }
 
+  /** Whether there is one, or must be: somebody else learned of a change before all old queues did. */
+  private detourOf(topic: string): Detour | undefined {
+    const detour = this.detours.get(topic);
+    if (detour) return detour;
+    const info = this.options.topics.cached(topic);
+    const route = this.routes.get(topic);
+    if (!route || !info || route.info === info || isSame(route.info, info)) return undefined;
+    return route.appenders.every((appender) => appender.idle) ? undefined : this.beginDetour(topic);
+  }
+
   /**
-   * The topic changed under these: look it up and send them again, before anything newer. Other queues of the topic
-   * learn of the change one after the other, so wait for all of them before the first message takes its new way.
+   * The topic changed: look it up and send what its old queues give back, before anything newer. They learn of the
+   * change one after the other, so wait for all of them before the first message takes its new way.
    */
-  private routeAnew(topic: string, sends: PendingSend[]): void {
-    const moving = this.moving.get(topic);
-    if (moving) return void moving.push(...sends);
-    const moved = [...sends];
-    this.moving.set(topic, moved);
+  private beginDetour(topic: string): Detour {
+    const detour = new Detour({ clock: this.options.clock });
+    this.detours.set(topic, detour);
     const old = this.routes.get(topic)?.appenders ?? [];
-    const rerouted = Promise.all(old.map((appender) => appender.whenIdle()))
+    const ended = Promise.all(old.map((appender) => appender.whenIdle()))
       .then(() => this.options.topics.refresh(topic))
       .then(
         () => {
-          this.moving.delete(topic);
-          for (const send of moved) if (!send.answered) this.enqueue(send);
+          this.detours.delete(topic);
+          for (const send of detour.end()) this.enqueue(send);
         },
         (error: Error) => {
-          this.moving.delete(topic);
-          for (const send of moved) failed(send, `the topic changed: ${error.message}`, error);
+          this.detours.delete(topic);
+          for (const send of detour.end())
+            failed(send, `the topic changed: ${error.message}`, error);
         },
       );
-    this.options.holdLine(topic, rerouted);
+    this.options.holdLine(topic, ended);
+    return detour;
   }
 }
 
