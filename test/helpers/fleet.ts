@@ -21,12 +21,15 @@ export class Fleet {
   kills = 0;
   private readonly program: URL;
   private readonly args: string[];
+  private readonly stderr: 'inherit' | 'ignore';
   private readonly living = new Set<ChildProcess>();
   private readonly news = new EventEmitter();
 
-  constructor(options: { program: URL; args: string[] }) {
+  /** @param options.stderr `ignore` for programs that are meant to crash. Default `inherit`. */
+  constructor(options: { program: URL; args: string[]; stderr?: 'inherit' | 'ignore' }) {
     this.program = options.program;
     this.args = options.args;
+    this.stderr = options.stderr ?? 'inherit';
   }
 
   get size(): number {
@@ -37,7 +40,7 @@ export class Fleet {
   async launch(): Promise<ChildProcess> {
     const child = fork(this.program, this.args, {
       execArgv: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', this.stderr, 'ipc'],
     });
     this.living.add(child);
     child.on('exit', () => {

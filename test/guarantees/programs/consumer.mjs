@@ -1,11 +1,23 @@
 // One consumer process, to be killed. Tells its parent what its handler starts and ends.
-// argv: Redis URL, JSON of { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison }
+// argv: Redis URL, JSON of { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison, death }
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
 
 const [url, json] = process.argv.slice(2);
-const { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison } = JSON.parse(json);
+const { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison, death } =
+  JSON.parse(json);
+/** What a poison message does to its process. */
+const deaths = {
+  killed: () => process.kill(process.pid, 'SIGKILL'),
+  exits: () => process.exit(1),
+  aborts: () => process.abort(),
+  'throws where nobody catches': () =>
+    setTimeout(() => {
+      throw new Error('poison');
+    }),
+  'rejects where nobody handles it': () => void Promise.reject(new Error('poison')),
+};
 const rivulet = new Rivulet({
   stores: new RedisStores({ connection: url, namespace }),
   settings: {
@@ -23,7 +35,10 @@ rivulet.subscribe({
   handler: async ({ message, attempt }) => {
     // Awaited: a start that is not told before the crash would not be counted.
     await tell({ started: message.key, attempt });
-    if (message.key === poison) process.kill(process.pid, 'SIGKILL');
+    if (message.key === poison) {
+      deaths[death]();
+      await new Promise(() => {});
+    }
     await wait(Math.random() * handlerMs);
     await tell({ handled: message.key, attempt });
   },
