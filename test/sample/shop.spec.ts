@@ -131,7 +131,10 @@ describe('the sample shop', () => {
       await shop.line(new RegExp(`${id} +acked +order\\.placed +${group}`));
     const order = (await (await call('GET', `/orders/${id}`)).json()) as { journey: Step[] };
     expect(order).toMatchObject({ id, ...request, totalCents });
-    expect(order.journey[0]).toMatchObject({ what: 'published', topic: 'order.placed' });
+    // A group may have it before its confirm is back: in the journey, but not always first.
+    expect(order.journey).toContainEqual(
+      expect.objectContaining({ what: 'published', topic: 'order.placed' }),
+    );
     expect(await (await call('GET', '/journey')).json()).toHaveProperty(id);
   });
 
