@@ -1,12 +1,25 @@
+import { AgendaLoop } from './producer/agenda-loop.js';
+import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';
+import { Loop } from './runtime/loop.js';
 import type { AppendCall, MessageLog } from './store/message-log.js';
 import type { QueueRef } from './store/refs.js';
 import type { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
 import type { TopicInfo } from './store/topic-registry.js';
 
-type Note = (work: string, at: number) => void;
+export interface UpkeepOptions {
+  stores: Stores;
+  clock: Clock;
+  events: Events;
+  storeTime: StoreTime;
+  /** Topics this process uses. */
+  topicsInUse(): TopicInfo[];
+  onTrouble(doing: string, error: unknown): void;
+}
 
+/** A lost agenda makes nothing later than this; less often with more than six hundred queues. */
+const ROUND_MS = 60_000;
 const MOST_RELEASED = 500;
 const MOST_TRIMMED = 10_000;
 const TRIM_EVERY_MS = 60_000;
@@ -21,26 +34,46 @@ export function releaseWork({ topic, queue }: QueueRef): string {
  * says when; any process of the namespace can do it.
  */
 export class Upkeep {
+  private readonly options: UpkeepOptions;
   private readonly stores: Stores;
-  private readonly events: Events;
   private readonly storeTime: StoreTime;
-  private note: Note = () => {};
+  private readonly agenda: AgendaLoop;
+  private readonly rounds: Loop;
 
-  constructor(options: { stores: Stores; events: Events; storeTime: StoreTime }) {
-    this.stores = options.stores;
-    this.events = options.events;
-    this.storeTime = options.storeTime;
+  constructor(options: UpkeepOptions) {
+    this.options = options;
+    const { stores, clock, storeTime, onTrouble } = options;
+    this.stores = stores;
+    this.storeTime = storeTime;
+    this.agenda = new AgendaLoop({
+      agenda: stores.agenda,
+      clock,
+      storeTime,
+      perform: (work) => this.perform(work),
+      onError: (error) => onTrouble('do what is due', error),
+    });
+    this.rounds = new Loop({
+      name: 'rounds',
+      clock,
+      step: () => Promise.resolve(this.lookAround()),
+      onError: (error) => onTrouble('look after topics', error),
+    });
   }
 
-  noteWith(note: Note): void {
-    this.note = note;
+  start(): void {
+    this.agenda.start();
+    this.rounds.start();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.agenda.stop(), this.rounds.stop()]);
   }
 
   /** This process uses the topic: see that its queues are looked after, and that nothing scheduled was forgotten. */
   look(info: TopicInfo): void {
     for (let queue = 0; queue < info.queues; queue++) {
-      this.note(releaseWork({ topic: info.topic, queue }), this.storeTime.now());
-      this.note(`trim/${info.topic}/${queue}`, this.storeTime.now() + TRIM_EVERY_MS);
+      this.agenda.note(releaseWork({ topic: info.topic, queue }), this.storeTime.now());
+      this.agenda.note(`trim/${info.topic}/${queue}`, this.storeTime.now() + TRIM_EVERY_MS);
     }
   }
 
@@ -72,7 +105,8 @@ export class Upkeep {
     for (;;) {
       const reply = await this.stores.schedule.releaseDue({ topic, queue }, MOST_RELEASED);
       this.storeTime.observe(reply.now);
-      if (reply.released > 0) this.events.emit('released', { topic, queue, count: reply.released });
+      if (reply.released > 0)
+        this.options.events.emit('released', { topic, queue, count: reply.released });
       if (reply.released < MOST_RELEASED) return reply.nextDueAt;
     }
   }
@@ -84,11 +118,19 @@ export class Upkeep {
     return this.storeTime.now() + (removed >= MOST_TRIMMED ? 0 : TRIM_EVERY_MS);
   }
 
+  /** What the agenda should know of the topics in use is noted again, in case the store lost it. @returns the pause. */
+  private lookAround(): number {
+    const topics = this.options.topicsInUse();
+    for (const info of topics) this.look(info);
+    const queues = topics.reduce((sum, info) => sum + info.queues, 0);
+    return Math.max(ROUND_MS, queues * 100);
+  }
+
   private noteScheduled(call: AppendCall): void {
     let earliest = Infinity;
     for (const { due } of call.entries)
       if (due)
         earliest = Math.min(earliest, 'at' in due ? due.at : this.storeTime.now() + due.delayMs);
-    if (earliest < Infinity) this.note(releaseWork(call), earliest);
+    if (earliest < Infinity) this.agenda.note(releaseWork(call), earliest);
   }
 }
