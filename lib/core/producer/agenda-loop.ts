@@ -63,14 +63,16 @@ export class AgendaLoop {
     const { agenda, storeTime } = this.options;
     const untilKnown = this.wakeAt - storeTime.now();
     if (untilKnown > TOGETHER_MS && untilKnown < POLL_MS && this.justWoken()) return untilKnown;
+    // What is noted from here on may come too late for this question: it counts beside the answer.
+    this.wakeAt = Infinity;
     const { now, taken, nextAt } = await agenda.take({ limit: MOST_AT_ONCE, leaseMs: LEASE_MS });
     storeTime.observe(now);
     const times = await Promise.all(taken.map((item) => this.perform(item)));
     const next = Math.min(nextAt ?? Infinity, ...times.map((time) => time ?? Infinity));
-    this.wakeAt = next;
+    this.wakeAt = Math.min(this.wakeAt, next);
     this.lastPassAt = this.options.clock.monotonic();
     if (taken.length === MOST_AT_ONCE) return 0;
-    return Math.min(Math.max(next - storeTime.now(), TOGETHER_MS), POLL_MS);
+    return Math.min(Math.max(this.wakeAt - storeTime.now(), TOGETHER_MS), POLL_MS);
   }
 
   private lastPassAt = -Infinity;
