@@ -32,8 +32,12 @@ describe('Requester', () => {
       address: 'inbox',
       read: ({ signal }) =>
         new Promise((resolve) => {
-          arrived = resolve;
-          signal.addEventListener('abort', () => resolve([]), { once: true });
+          const giveUp = (): void => resolve([]);
+          arrived = (packets) => {
+            signal.removeEventListener('abort', giveUp);
+            resolve(packets);
+          };
+          signal.addEventListener('abort', giveUp, { once: true });
         }),
       close: () => Promise.resolve(),
     };
