@@ -23,6 +23,11 @@ export class Detour {
     this.hold(send, this.arrived);
   }
 
+  /** Whether one of them has time left. */
+  get isAwaited(): boolean {
+    return [...this.returned, ...this.arrived].some((send) => !send.answered);
+  }
+
   /** Everything that was not answered meanwhile, in the order it was sent. */
   end(): PendingSend[] {
     for (const cancel of this.cancels) cancel();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codec.js';
 import {
   ClosedError,
@@ -6,18 +7,18 @@ import {
   ProducerBufferFullError,
   SchemaError,
   SendFailedError,
-  StoreRefusedError,
-  StoreUnavailableError,
 } from '../message/errors.js';
+import type { MessageId } from '../message/message-id.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
 import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
+import { lookUpPatiently } from './patient-look-up.js';
 import { PendingSend } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import { SendBuffer } from './send-buffer.js';
@@ -53,6 +54,8 @@ export class Producer {
   constructor(options: ProducerOptions) {
     this.options = options;
     const { log, topics, clock, settings } = options;
+    // Every topic that is looked up during an outage listens; Node would take more than ten for a leak.
+    setMaxListeners(0, this.closing.signal);
     this.buffer = new SendBuffer({
       maxMessages: settings.maxBufferedMessages,
       maxBytes: settings.maxBufferedBytes,
@@ -91,14 +94,16 @@ export class Producer {
       this.check(topic, options);
       if (typeof name === 'object') topics.define(name);
       const schema = topics.definition(topic)?.options.schema;
-      if (schema)
-        return this.inLine(topic, async () => {
-          const checked = await validated(topic, body, schema);
-          return this.onceKnown(this.encode({ topic, body: checked, options, system }));
-        });
+      if (schema) {
+        const checked = validated(topic, body, schema);
+        return this.inLine(
+          topic,
+          checked.then((valid) => this.encode({ topic, body: valid, options, system })),
+        );
+      }
       const message = this.encode({ topic, body, options, system });
       if (topics.cached(topic) && !this.lines.has(topic)) return this.dispatch(message);
-      return this.inLine(topic, () => this.onceKnown(message));
+      return this.inLine(topic, message);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -155,19 +160,67 @@ export class Producer {
     return encodeMessage(message, this.options);
   }
 
-  /** Runs after everything of this topic that waits already, and makes later sends wait for it. */
+  /** Goes after everything of this topic that waits already, and makes later sends wait for it. */
   private inLine(
     topic: string,
-    run: () => Promise<{ answer: Promise<SendResult> }>,
+    encoding: EncodedMessage | Promise<EncodedMessage>,
   ): Promise<SendResult> {
-    const line = this.lines.get(topic);
-    const dispatched = line ? line.then(run) : run();
-    const done = dispatched.then(
-      () => undefined,
-      () => undefined,
+    const before = this.lines.get(topic);
+    const place = Promise.resolve(encoding).then((message) => this.goOnceKnown(message, before));
+    this.holdLine(
+      topic,
+      place.catch(() => undefined),
     );
-    this.holdLine(topic, done);
-    return dispatched.then(({ answer }) => answer);
+    return place.then(({ answer }) => answer);
+  }
+
+  /**
+   * Resolves when the message is on its way: once everything `before` it is, and its topic is known. Its time runs
+   * meanwhile. A store that is down for a moment fails nothing; for longer, it fails each message in its time.
+   */
+  private async goOnceKnown(
+    message: EncodedMessage,
+    before: Promise<unknown> | undefined,
+  ): Promise<{ answer: Promise<SendResult> }> {
+    const { clock, topics } = this.options;
+    let isTimeUp = false;
+    let trouble: Error | undefined;
+    let cancel = (): void => {};
+    const timeUp = new Promise<void>((resolve) => {
+      cancel = clock.after(message.deadline - clock.monotonic(), () => {
+        isTimeUp = true;
+        resolve();
+      });
+    });
+    const known = async (): Promise<void> => {
+      await before;
+      await lookUpPatiently({
+        lookUp: () => topics.get(message.topic),
+        goOn: (error) => {
+          trouble = error;
+          return !isTimeUp && !this.closed;
+        },
+        clock,
+        signal: this.closing.signal,
+      });
+      trouble = undefined;
+    };
+    try {
+      await Promise.race([known(), timeUp]);
+    } catch (error) {
+      if (error !== trouble) throw error;
+    } finally {
+      cancel();
+    }
+    if (!isTimeUp && !trouble) return { answer: this.dispatch(message) };
+    throw this.failed(
+      message,
+      new SendFailedError(
+        `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
+        message,
+        { cause: trouble },
+      ),
+    );
   }
 
   /** Later sends of the topic wait for `work`, and for what waits already. */
@@ -178,28 +231,6 @@ export class Producer {
     void line.then(() => {
       if (this.lines.get(topic) === line) this.lines.delete(topic);
     });
-  }
-
-  /** Looks the topic up, for as long as the send may take: a store that is down for a moment fails nothing. */
-  private async onceKnown(message: EncodedMessage): Promise<{ answer: Promise<SendResult> }> {
-    const { clock, topics } = this.options;
-    for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 500)) {
-      try {
-        await topics.get(message.topic);
-        return { answer: this.dispatch(message) };
-      } catch (error) {
-        const isPassing =
-          error instanceof StoreUnavailableError || error instanceof StoreRefusedError;
-        if (!isPassing) throw error;
-        if (clock.monotonic() + pauseMs >= message.deadline || this.closed)
-          throw new SendFailedError(
-            `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
-            message,
-            { cause: error },
-          );
-        await sleep(clock, pauseMs, this.closing.signal);
-      }
-    }
   }
 
   private dispatch(message: EncodedMessage): Promise<SendResult> {
@@ -223,8 +254,7 @@ export class Producer {
           },
           reject: (error) => {
             this.buffer.give(frame.length);
-            this.publishFailed(send, error);
-            reject(error);
+            reject(this.failed(send, error));
           },
         },
       });
@@ -234,11 +264,12 @@ export class Producer {
   }
 
   private waitForRoom(send: PendingSend, reject: (error: Error) => void): void {
+    const fail = (error: Error): void => reject(this.failed(send, error));
     const { clock, settings } = this.options;
     const { messages, bytes } = this.buffer.held;
     const what = `Message ${send.messageId} to topic "${send.topic}" was not stored: ${messages} messages (${bytes} bytes) wait for the store`;
     if (settings.whenBufferFull === 'fail')
-      return reject(
+      return fail(
         new ProducerBufferFullError(
           `${what}, which is all that the producer may hold. Slow down, or set producer.whenBufferFull to "${'wait' satisfies ProducerSettings['whenBufferFull']}".`,
           send,
@@ -246,7 +277,7 @@ export class Producer {
       );
     const cancel = clock.after(send.deadline - clock.monotonic(), () => {
       if (giveUp())
-        reject(
+        fail(
           new SendFailedError(
             `${what} and no room came within ${send.timeoutMs} ms. It is safe to send it again.`,
             send,
@@ -266,9 +297,12 @@ export class Producer {
     events.emit('published', { topic, queue, messageId, key, state });
   }
 
-  private publishFailed({ topic, messageId }: PendingSend, error: Error): void {
+  /** Tells listeners. @returns the error. */
+  private failed<E extends Error>(send: { topic: string; messageId: MessageId }, error: E): E {
+    const { topic, messageId } = send;
     const outcome = error instanceof SendFailedError ? 'failed' : 'unknown';
     this.options.events.emit('publish-failed', { topic, messageId, outcome, error });
+    return error;
   }
 }
 

@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { SendFailedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { Detour } from './detour.js';
 import type { Outgoing } from './encode-message.js';
+import { lookUpPatiently } from './patient-look-up.js';
 import type { PendingSend, SendRoute } from './pending-send.js';
 import { QueueAppender } from './queue-appender.js';
 import { checkedQueue, selectQueue } from './queue-selector.js';
@@ -32,9 +34,12 @@ export class TopicRoutes {
   private readonly routes = new Map<string, Route>();
   private readonly detours = new Map<string, Detour>();
   private closed = false;
+  private readonly closing = new AbortController();
 
   constructor(options: TopicRoutesOptions) {
     this.options = options;
+    // Every topic that is looked up again during an outage listens; Node would take more than ten for a leak.
+    setMaxListeners(0, this.closing.signal);
   }
 
   /**
@@ -91,6 +96,7 @@ export class TopicRoutes {
 
   close(): void {
     this.closed = true;
+    this.closing.abort();
     for (const appender of this.appenders()) appender.close();
     for (const detour of this.detours.values())
       for (const send of detour.end()) send.expire(false, undefined);
@@ -144,7 +150,7 @@ export class TopicRoutes {
     this.detours.set(topic, detour);
     const old = this.routes.get(topic)?.appenders ?? [];
     const ended = Promise.all(old.map((appender) => appender.whenIdle()))
-      .then(() => this.options.topics.refresh(topic))
+      .then(() => this.lookUpAgain(topic, detour))
       .then(
         () => {
           this.detours.delete(topic);
@@ -158,6 +164,17 @@ export class TopicRoutes {
       );
     this.options.holdLine(topic, ended);
     return detour;
+  }
+
+  /** For as long as one of the sends has time left. */
+  private lookUpAgain(topic: string, detour: Detour): Promise<TopicInfo> {
+    const { topics, clock } = this.options;
+    return lookUpPatiently({
+      lookUp: () => topics.refresh(topic),
+      goOn: () => detour.isAwaited && !this.closed,
+      clock,
+      signal: this.closing.signal,
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import {
   SendFailedError,
   TopicNotFoundError,
 } from '../../../lib/core/message/errors.js';
-import type { TopicName } from '../../../lib/core/message/topic.js';
+import type { StandardSchema, TopicName } from '../../../lib/core/message/topic.js';
 import { defineTopic } from '../../../lib/core/message/topic.js';
 import { selectQueue } from '../../../lib/core/producer/queue-selector.js';
 import { TestBed, type TestBedOptions } from '../../../lib/testing/test-bed.js';
@@ -184,6 +184,75 @@ describe('Producer', () => {
     bed.stores.comeUp();
     await bed.advance(20_000);
     expect(await bed.sent('orders')).toEqual([]);
+  });
+
+  it('answers each send in its own time, also behind one that may take longer', async () => {
+    const bed = await open();
+    bed.stores.goDown();
+    const begunAt = bed.clock.monotonic();
+    const schema: StandardSchema = {
+      '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) },
+    };
+    const endedAfter = async (topic: TopicName, timeoutMs: number): Promise<number> => {
+      await expect(bed.publish(topic, 'a', { timeoutMs })).rejects.toThrow(SendFailedError);
+      return bed.clock.monotonic() - begunAt;
+    };
+    const ends = Promise.all([
+      endedAfter('orders', 20_000),
+      endedAfter('orders', 2_000),
+      endedAfter(defineTopic('mails', { schema }), 20_000),
+      endedAfter(defineTopic('mails', { schema }), 2_000),
+    ]);
+    await bed.advance(21_000);
+    expect(await ends).toEqual([20_000, 2_000, 20_000, 2_000]);
+  });
+
+  it('keeps the order of what waits for a topic although one in between runs out of time', async () => {
+    const bed = await open({ topics: { queues: 1 } });
+    bed.stores.goDown();
+    const sends = Promise.allSettled([
+      bed.publish('orders', 'a'),
+      bed.publish('orders', 'b', { timeoutMs: 100 }),
+      bed.publish('orders', 'c'),
+    ]);
+    await bed.advance(510);
+    const late = bed.publish('orders', 'd');
+    bed.stores.comeUp();
+    await bed.advance(2_000);
+    await Promise.all([sends, late]);
+    expect((await bed.sent('orders')).map(({ body }) => body)).toEqual(['a', 'c', 'd']);
+  });
+
+  it('tells listeners of every message that was not stored', async () => {
+    const bed = await open({ producer: { maxBufferedMessages: 1 } });
+    const failing = await open({
+      producer: { maxBufferedMessages: 1, whenBufferFull: 'fail' },
+    });
+    const told: string[] = [];
+    for (const { rivulet } of [bed, failing])
+      rivulet.events.on('publish-failed', ({ topic, outcome, error }) =>
+        told.push(`${topic} ${outcome}: ${error.name}`),
+      );
+    await Promise.all([bed.publish('orders', 'known'), failing.publish('orders', 'known')]);
+    bed.stores.goDown();
+    failing.stores.goDown();
+    const sends = Promise.allSettled([
+      bed.publish('orders', 'sent', { timeoutMs: 3_000 }),
+      bed.publish('orders', 'waits for room', { timeoutMs: 1_000 }),
+      bed.publish('unknown', 'waits for its topic', { timeoutMs: 2_000 }),
+      failing.publish('orders', 'sent', { timeoutMs: 4_000 }),
+      failing.publish('orders', 'refused'),
+    ]);
+    await bed.advance(5_000);
+    await failing.advance(5_000);
+    await sends;
+    expect(told).toEqual([
+      'orders failed: ProducerBufferFullError',
+      'orders failed: SendFailedError',
+      'unknown failed: SendFailedError',
+      'orders unknown: SendOutcomeUnknownError',
+      'orders unknown: SendOutcomeUnknownError',
+    ]);
   });
 
   it('holds sends back while its buffer is full, in order', async () => {

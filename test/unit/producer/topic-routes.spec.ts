@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 /** A topic that is deleted and made anew while messages are on their way to it. */
@@ -111,6 +112,23 @@ describe('sends to a topic that changes', () => {
     await stopping;
     expect(await bodies()).toEqual([]);
     expect(bed.clock.armed).toBe(0);
+  });
+
+  it('outlast a store that is down when the topic is looked up, each for as long as it may take', async () => {
+    await anew(2);
+    const { topics } = bed.stores;
+    const declare = topics.declare.bind(topics);
+    topics.declare = () => Promise.reject(new StoreUnavailableError('down'));
+    const outcome = Promise.allSettled([send('a', 1_000), send('b', 20_000), send('c', 20_000)]);
+    await bed.advance(3_000);
+    topics.declare = declare;
+    await bed.advance(1_000);
+    expect(await outcome).toMatchObject([
+      { reason: { code: 'SEND_FAILED' } },
+      { value: { state: 'stored' } },
+      { value: { state: 'stored' } },
+    ]);
+    expect(await bodies()).toEqual(['b', 'c']);
   });
 
   it('end in time while the topic is looked up', async () => {
