@@ -45,11 +45,21 @@ export {
   RetryLaterError,
 } from './core/consumer/handler-errors.js';
 
-// 5. Ask and answer
+// 5. Choose: filters and topic patterns, for handlers and for tools
+export { headers, selector, tags } from './core/filter/message-filter.js';
+export type { Filterable, MessageFilter } from './core/filter/message-filter.js';
+export { compileSelector } from './core/filter/selector.js';
+export type { SelectorLimits } from './core/filter/selector.js';
+export { compileTags } from './core/filter/tag-expression.js';
+export type { HeaderMatch, WantedHeaders } from './core/filter/header-match.js';
+export { compileTopicPattern } from './core/filter/topic-pattern.js';
+export { FilterSyntaxError, SelectorSyntaxError } from './core/filter/filter-error.js';
+
+// 6. Ask and answer
 export { RequestFailedError, RequestTimeoutError } from './core/producer/requester.js';
 export type { RequestOptions } from './core/producer/requester.js';
 
-// 6. Nest's microservices: the same engine behind its own decorators and clients
+// 7. Nest's microservices: the same engine behind its own decorators and clients
 export { RivuletServer } from './nest/transport/server.js';
 export type { RivuletServerOptions, TransportEvents } from './nest/transport/server.js';
 export { RivuletClient } from './nest/transport/client.js';
@@ -58,7 +68,7 @@ export { OriginalErrorInterceptor } from './nest/transport/original-error.js';
 export { getTransportId } from './nest/transport/transport-id.js';
 export type { ConnectionStatus } from './nest/transport/status.js';
 
-// 7. Operate
+// 8. Operate
 export { MessageAdmin } from './inspect/message-admin.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
 export type { GroupDescription } from './inspect/groups.js';
@@ -67,7 +77,7 @@ export { GroupNotFoundError, InUseError, TopicExistsError } from './inspect/erro
 export { Events } from './core/runtime/events.js';
 export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runtime/events.js';
 
-// 8. Several instances, tests, and bodies that are not JSON
+// 9. Several instances, tests, and bodies that are not JSON
 export {
   getAdminToken,
   getClientToken,
@@ -90,7 +100,7 @@ export type { Clock } from './core/runtime/clock.js';
 export type { Logger } from './core/runtime/logger.js';
 export type { Codec } from './core/message/codec.js';
 
-// 9. Errors: branch on `code`
+// 10. Errors: branch on `code`
 export {
   ClosedError,
   CodecError,
