@@ -30,7 +30,7 @@ export type EntryView =
     }
   | {
       readonly kind: 'unreadable';
-      readonly header: Buffer;
+      /** Header and body, as they are stored. */
       readonly bytes: Buffer;
       readonly problem: string;
       readonly version: number | undefined;
@@ -56,15 +56,15 @@ export function viewEntry(place: Place, content: EntryContent, codecs: Codecs): 
 
 function viewMessage(
   { topic, queue, offset }: Place,
-  { header, body, only }: EntryContent & { kind: 'message' },
+  { frame, only }: EntryContent & { kind: 'message' },
   codecs: Codecs,
 ): EntryView {
   try {
-    const message = decodeMessage({ topic, queue, offset }, header, body);
+    const message = decodeMessage({ topic, queue, offset }, frame);
     return { kind: 'message', message, body: decodedBody(message, codecs), only };
   } catch (error) {
     const version = error instanceof MalformedMessageError ? error.version : undefined;
-    return { kind: 'unreadable', header, bytes: body, problem: (error as Error).message, version };
+    return { kind: 'unreadable', bytes: frame, problem: (error as Error).message, version };
   }
 }
 

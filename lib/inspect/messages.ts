@@ -2,7 +2,7 @@ import type { Codecs } from '../core/message/codec.js';
 import { type MessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
 import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
-import { splitFrame } from '../core/message/wire-format.js';
+import { hasMessageId } from '../core/message/wire-format.js';
 import type { EntryContent, QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
@@ -108,7 +108,7 @@ export class Messages {
       queuesOf(info).map(async (ref): Promise<MessagePlace[]> => {
         const found = await this.stores.schedule.find(ref, messageId);
         if (!found) return [];
-        const content = { kind: 'message', ...splitFrame(found.frame), only: null } as const;
+        const content = { kind: 'message', frame: found.frame, only: null } as const;
         const entry = viewEntry({ ...ref, offset: '' }, content, this.codecs);
         return [{ state: 'scheduled', queue: ref.queue, dueAt: found.dueAt, entry }];
       }),
@@ -156,7 +156,7 @@ export class Messages {
 
 /** Compares the bytes, so that nothing is decoded that is not wanted. */
 function hasId(content: EntryContent, id: Buffer): boolean {
-  return content.kind === 'message' && content.header.subarray(1, 1 + id.length).equals(id);
+  return content.kind === 'message' && hasMessageId(content.frame, id);
 }
 
 async function* withKey(key: string, all: AsyncIterable<FoundEntry>): AsyncGenerator<FoundMessage> {

@@ -1,26 +1,22 @@
 import type { EntryContent } from '../core/store/refs.js';
 
-const H = 0x68;
-const B = 0x62;
-const O = 0x6f;
+/** Name of the field that holds a frame. The stream repeats it for no entry, so it may be one nobody else uses. */
+const FRAME = Buffer.from('rv');
+/** Name of the field that says which group a redriven message is for. */
+const ONLY = Buffer.from('o');
 
 /** An entry as Redis answers it: its id, and field names and values in turn (null when it was deleted). */
 export type RawEntry = [id: Buffer, fields: Buffer[] | null];
 
-/** Fields of a stream entry as content. Anything but `h`, `b` and perhaps `o`, in this order, is not ours. */
+/** Fields of a stream entry as content. Anything but `rv` and perhaps `o`, in this order, is not ours. */
 export function readContent(fields: readonly Buffer[] | null): EntryContent {
   if (fields === null || fields.length === 0) return GONE;
-  if (isField(fields[0], H) && isField(fields[2], B)) {
-    if (fields.length === 4)
-      return { kind: 'message', header: fields[1]!, body: fields[3]!, only: null };
-    if (fields.length === 6 && isField(fields[4], O))
-      return { kind: 'message', header: fields[1]!, body: fields[3]!, only: fields[5]!.toString() };
+  if (fields[0]!.equals(FRAME)) {
+    if (fields.length === 2) return { kind: 'message', frame: fields[1]!, only: null };
+    if (fields.length === 4 && fields[2]!.equals(ONLY))
+      return { kind: 'message', frame: fields[1]!, only: fields[3]!.toString() };
   }
   return { kind: 'foreign', fields };
 }
 
 const GONE: EntryContent = { kind: 'gone' };
-
-function isField(name: Buffer | undefined, letter: number): boolean {
-  return name !== undefined && name.length === 1 && name[0] === letter;
-}

@@ -83,7 +83,7 @@ export class QueueKeys {
     return `${this.tag}:meta`;
   }
 
-  /** STREAM  visible messages: `h` header, `b` body; `o` the only group a redriven one is for. */
+  /** STREAM  visible messages: `rv` frame; `o` the only group a redriven one is for. */
   get log(): string {
     return `${this.tag}:log`;
   }

@@ -39,8 +39,7 @@ export class RedisMessageLog implements MessageLog {
         session: call.session,
         epoch: String(call.epoch),
         number: String(call.number),
-        frames:
-          entries.length === 1 ? entries[0]!.frame : Buffer.concat(entries.map((e) => e.frame)),
+        frames: joined(entries),
         dues: dueArgument(entries),
         dedups: dedup.places,
       },
@@ -111,7 +110,23 @@ export class RedisMessageLog implements MessageLog {
   }
 }
 
+const LENGTH_BYTES = 4;
+
 type AppendWord = 'appended' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
+
+/** The frames, each with its length before it. */
+function joined(entries: readonly AppendEntry[]): Buffer {
+  let size = 0;
+  for (const { frame } of entries) size += LENGTH_BYTES + frame.length;
+  const all = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { frame } of entries) {
+    all.writeUInt32BE(frame.length, at);
+    all.set(frame, at + LENGTH_BYTES);
+    at += LENGTH_BYTES + frame.length;
+  }
+  return all;
+}
 
 function dueArgument(entries: readonly AppendEntry[]): string {
   if (!entries.some((entry) => entry.due)) return '';

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../core/message/errors.js';
-import { frameMessageId, splitFrame } from '../core/message/wire-format.js';
+import { frameMessageId } from '../core/message/wire-format.js';
 import { compareOffsets } from '../core/message/offset.js';
 import type {
   AppendCall,
@@ -101,7 +101,7 @@ function store(queue: QueueState, entry: AppendEntry, topic: TopicInfo, now: num
 
 /** Make a packed message visible at the end of the queue. */
 export function appendFrame(queue: QueueState, frame: Buffer, now: number): string {
-  return queue.log.append({ kind: 'message', ...splitFrame(frame), only: null }, now);
+  return queue.log.append({ kind: 'message', frame, only: null }, now);
 }
 
 /** For each group that settles: the first offset that must stay. A group that was lost keeps all since its start. */

@@ -112,7 +112,7 @@ export class MemoryQueue {
 export function copyContent<C extends EntryContent>(content: C): C {
   switch (content.kind) {
     case 'message':
-      return { ...content, header: Buffer.from(content.header), body: Buffer.from(content.body) };
+      return { ...content, frame: Buffer.from(content.frame) };
     case 'foreign':
       return { ...content, fields: content.fields.map((field) => Buffer.from(field)) };
     default:

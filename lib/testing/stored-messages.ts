@@ -1,7 +1,7 @@
 import type { DeadLetterNote } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codec.js';
 import type { MessageView } from '../core/message/message.js';
-import { decodeMessage, splitFrame } from '../core/message/wire-format.js';
+import { decodeMessage } from '../core/message/wire-format.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
 import type { EntryContent, QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
@@ -45,12 +45,12 @@ export class StoredMessages {
       })) {
         // A redriven message was not sent again.
         if (content.kind !== 'message' || content.only !== null) continue;
-        found.push({ ...this.view({ ...ref, offset }, content), dueAt: null });
+        found.push({ ...this.view({ ...ref, offset }, content.frame), dueAt: null });
       }
       for (const messageId of scheduledIds) {
         const scheduled = await this.stores.schedule.find(ref, messageId);
         if (!scheduled) continue;
-        const view = this.view({ ...ref, offset: '' }, splitFrame(scheduled.frame));
+        const view = this.view({ ...ref, offset: '' }, scheduled.frame);
         found.push({ ...view, offset: null, dueAt: scheduled.dueAt });
       }
     }
@@ -67,17 +67,15 @@ export class StoredMessages {
 
   private letter(entry: DeadLetterEntry): DeadLetter {
     const { id, queue, content } = entry;
-    const message = content.kind === 'message' ? this.viewOrNothing(entry, content) : undefined;
+    const message =
+      content.kind === 'message' ? this.viewOrNothing(entry, content.frame) : undefined;
     return { ...(JSON.parse(entry.note) as DeadLetterNote), id, queue, message, content };
   }
 
   /** What no consumer could read, this cannot either. */
-  private viewOrNothing(
-    entry: DeadLetterEntry,
-    packed: { header: Buffer; body: Buffer },
-  ): DeadLetter['message'] {
+  private viewOrNothing(entry: DeadLetterEntry, frame: Buffer): DeadLetter['message'] {
     try {
-      return this.view(entry, packed);
+      return this.view(entry, frame);
     } catch {
       return undefined;
     }
@@ -85,9 +83,9 @@ export class StoredMessages {
 
   private view(
     place: QueueRef & { offset: string },
-    packed: { header: Buffer; body: Buffer },
+    frame: Buffer,
   ): MessageView & { body: unknown } {
-    const view = decodeMessage(place, packed.header, packed.body);
+    const view = decodeMessage(place, frame);
     return { ...view, body: this.codecs.decode(view.codec, view.bytes) };
   }
 

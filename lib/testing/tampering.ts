@@ -19,12 +19,9 @@ export class Tampering {
     return offset;
   }
 
-  /** A header and a body nobody checked: garbage, or a newer wire version. @returns its offset. */
-  addMessage(ref: QueueRef, header: Buffer, body: Buffer): string {
-    const offset = this.queue(ref).log.append(
-      { kind: 'message', header, body, only: null },
-      this.now(),
-    );
+  /** A frame nobody checked: garbage, or of a newer wire version. @returns its offset. */
+  addMessage(ref: QueueRef, frame: Buffer): string {
+    const offset = this.queue(ref).log.append({ kind: 'message', frame, only: null }, this.now());
     this.state.changed();
     return offset;
   }

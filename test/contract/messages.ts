@@ -1,5 +1,10 @@
 import { mintMessageId } from '../../lib/core/message/message-id.js';
-import { encodeFrame, frameMessageId, type Header } from '../../lib/core/message/wire-format.js';
+import {
+  decodeMessage,
+  encodeFrame,
+  frameMessageId,
+  type Header,
+} from '../../lib/core/message/wire-format.js';
 import type { AppendEntry, AppendReply, AppendResult } from '../../lib/core/store/message-log.js';
 import type { EntryContent, QueueRef } from '../../lib/core/store/refs.js';
 import type { Stores } from '../../lib/core/store/stores.js';
@@ -94,17 +99,25 @@ export function numbered(count: number, prefix = 'm'): string[] {
 
 /** The body of a message as text; for other kinds of content the kind in angle brackets. */
 export function text({ content }: { content: EntryContent }): string {
-  return content.kind === 'message' ? content.body.toString() : `<${content.kind}>`;
+  return content.kind === 'message' ? bodyOf(content.frame).toString() : `<${content.kind}>`;
 }
 
 export function texts(entries: readonly { content: EntryContent }[]): string[] {
   return entries.map(text);
 }
 
-/** Header and body as they were packed. */
-export function bytesOf(content: EntryContent): { header: Buffer; body: Buffer } {
+/** A message as it was packed. */
+export function frameIn(content: EntryContent): Buffer {
   if (content.kind !== 'message') throw new Error(`expected a message, got ${content.kind}`);
-  return { header: content.header, body: content.body };
+  return content.frame;
+}
+
+export function bodyIn(content: EntryContent): Buffer {
+  return bodyOf(frameIn(content));
+}
+
+export function bodyOf(frame: Buffer): Buffer {
+  return decodeMessage({ ...QUEUE, offset: '' }, frame).bytes;
 }
 
 export async function logTexts(stores: Stores, ref: QueueRef = QUEUE): Promise<string[]> {

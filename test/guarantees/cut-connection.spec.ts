@@ -124,7 +124,7 @@ async function allKeys(): Promise<string[]> {
     });
     for (const entry of entries)
       if (entry.content.kind === 'message')
-        keys.push(decodeMessage(entry, entry.content.header, entry.content.body).key ?? '?');
+        keys.push(decodeMessage(entry, entry.content.frame).key ?? '?');
   }
   await stores.close();
   return keys;

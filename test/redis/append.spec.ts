@@ -1,5 +1,4 @@
 import { Redis } from 'ioredis';
-import { splitFrame } from '../../lib/core/message/wire-format.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -42,7 +41,7 @@ describe('append', () => {
       results: stored.map(({ offset }) => ({ state: 'stored', offset })),
     });
     expect(stored.map(({ content }) => content)).toEqual(
-      run.map((entry) => ({ kind: 'message', ...splitFrame(entry.frame), only: null })),
+      run.map((entry) => ({ kind: 'message', frame: entry.frame, only: null })),
     );
   });
 

@@ -36,7 +36,7 @@ export function open(
     return { message: undefined, outcome: { kind: 'skipped' } };
   let message: MessageView;
   try {
-    message = decodeMessage(entry, content.header, content.body);
+    message = decodeMessage(entry, content.frame);
   } catch (error) {
     const version = error instanceof MalformedMessageError ? error.version : undefined;
     if (version !== undefined) return { message: undefined, outcome: { kind: 'held', version } };

@@ -3,37 +3,21 @@ import type { MessageView, Properties } from './message.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
 /**
- * A message as bytes: one packed header and the body.
+ * A message as bytes, its frame: a packed header, and behind it the body as it is.
  *
  *   header  version (1 byte = 1) · message id (16) · flags (unsigned varint) · fields
  *   fields  one for each set flag, lowest bit first: length (varint) · UTF-8 text
- *   frame   length of the header (4, big endian) · length of the body (4) · header · body
  *
  * Every field carries its length, so a reader skips flags it does not know: additions need no new version. A new
- * version is for what an old reader would get wrong; it holds such messages instead of guessing.
+ * version is for what an old reader would get wrong; it holds such messages instead of guessing. A message group of
+ * length 0 is the same text as the key: many senders use one business id for both.
  */
 export const WIRE_VERSION = 1;
 
 /** Largest header: it is parsed before anything about the message is known. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
-const FIELDS = [
-  'tag',
-  'key',
-  'messageGroup',
-  'properties',
-  'traceparent',
-  'codec',
-  'ttlMs',
-  'replyTo',
-  'dedupId',
-] as const;
-type Field = (typeof FIELDS)[number];
-type TextOfEach<Names extends readonly Field[]> = {
-  [Place in keyof Names]: string | undefined;
-};
-
-/** What a header says. Absent fields cost no byte. */
+/** What a header says, in the order of its flags. Absent fields cost no byte. */
 export interface Header {
   tag?: string | undefined;
   key?: string | undefined;
@@ -47,7 +31,6 @@ export interface Header {
   dedupId?: string | undefined;
 }
 
-const FRAME_LENGTHS = 8;
 const ID_AT = 1;
 const FLAGS_AT = ID_AT + MESSAGE_ID_BYTES;
 
@@ -82,12 +65,10 @@ export function encodeFrame(
     );
   const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
 
-  const frame = Buffer.allocUnsafe(FRAME_LENGTHS + headerBytes + bodyBytes);
-  frame.writeUInt32BE(headerBytes, 0);
-  frame.writeUInt32BE(bodyBytes, 4);
-  frame[FRAME_LENGTHS] = WIRE_VERSION;
-  writeId(frame, FRAME_LENGTHS + ID_AT);
-  let at = writeVarint(frame, FRAME_LENGTHS + FLAGS_AT, flags);
+  const frame = Buffer.allocUnsafe(headerBytes + bodyBytes);
+  frame[0] = WIRE_VERSION;
+  writeId(frame, ID_AT);
+  let at = writeVarint(frame, FLAGS_AT, flags);
   for (let i = 0; i < texts.length; i++) {
     at = writeVarint(frame, at, lengths[i]!);
     at += frame.write(texts[i]!, at, 'utf8');
@@ -97,84 +78,83 @@ export function encodeFrame(
   return frame;
 }
 
-/** The message id inside a frame. */
+/** The message id inside a frame, without decoding the rest. */
 export function frameMessageId(frame: Buffer): MessageId {
-  return formatMessageId(frame, FRAME_LENGTHS + ID_AT);
+  return formatMessageId(frame, ID_AT);
 }
 
-export function splitFrame(frame: Buffer): { header: Buffer; body: Buffer } {
-  const headerBytes = frame.readUInt32BE(0);
-  const end = FRAME_LENGTHS + headerBytes;
-  return {
-    header: frame.subarray(FRAME_LENGTHS, end),
-    body: frame.subarray(end, end + frame.readUInt32BE(4)),
-  };
+/** Whether a frame is of the message with this id, as 16 bytes. */
+export function hasMessageId(frame: Buffer, id: Buffer): boolean {
+  return frame.length > FLAGS_AT && frame.compare(id, 0, MESSAGE_ID_BYTES, ID_AT, FLAGS_AT) === 0;
 }
 
 /**
- * A stored entry as a message.
+ * A stored frame as a message. Its `bytes` are a part of the frame, not a copy.
  *
  * @throws MalformedMessageError; with `version` when a newer library wrote it.
  */
 export function decodeMessage(
   place: { topic: string; queue: number; offset: string },
-  header: Buffer,
-  body: Buffer,
+  frame: Buffer,
 ): MessageView {
-  const fields = decodeHeader(header);
-  const messageId = formatMessageId(header, ID_AT);
+  const { fields, end } = decodeHeader(frame);
+  const [tag, key, messageGroup, properties, traceparent, codec, ttlMs, replyTo, dedupId] = fields;
   return {
-    messageId,
+    messageId: formatMessageId(frame, ID_AT),
     topic: place.topic,
     queue: place.queue,
     offset: place.offset,
-    tag: fields.tag,
-    key: fields.key,
-    messageGroup: fields.messageGroup,
-    properties:
-      fields.properties === undefined ? NO_PROPERTIES : parseProperties(fields.properties),
-    bornAt: header.readUIntBE(ID_AT, 6),
-    dedupId: fields.dedupId,
-    ttlMs: fields.ttlMs === undefined ? undefined : Number(fields.ttlMs),
-    traceparent: fields.traceparent,
-    replyTo: fields.replyTo,
-    codec: fields.codec ?? 'json',
-    bytes: body,
+    tag,
+    key,
+    messageGroup: messageGroup === '' ? key : messageGroup,
+    properties: properties === undefined ? NO_PROPERTIES : parseProperties(properties),
+    bornAt: frame.readUIntBE(ID_AT, 6),
+    dedupId,
+    ttlMs: ttlMs === undefined ? undefined : Number(ttlMs),
+    traceparent,
+    replyTo,
+    codec: codec ?? 'json',
+    bytes: frame.subarray(end),
   };
 }
 
 const NO_PROPERTIES: Properties = Object.freeze(Object.create(null) as Properties);
+/** Known flags. Fields of higher ones are skipped. */
+const KNOWN_FLAGS = 9;
 
-function decodeHeader(header: Buffer): Partial<Record<Field, string>> {
-  if (header.length > 0 && header[0]! > WIRE_VERSION)
+/** The text of each known field, and where the body begins. */
+function decodeHeader(frame: Buffer): { fields: readonly (string | undefined)[]; end: number } {
+  if (frame.length > 0 && frame[0]! > WIRE_VERSION)
     throw new MalformedMessageError(
-      `Wire version ${header[0]} is newer than ${WIRE_VERSION}, the newest this library reads; update this consumer`,
-      { version: header[0]! },
+      `Wire version ${frame[0]} is newer than ${WIRE_VERSION}, the newest this library reads; update this consumer`,
+      { version: frame[0]! },
     );
-  if (header.length <= FLAGS_AT || header[0] !== WIRE_VERSION)
-    throw new MalformedMessageError(`The header (${header.length} bytes) is none of ours`);
+  if (frame.length <= FLAGS_AT || frame[0] !== WIRE_VERSION)
+    throw new MalformedMessageError(`The message (${frame.length} bytes) is none of ours`);
   const cursor = { at: FLAGS_AT };
-  const flags = readVarint(header, cursor);
-  const fields: Partial<Record<Field, string>> = {};
+  const flags = readVarint(frame, cursor);
+  if (flags === 0) return { fields: NO_FIELDS, end: cursor.at };
+  const fields: (string | undefined)[] = [];
   for (let bit = 0; flags >> bit; bit++) {
     if (!((flags >> bit) & 1)) continue;
-    const length = readVarint(header, cursor);
+    const length = readVarint(frame, cursor);
     const end = cursor.at + length;
-    if (end > header.length) throw new MalformedMessageError('The header ends within a field');
-    const field = FIELDS[bit];
-    if (field) fields[field] = header.toString('utf8', cursor.at, end);
+    if (end > frame.length) throw new MalformedMessageError('The header ends within a field');
+    if (bit < KNOWN_FLAGS) fields[bit] = frame.toString('utf8', cursor.at, end);
     cursor.at = end;
   }
-  return fields;
+  return { fields, end: cursor.at };
 }
 
-/** In the order of FIELDS. Spelled out: looking each up by its name took longer than the rest of the header. */
-function fieldTexts(header: Header): TextOfEach<typeof FIELDS> {
-  const { properties, ttlMs } = header;
+const NO_FIELDS: readonly undefined[] = [];
+
+/** In the order of the flags. Spelled out: looking each up by its name took longer than the rest of the header. */
+function fieldTexts(header: Header): readonly (string | undefined)[] {
+  const { key, messageGroup, properties, ttlMs } = header;
   return [
     header.tag,
-    header.key,
-    header.messageGroup,
+    key,
+    messageGroup !== undefined && messageGroup === key ? '' : messageGroup,
     properties === undefined ? undefined : JSON.stringify(properties),
     header.traceparent,
     header.codec,

@@ -14,7 +14,7 @@ export interface AppendCall extends QueueRef {
 }
 
 export interface AppendEntry {
-  /** Header and body (`encodeFrame`). */
+  /** The packed message (`encodeFrame`). */
   frame: Buffer;
   /** Undefined: visible at once. A time that has passed by the store's clock means at once, too. */
   due?: { delayMs: number } | { at: number } | undefined;

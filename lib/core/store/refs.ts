@@ -14,15 +14,14 @@ export interface StoredEntry extends QueueRef {
 }
 
 /**
- * `message`: header and body of ours, still packed. `only` names the one group that a redriven message is for.
+ * `message`: one of ours, still packed (`decodeMessage`). `only` names the one group that a redriven message is for.
  * `foreign`: another program's fields, names and values in turn.
  * `gone`: the entry was deleted while it was pending.
  */
 export type EntryContent =
   | {
       readonly kind: 'message';
-      readonly header: Buffer;
-      readonly body: Buffer;
+      readonly frame: Buffer;
       readonly only: string | null;
     }
   | { readonly kind: 'foreign'; readonly fields: readonly Buffer[] }

@@ -11,7 +11,7 @@
 -- ARGV[2]  string  session
 -- ARGV[3]  int     epoch
 -- ARGV[4]  int     number of this call in its epoch, from 1
--- ARGV[5]  bytes   frames, one after the other (core/message/wire-format.ts)
+-- ARGV[5]  bytes   frames (core/message/wire-format.ts), one after the other, each with its length (4 bytes) before it
 -- ARGV[6]  string  dues, one per frame and a space between: '-', '+<ms from now>' or '@<Unix ms>'; '' = all '-'
 -- ARGV[7]  string  dedups, likewise: '-' or the place of its record among KEYS[6+], from 1; '' = all '-'
 -- ARGV[8]  ms      test time, '' = TIME
@@ -100,10 +100,10 @@ local function note(new_word, new_detail)
 end
 
 -- The first id of a run says the others: '<ms>-*' makes Redis count on from it. Cheaper than building each id here.
-local call, sub, unpack_lengths = redis.call, string.sub, struct.unpack
+local call, sub, unpack_length = redis.call, string.sub, struct.unpack
 local next_one, counts_on = next_id(log, test_time), false
-local function store(header, body)
-  local id = call('XADD', log, next_one, 'h', header, 'b', body)
+local function store(frame)
+  local id = call('XADD', log, next_one, 'rv', frame)
   if counts_on and word == 'stored' then
     count = count + 1
   else
@@ -119,11 +119,8 @@ end
 
 local at, size = 1, #frames
 while at <= size do
-  local header_bytes, body_bytes = unpack_lengths('>I4I4', frames, at)
-  local header_at = at + 8
-  local body_at = header_at + header_bytes
-  local frame_at = at
-  at = body_at + body_bytes
+  local frame_at = at + 4
+  at = frame_at + unpack_length('>I4', frames, at)
 
   local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
   local visible_at = now
@@ -139,16 +136,16 @@ while at <= size do
   else
     local offset = '-'
     if visible_at > now then
-      local id = sub(frames, header_at + 1, header_at + 16)
+      local id = sub(frames, frame_at + 1, frame_at + 16)
       call('HSET', scheduled, id, sub(frames, frame_at, at - 1))
       call('ZADD', due, whole(visible_at), id)
       note('scheduled', whole(visible_at))
     else
-      offset = store(sub(frames, header_at, body_at - 1), sub(frames, body_at, at - 1))
+      offset = store(sub(frames, frame_at, at - 1))
     end
     room = room - 1
     if place then
-      local hex = string.gsub(sub(frames, header_at + 1, header_at + 16), '.', function(byte)
+      local hex = string.gsub(sub(frames, frame_at + 1, frame_at + 16), '.', function(byte)
         return string.format('%02x', string.byte(byte))
       end)
       record[place] = hex .. '/' .. offset

@@ -23,9 +23,7 @@ if #ids > 0 then
   redis.call('XLEN', log)
   for _, frame in ipairs(frames) do
     if frame then
-      local header_bytes = struct.unpack('>I4', frame)
-      local header, body = string.sub(frame, 9, 8 + header_bytes), string.sub(frame, 9 + header_bytes)
-      redis.call('XADD', log, next_id(log, test_time), 'h', header, 'b', body)
+      redis.call('XADD', log, next_id(log, test_time), 'rv', frame)
       released = released + 1
     end
   end

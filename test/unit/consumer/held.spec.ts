@@ -1,4 +1,4 @@
-import { encodeFrame, splitFrame, WIRE_VERSION } from '../../../lib/core/message/wire-format.js';
+import { encodeFrame, WIRE_VERSION } from '../../../lib/core/message/wire-format.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 const QUEUE = { topic: 'orders', queue: 0 };
@@ -18,9 +18,9 @@ describe('a message of a newer wire version', () => {
     bed.rivulet.events.on('retried', () => unusual.push('retried'));
     bed.rivulet.events.on('dead-lettered', () => unusual.push('dead-lettered'));
     await bed.subscribe({ topic: 'orders', group: 'billing' });
-    const { header, body } = splitFrame(encodeFrame({}, '1', () => {}));
-    header[0] = WIRE_VERSION + 1;
-    bed.stores.tamper.addMessage(QUEUE, header, body);
+    const frame = encodeFrame({}, '1', () => {});
+    frame[0] = WIRE_VERSION + 1;
+    bed.stores.tamper.addMessage(QUEUE, frame);
     await bed.advance(HOUR_MS);
     expect(alarms.length).toBeGreaterThan(30);
     expect(unusual).toEqual([]);

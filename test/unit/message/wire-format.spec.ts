@@ -4,9 +4,9 @@ import {
   decodeMessage,
   encodeFrame,
   frameMessageId,
+  hasMessageId,
   type Header,
   MAX_HEADER_BYTES,
-  splitFrame,
   WIRE_VERSION,
 } from '../../../lib/core/message/wire-format.js';
 
@@ -26,26 +26,20 @@ const FULL: Header = {
   dedupId: 'pay-17',
 };
 
-function encode(
-  header: Header,
-  body: string | Uint8Array = 'body',
-): { header: Buffer; body: Buffer } {
-  return splitFrame(encodeFrame(header, body, writeId));
-}
-const decode = (header: Buffer, body: Buffer = Buffer.from('body')) =>
-  decodeMessage(PLACE, header, body);
+const encode = (header: Header, body: string | Uint8Array = ''): Buffer =>
+  encodeFrame(header, body, writeId);
+const decode = (frame: Buffer) => decodeMessage(PLACE, frame);
 
 /** version · id · flags · fields, as a newer library of the same version might write it. */
-function rawHeader(flags: readonly number[], fields: readonly string[], version = 1): Buffer {
+function rawFrame(flags: readonly number[], fields: readonly string[], version = 1): Buffer {
   const packed = fields.map((text) => Buffer.concat([Buffer.of(text.length), Buffer.from(text)]));
   return Buffer.concat([Buffer.of(version), parseMessageId(ID), Buffer.of(...flags), ...packed]);
 }
 
 describe('the wire format', () => {
   it('brings every field back', () => {
-    const { header, body } = encode(FULL);
     const { codec, ...rest } = FULL;
-    expect(decode(header, body)).toEqual({
+    expect(decode(encode(FULL, 'body'))).toEqual({
       ...PLACE,
       ...rest,
       properties: expect.objectContaining(FULL.properties!),
@@ -57,9 +51,9 @@ describe('the wire format', () => {
   });
 
   it('brings back a message without any field', () => {
-    const { header, body } = encode({});
-    expect(header).toHaveLength(18);
-    expect(decode(header, body)).toMatchObject({
+    const frame = encode({});
+    expect(frame).toHaveLength(18);
+    expect(decode(frame)).toMatchObject({
       messageId: ID,
       tag: undefined,
       key: undefined,
@@ -70,52 +64,60 @@ describe('the wire format', () => {
   });
 
   it.each(Object.keys(FULL) as (keyof Header)[])('brings back %s alone', (field) => {
-    const { header } = encode({ [field]: FULL[field] });
-    expect(decode(header)).toMatchObject({ [field]: FULL[field] });
+    expect(decode(encode({ [field]: FULL[field] }))).toMatchObject({ [field]: FULL[field] });
   });
 
   it.each([[''], ['x'.repeat(200)], ['x'.repeat(16_300)]])(
     'brings back a field of any length',
     (tag) => {
-      expect(decode(encode({ tag }).header).tag).toBe(tag);
+      expect(decode(encode({ tag }, 'body')).tag).toBe(tag);
     },
   );
 
   it('changes no byte of a body', () => {
     const every = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
-    expect(encode({}, every).body).toEqual(every);
-    expect(encode({}, '😀').body.toString()).toBe('😀');
-    expect(encode({}, '').body).toHaveLength(0);
+    expect(decode(encode(FULL, every)).bytes).toEqual(every);
+    expect(decode(encode({}, '😀')).bytes.toString()).toBe('😀');
+    expect(decode(encode({}, '')).bytes).toHaveLength(0);
   });
 
   it('knows the id of a frame without decoding it', () => {
-    expect(frameMessageId(encodeFrame(FULL, 'x', writeId))).toBe(ID);
+    expect(frameMessageId(encode(FULL))).toBe(ID);
+    expect(hasMessageId(encode(FULL), parseMessageId(ID))).toBe(true);
+    expect(hasMessageId(encode(FULL), Buffer.alloc(16))).toBe(false);
+    expect(hasMessageId(Buffer.alloc(3), Buffer.alloc(16))).toBe(false);
+  });
+
+  it('takes one byte for a message group that is the key', () => {
+    const both = encode({ key: 'order-1', messageGroup: 'order-1' });
+    expect(both).toHaveLength(encode({ key: 'order-1' }).length + 1);
+    expect(decode(both)).toMatchObject({ key: 'order-1', messageGroup: 'order-1' });
   });
 
   it('gives properties no prototype to reach', () => {
-    const { properties } = decode(encode({ properties: { a: 1 } }).header);
+    const { properties } = decode(encode({ properties: { a: 1 } }));
     expect(Object.getPrototypeOf(properties)).toBeNull();
-    const evil = rawHeader([8], ['{"__proto__":1,"a":{"deep":1},"b":"x"}']);
+    const evil = rawFrame([8], ['{"__proto__":1,"a":{"deep":1},"b":"x"}']);
     expect({ ...decode(evil).properties }).toEqual(JSON.parse('{"__proto__":1,"b":"x"}'));
     expect(({} as { a?: unknown }).a).toBeUndefined();
   });
 
   it('refuses a header beyond 16 KiB, and accepts one of exactly that', () => {
     const longest = MAX_HEADER_BYTES - 18 - 2;
-    expect(encode({ tag: 'x'.repeat(longest) }).header).toHaveLength(MAX_HEADER_BYTES);
+    expect(encode({ tag: 'x'.repeat(longest) })).toHaveLength(MAX_HEADER_BYTES);
     expect(() => encode({ tag: 'x'.repeat(longest + 1) })).toThrow(
       /16385 bytes, 16384 are allowed/,
     );
   });
 
   it.each(['none', 'full'])('refuses a header cut off at any byte (%s)', (kind) => {
-    const { header } = encode(kind === 'full' ? FULL : {});
+    const header = encode(kind === 'full' ? FULL : {});
     for (let length = 0; length < header.length; length++)
       expect(() => decode(header.subarray(0, length))).toThrow(MalformedMessageError);
   });
 
   it('answers any single byte changed with a message or an error of its own', () => {
-    const { header } = encode(FULL);
+    const header = encode(FULL);
     const surprises: unknown[] = [];
     for (let at = 0; at < header.length; at++)
       for (const change of [0x01, 0x80, 0xff]) {
@@ -133,19 +135,22 @@ describe('the wire format', () => {
   it('skips fields it does not know', () => {
     // Flags 0 (tag), 9 and 20 are set; only the first is known.
     const flags = [0x80 | 0x01, 0x80 | 0x04, 0x40];
-    expect(decode(rawHeader(flags, ['created', 'news', 'more']))).toMatchObject({
+    expect(decode(rawFrame(flags, ['created', 'news', 'more']))).toMatchObject({
       tag: 'created',
       key: undefined,
     });
   });
 
-  it('ignores what follows the last field', () => {
-    const { header } = encode({ tag: 'a' });
-    expect(decode(Buffer.concat([header, Buffer.from('trailing')])).tag).toBe('a');
+  it('takes what follows the last field for the body, also behind one it does not know', () => {
+    const frame = Buffer.concat([
+      rawFrame([0x80 | 0x01, 0x04], ['a', 'news']),
+      Buffer.from('body'),
+    ]);
+    expect(decode(frame)).toMatchObject({ tag: 'a', bytes: Buffer.from('body') });
   });
 
   it.each([WIRE_VERSION + 1, 255])('tells a newer version from damage: %i', (version) => {
-    for (const header of [rawHeader([0], [], version), Buffer.of(version)])
+    for (const header of [rawFrame([0], [], version), Buffer.of(version)])
       expect(() => decode(header)).toThrow(
         expect.objectContaining({ version, code: 'MALFORMED_MESSAGE' }) as Error,
       );
@@ -153,10 +158,10 @@ describe('the wire format', () => {
 
   it.each<[string, Buffer]>([
     ['no byte', Buffer.alloc(0)],
-    ['version 0', rawHeader([0], [], 0)],
-    ['a number that never ends', rawHeader([0xff, 0xff, 0xff, 0xff, 0xff], [])],
-    ['a length beyond the end', rawHeader([1], []).fill(0)],
-    ['properties that are no JSON', rawHeader([8], ['{'])],
+    ['version 0', rawFrame([0], [], 0)],
+    ['a number that never ends', rawFrame([0xff, 0xff, 0xff, 0xff, 0xff], [])],
+    ['a length beyond the end', rawFrame([1], []).fill(0)],
+    ['properties that are no JSON', rawFrame([8], ['{'])],
   ])('refuses %s, without a version', (_, header) => {
     expect(() => decode(header)).toThrow(
       expect.objectContaining({ code: 'MALFORMED_MESSAGE', version: undefined }) as Error,
