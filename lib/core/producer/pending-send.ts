@@ -8,6 +8,7 @@ import {
 import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
+import type { SendRoute } from './send-route.js';
 
 /** One message between `send` and its answer. It is answered exactly once. */
 export class PendingSend {
@@ -112,9 +113,3 @@ export interface SendAnswer {
   resolve(result: SendResult): void;
   reject(error: Error): void;
 }
-
-export type SendRoute =
-  | { by: 'message-group'; messageGroup: string }
-  | { by: 'dedup-id'; dedupId: string }
-  | { by: 'queue'; queue: number }
-  | { by: 'turn' };

@@ -6,10 +6,10 @@ import type { TopicInfo } from '../store/topic-registry.js';
 import { Detour } from './detour.js';
 import type { Outgoing } from './encode-message.js';
 import { lookUpPatiently } from './patient-look-up.js';
-import type { PendingSend, SendRoute } from './pending-send.js';
+import type { PendingSend } from './pending-send.js';
 import { QueueAppender } from './queue-appender.js';
-import { checkedQueue, selectQueue } from './queue-selector.js';
 import { QueueTurns } from './queue-turns.js';
+import { queueOf, type SendRoute, sendRoute } from './send-route.js';
 import type { TopicDirectory } from './topic-directory.js';
 
 export interface TopicRoutesOptions {
@@ -47,22 +47,12 @@ export class TopicRoutes {
    *
    * @throws InvalidInputError when the sender named a queue that the topic does not have.
    */
-  decide({ topic, options, body }: Outgoing): SendRoute {
-    const { messageGroup, queue, queueSelector, dedupId, tag, key, properties } = options;
-    if (queue !== undefined || queueSelector) {
-      const { queues } = this.options.topics.cached(topic) ?? this.routeOf(topic).info;
-      if (!queueSelector)
-        return { by: 'queue', queue: checkedQueue(queue, queues, { topic, from: 'queue' }) };
-      const all = Array.from({ length: queues }, (_, i) => i);
-      const chosen = queueSelector(all, { topic, tag, key, properties: properties ?? {}, body });
-      return {
-        by: 'queue',
-        queue: checkedQueue(chosen, queues, { topic, from: 'what queueSelector returned' }),
-      };
-    }
-    if (messageGroup !== undefined) return { by: 'message-group', messageGroup };
-    // The same dedup id must meet its first message, and that is remembered per queue.
-    return dedupId === undefined ? BY_TURN : { by: 'dedup-id', dedupId };
+  decide(message: Outgoing): SendRoute {
+    const { topic } = message;
+    return sendRoute(
+      message,
+      () => (this.options.topics.cached(topic) ?? this.routeOf(topic).info).queues,
+    );
   }
 
   /** Never throws: a message that has no way is answered. */
@@ -71,7 +61,7 @@ export class TopicRoutes {
     const detour = this.detourOf(send.topic);
     if (detour) return detour.arrive(send);
     const route = this.routeOf(send.topic);
-    const queue = queueFor(send.route, route);
+    const queue = queueOf(send.route, { queues: route.info.queues, turns: route.turns });
     const appender = route.appenders[queue];
     if (!appender)
       return failed(
@@ -178,8 +168,6 @@ export class TopicRoutes {
   }
 }
 
-const BY_TURN: SendRoute = { by: 'turn' };
-
 function failed(send: PendingSend, why: string, cause?: unknown): void {
   const text = `Message ${send.messageId} to topic "${send.topic}" was not stored: ${why}`;
   send.fail(new SendFailedError(text, send, cause === undefined ? {} : { cause }));
@@ -187,18 +175,4 @@ function failed(send: PendingSend, why: string, cause?: unknown): void {
 
 function isSame(a: TopicInfo, b: TopicInfo): boolean {
   return a.generation === b.generation && a.queues === b.queues;
-}
-
-function queueFor(route: SendRoute, target: Route): number {
-  const { queues } = target.info;
-  switch (route.by) {
-    case 'queue':
-      return route.queue;
-    case 'message-group':
-      return selectQueue(route.messageGroup, queues);
-    case 'dedup-id':
-      return selectQueue(route.dedupId, queues);
-    case 'turn':
-      return target.turns.next();
-  }
 }

@@ -1,0 +1,51 @@
+import type { Outgoing } from './encode-message.js';
+import { checkedQueue, selectQueue } from './queue-selector.js';
+
+/** What decides the queue of a message, also when the topic changes before it is stored. */
+export type SendRoute =
+  | { by: 'message-group'; messageGroup: string }
+  | { by: 'dedup-id'; dedupId: string }
+  | { by: 'queue'; queue: number }
+  | { by: 'turn' };
+
+const BY_TURN: SendRoute = { by: 'turn' };
+
+/**
+ * What the sender said, else its message group, else its dedup id, else turns.
+ *
+ * @param queues asked only when the sender named a queue.
+ * @throws InvalidInputError when the sender named a queue that the topic does not have.
+ */
+export function sendRoute({ topic, options, body }: Outgoing, queues: () => number): SendRoute {
+  const { messageGroup, queue, queueSelector, dedupId, tag, key, properties } = options;
+  if (queue !== undefined)
+    return { by: 'queue', queue: checkedQueue(queue, queues(), { topic, from: 'queue' }) };
+  if (queueSelector) {
+    const all = Array.from({ length: queues() }, (_, i) => i);
+    const chosen = queueSelector(all, { topic, tag, key, properties: properties ?? {}, body });
+    return {
+      by: 'queue',
+      queue: checkedQueue(chosen, all.length, { topic, from: 'what queueSelector returned' }),
+    };
+  }
+  if (messageGroup !== undefined) return { by: 'message-group', messageGroup };
+  // The same dedup id must meet its first message, and that is remembered per queue.
+  return dedupId === undefined ? BY_TURN : { by: 'dedup-id', dedupId };
+}
+
+/** The queue of a topic with so many queues. `turns`: asked for messages that nothing binds to one. */
+export function queueOf(
+  route: SendRoute,
+  { queues, turns }: { queues: number; turns: { next(): number } },
+): number {
+  switch (route.by) {
+    case 'queue':
+      return route.queue;
+    case 'message-group':
+      return selectQueue(route.messageGroup, queues);
+    case 'dedup-id':
+      return selectQueue(route.dedupId, queues);
+    case 'turn':
+      return turns.next();
+  }
+}
