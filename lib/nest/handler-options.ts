@@ -10,10 +10,12 @@ export const HANDLER_OPTIONS = [
   'from',
   'name',
   'mode',
+  'filter',
+  'allowFilterChange',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** Part of the design, not of this version: ignoring them would change what a handler is promised. */
-const LATER = ['filter', 'ordered', 'idempotent'] as const;
+const LATER = ['ordered', 'idempotent'] as const;
 
 /** Problems with the names of options and with what this version cannot do. Values are checked by core. */
 export function handlerOptionProblems(options: object, known: readonly string[]): string[] {

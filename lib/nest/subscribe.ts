@@ -1,6 +1,7 @@
 import { Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
+import type { MessageFilter } from '../core/filter/message-filter.js';
 import type { TopicDefinition, TopicName } from '../core/message/topic.js';
 import type { StartFrom } from '../core/store/refs.js';
 
@@ -15,6 +16,13 @@ export interface HandlerOptions {
   retry?: RetryOptions;
   /** Where a new group begins. Default `earliest`. */
   from?: StartFrom;
+  /**
+   * Which messages the handler wants: `tags('created || paid')`, `selector("amount > 100")` or `headers({ … })`. Others
+   * count as settled, without an attempt. All members of a group must have the same.
+   */
+  filter?: MessageFilter;
+  /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
+  allowFilterChange?: boolean;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
   name?: string;
   /** Members share the messages of their group. The only mode of this version. */

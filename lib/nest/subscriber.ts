@@ -59,7 +59,7 @@ export class Subscriber {
     const { origin, subscribe } = handler;
     const found = handlerOptionProblems(subscribe.options, SUBSCRIBE_OPTIONS);
     const { name = origin, ...declared } = subscribe.options;
-    const { concurrency, handlerTimeoutMs, retry, from, ...options } = {
+    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, ...options } = {
       ...declared,
       ...settings.handlers[name],
     };
@@ -77,7 +77,7 @@ export class Subscriber {
       origin,
       handler: options.reply ? this.replying(run) : this.handling(run),
       rejection,
-      ...given({ concurrency, handlerTimeoutMs, retry, from }),
+      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
       ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
     });
     logger.log(

@@ -9,9 +9,11 @@ import {
   RejectMessageError,
   type RivuletContext,
   RetryLaterError,
+  selector,
   type StandardSchema,
   Subscribe,
   type SubscribeOptions,
+  tags,
 } from 'nestjs-rivulet';
 import { AT_ONCE, closeApps, type ModuleOptions, start, type TestApp } from './helpers/open-app.js';
 
@@ -326,14 +328,46 @@ describe('Options of handlers', () => {
   });
 
   it('are refused when this version does not know them', async () => {
-    const options = { concurency: 1, ordered: true, filter: 'a', mode: 'broadcasting' };
+    const options = { concurency: 1, ordered: true, mode: 'broadcasting' };
     expect(await startError([handlerWith(options as object)])).toMatchObject({
       problems: [
-        'filter comes with a later version; leave it out',
         'ordered comes with a later version; leave it out',
         'mode: only "clustering" exists yet, others come with a later version',
         'unknown option "concurency", did you mean "concurrency"?',
       ],
+    });
+  });
+
+  it('choose messages by a filter, and what is none is refused', async () => {
+    const handled: string[] = [];
+
+    @Injectable()
+    class Billing {
+      @Subscribe('orders', { filter: tags('paid') })
+      onPaid(@Payload() body: string) {
+        handled.push(`paid ${body}`);
+      }
+      @Subscribe('orders', { group: 'large', filter: selector('cents > 1000') })
+      onLarge(@Payload() body: string) {
+        handled.push(`large ${body}`);
+      }
+    }
+    const { events, producer } = await start({ providers: [Billing] });
+    let ended = 0;
+    const all = new Promise<void>((resolve) => {
+      const count = () => ++ended === 4 && resolve();
+      events.on('acked', count);
+      events.on('filtered', count);
+    });
+    await producer.send('orders', 'tea', { tag: 'paid', properties: { cents: 500 } });
+    await producer.send('orders', 'lamp', { tag: 'created', properties: { cents: 5_000 } });
+    await all;
+    expect(handled.toSorted()).toEqual(['large lamp', 'paid tea']);
+
+    expect(await startError([handlerWith({ filter: 'paid' } as object)])).toMatchObject({
+      message: expect.stringMatching(
+        /^Billing\.charge: filter must be made by tags\(\), selector\(\) or headers\(\), got: "paid"/,
+      ),
     });
   });
 

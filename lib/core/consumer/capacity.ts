@@ -60,6 +60,11 @@ export class Capacity {
     this.changed();
   }
 
+  /** Something that needs no handler is being settled. */
+  passed(): void {
+    this.unsettled += 1;
+  }
+
   settled(): void {
     this.unsettled -= 1;
     this.changed();

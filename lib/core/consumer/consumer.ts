@@ -1,4 +1,4 @@
-import { InvalidOptionsError, type QueueFaultedError } from '../message/errors.js';
+import type { QueueFaultedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
@@ -12,6 +12,7 @@ import type { ConsumerTiming } from './consumer-timing.js';
 import { DeliveryRunner } from './delivery-runner.js';
 import type { DispatchTools } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
+import { groupConflict } from './group-conflict.js';
 import { Reporter } from './reporter.js';
 import type { Subscription } from './subscription.js';
 import { Visibility } from './visibility.js';
@@ -97,6 +98,7 @@ export class Consumer {
       blockMs: timing.blockMs,
       isStuck: (queue) => runner.isStuck(queue),
       overdue: () => this.waiting!.overdue,
+      toRead: (free) => runner.toRead(free),
       accept: (entries) => runner.accept(entries),
       onFault: (fault) => this.onFault(fault),
       onRecovered: (queue) => this.options.events.emit('queue-recovered', { topic, queue, group }),
@@ -138,19 +140,11 @@ export class Consumer {
 
   private async register(): Promise<JoinReply & { state: 'joined' }> {
     const { stores } = this.options;
-    const { topic, group, from, origin } = this.subscription;
-    const reply = await stores.topics.joinGroup(topic, {
-      group,
-      mode: 'unordered',
-      filterDigest: '',
-      from,
-    });
+    const { topic, group, from, origin, filter, allowFilterChange } = this.subscription;
+    const wanted = { group, mode: 'unordered', filterDigest: filter?.digest ?? '' } as const;
+    const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')
-      throw new InvalidOptionsError(origin, [
-        `consumer group "${group}" on topic "${topic}" is registered as ${reply.registered.mode}` +
-          `${reply.registered.filterDigest ? ' with a filter' : ''}, this handler is unordered without one; ` +
-          'members that differ would lose messages. Use another group, or stop the others and delete the group first',
-      ]);
+      throw groupConflict({ origin, topic }, wanted, reply.registered);
     return reply;
   }
 

@@ -4,7 +4,7 @@ import { type Clock, sleep } from '../runtime/clock.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import { Attempt } from './attempt.js';
 import type { Capacity } from './capacity.js';
-import { type DispatchTools, dispatch, open } from './dispatch.js';
+import { type DispatchTools, dispatch, open, type Opened } from './dispatch.js';
 import { HandlerTimeoutError } from './handler-errors.js';
 import { InHand } from './in-hand.js';
 import type { Outcome } from './outcome.js';
@@ -14,6 +14,7 @@ import { settle } from './settle.js';
 import { Settler } from './settler.js';
 import type { Subscription } from './subscription.js';
 import { toSettlement } from './to-settlement.js';
+import { WantedShare } from './wanted-share.js';
 
 export interface DeliveryRunnerOptions {
   subscription: Subscription;
@@ -38,6 +39,7 @@ export class DeliveryRunner {
   private readonly settlers: Settler[];
   /** Settles on their way. */
   private readonly settling = new Set<DeliveredEntry>();
+  private readonly wantedShare = new WantedShare();
 
   constructor(options: DeliveryRunnerOptions) {
     const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
@@ -85,10 +87,24 @@ export class DeliveryRunner {
 
   /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   accept(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries)
-      if (this.overflow.length === 0 && this.capacity.hasSlot) this.begin(entry);
-      else this.overflow.push(entry);
+    const { subscription, tools } = this.options;
+    let wanted = 0;
+    for (const entry of entries) {
+      const opened = open(entry, subscription, tools);
+      if ('outcome' in opened) this.pass(entry, opened);
+      else {
+        wanted += 1;
+        if (this.overflow.length === 0 && this.capacity.hasSlot) this.run(entry, opened.message);
+        else this.overflow.push(entry);
+      }
+    }
+    if (subscription.filter) this.wantedShare.note({ read: entries.length, wanted });
     this.overflow.watch();
+  }
+
+  /** How many messages to ask for when so many slots are free. */
+  toRead(free: number): number {
+    return this.wantedShare.toRead(free);
   }
 
   /** Slots may be free again. */
@@ -138,14 +154,18 @@ export class DeliveryRunner {
   }
 
   /** `whenOver`: called once the delivery is settled, or given up to others. Its handler may still run then. */
-  private begin(entry: DeliveredEntry, whenOver: () => void = () => {}): void {
-    const { clock, tools, subscription, reporter } = this.options;
+  private begin(entry: DeliveredEntry, whenOver?: () => void): void {
+    const { tools, subscription } = this.options;
     const opened = open(entry, subscription, tools);
-    if ('outcome' in opened)
-      return this.settleAs(entry, opened.outcome, { message: opened.message, after: whenOver });
+    if ('outcome' in opened) this.pass(entry, opened, whenOver);
+    else this.run(entry, opened.message, whenOver);
+  }
+
+  private run(entry: DeliveredEntry, message: MessageView, whenOver: () => void = () => {}): void {
+    const { clock, tools, subscription, reporter } = this.options;
     const attempt = new Attempt({
       entry,
-      message: opened.message,
+      message,
       group: subscription.group,
       startedAt: clock.monotonic(),
       whenOver,
@@ -154,6 +174,22 @@ export class DeliveryRunner {
     this.inHand.add(attempt);
     reporter.delivered(attempt);
     void dispatch(attempt, subscription, tools).then((outcome) => this.end(attempt, outcome));
+  }
+
+  /** No handler is bothered with it. */
+  private pass(
+    entry: DeliveredEntry,
+    { outcome, message }: Opened & { outcome: Outcome },
+    whenOver: () => void = () => {},
+  ): void {
+    this.capacity.passed();
+    this.settleAs(entry, outcome, {
+      message,
+      after: () => {
+        this.capacity.settled();
+        whenOver();
+      },
+    });
   }
 
   /** They never started: others may have them now, and the attempt does not count. */

@@ -42,6 +42,10 @@ export function open(
     if (version !== undefined) return { message: undefined, outcome: { kind: 'held', version } };
     return rejected(`malformed: ${describeError(error)}`, error);
   }
+  // What failed was wanted, and what an operator redrives is: neither is lost to a filter that changed meanwhile.
+  const isNews = entry.attempt === 1 && content.only === null;
+  if (isNews && subscription.filter?.matches(message) === false)
+    return { message, outcome: { kind: 'filtered' } };
   if (message.ttlMs !== undefined && tools.storeNow() > storedAt(entry.offset) + message.ttlMs) {
     // Whoever asked has stopped waiting, and was told so: nothing is left to do, or to look into.
     if (message.replyTo !== undefined) return { message, outcome: { kind: 'skipped' } };

@@ -18,6 +18,8 @@ export interface FetchLoopOptions {
   isStuck(queue: number): boolean;
   /** Whether deliveries that wait for another attempt should get the free slots first. */
   overdue(): boolean;
+  /** How many messages to ask for when so many slots are free. */
+  toRead(free: number): number;
   accept(entries: DeliveredEntry[]): void;
   /** One queue cannot be read. It is left out for the answered milliseconds. */
   onFault(fault: QueueFaultedError): Promise<number>;
@@ -82,7 +84,7 @@ export class FetchLoop {
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
     const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
-    const read = this.plan(healthy, free);
+    const read = this.plan(healthy, this.options.toRead(free));
     try {
       const entries = await reader.read({ ...read, signal });
       this.learn(read, entries);
@@ -96,16 +98,16 @@ export class FetchLoop {
     }
   }
 
-  private plan(healthy: QueueRef[], free: number): Read {
+  private plan(healthy: QueueRef[], wanted: number): Read {
     const from = this.turn++ % healthy.length;
     if (this.drained < healthy.length)
-      return { queues: [healthy[from]!], perQueue: free, blockMs: 0 };
+      return { queues: [healthy[from]!], perQueue: wanted, blockMs: 0 };
     // With fewer slots than queues one message may come from each: what has no slot waits for the next.
     const count = Math.min(healthy.length, MOST_STREAMS);
     const queues = Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!);
     return {
       queues,
-      perQueue: Math.max(1, Math.floor(free / count)),
+      perQueue: Math.max(1, Math.floor(wanted / count)),
       blockMs: this.options.blockMs,
     };
   }

@@ -11,6 +11,8 @@ export type Outcome =
   | { kind: 'not-started' }
   /** Written by a newer library: waits for a consumer that can read it, however long that takes. */
   | { kind: 'held'; version: number }
+  /** The subscription's filter does not want it. */
+  | { kind: 'filtered' }
   /** Nothing to do: redriven for another group, or its body is gone. */
   | { kind: 'skipped' };
 

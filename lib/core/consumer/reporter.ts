@@ -20,8 +20,7 @@ export class Reporter {
   }
 
   delivered(attempt: Attempt): void {
-    if (this.events.heard('delivered'))
-      this.events.emit('delivered', this.facts(attempt.entry, attempt.message));
+    this.tell('delivered', attempt.entry, attempt.message);
   }
 
   settled(settled: {
@@ -37,8 +36,8 @@ export class Reporter {
     if (reply === 'given-up') return;
     this.reportUnusual(entry, outcome);
     if (decision.kind === 'ack') {
-      if (outcome.kind === 'succeeded' && this.events.heard('acked'))
-        this.events.emit('acked', this.facts(entry, message));
+      if (outcome.kind === 'succeeded') this.tell('acked', entry, message);
+      if (outcome.kind === 'filtered') this.tell('filtered', entry, message);
       return;
     }
     if (decision.kind === 'release') return;
@@ -93,6 +92,15 @@ export class Reporter {
         `${topic}/${group}: offset ${offset} of queue ${queue} was deleted from the store before it was settled. It is lost.`,
       );
     }
+  }
+
+  /** What happens to every message: nobody may be listening. */
+  private tell(
+    name: 'delivered' | 'acked' | 'filtered',
+    entry: DeliveredEntry,
+    message: MessageView | undefined,
+  ): void {
+    if (this.events.heard(name)) this.events.emit(name, this.facts(entry, message));
   }
 
   private facts(entry: DeliveredEntry, message: MessageView | undefined): DeliveryFacts {

@@ -15,6 +15,7 @@ export const HELD_MS = 60_000;
 export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): Decision {
   switch (outcome.kind) {
     case 'succeeded':
+    case 'filtered':
     case 'skipped':
       return { kind: 'ack' };
     case 'not-started':

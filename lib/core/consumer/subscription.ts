@@ -1,3 +1,4 @@
+import { MessageFilter } from '../filter/message-filter.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { groupProblem, topicProblem } from '../message/names.js';
@@ -37,6 +38,13 @@ export interface SubscriptionOptions {
   retry?: RetryOptions;
   /** Where a new group begins. Default `earliest`. */
   from?: StartFrom;
+  /**
+   * Which messages are wanted; others count as settled without an attempt or a slot, and their bodies are not looked
+   * into. All members of a group must have the same.
+   */
+  filter?: MessageFilter;
+  /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
+  allowFilterChange?: boolean;
   schema?: StandardSchema;
   /** Tells from an error of the handler that no attempt will succeed: the reason, or undefined. */
   rejection?: (error: unknown) => string | undefined;
@@ -55,6 +63,8 @@ export interface Subscription {
   readonly handlerTimeoutMs: number;
   readonly retry: RetryPolicy;
   readonly from: StartFrom;
+  readonly filter: MessageFilter | undefined;
+  readonly allowFilterChange: boolean;
   readonly schema: StandardSchema | undefined;
   readonly rejection: (error: unknown) => string | undefined;
 }
@@ -63,6 +73,7 @@ export interface Subscription {
 export function subscription(options: SubscriptionOptions): Subscription {
   const { topic, group, handler, origin, concurrency = DEFAULT_CONCURRENCY } = options;
   const { handlerTimeoutMs = DEFAULT_HANDLER_TIMEOUT_MS, retry = {}, from = 'earliest' } = options;
+  const { filter, allowFilterChange = false } = options;
   const problems = [
     topicProblem(topic),
     groupProblem(group),
@@ -70,6 +81,10 @@ export function subscription(options: SubscriptionOptions): Subscription {
     integerProblem('handlerTimeoutMs', handlerTimeoutMs, { min: 1 }),
     startProblem(from),
     ...retryProblems(retry),
+    filterProblem(filter),
+    typeof allowFilterChange === 'boolean'
+      ? undefined
+      : `allowFilterChange must be true or false, got: ${describeValue(allowFilterChange)}`,
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new InvalidOptionsError(origin, problems);
   return {
@@ -81,6 +96,8 @@ export function subscription(options: SubscriptionOptions): Subscription {
     handlerTimeoutMs,
     retry: retryPolicy(retry),
     from,
+    filter,
+    allowFilterChange,
     schema: options.schema,
     rejection: options.rejection ?? (() => undefined),
   };
@@ -97,6 +114,11 @@ function startProblem(from: StartFrom): string | undefined {
     `from must be "${'earliest' satisfies StartFrom}", "${'latest' satisfies StartFrom}" or a valid Date, ` +
     `got: ${describeValue(from satisfies Date)}`
   );
+}
+
+function filterProblem(filter: unknown): string | undefined {
+  if (filter === undefined || filter instanceof MessageFilter) return undefined;
+  return `filter must be made by tags(), selector() or headers(), got: ${describeValue(filter)}`;
 }
 
 /** Two handlers of one application would compete for the messages of one group. */

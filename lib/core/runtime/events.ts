@@ -18,6 +18,8 @@ export interface RivuletEvents {
   };
   delivered: DeliveryFacts;
   acked: DeliveryFacts;
+  /** The filter of the subscription did not want it; it is settled. */
+  filtered: DeliveryFacts;
   retried: DeliveryFacts & { delayMs: number; error: string };
   'dead-lettered': DeliveryFacts & { reason: string; error: string | undefined };
   /** A settle came after the message had been given to somebody else; nothing changed. */

@@ -99,7 +99,9 @@ export class PatternBook {
       ]);
     const differing = HANDLER_OPTIONS.filter((name) => {
       const [a, b] = [others.options, handler.options].map((options) => options[name]);
-      return a !== undefined && b !== undefined && !isDeepStrictEqual(a, b);
+      // No filter is a wish, too: for every message.
+      const isSaid = name === 'filter' || (a !== undefined && b !== undefined);
+      return isSaid && !isDeepStrictEqual(a, b);
     });
     if (differing.length > 0)
       this.problems.add(both, [

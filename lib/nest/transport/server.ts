@@ -108,7 +108,8 @@ export class RivuletServer
   private subscribe(planned: PatternSubscription): void {
     const { rivulet, logger } = this.host;
     const { topic, group, origin, definition } = planned;
-    const { concurrency, handlerTimeoutMs, retry, from } = planned.options;
+    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange } =
+      planned.options;
     const dispatch = new PatternDispatch({
       planned,
       rivulet,
@@ -126,7 +127,8 @@ export class RivuletServer
       origin,
       handler: (delivery) => dispatch.handle(delivery),
       rejection,
-      ...given({ concurrency, handlerTimeoutMs, retry, from, schema: definition?.options.schema }),
+      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
+      ...given({ schema: definition?.options.schema }),
     });
     logger.log(
       `${origin} handles topic "${topic}" in group "${group}", ${subscription.concurrency} at a time`,

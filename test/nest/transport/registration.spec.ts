@@ -12,6 +12,7 @@ import {
   RivuletModule,
   RivuletServer,
   Subscribe,
+  tags,
 } from 'nestjs-rivulet';
 import { firstValueFrom } from 'rxjs';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
@@ -177,6 +178,27 @@ describe('Two handlers', () => {
     expect((await problemOf(Handlers)).message).toMatch(
       /^Handlers\.first and Handlers\.second: they share .* but differ in concurrency/,
     );
+  });
+
+  it('of one event have one filter, or none', async () => {
+    const both = (first: object, second: object): Type => {
+      @Controller()
+      class Handlers {
+        @EventPattern<string>('orders', first)
+        first() {}
+        @EventPattern<string>('orders', second)
+        second() {}
+      }
+      return Handlers;
+    };
+    const { app } = await startHybrid({
+      controllers: [both({ filter: tags('a||b') }, { filter: tags('b || a') })],
+    });
+    await app.close();
+    for (const other of [{ filter: tags('a') }, {}])
+      expect((await problemOf(both({ filter: tags('b') }, other))).message).toMatch(
+        /but differ in filter; give both the same, or one its own group/,
+      );
   });
 
   it('of one topic and group may not be of both kinds', async () => {

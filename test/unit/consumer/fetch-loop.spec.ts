@@ -64,6 +64,7 @@ describe('FetchLoop', () => {
       blockMs: 1_000,
       isStuck: () => false,
       overdue: () => overdue,
+      toRead: (free) => free,
       accept: (entries) => {
         for (const { queue } of entries) {
           accepted.push(queue);
