@@ -10,39 +10,47 @@ import type { MessageId } from '../message/message-id.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
 import type { SendRoute } from './send-route.js';
 
-/** One message between `send` and its answer. It is answered exactly once. */
-export class PendingSend {
-  readonly entry: AppendEntry;
+/** What is known of a message when it gets its queue. Times are of the monotonic clock. */
+export interface SentMessage extends AppendEntry {
   readonly messageId: MessageId;
   readonly topic: string;
-  /** By the monotonic clock. */
   readonly deadline: number;
   readonly timeoutMs: number;
+}
+
+/** One message between `send` and its answer. It is answered exactly once. */
+export class PendingSend {
+  readonly message: SentMessage;
   /** Where it goes if the topic is looked up again: the message group or queue decides. */
   readonly route: SendRoute;
   answered = false;
   private readonly answer: SendAnswer;
 
-  constructor(options: {
-    entry: AppendEntry;
-    messageId: MessageId;
-    topic: string;
-    deadline: number;
-    timeoutMs: number;
-    route: SendRoute;
-    answer: SendAnswer;
-  }) {
-    this.entry = options.entry;
-    this.messageId = options.messageId;
-    this.topic = options.topic;
-    this.deadline = options.deadline;
-    this.timeoutMs = options.timeoutMs;
+  constructor(options: { message: SentMessage; route: SendRoute; answer: SendAnswer }) {
+    this.message = options.message;
     this.route = options.route;
     this.answer = options.answer;
   }
 
+  get messageId(): MessageId {
+    return this.message.messageId;
+  }
+
+  get topic(): string {
+    return this.message.topic;
+  }
+
+  /** By the monotonic clock. */
+  get deadline(): number {
+    return this.message.deadline;
+  }
+
+  get timeoutMs(): number {
+    return this.message.timeoutMs;
+  }
+
   get bytes(): number {
-    return this.entry.frame.length;
+    return this.message.frame.length;
   }
 
   succeed(queue: number, result: AppendResult): void {

@@ -8,7 +8,6 @@ import {
   SchemaError,
   SendFailedError,
 } from '../message/errors.js';
-import type { MessageId } from '../message/message-id.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
 import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
@@ -17,6 +16,7 @@ import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
+import { Confirm, publishFailed } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import { lookUpPatiently } from './patient-look-up.js';
 import { PendingSend } from './pending-send.js';
@@ -153,7 +153,7 @@ export class Producer {
     // A topic that was looked up has a name that is one.
     const problem = this.options.topics.cached(topic) ? undefined : topicProblem(topic);
     if (problem) throw new InvalidInputError('Send', [problem]);
-    checkSendOptions(topic, options, this.options.clock.now());
+    checkSendOptions(topic, options, this.options.clock);
   }
 
   private encode(message: Parameters<typeof encodeMessage>[0]): EncodedMessage {
@@ -213,14 +213,13 @@ export class Producer {
       cancel();
     }
     if (!isTimeUp && !trouble) return { answer: this.dispatch(message) };
-    throw this.failed(
+    const failure = new SendFailedError(
+      `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
       message,
-      new SendFailedError(
-        `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
-        message,
-        { cause: trouble },
-      ),
+      { cause: trouble },
     );
+    publishFailed(this.options.events, message, failure);
+    throw failure;
   }
 
   /** Later sends of the topic wait for `work`, and for what waits already. */
@@ -235,41 +234,23 @@ export class Producer {
 
   private dispatch(message: EncodedMessage): Promise<SendResult> {
     const route = this.routes.decide(message);
-    const { frame, options, messageId, topic, deadline, timeoutMs } = message;
-    const { delayMs, deliverAt, dedupId } = options;
-    const due = delayMs ? { delayMs } : deliverAt && { at: deliverAt.getTime() };
+    const { buffer } = this;
+    const { events } = this.options;
+    const { key } = message.options;
     return new Promise<SendResult>((resolve, reject) => {
-      const send = new PendingSend({
-        entry: { frame, due, dedupId },
-        messageId,
-        topic,
-        deadline,
-        timeoutMs,
-        route,
-        answer: {
-          resolve: (result) => {
-            this.buffer.give(frame.length);
-            this.published(result, options.key);
-            resolve(result);
-          },
-          reject: (error) => {
-            this.buffer.give(frame.length);
-            reject(this.failed(send, error));
-          },
-        },
-      });
-      if (this.buffer.tryTake(frame.length)) this.routes.enqueue(send);
-      else this.waitForRoom(send, reject);
+      const answer = new Confirm({ message, key, buffer, events, resolve, reject });
+      const send = new PendingSend({ message, route, answer });
+      if (buffer.tryTake(send.bytes)) this.routes.enqueue(send);
+      else this.waitForRoom(send, answer);
     });
   }
 
-  private waitForRoom(send: PendingSend, reject: (error: Error) => void): void {
-    const fail = (error: Error): void => reject(this.failed(send, error));
+  private waitForRoom(send: PendingSend, answer: Confirm): void {
     const { clock, settings } = this.options;
     const { messages, bytes } = this.buffer.held;
     const what = `Message ${send.messageId} to topic "${send.topic}" was not stored: ${messages} messages (${bytes} bytes) wait for the store`;
     if (settings.whenBufferFull === 'fail')
-      return fail(
+      return answer.refuse(
         new ProducerBufferFullError(
           `${what}, which is all that the producer may hold. Slow down, or set producer.whenBufferFull to "${'wait' satisfies ProducerSettings['whenBufferFull']}".`,
           send,
@@ -277,7 +258,7 @@ export class Producer {
       );
     const cancel = clock.after(send.deadline - clock.monotonic(), () => {
       if (giveUp())
-        fail(
+        answer.refuse(
           new SendFailedError(
             `${what} and no room came within ${send.timeoutMs} ms. It is safe to send it again.`,
             send,
@@ -288,21 +269,6 @@ export class Producer {
       cancel();
       this.routes.enqueue(send);
     });
-  }
-
-  private published(result: SendResult, key: string | undefined): void {
-    const { events } = this.options;
-    if (!events.heard('published')) return;
-    const { topic, queue, messageId, state } = result;
-    events.emit('published', { topic, queue, messageId, key, state });
-  }
-
-  /** Tells listeners. @returns the error. */
-  private failed<E extends Error>(send: { topic: string; messageId: MessageId }, error: E): E {
-    const { topic, messageId } = send;
-    const outcome = error instanceof SendFailedError ? 'failed' : 'unknown';
-    this.options.events.emit('publish-failed', { topic, messageId, outcome, error });
-    return error;
   }
 }
 

@@ -161,7 +161,7 @@ export class QueueAppender {
         session,
         epoch: call.epoch,
         number: call.number,
-        entries: sends.map((send) => send.entry),
+        entries: sends.map((send) => send.message),
       })
       .then(
         (reply) => this.onReply(call, reply),

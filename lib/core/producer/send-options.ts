@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { propertyNameProblem, textProblem } from '../message/names.js';
+import type { Clock } from '../runtime/clock.js';
 import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
 
 const KNOWN: readonly (keyof SendOptions)[] = [
@@ -25,16 +26,20 @@ const MOST_PROPERTIES = 100;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
- * Refuse options that cannot be meant, all problems at once, before anything is stored. `now` is Unix ms.
+ * Refuse options that cannot be meant, all problems at once, before anything is stored.
  *
  * @throws InvalidInputError
  */
-export function checkSendOptions(topic: string, options: SendOptions, now: number): void {
-  const problems = sendOptionProblems(options, now);
+export function checkSendOptions(
+  topic: string,
+  options: SendOptions,
+  clock: Pick<Clock, 'now'>,
+): void {
+  const problems = sendOptionProblems(options, clock);
   if (problems.length > 0) throw new InvalidInputError(`Send to topic "${topic}"`, problems);
 }
 
-function sendOptionProblems(options: SendOptions, now: number): string[] {
+function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): string[] {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     return [`options must be an object, got: ${describeValue(options)}`];
   const problems: (string | undefined)[] = [];
@@ -58,7 +63,7 @@ function sendOptionProblems(options: SendOptions, now: number): string[] {
     !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
   )
     problems.push(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
-  problems.push(...queueProblems(options), ...delayProblems(options, now));
+  problems.push(...queueProblems(options), ...delayProblems(options, clock));
   return problems.filter((problem) => problem !== undefined);
 }
 
@@ -84,7 +89,10 @@ function queueProblems({
   ];
 }
 
-function delayProblems({ delayMs, deliverAt }: SendOptions, now: number): (string | undefined)[] {
+function delayProblems(
+  { delayMs, deliverAt }: SendOptions,
+  clock: Pick<Clock, 'now'>,
+): (string | undefined)[] {
   if (delayMs === undefined && deliverAt === undefined) return [];
   if (delayMs !== undefined && deliverAt !== undefined)
     return ['delayMs and deliverAt contradict each other; give one'];
@@ -95,6 +103,7 @@ function delayProblems({ delayMs, deliverAt }: SendOptions, now: number): (strin
     return [
       `deliverAt must be a valid Date, got: ${deliverAt instanceof Date ? 'an invalid Date' : describeValue(deliverAt)}`,
     ];
+  const now = clock.now();
   if (at < now) return [`deliverAt must not have passed, got: ${new Date(at).toISOString()}`];
   return [at - now > LONGEST_DELAY_MS ? 'deliverAt must be within 100 years' : undefined];
 }

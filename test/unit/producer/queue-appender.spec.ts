@@ -32,7 +32,7 @@ describe('QueueAppender', () => {
       clock,
       session: 's',
       batch: { messages: 100, bytes: 10_000 },
-      onMoved: (sends) => moved.push(sends.map(({ entry }) => entry.frame.toString())),
+      onMoved: (sends) => moved.push(sends.map(({ message }) => message.frame.toString())),
     });
   });
 
@@ -41,11 +41,13 @@ describe('QueueAppender', () => {
     for (const body of bodies)
       appender.enqueue(
         new PendingSend({
-          entry: { frame: Buffer.from(body) },
-          messageId: body,
-          topic: 'orders',
-          deadline: clock.monotonic() + TIMEOUT_MS,
-          timeoutMs: TIMEOUT_MS,
+          message: {
+            frame: Buffer.from(body),
+            messageId: body,
+            topic: 'orders',
+            deadline: clock.monotonic() + TIMEOUT_MS,
+            timeoutMs: TIMEOUT_MS,
+          },
           route: { by: 'turn' },
           answer: {
             resolve: (result) => outcomes.set(body, result),

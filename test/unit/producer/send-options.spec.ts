@@ -7,7 +7,7 @@ const YEARS_MS = 365 * 86_400_000;
 
 function problemsOf(options: unknown): readonly string[] {
   try {
-    checkSendOptions('orders', options as SendOptions, NOW);
+    checkSendOptions('orders', options as SendOptions, { now: () => NOW });
     return [];
   } catch (error) {
     if (error instanceof InvalidInputError) return error.problems;

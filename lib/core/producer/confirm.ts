@@ -1,0 +1,61 @@
+import { SendFailedError } from '../message/errors.js';
+import type { SendResult } from '../message/message.js';
+import type { MessageId } from '../message/message-id.js';
+import type { Events } from '../runtime/events.js';
+import type { SendAnswer } from './pending-send.js';
+import type { SendBuffer } from './send-buffer.js';
+
+/** What follows from the answer to a send: its room is free again, listeners hear of it, its promise settles. */
+export class Confirm implements SendAnswer {
+  private readonly message: { topic: string; messageId: MessageId; frame: Buffer };
+  private readonly key: string | undefined;
+  private readonly buffer: SendBuffer;
+  private readonly events: Events;
+  private readonly onResult: (result: SendResult) => void;
+  private readonly onError: (error: Error) => void;
+
+  constructor(options: {
+    message: { topic: string; messageId: MessageId; frame: Buffer };
+    key: string | undefined;
+    buffer: SendBuffer;
+    events: Events;
+    resolve(result: SendResult): void;
+    reject(error: Error): void;
+  }) {
+    this.message = options.message;
+    this.key = options.key;
+    this.buffer = options.buffer;
+    this.events = options.events;
+    this.onResult = options.resolve;
+    this.onError = options.reject;
+  }
+
+  resolve(result: SendResult): void {
+    this.buffer.give(this.message.frame.length);
+    if (this.events.heard('published')) {
+      const { topic, queue, messageId, state } = result;
+      this.events.emit('published', { topic, queue, messageId, key: this.key, state });
+    }
+    this.onResult(result);
+  }
+
+  reject(error: Error): void {
+    this.buffer.give(this.message.frame.length);
+    this.refuse(error);
+  }
+
+  /** As `reject`, for a send that never had room. */
+  refuse(error: Error): void {
+    publishFailed(this.events, this.message, error);
+    this.onError(error);
+  }
+}
+
+export function publishFailed(
+  events: Events,
+  { topic, messageId }: { topic: string; messageId: MessageId },
+  error: Error,
+): void {
+  const outcome = error instanceof SendFailedError ? 'failed' : 'unknown';
+  events.emit('publish-failed', { topic, messageId, outcome, error });
+}
