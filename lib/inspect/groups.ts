@@ -16,7 +16,7 @@ export interface GroupDescription extends GroupInfo {
   queues: QueueLag[];
   /** Over all queues. A number that one queue cannot tell is null here, too: unknown, never 0. */
   total: Omit<GroupLag, 'oldestUnsettled'> & {
-    /** Published and not settled: undelivered, in flight and waiting together. */
+    /** Published and not settled: undelivered, in flight, waiting and held together. */
     lag: number | null;
   };
   members: GroupMember[];
@@ -136,11 +136,13 @@ function totalOf(queues: readonly QueueLag[]): GroupDescription['total'] {
     : sum((lag) => lag.undelivered!);
   const inFlight = sum((lag) => lag.inFlight);
   const waiting = sum((lag) => lag.waiting);
+  const held = sum((lag) => lag.held);
   return {
     undelivered,
     inFlight,
     waiting,
+    held,
     deadLetters: sum((lag) => lag.deadLetters),
-    lag: undelivered === null ? null : undelivered + inFlight + waiting,
+    lag: undelivered === null ? null : undelivered + inFlight + waiting + held,
   };
 }

@@ -20,3 +20,23 @@ export function readContent(fields: readonly Buffer[] | null): EntryContent {
 }
 
 const GONE: EntryContent = { kind: 'gone' };
+
+/** Name of the one field that holds the fields of an entry with too many. */
+const PACKED = Buffer.from('\0packed');
+
+/** Fields of a copy. */
+export function unpacked(fields: Buffer[]): Buffer[] {
+  const [name, packed] = fields;
+  return fields.length === 2 && packed && name?.equals(PACKED) ? readPacked(packed) : fields;
+}
+
+/** Fields one after the other: each its length (4 bytes) and its bytes. */
+export function readPacked(packed: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; at < packed.length;) {
+    const end = at + 4 + packed.readUInt32BE(at);
+    found.push(packed.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
+}

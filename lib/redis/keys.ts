@@ -40,6 +40,11 @@ export class Keys {
     return new GroupQueueKeys(this.tag(ref), ref.group);
   }
 
+  /** ZSET  processes that consume a topic in an ordered group, by the time of their last beat (Unix ms). */
+  roster({ topic, group }: { topic: string; group: string }): string {
+    return `{${this.namespace}:${topic}}:g:${encode(group)}:members`;
+  }
+
   /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
   inbox(address: string): string {
     return `{${this.namespace}:reply:${address}}:inbox`;
@@ -141,6 +146,31 @@ export class GroupQueueKeys extends QueueKeys {
   /** STREAM  dead letters: `n` note, `f` offset, then the fields of the message. */
   get dead(): string {
     return `${this.tag}:g:${this.group}:dead`;
+  }
+
+  /** HASH  the owner of the queue in an ordered group, and what it must know; never expires. */
+  get lease(): string {
+    return `${this.tag}:g:${this.group}:lease`;
+  }
+
+  /** HASH  lane → its head, once that was started: `offset:starts:cuts:alone:token:at:ms:history`. */
+  get lanes(): string {
+    return `${this.tag}:g:${this.group}:lanes`;
+  }
+
+  /** HASH  lane that holds messages → `state:offset of the first:messages:since`. */
+  get hold(): string {
+    return `${this.tag}:g:${this.group}:hold`;
+  }
+
+  /** HASH  parked lane → why, and the history of its head. */
+  get parked(): string {
+    return `${this.tag}:g:${this.group}:parked`;
+  }
+
+  /** LIST  what one lane holds: `offset`, a space, the fields of the message, packed. */
+  held(lane: string): string {
+    return `${this.tag}:g:${this.group}:held:${encode(lane)}`;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { DeadLetterEntry, DeadLetterStore } from '../core/store/dead-letter-store.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
-import { type RawEntry, readContent } from './entry-content.js';
+import { type RawEntry, readContent, unpacked } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
@@ -9,8 +9,6 @@ import { scripts } from './scripts.js';
 /** The note and the old offset, names and values, stand before the fields of the message. */
 const OWN_FIELDS = 4;
 const MOST_IDS = 1_000;
-/** Name of the one field that holds the fields of an entry with too many: each its length (4 bytes) and its bytes. */
-const PACKED = Buffer.from('\0packed');
 
 /** One stream per queue and group: copies, with what became of them. */
 export class RedisDeadLetterStore implements DeadLetterStore {
@@ -80,16 +78,4 @@ function readDeadLetter(
     note: all[1]?.toString() ?? '',
     content: readContent(unpacked(all.slice(OWN_FIELDS))),
   };
-}
-
-function unpacked(fields: Buffer[]): Buffer[] {
-  const [name, packed] = fields;
-  if (fields.length !== 2 || !packed || !name?.equals(PACKED)) return fields;
-  const found: Buffer[] = [];
-  for (let at = 0; at < packed.length;) {
-    const end = at + 4 + packed.readUInt32BE(at);
-    found.push(packed.subarray(at + 4, end));
-    at = end;
-  }
-  return found;
 }

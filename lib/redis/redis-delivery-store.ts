@@ -18,6 +18,8 @@ import { scripts } from './scripts.js';
 
 /** In whose hands a delivery is while it waits for its next attempt. */
 const WAITING = '~waiting';
+/** In whose hands every delivery of an ordered group is. */
+const ORDERED = '~ordered';
 
 /**
  * Deliveries are pending entries of a stream's consumer group; what waits is pending under a consumer that does
@@ -135,7 +137,7 @@ export class RedisDeliveryStore implements DeliveryStore {
         { operation: 'XINFO CONSUMERS', key: log },
         this.connections.redis.xinfo('CONSUMERS', log, ref.group),
       )) as [field: 'name', name: string, ...unknown[]][];
-      return listed.map(([, name]) => name).filter((name) => name !== WAITING);
+      return listed.map(([, name]) => name).filter((name) => name !== WAITING && name !== ORDERED);
     } catch (error) {
       if (isNoGroup(error)) return [];
       throw error;
@@ -143,7 +145,7 @@ export class RedisDeliveryStore implements DeliveryStore {
   }
 
   async lag(ref: GroupQueue): Promise<GroupLag> {
-    const [first, inFlight, waiting, deadLetters, oldest] = (await scripts.lag.run(
+    const [first, inFlight, waiting, deadLetters, oldest, held] = (await scripts.lag.run(
       this.connections,
       {
         keys: this.keys.groupQueue(ref),
@@ -151,11 +153,19 @@ export class RedisDeliveryStore implements DeliveryStore {
       },
     )) as string[];
     if (first === 'no-group')
-      return { undelivered: null, inFlight: 0, waiting: 0, deadLetters: 0, oldestUnsettled: null };
+      return {
+        undelivered: null,
+        inFlight: 0,
+        waiting: 0,
+        held: 0,
+        deadLetters: 0,
+        oldestUnsettled: null,
+      };
     return {
       undelivered: first === '' ? null : Number(first),
       inFlight: Number(inFlight),
       waiting: Number(waiting),
+      held: Number(held),
       deadLetters: Number(deadLetters),
       oldestUnsettled: oldest === '' ? null : oldest!,
     };

@@ -1,23 +1,22 @@
 import type { MemberBeat, Membership } from '../core/store/membership.js';
 import { answer } from './errors.js';
-import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
-/** Members of the namespace by their last beat. */
+/** Members of one list by their last beat. */
 export class RedisMembership implements Membership {
   private readonly host: ScriptHost;
-  private readonly keys: Keys;
+  /** The list. */
+  private readonly key: string;
 
-  constructor(options: { host: ScriptHost; keys: Keys }) {
+  constructor(options: { host: ScriptHost; key: string }) {
     this.host = options.host;
-    this.keys = options.keys;
+    this.key = options.key;
   }
 
   async beat(member: string): Promise<{ now: number; members: MemberBeat[] }> {
-    const { members } = this.keys;
     const [now, ...pairs] = (await scripts.beat.run(this.host, {
-      keys: { members },
+      keys: { members: this.key },
       args: { member },
     })) as [string, ...string[]];
     const beats: MemberBeat[] = [];
@@ -27,7 +26,7 @@ export class RedisMembership implements Membership {
   }
 
   async leave(member: string): Promise<void> {
-    const { members } = this.keys;
-    await answer({ operation: 'ZREM', key: members }, this.host.redis.zrem(members, member));
+    const { key } = this;
+    await answer({ operation: 'ZREM', key }, this.host.redis.zrem(key, member));
   }
 }

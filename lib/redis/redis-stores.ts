@@ -9,6 +9,7 @@ import { RedisDeadLetterStore } from './redis-dead-letter-store.js';
 import { RedisDeliveryStore } from './redis-delivery-store.js';
 import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
+import { RedisQueueLeaseStore } from './redis-queue-lease-store.js';
 import { RedisReplyStore } from './redis-reply-store.js';
 import { RedisScheduleStore } from './redis-schedule-store.js';
 import { RedisTopicRegistry } from './redis-topic-registry.js';
@@ -26,6 +27,7 @@ export class RedisStores implements Stores {
   readonly schedule: RedisScheduleStore;
   readonly deliveries: RedisDeliveryStore;
   readonly deadLetters: RedisDeadLetterStore;
+  readonly leases: RedisQueueLeaseStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
   readonly replies: RedisReplyStore;
@@ -49,8 +51,9 @@ export class RedisStores implements Stores {
     this.schedule = new RedisScheduleStore({ host, keys });
     this.deliveries = new RedisDeliveryStore({ connections, keys });
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
+    this.leases = new RedisQueueLeaseStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys });
-    this.members = new RedisMembership({ host, keys });
+    this.members = new RedisMembership({ host, key: keys.members });
     this.replies = new RedisReplyStore({ connections, keys });
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { TopicNotFoundError } from '../core/message/errors.js';
+import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import type {
   GroupInfo,
@@ -105,7 +106,8 @@ export class RedisTopicRegistry implements TopicRegistry {
     await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, names)));
     const { topics } = this.keys;
     await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
-    await answer({ operation: 'UNLINK', key: meta }, redis.unlink(meta, groups));
+    const rosters = names.map((group) => this.keys.roster({ topic, group }));
+    await answer({ operation: 'UNLINK', key: meta }, redis.unlink(meta, groups, ...rosters));
     return 'removed';
   }
 
@@ -151,13 +153,16 @@ export class RedisTopicRegistry implements TopicRegistry {
     const { meta, groups } = this.keys.topic(topic);
     const queues = await answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'queues'));
     await Promise.all(
-      queueRefs(topic, Number(queues)).map((ref) =>
+      queueRefs(topic, Number(queues)).map(async (ref) =>
         scripts.closeGroup.run(this.host, {
           keys: this.keys.groupQueue({ ...ref, group }),
+          moreKeys: await this.heldKeys({ ...ref, group }),
           args: { group },
         }),
       ),
     );
+    const roster = this.keys.roster({ topic, group });
+    await answer({ operation: 'UNLINK', key: roster }, redis.unlink(roster));
     // Last, so that a removal that was cut off can be found and repeated.
     const removed = await answer({ operation: 'HDEL', key: groups }, redis.hdel(groups, group));
     return removed > 0 ? 'removed' : 'unknown';
@@ -189,14 +194,29 @@ export class RedisTopicRegistry implements TopicRegistry {
   /** Dedup records stay: nobody knows their names. They expire, and belong to this life of the topic only. */
   private async removeQueue(ref: QueueRef, groups: readonly string[]): Promise<void> {
     const { meta, log, sessions, scheduled, due, only } = this.keys.queue(ref);
-    const ofGroups = groups.flatMap((group) => {
-      const { retry, suspects, attempts, dead } = this.keys.groupQueue({ ...ref, group });
-      return [retry, suspects, attempts, dead];
+    const ofGroups = groups.map(async (group) => {
+      const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
+        ...ref,
+        group,
+      });
+      const held = await this.heldKeys({ ...ref, group });
+      return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
     });
+    const all = (await Promise.all(ofGroups)).flat();
     await answer(
       { operation: 'UNLINK', key: meta },
-      this.host.redis.unlink(meta, log, sessions, scheduled, due, only, ...ofGroups),
+      this.host.redis.unlink(meta, log, sessions, scheduled, due, only, ...all),
     );
+  }
+
+  /** What lanes of the group hold; nothing but the list of those lanes knows their names. */
+  private async heldKeys(ref: GroupQueue): Promise<string[]> {
+    const keys = this.keys.groupQueue(ref);
+    const lanes = await answer(
+      { operation: 'HKEYS', key: keys.hold },
+      this.host.redis.hkeys(keys.hold),
+    );
+    return lanes.map((lane) => keys.held(lane));
   }
 }
 

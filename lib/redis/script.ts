@@ -26,6 +26,8 @@ export interface ScriptCall<Key extends string, Arg extends string> {
 const LUA = new URL('./lua/', import.meta.url);
 /** Shared functions; they stand between the header of a script and its code. */
 const PRELUDE = readFileSync(new URL('prelude.lua', LUA), 'utf8');
+/** More of them, for the scripts that ask for it. */
+const LIBRARIES = { 'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8') };
 
 /**
  * One atomic operation: a file of `lua/`, and the order of its keys and arguments.
@@ -50,6 +52,7 @@ export class Script<Key extends string, Arg extends string> {
     moreKeys?: string;
     args: readonly Arg[];
     moreArgs?: string;
+    library?: keyof typeof LIBRARIES;
   }) {
     this.name = shape.name;
     this.keys = shape.keys;
@@ -57,7 +60,8 @@ export class Script<Key extends string, Arg extends string> {
     this.moreKeys = shape.moreKeys;
     this.moreArgs = shape.moreArgs;
     // A missing file fails here, at import, not at the first retry.
-    this.source = withPrelude(readFileSync(new URL(`${shape.name}.lua`, LUA), 'utf8'));
+    const shared = shape.library ? PRELUDE + LIBRARIES[shape.library] : PRELUDE;
+    this.source = withShared(shared, readFileSync(new URL(`${shape.name}.lua`, LUA), 'utf8'));
     this.sha = createHash('sha1').update(this.source).digest('hex');
   }
 
@@ -117,8 +121,8 @@ function isNoScript(error: unknown): boolean {
 }
 
 /** `#!lua` must stay the first line, and comments need not travel. */
-function withPrelude(text: string): string {
+function withShared(shared: string, text: string): string {
   const [shebang, ...lines] = text.split('\n');
-  const code = [...PRELUDE.split('\n'), ...lines].filter((line) => !/^\s*(--.*)?$/.test(line));
+  const code = [...shared.split('\n'), ...lines].filter((line) => !/^\s*(--.*)?$/.test(line));
   return [shebang, ...code].join('\n');
 }

@@ -6,6 +6,8 @@ import { Script } from './script.js';
  */
 const AGENDA = ['agenda', 'versions'] as const;
 const TOPIC = ['meta', 'groups'] as const;
+const GROUP = ['meta', 'log', 'retry', 'suspects', 'attempts'] as const;
+const PROOF = ['owner', 'token', 'version'] as const;
 
 export const scripts = {
   append: new Script({
@@ -47,7 +49,62 @@ export const scripts = {
     keys: ['log', 'suspects', 'attempts'],
     args: ['group', 'consumer', 'limit'],
   }),
-  lag: new Script({ name: 'lag', keys: ['log', 'only', 'dead'], args: ['group'] }),
+  lag: new Script({ name: 'lag', keys: ['log', 'only', 'dead', 'lease'], args: ['group'] }),
+
+  acquireLease: new Script({
+    name: 'acquire-lease',
+    keys: ['log', 'lease'],
+    args: ['group', 'owner', 'leaseMs'],
+  }),
+  loadLanes: new Script({
+    name: 'load-lanes',
+    library: 'lane-records',
+    keys: ['log', 'lease', 'lanes', 'hold', 'parked'],
+    args: ['group', ...PROOF, 'after', 'count'],
+  }),
+  readLanes: new Script({
+    name: 'read-lanes',
+    keys: ['log', 'lease'],
+    args: ['group', ...PROOF, 'count'],
+  }),
+  step: new Script({
+    name: 'step',
+    library: 'lane-records',
+    keys: ['log', 'lease', 'lanes', 'hold', 'dead'],
+    args: ['group', ...PROOF],
+    moreArgs: 'steps',
+  }),
+  holdLane: new Script({
+    name: 'hold-lane',
+    library: 'lane-records',
+    keys: ['log', 'lease', 'lanes', 'hold', 'parked', 'held'],
+    args: ['group', ...PROOF, 'lane', 'offsets', 'where', 'note'],
+  }),
+  stepHeld: new Script({
+    name: 'step-held',
+    library: 'lane-records',
+    keys: ['lease', 'lanes', 'hold', 'parked', 'held', 'dead'],
+    args: [...PROOF, 'lane'],
+    moreArgs: 'steps',
+  }),
+  renewLease: new Script({
+    name: 'renew-lease',
+    keys: ['log', 'lease'],
+    args: ['group', 'owner', 'token', 'leaseMs'],
+  }),
+  releaseLease: new Script({
+    name: 'release-lease',
+    library: 'lane-records',
+    keys: ['lease', 'lanes'],
+    args: ['owner', 'token'],
+  }),
+  lease: new Script({ name: 'lease', keys: ['lease'], args: [] }),
+  resumeLane: new Script({
+    name: 'resume-lane',
+    library: 'lane-records',
+    keys: ['lease', 'hold', 'parked', 'held', 'dead'],
+    args: ['lane', 'action', 'note'],
+  }),
 
   releaseDue: new Script({
     name: 'release-due',
@@ -83,12 +140,13 @@ export const scripts = {
   }),
   openGroup: new Script({
     name: 'open-group',
-    keys: ['meta', 'log', 'retry', 'suspects', 'attempts'],
+    keys: [...GROUP, 'lease', 'lanes'],
     args: ['group', 'from'],
   }),
   closeGroup: new Script({
     name: 'close-group',
-    keys: ['meta', 'log', 'retry', 'suspects', 'attempts', 'dead'],
+    keys: [...GROUP, 'dead', 'lease', 'lanes', 'hold', 'parked'],
+    moreKeys: 'held',
     args: ['group'],
   }),
 

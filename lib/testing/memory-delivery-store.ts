@@ -12,7 +12,7 @@ import type { MemoryGate } from './memory-gate.js';
 import type { MemoryGroup, Pending } from './memory-group.js';
 import { MemoryGroupReader } from './memory-group-reader.js';
 import { copyContent } from './memory-queue.js';
-import type { MemoryState } from './memory-state.js';
+import { type MemoryState, ORDERED } from './memory-state.js';
 
 /** A group that is gone holds nothing: only `read` complains, the other calls find nothing to do. */
 export class MemoryDeliveryStore implements DeliveryStore {
@@ -107,7 +107,9 @@ export class MemoryDeliveryStore implements DeliveryStore {
   }
 
   consumers(ref: GroupQueue): Promise<string[]> {
-    return this.gate.call(() => [...(this.state.group(ref)?.consumers ?? [])]);
+    return this.gate.call(() =>
+      [...(this.state.group(ref)?.consumers ?? [])].filter((name) => name !== ORDERED),
+    );
   }
 
   lag(ref: GroupQueue): Promise<GroupLag> {
@@ -120,6 +122,7 @@ export class MemoryDeliveryStore implements DeliveryStore {
         undelivered: group ? undelivered(group) : null,
         inFlight: pending.length - waiting,
         waiting,
+        held: this.state.lanes(ref).held,
         deadLetters: queue?.deadLettersOf(ref.group).letters.length ?? 0,
         oldestUnsettled: pending[0]?.offset ?? null,
       };

@@ -3,6 +3,7 @@ import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
+import { MemoryLanes } from './memory-lanes.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemorySessions } from './memory-sessions.js';
 
@@ -12,6 +13,9 @@ export interface ScheduledMessage {
   dueAt: number;
 }
 
+/** In whose hands every delivery of an ordered group is. */
+export const ORDERED = '~ordered';
+
 /** Everything under one queue's hash tag in Redis. */
 export class QueueState {
   readonly log: MemoryQueue;
@@ -19,6 +23,7 @@ export class QueueState {
   readonly scheduled = new Map<string, ScheduledMessage>();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
   readonly groups = new Map<string, MemoryGroup>();
+  readonly lanes = new Map<string, MemoryLanes>();
   private readonly deadLetters = new Map<string, MemoryDeadLetters>();
 
   constructor(ref: QueueRef) {
@@ -33,6 +38,7 @@ export class QueueState {
 
   forgetGroup(group: string): void {
     this.groups.delete(group);
+    this.lanes.delete(group);
     this.deadLetters.delete(group);
   }
 }
@@ -52,6 +58,7 @@ export class MemoryState {
   readonly agenda = new Map<string, { at: number; version: string }>();
   readonly members = new Map<string, number>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();
+  private readonly rosters = new Map<string, Map<string, number>>();
   private readonly listeners = new Set<() => void>();
   private serial = 0;
 
@@ -61,6 +68,22 @@ export class MemoryState {
 
   group(ref: GroupQueue): MemoryGroup | undefined {
     return this.queue(ref)?.groups.get(ref.group);
+  }
+
+  /** Of an ordered group; made when it is first asked for. */
+  lanes(ref: GroupQueue): MemoryLanes {
+    const all = this.queue(ref)?.lanes;
+    const lanes = all?.get(ref.group) ?? new MemoryLanes();
+    all?.set(ref.group, lanes);
+    return lanes;
+  }
+
+  /** Members of an ordered group by their last beat. */
+  roster(topic: string, group: string): Map<string, number> {
+    const key = JSON.stringify([topic, group]);
+    const roster = this.rosters.get(key) ?? new Map<string, number>();
+    this.rosters.set(key, roster);
+    return roster;
   }
 
   /** @throws QueueFaultedError as Redis answers NOGROUP. */

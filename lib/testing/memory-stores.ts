@@ -6,6 +6,7 @@ import { MemoryDeliveryStore } from './memory-delivery-store.js';
 import { MemoryGate } from './memory-gate.js';
 import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
+import { MemoryQueueLeaseStore } from './memory-queue-lease-store.js';
 import { MemoryReplyStore } from './memory-reply-store.js';
 import { MemoryScheduleStore } from './memory-schedule-store.js';
 import { MemoryState } from './memory-state.js';
@@ -24,6 +25,7 @@ export class MemoryStores implements Stores {
   readonly schedule: MemoryScheduleStore;
   readonly deliveries: MemoryDeliveryStore;
   readonly deadLetters: MemoryDeadLetterStore;
+  readonly leases: MemoryQueueLeaseStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
   readonly replies: MemoryReplyStore;
@@ -41,8 +43,9 @@ export class MemoryStores implements Stores {
     this.schedule = new MemoryScheduleStore(state, gate);
     this.deliveries = new MemoryDeliveryStore(state, gate);
     this.deadLetters = new MemoryDeadLetterStore(state, gate);
+    this.leases = new MemoryQueueLeaseStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
-    this.members = new MemoryMembership(state, gate);
+    this.members = new MemoryMembership(() => state.members, gate);
     this.replies = new MemoryReplyStore(state, gate);
     this.tamper = new Tampering(state, () => options.clock.now());
   }

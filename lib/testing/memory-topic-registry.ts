@@ -121,6 +121,7 @@ function establish(
     const { ref } = queue.log;
     const first = join.starts.get(ref.queue);
     if (first !== undefined) recreated.push(ref);
+    queue.lanes.get(join.group)?.reset();
     const start = first ?? queue.log.startOf(join.from);
     join.starts.set(ref.queue, start);
     queue.groups.set(join.group, new MemoryGroup({ name: join.group, queue: queue.log, start }));

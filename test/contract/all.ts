@@ -5,8 +5,11 @@ import { describeDeadLetterStore } from './dead-letter-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
 import type { OpenHarness } from './harness.js';
+import { describeHeldLanes } from './held-lanes.contract.js';
 import { describeJoinGroup } from './join-group.contract.js';
 import { describeLag } from './lag.contract.js';
+import { describeLanes } from './lanes.contract.js';
+import { describeLease } from './lease.contract.js';
 import { describeLostGroup } from './lost-group.contract.js';
 import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
@@ -45,6 +48,10 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeRenew,
   describeLag,
   describeDeadLetterStore,
+  // QueueLeaseStore
+  describeLease,
+  describeLanes,
+  describeHeldLanes,
   describeAgenda,
   describeMembership,
   describeReplyStore,

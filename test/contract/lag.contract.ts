@@ -23,6 +23,7 @@ export function describeLag(open: OpenHarness): void {
         undelivered: 6,
         inFlight: 0,
         waiting: 0,
+        held: 0,
         deadLetters: 0,
         oldestUnsettled: null,
       });
@@ -35,6 +36,7 @@ export function describeLag(open: OpenHarness): void {
         undelivered: 2,
         inFlight: 1,
         waiting: 1,
+        held: 0,
         deadLetters: 1,
         oldestUnsettled: offsets[1],
       });

@@ -55,6 +55,7 @@ export function describeSettle(open: OpenHarness): void {
         undelivered: 0,
         inFlight: 0,
         waiting: 2,
+        held: 0,
         deadLetters: 1,
         oldestUnsettled: b!.offset,
       });

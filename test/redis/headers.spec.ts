@@ -2,15 +2,17 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { scripts } from '../../lib/redis/scripts.js';
 
 const LUA = new URL('../../lib/redis/lua/', import.meta.url);
-const TYPES = ['STRING', 'HASH', 'SET', 'ZSET', 'STREAM', 'any'];
+const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 
 /** May run when memory is short: they drain, or change what is there. All others are refused before they start. */
 const DRAINS = [
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
   ...['reschedule', 'alter-topic', 'begin-removal', 'open-queue', 'close-group'],
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
+  ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],
+  ...['hold-lane', 'step-held', 'resume-lane'],
 ];
-const READS = ['lag', 'find-scheduled', 'check-rights'];
+const READS = ['lag', 'find-scheduled', 'check-rights', 'lease'];
 
 interface Header {
   shebang: string;
@@ -38,7 +40,9 @@ describe('every script', () => {
 
   it('has a file, and every file is a script', () => {
     const files = readdirSync(LUA).map((file) => file.replace('.lua', ''));
-    expect(files.sort()).toEqual(['prelude', ...all.map(({ name }) => name)].sort());
+    expect(files.sort()).toEqual(
+      ['prelude', 'lane-records', ...all.map(({ name }) => name)].sort(),
+    );
   });
 
   describe.each(all.map((script) => [script.name, script] as const))('%s', (name, script) => {

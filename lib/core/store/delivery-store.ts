@@ -49,6 +49,8 @@ export interface GroupLag {
   inFlight: number;
   /** Waiting for their next attempt. */
   waiting: number;
+  /** In lanes of an ordered group that wait for the operator, or that had too many messages. */
+  held: number;
   deadLetters: number;
   /** Offset of the oldest delivery that is not settled. */
   oldestUnsettled: string | null;

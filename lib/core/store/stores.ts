@@ -3,6 +3,7 @@ import type { DeadLetterStore } from './dead-letter-store.js';
 import type { DeliveryStore } from './delivery-store.js';
 import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
+import type { QueueLeaseStore } from './queue-lease-store.js';
 import type { ReplyStore } from './reply-store.js';
 import type { ScheduleStore } from './schedule-store.js';
 import type { TopicRegistry } from './topic-registry.js';
@@ -17,6 +18,7 @@ export interface Stores {
   readonly log: MessageLog;
   readonly schedule: ScheduleStore;
   readonly deliveries: DeliveryStore;
+  readonly leases: QueueLeaseStore;
   readonly deadLetters: DeadLetterStore;
   readonly agenda: Agenda;
   readonly members: Membership;

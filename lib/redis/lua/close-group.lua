@@ -7,6 +7,11 @@
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
 -- KEYS[5]  HASH    attempts: offset -> starts:cuts:solo:history
 -- KEYS[6]  STREAM  dead: dead letters
+-- KEYS[7]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[8]  HASH    lanes: lane -> its head, once that was started
+-- KEYS[9]  HASH    hold: lane -> state:offset of the first:messages:since
+-- KEYS[10] HASH    parked: lane -> note
+-- KEYS[11+] LIST   held: messages of one lane: offset, space, packed fields
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --
@@ -22,5 +27,5 @@ local destroyed = 0
 redis.call('HEXISTS', meta, 'generation')
 if redis.call('EXISTS', log) == 1 then destroyed = redis.call('XGROUP', 'DESTROY', log, group) end
 redis.call('HDEL', meta, 'start:' .. group)
-redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[6])
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 return { destroyed == 1 and 'closed' or 'unknown' }

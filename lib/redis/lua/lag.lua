@@ -4,10 +4,11 @@
 -- KEYS[1]  STREAM  log: the visible messages
 -- KEYS[2]  HASH    only: offset of a redriven message -> the group it is for
 -- KEYS[3]  STREAM  dead: dead letters
+-- KEYS[4]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --
--- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '' }
+-- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '', held }
 --          { 'no-group' }
 --
 -- Invariant: a number is exact or absent. Redis cannot count past deleted entries; up to 100 are counted here.
@@ -53,4 +54,5 @@ return {
   whole(waiting),
   whole(redis.call('XLEN', dead)),
   pending[2] or '',
+  redis.call('HGET', KEYS[4], 'held') or '0',
 }

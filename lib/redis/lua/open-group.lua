@@ -6,6 +6,8 @@
 -- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
 -- KEYS[5]  HASH    attempts: offset -> starts:cuts:solo:history
+-- KEYS[6]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[7]  HASH    lanes: lane -> its head, once that was started
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  where it begins if it is new: 'earliest', 'latest' or Unix ms
 -- ARGV[3]  ms      test time, '' = TIME; not used
@@ -16,7 +18,7 @@
 --          { 'no-queue' }   the queue does not exist; nothing changed
 --
 -- Invariant: a group never skips what was published after it first began. What waited when it was lost is handed out
--- again as if for the first time.
+-- again as if for the first time; the owner of an ordered queue finds that it is no longer the owner.
 
 local meta, log = KEYS[1], KEYS[2]
 local group, from = ARGV[1], ARGV[2]
@@ -39,9 +41,11 @@ if first_time then
   end
 end
 
+redis.call('HLEN', KEYS[6])
 local made = redis.pcall('XGROUP', 'CREATE', log, group, start, 'MKSTREAM')
 if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 if first_time then redis.call('HSET', meta, field, start) end
 if made.err then return { 'present' } end
-redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
+redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[7])
+if redis.call('EXISTS', KEYS[6]) == 1 then redis.call('HSET', KEYS[6], 'owner', '', 'until', '0') end
 return { first_time and 'created' or 'recreated' }

@@ -35,3 +35,16 @@ local function is_before(a, b)
   end
   return padded(a) < padded(b)
 end
+
+-- Fields one after the other: each its length (4 bytes) and its bytes.
+local function packed(fields)
+  local parts = {}
+  for n, bytes in ipairs(fields) do parts[n] = struct.pack('>I4', #bytes) .. bytes end
+  return table.concat(parts)
+end
+
+-- Fields as XADD takes them: those of a foreign entry may be too many to be given one by one.
+local function storable(fields)
+  if #fields <= 990 then return fields end
+  return { '\0packed', packed(fields) }
+end

@@ -21,8 +21,6 @@
 local log, retry, suspects, attempts, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local group, consumer, test_time = ARGV[1], ARGV[2], ARGV[#ARGV]
 local WAITING = '~waiting'
--- Most fields of an entry that can be copied one by one; a foreign one with more is kept packed under this name.
-local MOST_FIELDS, PACKED = 990, '\0packed'
 
 local now = now_ms(test_time)
 local words, items, seen = {}, {}, {}
@@ -68,12 +66,7 @@ for _, i in ipairs(items) do
   else
     if kind == 'dead-letter' then
       local entry = redis.call('XRANGE', log, offset, offset)[1]
-      local fields = entry and entry[2] or {}
-      if #fields > MOST_FIELDS then
-        local packed = {}
-        for n, bytes in ipairs(fields) do packed[n] = struct.pack('>I4', #bytes) .. bytes end
-        fields = { PACKED, table.concat(packed) }
-      end
+      local fields = storable(entry and entry[2] or {})
       redis.call('XADD', dead, next_id(dead, test_time), 'n', text, 'f', offset, unpack(fields))
     end
     done[#done + 1] = offset

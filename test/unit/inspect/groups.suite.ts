@@ -27,7 +27,7 @@ export function describeGroupAdmin(open: OpenAdminBed): void {
         group: 'billing',
         topic: 'orders',
         mode: 'unordered',
-        total: { undelivered: 0, inFlight: 1, waiting: 0, deadLetters: 0, lag: 1 },
+        total: { undelivered: 0, inFlight: 1, waiting: 0, held: 0, deadLetters: 0, lag: 1 },
         members: [{ member: bed.rivulet.member, alive: true }],
       });
       const later = await bed.admin.describeGroup('orders', 'later');
