@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Consumer } from './consumer/consumer.js';
 import { Consumers } from './consumer/consumers.js';
 import { describeError } from './consumer/outcome.js';
 import { replying } from './consumer/replying.js';
+import type { RunningSubscription } from './consumer/running-subscription.js';
 import { Responder } from './consumer/responder.js';
 import {
   type Delivery,
@@ -141,7 +141,7 @@ export class Rivulet {
    *
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
-  subscribe(options: SubscribeOptions): Consumer {
+  subscribe(options: SubscribeOptions): RunningSubscription {
     const handler = options.reply
       ? replying(options.handler, (delivery) => this.responder(delivery))
       : options.handler;

@@ -79,7 +79,7 @@ export class TestBed {
   async subscribe(options: TestSubscription): Promise<void> {
     const { handler = () => {} } = options;
     const topic = topicOf(options.topic);
-    const consumer = this.rivulet.subscribe({
+    const made = this.rivulet.subscribe({
       ...options,
       topic,
       origin: `the test's handler of ${topic}/${options.group}`,
@@ -89,7 +89,7 @@ export class TestBed {
       },
     });
     // An application subscribes first and consumes then; a test may go on to subscribe.
-    if (this.consuming) await consumer.start(await this.rivulet.topics.get(topic));
+    if (this.consuming) await made.start();
     else await this.rivulet.consume();
     this.consuming = true;
     // The first read comes a moment after the first look for what waits.

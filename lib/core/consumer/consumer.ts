@@ -14,6 +14,7 @@ import type { DispatchTools } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
 import { groupConflict } from './group-conflict.js';
 import { Reporter } from './reporter.js';
+import type { RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
@@ -29,12 +30,12 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   pollMs(): number;
-  /** The topic as it is now, made anew if it is gone and that is allowed. */
-  lookUpTopic(): Promise<{ queues: number }>;
+  /** The topic as it is known; as it is now, made anew if it is gone and that is allowed. */
+  topic: { get(): Promise<{ queues: number }>; refresh(): Promise<{ queues: number }> };
 }
 
 /** One subscription at work: its group is joined, and what is fetched for it goes through a runner. Unordered. */
-export class Consumer {
+export class Consumer implements RunningSubscription {
   readonly subscription: Subscription;
   private readonly options: ConsumerOptions;
   private readonly capacity: Capacity;
@@ -53,20 +54,19 @@ export class Consumer {
     this.reporter = new Reporter(options);
   }
 
-  /** The queues of this subscription; empty before `start`. */
   get queues(): readonly GroupQueue[] {
     return this.refs;
   }
 
-  /**
-   * Make the group known and begin to read. The group exists in every queue when this resolves.
-   *
-   * @throws InvalidOptionsError when the group is registered with another mode or filter.
-   */
-  async start({ queues }: { queues: number }): Promise<void> {
+  get isStarted(): boolean {
+    return this.refs.length > 0;
+  }
+
+  async start(): Promise<void> {
     const { stores, clock, member, tools } = this.options;
     const { topic, group } = this.subscription;
-    await this.join();
+    const { queues } = await this.options.topic.get();
+    this.alarm((await this.register()).recreated);
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
     this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
@@ -110,18 +110,12 @@ export class Consumer {
     this.fetchLoop.start();
   }
 
-  /** This process may have been taken for dead: find out what is still ours. */
   recheck(): void {
     this.visibility?.renewNow();
     for (const { queue } of this.refs) this.waiting?.expect(queue, 0);
   }
 
-  /**
-   * Stop fetching, let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal and
-   * stays pending for others; the same goes for settles the store does not take.
-   *
-   * @returns true when nothing is left.
-   */
+  /** What still runs when `timeUp` aborts stays pending for others; the same goes for settles the store does not take. */
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
     // A store that does not answer must not hold up a shutdown: these end with the connection at the latest.
@@ -132,10 +126,9 @@ export class Consumer {
     return (await this.runner?.drain(timeUp)) ?? true;
   }
 
-  /** Make the group known in every queue. @throws InvalidOptionsError as `start` does. */
   async join(): Promise<void> {
-    const { recreated } = await this.register();
-    this.alarm(recreated);
+    await this.options.topic.get();
+    this.alarm((await this.register()).recreated);
   }
 
   private async register(): Promise<JoinReply & { state: 'joined' }> {
@@ -205,7 +198,7 @@ export class Consumer {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {
-      const { queues } = await this.options.lookUpTopic();
+      const { queues } = await this.options.topic.refresh();
       const { created, recreated } = await this.register();
       // Where the store lost everything, it does not know either that the group had been there.
       this.alarm(created ? this.refs : recreated);

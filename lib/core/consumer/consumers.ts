@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Drain } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
+import type { GroupQueue } from '../store/delivery-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import type { Stores } from '../store/stores.js';
 import { Consumer } from './consumer.js';
@@ -9,6 +10,7 @@ import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
 import { Heartbeat } from './heartbeat.js';
 import { Orphans } from './orphans.js';
+import type { RunningSubscription } from './running-subscription.js';
 import { DuplicateSubscriptionError, type Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
 
@@ -37,7 +39,7 @@ export class Consumers {
   private readonly options: ConsumersOptions;
   private readonly heartbeat: Heartbeat;
   private readonly orphans: Orphans;
-  private readonly consumers: Consumer[] = [];
+  private readonly running: RunningSubscription[] = [];
   private isStopping = false;
 
   constructor(options: ConsumersOptions) {
@@ -51,12 +53,13 @@ export class Consumers {
       beatMs: timing.heartbeatMs,
       deadAfterMs: timing.deadAfterMs,
       takeOver: (dead) => this.takeOverFrom(dead),
-      onLateBeat: () => this.consumers.forEach((consumer) => consumer.recheck()),
+      onLateBeat: () => this.running.forEach((each) => each.recheck()),
       onError: (error) => onTrouble('beat', error),
     });
     this.orphans = new Orphans({
       deliveries: stores.deliveries,
       clock,
+      queues: () => this.queues(),
       unlisted: (names) => this.heartbeat.unlisted(names),
       takeOver: (dead) => this.takeOverFrom(dead),
       onError: (error) => onTrouble('look for deliveries that are nobody’s', error),
@@ -64,67 +67,62 @@ export class Consumers {
   }
 
   get subscriptions(): readonly Subscription[] {
-    return this.consumers.map((consumer) => consumer.subscription);
+    return this.running.map(({ subscription }) => subscription);
   }
 
   /** @throws DuplicateSubscriptionError when there is one for the same topic and group. */
-  add(subscription: Subscription): Consumer {
-    const twin = this.consumers.find(
+  add(subscription: Subscription): RunningSubscription {
+    const twin = this.running.find(
       ({ subscription: other }) =>
         other.topic === subscription.topic && other.group === subscription.group,
     );
     if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
     const { topics } = this.options;
-    const consumer = new Consumer({
+    const { topic } = subscription;
+    const made = new Consumer({
       ...this.options,
       subscription,
       pollMs: () => this.pollMs(),
-      lookUpTopic: () => topics.refresh(subscription.topic),
+      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
     });
-    this.consumers.push(consumer);
-    return consumer;
+    this.running.push(made);
+    return made;
   }
 
   /** Make every group known without reading yet. */
   async join(): Promise<void> {
-    await Promise.all(
-      this.consumers.map(async (consumer) => {
-        await this.options.topics.get(consumer.subscription.topic);
-        await consumer.join();
-      }),
-    );
+    await Promise.all(this.running.map((each) => each.join()));
   }
 
   /** Begin to read for those that do not read yet. Every group exists when this resolves. */
   async startNew(): Promise<void> {
-    const left = this.consumers.filter((consumer) => consumer.queues.length === 0);
+    const left = this.running.filter((each) => !each.isStarted);
     if (left.length === 0) return;
     await this.heartbeat.start();
     // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
     const starter = async (): Promise<void> => {
       for (let next = left.shift(); next && !this.isStopping; next = left.shift())
-        await next.start(await this.options.topics.get(next.subscription.topic));
+        await next.start();
     };
     const ends = await Promise.allSettled(Array.from({ length: STARTED_AT_ONCE }, starter));
     // Not before all have ended: one that still starts when this is called again would be started twice.
     const failed = ends.find((end) => end.status === 'rejected');
     if (failed) throw failed.reason;
-    if (!this.isStopping)
-      this.orphans.searchIn(this.consumers.flatMap((consumer) => consumer.queues));
+    if (!this.isStopping) this.orphans.search();
   }
 
   /** Read no more, let handlers end, settle: until the drain's time is up. */
   async stop(drain: Drain): Promise<void> {
     this.isStopping = true;
     const { logger, stores } = this.options;
-    const left = await Promise.all(this.consumers.map((consumer) => consumer.stop(drain.timeUp)));
+    const left = await Promise.all(this.running.map((each) => each.stop(drain.timeUp)));
     await drain.within(Promise.all([this.heartbeat.stop(), this.orphans.stop()]));
     const isClean = left.every((nothingLeft) => nothingLeft);
     if (!isClean)
       logger.warn(
         `Not everything was settled within ${drain.drainMs} ms; it will be delivered again to others.`,
       );
-    else if (this.consumers.length > 0 && stores.availability.ready)
+    else if (this.running.length > 0 && stores.availability.ready)
       await drain.within(this.signOff());
   }
 
@@ -132,9 +130,8 @@ export class Consumers {
   private async signOff(): Promise<void> {
     const { member, stores, onTrouble } = this.options;
     try {
-      const refs = this.consumers.flatMap((consumer) => consumer.queues);
       // What is still in our name was in a reply that we never received.
-      await Promise.all(refs.map((ref) => reclaimAll(member, ref, stores.deliveries)));
+      await Promise.all(this.queues().map((ref) => reclaimAll(member, ref, stores.deliveries)));
       await this.heartbeat.leave();
     } catch (error) {
       onTrouble('sign off', error);
@@ -144,18 +141,21 @@ export class Consumers {
   private async takeOverFrom(dead: string): Promise<boolean> {
     const { events, logger, stores } = this.options;
     let isComplete = true;
-    for (const consumer of this.consumers) {
+    for (const each of this.running) {
       const tools = { deliveries: stores.deliveries, events, logger };
-      const report = await takeOver(dead, consumer.queues, tools);
-      if (report.taken > 0) consumer.recheck();
+      const report = await takeOver(dead, each.queues, tools);
+      if (report.taken > 0) each.recheck();
       isComplete &&= report.isComplete;
     }
     return isComplete;
   }
 
+  private queues(): GroupQueue[] {
+    return this.running.flatMap(({ queues }) => queues);
+  }
+
   /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */
   private pollMs(): number {
-    const queues = this.consumers.reduce((sum, consumer) => sum + consumer.queues.length, 0);
-    return Math.max(1_000, queues * 20);
+    return Math.max(1_000, this.queues().length * 20);
   }
 }

@@ -6,6 +6,8 @@ import { eachQueue } from './each-queue.js';
 export interface OrphansOptions {
   deliveries: DeliveryStore;
   clock: Clock;
+  /** Where to look. */
+  queues(): readonly GroupQueue[];
   /** Which of these the store does not list as members (any more), asked now. */
   unlisted(names: readonly string[]): Promise<string[]>;
   takeOver(member: string): Promise<unknown>;
@@ -24,7 +26,6 @@ const SEARCH_EVERY_MS = 600_000;
 export class Orphans {
   private readonly options: OrphansOptions;
   private readonly loop: Loop;
-  private refs: readonly GroupQueue[] = [];
 
   constructor(options: OrphansOptions) {
     this.options = options;
@@ -32,16 +33,15 @@ export class Orphans {
       name: 'orphans',
       clock: options.clock,
       step: async (signal) => {
-        await this.search(signal);
+        await this.searchOnce(signal);
         return SEARCH_EVERY_MS;
       },
       onError: options.onError,
     });
   }
 
-  /** Search these queues now, and again from time to time. */
-  searchIn(refs: readonly GroupQueue[]): void {
-    this.refs = refs;
+  /** Now, and again from time to time. */
+  search(): void {
     this.loop.start();
     this.loop.wake();
   }
@@ -50,9 +50,9 @@ export class Orphans {
     return this.loop.stop();
   }
 
-  private async search(signal: AbortSignal): Promise<void> {
+  private async searchOnce(signal: AbortSignal): Promise<void> {
     const names = new Set<string>();
-    await eachQueue(this.refs, {
+    await eachQueue(this.options.queues(), {
       visit: async (ref) => {
         if (signal.aborted) return;
         for (const name of await this.options.deliveries.consumers(ref)) names.add(name);

@@ -1,0 +1,31 @@
+import type { GroupQueue } from '../store/delivery-store.js';
+import type { Subscription } from './subscription.js';
+
+/** A subscription at work in this process, however it consumes. */
+export interface RunningSubscription {
+  readonly subscription: Subscription;
+
+  /** Queues in which this process may hold deliveries in the name of the group; may change while it runs. */
+  readonly queues: readonly GroupQueue[];
+
+  readonly isStarted: boolean;
+
+  /** Make the group known without reading yet. @throws InvalidOptionsError when other members differ. */
+  join(): Promise<void>;
+
+  /**
+   * Make the group known and begin to read. The group exists in every queue when this resolves. Can be repeated after
+   * a failure.
+   */
+  start(): Promise<void>;
+
+  /** This process may have been taken for dead: find out what is still ours. */
+  recheck(): void;
+
+  /**
+   * Read no more, let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal.
+   *
+   * @returns true when nothing is left.
+   */
+  stop(timeUp: AbortSignal): Promise<boolean>;
+}
