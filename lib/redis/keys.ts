@@ -27,6 +27,19 @@ export class Keys {
     return { agenda, versions: `${agenda}:versions`, counter: `${agenda}:counter` };
   }
 
+  /** Which queues may hold halves, for those who can answer for them. */
+  halfAgenda(board: string): AgendaKeys {
+    const agenda = `${this.shared}:checks:${encode(board)}`;
+    return {
+      /** ZSET  queue that may hold halves, by when to look there (Unix ms). */
+      agenda,
+      /** HASH  queue → number of its latest note. */
+      versions: `${agenda}:versions`,
+      /** STRING  the last number given to a note. */
+      counter: `${agenda}:counter`,
+    };
+  }
+
   topic(topic: string): TopicKeys {
     const tag = `{${this.namespace}:${topic}}`;
     return { meta: `${tag}:meta`, groups: `${tag}:groups` };
@@ -34,6 +47,10 @@ export class Keys {
 
   queue(ref: QueueRef): QueueKeys {
     return new QueueKeys(this.tag(ref));
+  }
+
+  halfQueue(ref: QueueRef & { owner: string; minute?: number }): HalfQueueKeys {
+    return new HalfQueueKeys(this.tag(ref), ref);
   }
 
   groupQueue(ref: GroupQueue): GroupQueueKeys {
@@ -83,7 +100,7 @@ export class QueueKeys {
     this.tag = tag;
   }
 
-  /** HASH  generation, settings of the topic, and `start:<group>` → where the group first began. */
+  /** HASH  generation, settings, `start:<group>` where a group first began, `owner:<owner>` and `reserved` of halves. */
   get meta(): string {
     return `${this.tag}:meta`;
   }
@@ -113,9 +130,43 @@ export class QueueKeys {
     return `${this.tag}:only`;
   }
 
+  /** HASH  transaction id (16 bytes) → facts and frames of its messages here, while it is not decided. */
+  get half(): string {
+    return `${this.tag}:half`;
+  }
+
+  /** ZSET  transaction id (16 bytes) by when its half was parked (Unix ms). */
+  get parkedHalves(): string {
+    return `${this.tag}:half:parked`;
+  }
+
   /** STRING  the message that had this dedup id first. Expires with the dedup window. */
   dedup(dedupId: string): string {
     return `${this.tag}:dedup:${encode(dedupId)}`;
+  }
+}
+
+/** Keys of one queue for the halves of one owner. */
+export class HalfQueueKeys extends QueueKeys {
+  private readonly owner: string;
+  /** In which transactions began. One `done` for all would stop the server for a moment when it expires. */
+  private readonly minute: number;
+
+  /** `minute`: of the transactions in question. Not needed for `half`, `checks` and `parkedHalves`. */
+  constructor(tag: string, { owner, minute = 0 }: { owner: string; minute?: number }) {
+    super(tag);
+    this.owner = encode(owner);
+    this.minute = minute;
+  }
+
+  /** ZSET  transaction id (16 bytes) by when its owner is asked about it (Unix ms). */
+  get checks(): string {
+    return `${this.tag}:checks:${this.owner}`;
+  }
+
+  /** HASH  transaction id (16 bytes) → what became of it. Expires 24 h after the last one. */
+  get done(): string {
+    return `${this.tag}:done:${this.minute}`;
   }
 }
 

@@ -1,21 +1,21 @@
 import type { Agenda } from '../core/store/agenda.js';
-import type { Keys } from './keys.js';
+import type { AgendaKeys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
-/** One sorted set for the whole namespace. */
+/** One sorted set for the whole namespace, or for those who can answer for halves. */
 export class RedisAgenda implements Agenda {
   private readonly host: ScriptHost;
-  private readonly keys: Keys;
+  private readonly keys: AgendaKeys;
 
-  constructor(options: { host: ScriptHost; keys: Keys }) {
+  constructor(options: { host: ScriptHost; keys: AgendaKeys }) {
     this.host = options.host;
     this.keys = options.keys;
   }
 
   async note(work: string, at: number): Promise<void> {
     await scripts.noteWork.run(this.host, {
-      keys: this.keys.agenda,
+      keys: this.keys,
       args: { work, at: String(Math.floor(at)) },
     });
   }
@@ -25,7 +25,7 @@ export class RedisAgenda implements Agenda {
     leaseMs: number;
   }): Promise<{ now: number; taken: { work: string; version: string }[]; nextAt: number | null }> {
     const [now, next, ...pairs] = (await scripts.takeWork.run(this.host, {
-      keys: this.keys.agenda,
+      keys: this.keys,
       args: { limit: String(options.limit), leaseMs: String(options.leaseMs) },
     })) as [string, string, ...string[]];
     const taken: { work: string; version: string }[] = [];
@@ -36,7 +36,7 @@ export class RedisAgenda implements Agenda {
 
   async finish(work: string, version: string, nextAt: number | null): Promise<void> {
     await scripts.finishWork.run(this.host, {
-      keys: this.keys.agenda,
+      keys: this.keys,
       args: { work, version, nextAt: nextAt === null ? '' : String(Math.floor(nextAt)) },
     });
   }

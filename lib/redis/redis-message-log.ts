@@ -39,7 +39,7 @@ export class RedisMessageLog implements MessageLog {
         session: call.session,
         epoch: String(call.epoch),
         number: String(call.number),
-        frames: joined(entries),
+        frames: joinedFrames(entries),
         dues: dueArgument(entries),
         dedups: dedup.places,
       },
@@ -110,12 +110,12 @@ export class RedisMessageLog implements MessageLog {
   }
 }
 
-const LENGTH_BYTES = 4;
+export const LENGTH_BYTES = 4;
 
 type AppendWord = 'appended' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
 
 /** The frames, each with its length before it. */
-function joined(entries: readonly AppendEntry[]): Buffer {
+export function joinedFrames(entries: readonly AppendEntry[]): Buffer {
   let size = 0;
   for (const { frame } of entries) size += LENGTH_BYTES + frame.length;
   const all = Buffer.allocUnsafe(size);
@@ -173,7 +173,7 @@ function readAppendReply(call: AppendCall, [word, detail]: [AppendWord, string])
 }
 
 /** The results of append.lua; neighbours that are equal come counted. */
-function readResults(text: string): AppendResult[] {
+export function readResults(text: string): AppendResult[] {
   const results: AppendResult[] = [];
   if (text === '') return results;
   for (const run of text.split(',')) {

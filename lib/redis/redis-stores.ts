@@ -7,6 +7,7 @@ import { Keys } from './keys.js';
 import { RedisAgenda } from './redis-agenda.js';
 import { RedisDeadLetterStore } from './redis-dead-letter-store.js';
 import { RedisDeliveryStore } from './redis-delivery-store.js';
+import { RedisHalfMessageStore } from './redis-half-message-store.js';
 import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
 import { RedisQueueLeaseStore } from './redis-queue-lease-store.js';
@@ -25,6 +26,7 @@ export class RedisStores implements Stores {
   readonly topics: RedisTopicRegistry;
   readonly log: RedisMessageLog;
   readonly schedule: RedisScheduleStore;
+  readonly halves: RedisHalfMessageStore;
   readonly deliveries: RedisDeliveryStore;
   readonly deadLetters: RedisDeadLetterStore;
   readonly leases: RedisQueueLeaseStore;
@@ -49,10 +51,11 @@ export class RedisStores implements Stores {
     this.topics = new RedisTopicRegistry({ host, keys });
     this.log = new RedisMessageLog({ host, keys });
     this.schedule = new RedisScheduleStore({ host, keys });
+    this.halves = new RedisHalfMessageStore({ host, keys });
     this.deliveries = new RedisDeliveryStore({ connections, keys });
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
     this.leases = new RedisQueueLeaseStore({ connections, keys });
-    this.agenda = new RedisAgenda({ host, keys });
+    this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });
     this.replies = new RedisReplyStore({ connections, keys });
   }

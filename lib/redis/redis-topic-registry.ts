@@ -10,6 +10,7 @@ import type {
   TopicSettings,
 } from '../core/store/topic-registry.js';
 import { answer } from './errors.js';
+import { fromWord } from './half-words.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
@@ -22,6 +23,9 @@ import {
   withDefaults,
   withoutInnerFacts,
 } from './topic-facts.js';
+
+/** In the meta of a queue, before each owner of halves it ever had. */
+const OWNER = 'owner:';
 
 /**
  * Topics and groups by name. A topic and its queues lie in different slots, so changes go in an order that can be
@@ -191,9 +195,12 @@ export class RedisTopicRegistry implements TopicRegistry {
     return word;
   }
 
-  /** Dedup records stay: nobody knows their names. They expire, and belong to this life of the topic only. */
+  /**
+   * Dedup records and the ends of transactions stay: nobody knows their names. They expire, and belong to this life of
+   * the topic, and to its transactions, only.
+   */
   private async removeQueue(ref: QueueRef, groups: readonly string[]): Promise<void> {
-    const { meta, log, sessions, scheduled, due, only } = this.keys.queue(ref);
+    const { meta, log, sessions, scheduled, due, only, half, parkedHalves } = this.keys.queue(ref);
     const ofGroups = groups.map(async (group) => {
       const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
         ...ref,
@@ -202,11 +209,24 @@ export class RedisTopicRegistry implements TopicRegistry {
       const held = await this.heldKeys({ ...ref, group });
       return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
     });
-    const all = (await Promise.all(ofGroups)).flat();
+    const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
     await answer(
       { operation: 'UNLINK', key: meta },
-      this.host.redis.unlink(meta, log, sessions, scheduled, due, only, ...all),
+      this.host.redis.unlink(
+        ...[meta, log, sessions, scheduled, due, only, half, parkedHalves],
+        ...all,
+      ),
     );
+  }
+
+  /** Of everybody who ever owned a half here. */
+  private async checkKeys(ref: QueueRef): Promise<string[]> {
+    const { meta } = this.keys.queue(ref);
+    const facts = await answer({ operation: 'HKEYS', key: meta }, this.host.redis.hkeys(meta));
+    return facts
+      .filter((fact) => fact.startsWith(OWNER))
+      .map((fact) => fromWord(fact.slice(OWNER.length)))
+      .map((owner) => this.keys.halfQueue({ ...ref, owner }).checks);
   }
 
   /** What lanes of the group hold; nothing but the list of those lanes knows their names. */

@@ -27,7 +27,10 @@ const LUA = new URL('./lua/', import.meta.url);
 /** Shared functions; they stand between the header of a script and its code. */
 const PRELUDE = readFileSync(new URL('prelude.lua', LUA), 'utf8');
 /** More of them, for the scripts that ask for it. */
-const LIBRARIES = { 'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8') };
+const LIBRARIES = {
+  halves: readFileSync(new URL('halves.lua', LUA), 'utf8'),
+  'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8'),
+};
 
 /**
  * One atomic operation: a file of `lua/`, and the order of its keys and arguments.

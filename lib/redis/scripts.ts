@@ -8,6 +8,11 @@ const AGENDA = ['agenda', 'versions'] as const;
 const TOPIC = ['meta', 'groups'] as const;
 const GROUP = ['meta', 'log', 'retry', 'suspects', 'attempts'] as const;
 const PROOF = ['owner', 'token', 'version'] as const;
+const HALF_APPEND = {
+  keys: ['meta', 'log', 'scheduled', 'due', 'half', 'checks', 'parkedHalves', 'done'],
+  moreKeys: 'dedup',
+  library: 'halves',
+} as const;
 
 export const scripts = {
   append: new Script({
@@ -114,6 +119,50 @@ export const scripts = {
   cancel: new Script({ name: 'cancel', keys: ['scheduled', 'due'], args: ['id'] }),
   reschedule: new Script({ name: 'reschedule', keys: ['due'], args: ['id', 'when'] }),
   findScheduled: new Script({ name: 'find-scheduled', keys: ['scheduled', 'due'], args: ['id'] }),
+
+  prepareHalf: new Script({
+    name: 'prepare-half',
+    library: 'halves',
+    keys: ['meta', 'log', 'due', 'half', 'checks', 'done'],
+    args: ['generation', 'owner'],
+    moreArgs: 'halves',
+  }),
+  commitHalf: new Script({ name: 'commit-half', ...HALF_APPEND, args: ['ids', 'dedups'] }),
+  publishHalf: new Script({
+    name: 'publish-half',
+    ...HALF_APPEND,
+    args: ['generation', 'dedups'],
+    moreArgs: 'halves',
+  }),
+  rollbackHalf: new Script({
+    name: 'rollback-half',
+    library: 'halves',
+    keys: ['meta', 'half', 'checks', 'parkedHalves', 'done'],
+    args: ['ids'],
+  }),
+  extendHalf: new Script({
+    name: 'extend-half',
+    library: 'halves',
+    keys: ['half', 'checks', 'done'],
+    args: ['ids', 'times'],
+  }),
+  claimHalves: new Script({
+    name: 'claim-halves',
+    keys: ['half', 'checks'],
+    args: ['limit', 'leaseMs', 'what'],
+  }),
+  parkHalf: new Script({
+    name: 'park-half',
+    library: 'halves',
+    keys: ['half', 'checks', 'parkedHalves', 'done'],
+    args: ['ids', 'reasons'],
+  }),
+  unparkHalf: new Script({
+    name: 'unpark-half',
+    library: 'halves',
+    keys: ['half', 'checks', 'parkedHalves', 'done'],
+    args: ['ids'],
+  }),
 
   redrive: new Script({ name: 'redrive', keys: ['log', 'only', 'dead'], args: ['group', 'id'] }),
 

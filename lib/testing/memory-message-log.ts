@@ -82,12 +82,39 @@ export class MemoryMessageLog implements MessageLog {
 }
 
 function store(queue: QueueState, entry: AppendEntry, topic: TopicInfo, now: number): AppendResult {
-  const known = entry.dedupId === undefined ? undefined : queue.dedup.get(entry.dedupId);
-  if (known && known.until > now)
-    return { state: 'duplicate', messageId: known.messageId, offset: known.offset };
-  if (topic.maxLength !== null && queue.log.length + queue.scheduled.size >= topic.maxLength)
-    return { state: 'full' };
+  const known = duplicateOf(queue, entry, now);
+  if (known) return known;
+  return roomIn(queue, topic) > 0 ? place(queue, entry, topic, now) : { state: 'full' };
+}
 
+/** How many messages `maxLength` leaves room for; halves have theirs. */
+export function roomIn(queue: QueueState, { maxLength }: TopicInfo): number {
+  if (maxLength === null) return Infinity;
+  const halves = [...queue.halves.values()].reduce((sum, { entries }) => sum + entries.length, 0);
+  return maxLength - queue.log.length - queue.scheduled.size - halves;
+}
+
+/** Append or schedule a message, or leave it out as a duplicate; no limit is looked at. */
+export function storeUnlimited(
+  queue: QueueState,
+  entry: AppendEntry,
+  topic: TopicInfo,
+  now: number,
+): AppendResult {
+  return duplicateOf(queue, entry, now) ?? place(queue, entry, topic, now);
+}
+
+function duplicateOf(
+  queue: QueueState,
+  { dedupId }: AppendEntry,
+  now: number,
+): AppendResult | undefined {
+  const known = dedupId === undefined ? undefined : queue.dedup.get(dedupId);
+  if (!known || known.until <= now) return undefined;
+  return { state: 'duplicate', messageId: known.messageId, offset: known.offset };
+}
+
+function place(queue: QueueState, entry: AppendEntry, topic: TopicInfo, now: number): AppendResult {
   const messageId = frameMessageId(entry.frame);
   const dueAt =
     entry.due === undefined ? now : 'at' in entry.due ? entry.due.at : now + entry.due.delayMs;

@@ -1,5 +1,7 @@
 import { QueueFaultedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
+import type { Resolved } from '../core/store/half-message-store.js';
+import type { AppendEntry } from '../core/store/message-log.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
@@ -16,11 +18,25 @@ export interface ScheduledMessage {
 /** In whose hands every delivery of an ordered group is. */
 export const ORDERED = '~ordered';
 
+export interface StoredHalf {
+  readonly id: string;
+  readonly owner: string;
+  readonly name: string;
+  readonly entries: readonly AppendEntry[];
+  readonly preparedAt: number;
+  checks: number;
+  checkAt: number;
+  parked: string | null;
+}
+
 /** Everything under one queue's hash tag in Redis. */
 export class QueueState {
   readonly log: MemoryQueue;
   readonly sessions = new MemorySessions();
   readonly scheduled = new Map<string, ScheduledMessage>();
+  readonly halves = new Map<string, StoredHalf>();
+  /** What became of transactions. */
+  readonly resolved = new Map<string, Resolved & { until: number }>();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
   readonly groups = new Map<string, MemoryGroup>();
   readonly lanes = new Map<string, MemoryLanes>();
@@ -50,12 +66,17 @@ export interface TopicState {
   readonly groups: Map<string, { info: GroupInfo; starts: Map<number, string> }>;
 }
 
+/** Work by its name. */
+export type AgendaState = Map<string, { at: number; version: string }>;
+
 /** What several `MemoryStores` may share, as processes share one Redis. */
 export class MemoryState {
   readonly topics = new Map<string, TopicState>();
   /** Of removed topics, too: a topic that is declared anew must not look like the old one. */
   readonly generations = new Map<string, number>();
-  readonly agenda = new Map<string, { at: number; version: string }>();
+  readonly agenda: AgendaState = new Map();
+  /** Agendas of those who can answer for halves, by board. */
+  readonly halfAgendas = new Map<string, AgendaState>();
   readonly members = new Map<string, number>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();
   private readonly rosters = new Map<string, Map<string, number>>();
@@ -94,6 +115,12 @@ export class MemoryState {
       `Queue ${ref.queue} of topic "${ref.topic}" has no group "${ref.group}"; join the group again`,
       { topic: ref.topic, queue: ref.queue, fault: 'no-group' },
     );
+  }
+
+  halfAgenda(board: string): AgendaState {
+    let agenda = this.halfAgendas.get(board);
+    if (!agenda) this.halfAgendas.set(board, (agenda = new Map()));
+    return agenda;
   }
 
   /** A number nobody was given before. */

@@ -4,6 +4,7 @@ import { MemoryAgenda } from './memory-agenda.js';
 import { MemoryDeadLetterStore } from './memory-dead-letter-store.js';
 import { MemoryDeliveryStore } from './memory-delivery-store.js';
 import { MemoryGate } from './memory-gate.js';
+import { MemoryHalfMessageStore } from './memory-half-message-store.js';
 import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
 import { MemoryQueueLeaseStore } from './memory-queue-lease-store.js';
@@ -23,6 +24,7 @@ export class MemoryStores implements Stores {
   readonly topics: MemoryTopicRegistry;
   readonly log: MemoryMessageLog;
   readonly schedule: MemoryScheduleStore;
+  readonly halves: MemoryHalfMessageStore;
   readonly deliveries: MemoryDeliveryStore;
   readonly deadLetters: MemoryDeadLetterStore;
   readonly leases: MemoryQueueLeaseStore;
@@ -41,6 +43,7 @@ export class MemoryStores implements Stores {
     this.topics = new MemoryTopicRegistry(state, gate);
     this.log = new MemoryMessageLog(state, gate);
     this.schedule = new MemoryScheduleStore(state, gate);
+    this.halves = new MemoryHalfMessageStore(state, gate);
     this.deliveries = new MemoryDeliveryStore(state, gate);
     this.deadLetters = new MemoryDeadLetterStore(state, gate);
     this.leases = new MemoryQueueLeaseStore(state, gate);

@@ -4,6 +4,8 @@ import { describeClaimDue } from './claim-due.contract.js';
 import { describeDeadLetterStore } from './dead-letter-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
+import { describeHalfChecks } from './half-checks.contract.js';
+import { describeHalfMessages } from './half-message-store.contract.js';
 import type { OpenHarness } from './harness.js';
 import { describeHeldLanes } from './held-lanes.contract.js';
 import { describeJoinGroup } from './join-group.contract.js';
@@ -40,6 +42,9 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeRange,
   describeTrim,
   describeScheduleStore,
+  // HalfMessageStore
+  describeHalfMessages,
+  describeHalfChecks,
   // DeliveryStore
   describeGroupReader,
   describeSettle,

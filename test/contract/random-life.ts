@@ -16,6 +16,7 @@ import {
   QUEUE,
 } from './messages.js';
 import type { Random } from './random.js';
+import { RandomHalves } from './random-halves.js';
 import type { Both, Twins } from './twins.js';
 
 const never = new AbortController().signal;
@@ -46,11 +47,13 @@ export class RandomLife {
   /** Everything that was ever handed out and is not known to be settled: old receipts, too. */
   private hands: Hand[] = [];
   private letters: Both<DeadLetterEntry>[] = [];
+  private readonly halves: RandomHalves;
   private bodies = 0;
 
   constructor(twins: Twins, random: Random) {
     this.twins = twins;
     this.random = random;
+    this.halves = new RandomHalves({ twins, random, newEntry: () => this.entry() });
   }
 
   async begin(): Promise<void> {
@@ -76,6 +79,7 @@ export class RandomLife {
       [8, () => this.settle()],
       [2, () => this.renew()],
       [2, () => this.reclaim()],
+      [8, () => this.halves.step()],
       [2, () => this.lookAround()],
       [2, () => this.tendDeadLetters()],
     ];

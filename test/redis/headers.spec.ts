@@ -8,6 +8,7 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 const DRAINS = [
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
   ...['reschedule', 'alter-topic', 'begin-removal', 'open-queue', 'close-group'],
+  ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
   ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],
   ...['hold-lane', 'step-held', 'resume-lane'],
@@ -41,7 +42,7 @@ describe('every script', () => {
   it('has a file, and every file is a script', () => {
     const files = readdirSync(LUA).map((file) => file.replace('.lua', ''));
     expect(files.sort()).toEqual(
-      ['prelude', 'lane-records', ...all.map(({ name }) => name)].sort(),
+      ['prelude', 'halves', 'lane-records', ...all.map(({ name }) => name)].sort(),
     );
   });
 

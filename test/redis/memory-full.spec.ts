@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import type { HalfCall } from '../../lib/core/store/half-message-store.js';
+import { newTransaction, statesOf } from '../contract/halves.js';
 import { entries, frame, openStores, session } from './helpers/open-stores.js';
 
 describe('when memory is full', () => {
@@ -10,6 +12,7 @@ describe('when memory is full', () => {
   let redis: Redis;
   let stores: RedisStores;
   let producer: ReturnType<typeof session>;
+  let call: HalfCall;
 
   beforeAll(async () => {
     server = await startRedis();
@@ -27,6 +30,14 @@ describe('when memory is full', () => {
     await stores.log.append(producer.call(entries('a', 'b', 'c', 'd')));
     const late = { frame: frame('late'), due: { delayMs: 1 } };
     await stores.log.append(producer.call([late]));
+    const half = (body: string) => ({
+      id: newTransaction(),
+      name: 'n',
+      checkAfterMs: 0,
+      entries: entries(body),
+    });
+    call = { ...queue, owner: 'o', generation, halves: [half('h1'), half('h2'), half('h3')] };
+    await stores.halves.prepare(call);
     await stores.agenda.note('work', 0);
     await redis.config('SET', 'maxmemory', '1');
   });
@@ -75,6 +86,22 @@ describe('when memory is full', () => {
       reason: 'OOM',
     });
     expect(await stores.deadLetters.remove(ref, [dead!.id])).toBe(1);
+  });
+
+  it('no transaction begins, and those that began end: commit, rollback, extend, park', async () => {
+    const { halves } = stores;
+    const [a, b, c] = call.halves.map(({ id }) => id);
+    const another = { ...call, halves: [{ ...call.halves[0]!, id: newTransaction() }] };
+    await expect(halves.prepare(another)).rejects.toMatchObject({ reason: 'OOM' });
+    await expect(halves.publish(another)).rejects.toMatchObject({ reason: 'OOM' });
+    const claim = { limit: 9, leaseMs: 1_000, frames: false };
+    expect(await halves.claimDue(call, claim)).toMatchObject({ waiting: 3 });
+    expect(statesOf(await halves.commit(call, [a!]))).toEqual(['committed']);
+    expect(statesOf(await halves.rollback(call, [b!]))).toEqual(['rolled-back']);
+    const later = { id: c!, afterMs: 1, answered: true };
+    expect(statesOf(await halves.extend(call, [later]))).toEqual(['extended']);
+    expect(statesOf(await halves.park(call, [{ id: c!, reason: 'r' }]))).toEqual(['parked']);
+    expect(statesOf(await halves.unpark(call, [c!]))).toEqual(['extended']);
   });
 
   it('members beat, work is taken, and the fate of a send can be asked for', async () => {

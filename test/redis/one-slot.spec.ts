@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { newTransaction } from '../contract/halves.js';
 import { entries, frame, openStores, session } from './helpers/open-stores.js';
 
 // A cluster of one node accepts every key and refuses scripts and commands whose keys lie in two slots.
@@ -61,6 +62,28 @@ describe('every call', () => {
     await deadLetters.redrive(ref, dead!.id);
     await log.trim(queue, 10);
 
+    const halves = { ...queue, owner: 'd:{db}', generation };
+    const [a, b, c] = ['a', 'b', 'c'].map((body) => ({
+      id: newTransaction(),
+      name: 'n',
+      checkAfterMs: 0,
+      entries: [
+        { frame: frame(body), dedupId: '{y}' },
+        { frame: frame('l'), due: { delayMs: 9 } },
+      ],
+    }));
+    await stores.halves.prepare({ ...halves, halves: [a!, b!, c!] });
+    await stores.halves.claimDue(halves, { limit: 5, leaseMs: 1, frames: true });
+    await stores.halves.extend(halves, [{ id: a!.id, afterMs: 1, answered: true }]);
+    await stores.halves.park(halves, [{ id: a!.id, reason: 'r' }]);
+    await stores.halves.unpark(halves, [a!.id]);
+    await stores.halves.commit(halves, [a!.id]);
+    await stores.halves.publish({ ...halves, halves: [b!] });
+    await stores.halves.list(queue, { count: 5 });
+    await stores.halves.rollback(halves, [c!.id]);
+    await stores.halves.oldest(halves);
+    await stores.halves.agenda('d:{db}').note('w', 0);
+
     await stores.agenda.note('w', 0);
     const { taken } = await stores.agenda.take({ limit: 1, leaseMs: 1 });
     await stores.agenda.finish('w', taken[0]!.version, null);
@@ -82,7 +105,7 @@ describe('a topic that is removed', () => {
   });
   afterAll(() => server.stop());
 
-  it('leaves nothing but dedup records, which expire', async () => {
+  it('leaves nothing but dedup records and ends of transactions, which expire', async () => {
     const redis = new Redis(server.url);
     const stores = await openStores(server.url);
     const { generation } = await stores.topics.declare('orders', { queues: 2 });
@@ -93,10 +116,24 @@ describe('a topic that is removed', () => {
       { frame: frame('later'), due: { delayMs: 9_999 } },
     ];
     await stores.log.append(session('orders', generation).call(run));
+    const [waiting, parked, committed] = ['w', 'p', 'c'].map((body) => ({
+      id: newTransaction(),
+      name: 'n',
+      checkAfterMs: 0,
+      entries: entries(body),
+    }));
+    const halves = { topic: 'orders', queue: 1, owner: 'a b' };
+    await stores.halves.prepare({ ...halves, generation, halves: [waiting!, parked!] });
+    await stores.halves.prepare({ ...halves, owner: 'o', generation, halves: [committed!] });
+    await stores.halves.park(halves, [{ id: parked!.id, reason: 'r' }]);
+    await stores.halves.commit({ ...halves, owner: 'o' }, [committed!.id]);
     await stores.topics.remove('orders');
     const left = await redis.keys('*');
-    expect(left).toEqual([expect.stringContaining(':dedup:x')]);
-    expect(await redis.pttl(left[0]!)).toBeGreaterThan(0);
+    expect(left.sort()).toEqual([
+      expect.stringContaining(':dedup:x'),
+      expect.stringContaining(':done:'),
+    ]);
+    for (const key of left) expect(await redis.pttl(key)).toBeGreaterThan(0);
     await stores.close();
     redis.disconnect();
   });

@@ -1,6 +1,7 @@
 import type { Agenda } from './agenda.js';
 import type { DeadLetterStore } from './dead-letter-store.js';
 import type { DeliveryStore } from './delivery-store.js';
+import type { HalfMessageStore } from './half-message-store.js';
 import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
 import type { QueueLeaseStore } from './queue-lease-store.js';
@@ -17,6 +18,7 @@ export interface Stores {
   readonly topics: TopicRegistry;
   readonly log: MessageLog;
   readonly schedule: ScheduleStore;
+  readonly halves: HalfMessageStore;
   readonly deliveries: DeliveryStore;
   readonly leases: QueueLeaseStore;
   readonly deadLetters: DeadLetterStore;

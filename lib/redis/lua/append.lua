@@ -1,7 +1,7 @@
 #!lua
 -- Append a run of messages to a queue, or answer what became of it when it is a repeat.
 --
--- KEYS[1]  HASH    meta: generation and settings of the queue
+-- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  HASH    sessions: session -> epoch;last number;last use;known since;remembered replies
 -- KEYS[4]  HASH    scheduled: message id -> frame
@@ -61,7 +61,7 @@ if epoch == at_epoch and tonumber(number) <= last then
   return { 'forgotten' }
 end
 
-local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born')
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born', 'reserved')
 if settings[1] ~= generation then return { 'moved', settings[1] or '0' } end
 local max_length, window, born = tonumber(settings[2]), tonumber(settings[3]), settings[4]
 
@@ -71,7 +71,9 @@ if tonumber(number) ~= expected then return { known and 'gap' or 'new-session' }
 
 -- Reading each key before the first write finds those of a wrong type while nothing has changed.
 local room = math.huge
-if max_length then room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) end
+if max_length then
+  room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[5] or 0)
+end
 local each_due, each_dedup, record = nil, nil, {}
 if dues ~= '' then
   redis.call('XLEN', log)

@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+-- Hand out halves that are due to be asked about, and hide them from other checkers for a while.
+--
+-- KEYS[1]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[2]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- ARGV[1]  int     most halves; 500 at most
+-- ARGV[2]  ms      how long they are hidden
+-- ARGV[3]  string  'frames' to hand out the messages, too: then no more than about a megabyte; '' = facts only
+-- ARGV[4]  ms      test time, '' = TIME
+--
+-- Returns  { now, next, waiting, id, half, id, half, ... }  next = when the next one falls due (Unix ms), '' when none
+--                                                           waits; waiting = halves of this owner, these included
+--
+-- Invariant: a half leaves the list by commit, publish, rollback or park only; a checker that died leaves it to the next one.
+
+local half, checks = KEYS[1], KEYS[2]
+local MOST_BYTES = 1024 * 1024
+
+local now = now_ms(ARGV[4])
+local hidden_until = whole(now + tonumber(ARGV[2]))
+local ids = redis.call('ZRANGEBYSCORE', checks, '-inf', whole(now), 'LIMIT', 0, math.min(tonumber(ARGV[1]), 500))
+local reply, bytes = { whole(now), '', '' }, 0
+for _, id in ipairs(ids) do
+  local found = redis.call('HGET', half, id)
+  if not found then
+    redis.call('ZREM', checks, id)
+  else
+    if ARGV[3] ~= 'frames' then found = string.sub(found, 1, string.find(found, '\n', 1, true)) end
+    if bytes > 0 and bytes + #found > MOST_BYTES then break end
+    bytes = bytes + #found
+    redis.call('ZADD', checks, hidden_until, id)
+    reply[#reply + 1] = id
+    reply[#reply + 1] = found
+  end
+end
+reply[2] = redis.call('ZRANGE', checks, 0, 0, 'WITHSCORES')[2] or ''
+reply[3] = whole(redis.call('ZCARD', checks))
+return reply

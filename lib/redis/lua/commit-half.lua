@@ -1,0 +1,59 @@
+#!lua flags=allow-oom
+-- Append the messages of halves to their queue.
+--
+-- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves
+-- KEYS[2]  STREAM  log: the visible messages
+-- KEYS[3]  HASH    scheduled: message id -> frame
+-- KEYS[4]  ZSET    due: message id by when it becomes visible (Unix ms)
+-- KEYS[5]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[6]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- KEYS[7]  ZSET    parkedHalves: transaction id by when it was parked (Unix ms)
+-- KEYS[8]  HASH    done: transaction id -> what became of it
+-- KEYS[9+] STRING  dedup records of these halves
+-- ARGV[1]  bytes   transaction ids, 16 bytes each; 500 at most
+-- ARGV[2]  string  dedup ids of KEYS[9+], percent-encoded and a space between
+-- ARGV[3]  ms      test time, '' = TIME
+--
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+--   committed <results>     now or before: the results of the first time, as append.lua words them
+--   rolled-back             decided before; nothing changed
+--   unknown                 never prepared here, or decided too long ago; nothing changed
+--   dedup <dedup ids>       some of all these must be among ARGV[2] and are not, a comma between; nothing changed at all
+--
+-- Invariant: a half is appended once, whole, and never after it was rolled back. No limit refuses it.
+
+local keys = { meta = KEYS[1], log = KEYS[2], scheduled = KEYS[3], due = KEYS[4], half = KEYS[5], checks = KEYS[6],
+  parked_halves = KEYS[7], done = KEYS[8] }
+local ids = split_ids(ARGV[1])
+
+local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('HMGET', keys.half, unpack(ids))
+local append = appender(keys, ARGV[2], 9, ARGV[3])
+
+local reply, gone, ends, seen = { ARGV[1] }, { ids = {}, messages = 0 }, {}, {}
+local all, is_complete = {}, true
+for i in ipairs(ids) do
+  all[i] = not ended[i] and halves[i] and facts_of(halves[i])
+  if all[i] and not append.knows(all[i].dedups) then is_complete = false end
+end
+if not is_complete then
+  for i in ipairs(ids) do reply[i + 1] = 'dedup ' .. (all[i] and all[i].dedups or '-') end
+  return reply
+end
+for i, id in ipairs(ids) do
+  local facts, known = all[i], ended[i] or seen[id]
+  if known then
+    reply[i + 1] = resolution(known)
+  elseif not facts then
+    reply[i + 1] = 'unknown'
+  else
+    seen[id] = 'c' .. (append.all(facts))
+    ends[#ends + 1] = id
+    ends[#ends + 1] = seen[id]
+    gone.ids[#gone.ids + 1] = id
+    gone.messages = gone.messages + facts.messages
+    gone.parked = gone.parked or facts.parked ~= '-'
+    reply[i + 1] = resolution(seen[id])
+  end
+end
+resolve(keys, gone, ends)
+return reply

@@ -1,0 +1,42 @@
+#!lua flags=allow-oom
+-- Ask about halves later.
+--
+-- KEYS[1]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[2]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- KEYS[3]  HASH    done: transaction id -> what became of it
+-- ARGV[1]  bytes   transaction ids, 16 bytes each; 500 at most
+-- ARGV[2]  string  for each one and a space between: '<ms from now>', and a '!' when somebody was asked and did not know
+-- ARGV[3]  ms      test time, '' = TIME
+--
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+--   extended | parked | unknown | committed <results> | rolled-back; only the first changes anything
+--
+-- Invariant: a check is counted only when it was answered.
+
+local half, checks, done = KEYS[1], KEYS[2], KEYS[3]
+local ids = split_ids(ARGV[1])
+
+local now = now_ms(ARGV[3])
+local ended, halves = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
+redis.call('ZCARD', checks)
+
+local reply, i = { ARGV[1] }, 0
+for after, answered in string.gmatch(ARGV[2], '(%d+)(!?)') do
+  i = i + 1
+  local facts = not ended[i] and halves[i] and facts_of(halves[i])
+  if ended[i] then
+    reply[i + 1] = resolution(ended[i])
+  elseif not facts then
+    reply[i + 1] = 'unknown'
+  elseif facts.parked ~= '-' then
+    reply[i + 1] = 'parked'
+  else
+    redis.call('ZADD', checks, whole(now + tonumber(after)), ids[i])
+    if answered == '!' then
+      facts.checks = whole(tonumber(facts.checks) + 1)
+      redis.call('HSET', half, ids[i], half_of(facts))
+    end
+    reply[i + 1] = 'extended'
+  end
+end
+return reply

@@ -1,0 +1,138 @@
+-- Shared by the scripts about half messages: stands between the prelude and their code.
+--
+-- A half is facts, a line feed, and its frames, each with its length (4 bytes, big endian) before it. The facts are words with a space between:
+--   owner · name · prepared at (Unix ms) · checks answered · why it is parked or '-' · messages · dues · dedup ids
+-- Dues and dedup ids: one for each message and a comma between, '-' for none; '-' alone when no message has one.
+-- Text is percent-encoded. What became of a transaction is 'r' (rolled back) or 'c' and the results of its append.
+
+local FACT = '^(%S+) (%S+) (%d+) (%d+) (%S+) (%d+) (%S+) (%S+)$'
+local REMEMBERED_MS = 24 * 3600 * 1000
+
+-- The 16-byte ids in a string of them.
+local function split_ids(text)
+  local ids = {}
+  for at = 1, #text, 16 do ids[#ids + 1] = string.sub(text, at, at + 15) end
+  return ids
+end
+
+local function facts_of(half)
+  local line_end = string.find(half, '\n', 1, true)
+  local owner, name, prepared_at, checks, parked, messages, dues, dedups =
+    string.match(string.sub(half, 1, line_end - 1), FACT)
+  return {
+    owner = owner, name = name, prepared_at = prepared_at, checks = checks, parked = parked,
+    messages = tonumber(messages), dues = dues, dedups = dedups, frames = string.sub(half, line_end + 1),
+  }
+end
+
+local function half_of(facts)
+  return table.concat({ facts.owner, facts.name, facts.prepared_at, facts.checks, facts.parked, whole(facts.messages),
+    facts.dues, facts.dedups }, ' ') .. '\n' .. facts.frames
+end
+
+-- What became of a transaction as an answer.
+local function resolution(remembered)
+  if remembered == 'r' then return 'rolled-back' end
+  return 'committed ' .. string.sub(remembered, 2)
+end
+
+-- Forget the halves, remember their ends. `pairs_of`: field and value in turn, as HSET takes them.
+local function resolve(keys, gone, pairs_of)
+  if #gone.ids > 0 then
+    redis.call('HDEL', keys.half, unpack(gone.ids))
+    redis.call('ZREM', keys.checks, unpack(gone.ids))
+    redis.call('HINCRBY', keys.meta, 'reserved', -gone.messages)
+  end
+  if gone.parked then redis.call('ZREM', keys.parked_halves, unpack(gone.ids)) end
+  if #pairs_of > 0 then
+    redis.call('HSET', keys.done, unpack(pairs_of))
+    redis.call('PEXPIRE', keys.done, REMEMBERED_MS)
+  end
+end
+
+-- Appends messages as append.lua does, limits apart. `named`: dedup ids, whose records are KEYS from `first` on.
+local function appender(keys, named, first, test_time)
+  local now = now_ms(test_time)
+  local next_one, places, place = next_id(keys.log, test_time), {}, first
+  redis.call('XLEN', keys.log)
+  redis.call('HLEN', keys.scheduled)
+  redis.call('ZCARD', keys.due)
+  redis.call('ZCARD', keys.checks)
+  redis.call('ZCARD', keys.parked_halves)
+  for dedup in string.gmatch(named, '%S+') do
+    places[dedup], place = place, place + 1
+  end
+  local born, window, record = nil, nil, {}
+  if place > first then
+    local settings = redis.call('HMGET', keys.meta, 'born', 'dedupWindowMs')
+    born, window = settings[1] or '-', tonumber(settings[2] or 0)
+    for i = first, place - 1 do
+      local stored = redis.call('GET', KEYS[i])
+      local life, until_ms, original = string.match(stored or '', '^(%S+) (%d+) (.*)$')
+      if life == born and tonumber(until_ms) > now then record[i] = original end
+    end
+  end
+
+  local function one(frame, when, dedup)
+    local id, visible_at = string.sub(frame, 2, 17), now
+    if when ~= '-' then
+      visible_at = tonumber(string.sub(when, 2))
+      if string.sub(when, 1, 1) == '+' then visible_at = visible_at + now end
+    end
+    local key = places[dedup]
+    if key and record[key] then return 'duplicate', record[key] end
+    local offset = '-'
+    if visible_at > now then
+      redis.call('HSET', keys.scheduled, id, frame)
+      redis.call('ZADD', keys.due, whole(visible_at), id)
+    else
+      offset = redis.call('XADD', keys.log, next_one, 'rv', frame)
+      -- Redis counts on from here, so that the first offset of a run says the others.
+      local ms, seq = string.match(offset, '^(%d+%-)(%d+)$')
+      if #seq < 15 then next_one = ms .. '*' end
+    end
+    if key then
+      local hex = string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
+      record[key] = hex .. '/' .. offset
+      if window > 0 then
+        redis.call('SET', KEYS[key], born .. ' ' .. whole(now + window) .. ' ' .. record[key], 'PX', whole(window))
+      end
+    end
+    if offset == '-' then return 'scheduled', whole(visible_at) end
+    return 'stored', offset
+  end
+
+  return {
+    knows = function(dedups)
+      for dedup in string.gmatch(dedups, '[^,]+') do
+        if dedup ~= '-' and not places[dedup] then return false end
+      end
+      return true
+    end,
+    -- @returns the results as append.lua words them, and how many messages took room.
+    all = function(messages)
+      local results, first_of_run, count, placed, at = {}, nil, 0, 0, 1
+      local each_due = messages.dues ~= '-' and string.gmatch(messages.dues, '[^,]+')
+      local each_dedup = messages.dedups ~= '-' and string.gmatch(messages.dedups, '[^,]+')
+      local function end_run()
+        if first_of_run then results[#results + 1] = 'stored ' .. first_of_run .. ' ' .. count end
+        first_of_run, count = nil, 0
+      end
+      while at <= #messages.frames do
+        local frame = string.sub(messages.frames, at + 4, at + 3 + struct.unpack('>I4', messages.frames, at))
+        at = at + 4 + #frame
+        local word, detail = one(frame, each_due and each_due() or '-', each_dedup and each_dedup() or '-')
+        if word ~= 'duplicate' then placed = placed + 1 end
+        if word == 'stored' then
+          if next_one == '*' then end_run() end
+          first_of_run, count = first_of_run or detail, count + 1
+        else
+          end_run()
+          results[#results + 1] = word .. ' ' .. detail .. ' 1'
+        end
+      end
+      end_run()
+      return table.concat(results, ','), placed
+    end,
+  }
+end

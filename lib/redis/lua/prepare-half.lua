@@ -1,0 +1,64 @@
+#!lua
+-- Store the messages of transactions, invisible until they are decided.
+--
+-- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves
+-- KEYS[2]  STREAM  log: the visible messages
+-- KEYS[3]  ZSET    due: message id by when it becomes visible (Unix ms)
+-- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[5]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- KEYS[6]  HASH    done: transaction id -> what became of it
+-- ARGV[1]  string  generation by which the queue was chosen
+-- ARGV[2]  string  owner, percent-encoded
+-- ARGV[3+] bytes   for each transaction: its id; '<ask after ms> <name> <messages> <dues> <dedup ids>'; frames. 500 at most
+-- ARGV[last] ms    test time, '' = TIME
+--
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+--   prepared                stored, now or before
+--   full                    maxLength leaves no room for all of it; nothing of it is stored
+--   moved <generation>      the topic changed ('0': no such queue); nothing of it is stored
+--   committed <results>     decided before; nothing changed
+--   rolled-back             likewise
+--
+-- Invariant: a transaction that was decided is never prepared again. What is prepared has its room under maxLength.
+
+local meta, log, due, half, checks, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local generation, owner = ARGV[1], ARGV[2]
+
+local now = now_ms(ARGV[#ARGV])
+local ids = {}
+for i = 3, #ARGV - 1, 3 do ids[#ids + 1] = ARGV[i] end
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'reserved', 'owner:' .. owner)
+local ended, known = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
+redis.call('ZCARD', checks)
+local room = math.huge
+if tonumber(settings[2]) then
+  room = tonumber(settings[2]) - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[3] or 0)
+end
+
+local reply, halves, times, reserved, seen = { table.concat(ids) }, {}, {}, 0, {}
+for i, id in ipairs(ids) do
+  local after, name, messages, rest = string.match(ARGV[3 * i + 1], '^(%d+) (%S+) (%d+) (.*)$')
+  if ended[i] then
+    reply[i + 1] = resolution(ended[i])
+  elseif known[i] or seen[id] then
+    reply[i + 1] = 'prepared'
+  elseif settings[1] ~= generation then
+    reply[i + 1] = 'moved ' .. (settings[1] or '0')
+  elseif tonumber(messages) > room - reserved then
+    reply[i + 1] = 'full'
+  else
+    seen[id], reserved = true, reserved + tonumber(messages)
+    halves[#halves + 1] = id
+    halves[#halves + 1] = table.concat({ owner, name, whole(now), '0 -', messages, rest }, ' ') .. '\n' .. ARGV[3 * i + 2]
+    times[#times + 1] = whole(now + tonumber(after))
+    times[#times + 1] = id
+    reply[i + 1] = 'prepared'
+  end
+end
+if #halves > 0 then
+  redis.call('HSET', half, unpack(halves))
+  redis.call('ZADD', checks, unpack(times))
+  redis.call('HINCRBY', meta, 'reserved', reserved)
+  if not settings[4] then redis.call('HSET', meta, 'owner:' .. owner, '1') end
+end
+return reply

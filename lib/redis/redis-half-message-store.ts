@@ -1,0 +1,258 @@
+import { formatMessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
+import type { Agenda } from '../core/store/agenda.js';
+import type {
+  ClaimedHalf,
+  ExtendReply,
+  HalfCall,
+  HalfMessages,
+  HalfMessageStore,
+  HalfQueue,
+  HalfView,
+  PrepareReply,
+  PublishReply,
+  Resolved,
+  ResolveReply,
+  TransactionId,
+} from '../core/store/half-message-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+import { answer } from './errors.js';
+import {
+  byMinute,
+  contentWords,
+  fromWord,
+  type HalfState,
+  readAnswers,
+  readHalf,
+  readState,
+  toWord,
+} from './half-words.js';
+import type { HalfQueueKeys, Keys } from './keys.js';
+import { RedisAgenda } from './redis-agenda.js';
+import { joinedFrames } from './redis-message-log.js';
+import type { Argument, ScriptHost } from './script.js';
+import { scripts } from './scripts.js';
+
+/** Halves in a hash beside the queue they will enter; see commit-half.lua for what makes them enter it once. */
+export class RedisHalfMessageStore implements HalfMessageStore {
+  private readonly host: ScriptHost;
+  private readonly keys: Keys;
+
+  constructor(options: { host: ScriptHost; keys: Keys }) {
+    this.host = options.host;
+    this.keys = options.keys;
+  }
+
+  async prepare(call: HalfCall): Promise<PrepareReply[]> {
+    return this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
+      scripts.prepareHalf.runBinary(this.host, {
+        keys,
+        args: { generation: String(call.generation), owner: toWord(call.owner) },
+        moreArgs: halves.flatMap((half): Argument[] => [
+          parseMessageId(half.id),
+          `${Math.round(half.checkAfterMs)} ${toWord(half.name)} ${contentWords(half)}`,
+          joinedFrames(half.entries),
+        ]),
+      }),
+    );
+  }
+
+  commit(queue: HalfQueue, ids: readonly TransactionId[]): Promise<ResolveReply[]> {
+    return this.commitKnowing(queue, ids, []);
+  }
+
+  rollback(
+    queue: HalfQueue,
+    ids: readonly TransactionId[],
+  ): Promise<({ id: TransactionId } & Resolved)[]> {
+    return this.move(queue, ids.map(toItem), (keys, items) =>
+      scripts.rollbackHalf.runBinary(this.host, { keys, args: { ids: idBytes(items) } }),
+    );
+  }
+
+  async publish(call: HalfCall): Promise<PublishReply[]> {
+    return this.move<HalfMessages, PublishReply>(call, call.halves, (keys, halves) => {
+      const dedupIds = halves.flatMap(({ entries }) =>
+        entries.flatMap(({ dedupId }) => dedupId ?? []),
+      );
+      return scripts.publishHalf.runBinary(this.host, {
+        keys,
+        ...withDedup(keys, dedupIds, { generation: String(call.generation) }),
+        moreArgs: halves.flatMap((half): Argument[] => [
+          parseMessageId(half.id),
+          contentWords(half),
+          joinedFrames(half.entries),
+        ]),
+      });
+    });
+  }
+
+  extend(
+    queue: HalfQueue,
+    items: readonly { id: TransactionId; afterMs: number; answered: boolean }[],
+  ): Promise<ExtendReply[]> {
+    return this.move(queue, items, (keys, some) =>
+      scripts.extendHalf.runBinary(this.host, {
+        keys,
+        args: {
+          ids: idBytes(some),
+          times: some
+            .map(({ afterMs, answered }) => `${Math.round(afterMs)}${answered ? '!' : ''}`)
+            .join(' '),
+        },
+      }),
+    );
+  }
+
+  async claimDue(
+    queue: HalfQueue,
+    claim: { limit: number; leaseMs: number; frames: boolean },
+  ): Promise<{ now: number; halves: ClaimedHalf[]; nextCheckAt: number | null; waiting: number }> {
+    const [now, next, waiting, ...pairs] = (await scripts.claimHalves.runBinary(this.host, {
+      keys: this.keys.halfQueue(queue),
+      args: {
+        limit: String(claim.limit),
+        leaseMs: String(claim.leaseMs),
+        what: claim.frames ? 'frames' : '',
+      },
+    })) as [Buffer, Buffer, Buffer, ...Buffer[]];
+    const halves: ClaimedHalf[] = [];
+    for (let i = 0; i < pairs.length; i += 2) {
+      const { parked: _parked, ...half } = readHalf(formatMessageId(pairs[i]!), pairs[i + 1]!);
+      halves.push(half);
+    }
+    return {
+      now: Number(now.toString()),
+      halves,
+      nextCheckAt: next.length === 0 ? null : Number(next.toString()),
+      waiting: Number(waiting.toString()),
+    };
+  }
+
+  park(
+    queue: HalfQueue,
+    items: readonly { id: TransactionId; reason: string }[],
+  ): Promise<ExtendReply[]> {
+    return this.move(queue, items, (keys, some) =>
+      scripts.parkHalf.runBinary(this.host, {
+        keys,
+        args: { ids: idBytes(some), reasons: some.map(({ reason }) => toWord(reason)).join(' ') },
+      }),
+    );
+  }
+
+  unpark(queue: HalfQueue, ids: readonly TransactionId[]): Promise<ExtendReply[]> {
+    return this.move(queue, ids.map(toItem), (keys, items) =>
+      scripts.unparkHalf.runBinary(this.host, { keys, args: { ids: idBytes(items) } }),
+    );
+  }
+
+  async oldest(queue: HalfQueue): Promise<number | null> {
+    const { checks } = this.keys.halfQueue(queue);
+    const { redis } = this.host;
+    const ids = await answer(
+      { operation: 'ZRANGE', key: checks },
+      redis.zrangeBuffer(checks, '0', '-1'),
+    );
+    const [first] = ids.sort((a, b) => a.compare(b));
+    return first ? mintedAt(formatMessageId(first)) : null;
+  }
+
+  async list(ref: QueueRef, page: { after?: TransactionId; count: number }): Promise<HalfView[]> {
+    const { half } = this.keys.queue(ref);
+    const ids = await answer({ operation: 'HKEYS', key: half }, this.host.redis.hkeysBuffer(half));
+    const wanted = ids
+      .map((id) => formatMessageId(id))
+      .filter((id) => page.after === undefined || id > page.after)
+      .sort()
+      .slice(0, page.count);
+    const views = await Promise.all(wanted.map((id) => this.find(ref, id)));
+    return views.filter((view) => view !== undefined);
+  }
+
+  async find(ref: QueueRef, id: TransactionId): Promise<HalfView | undefined> {
+    const { half } = this.keys.queue(ref);
+    const { redis } = this.host;
+    const bytes = parseMessageId(id);
+    const stored = await answer({ operation: 'HGET', key: half }, redis.hgetBuffer(half, bytes));
+    if (!stored) return undefined;
+    const found = readHalf(id, stored);
+    const { checks } = this.keys.halfQueue({ ...ref, owner: found.owner });
+    const checkAt = await answer({ operation: 'ZSCORE', key: checks }, redis.zscore(checks, bytes));
+    return { ...ref, ...found, checkAt: checkAt === null ? null : Number(checkAt) };
+  }
+
+  async count(ref: QueueRef): Promise<{ waiting: number; parked: number }> {
+    const { half, parkedHalves } = this.keys.queue(ref);
+    const { redis } = this.host;
+    const [all, aside] = await answer(
+      { operation: 'HLEN', key: half },
+      Promise.all([redis.hlen(half), redis.zcard(parkedHalves)]),
+    );
+    return { waiting: all - aside, parked: aside };
+  }
+
+  agenda(board: string): Agenda {
+    return new RedisAgenda({ host: this.host, keys: this.keys.halfAgenda(board) });
+  }
+
+  /** A half says itself which dedup records it needs: asked again with them, where there are any. */
+  private async commitKnowing(
+    queue: HalfQueue,
+    ids: readonly TransactionId[],
+    dedupIds: readonly string[],
+  ): Promise<ResolveReply[]> {
+    const replies = await this.move<Item, ResolveReply | NeedsDedup>(
+      queue,
+      ids.map(toItem),
+      (keys, items) =>
+        scripts.commitHalf.runBinary(this.host, {
+          keys,
+          ...withDedup(keys, dedupIds, { ids: idBytes(items) }),
+        }),
+    );
+    const needed = replies.flatMap((reply) => (reply.state === 'dedup' ? reply.dedups : []));
+    if (needed.length === 0) return replies as ResolveReply[];
+    return this.commitKnowing(queue, ids, needed.map(fromWord));
+  }
+
+  /** One call for each minute in which the transactions began, which is one nearly always. */
+  private async move<I extends Item, Reply>(
+    queue: HalfQueue,
+    items: readonly I[],
+    call: (keys: HalfQueueKeys, items: readonly I[]) => Promise<unknown[]>,
+  ): Promise<Reply[]> {
+    const calls = byMinute(items).map(async ({ minute, items: some }) => {
+      const reply = (await call(this.keys.halfQueue({ ...queue, minute }), some)) as Buffer[];
+      return readAnswers(idBytes(some), reply).map(
+        (text, i) => ({ id: some[i]!.id, ...readState(text) }) as Reply,
+      );
+    });
+    return (await Promise.all(calls)).flat();
+  }
+}
+
+interface Item {
+  id: TransactionId;
+}
+
+type NeedsDedup = { id: TransactionId } & Extract<HalfState, { state: 'dedup' }>;
+
+function toItem(id: TransactionId): Item {
+  return { id };
+}
+
+function idBytes(items: readonly Item[]): Buffer {
+  return Buffer.concat(items.map(({ id }) => parseMessageId(id)));
+}
+
+function withDedup<Args extends object>(
+  keys: HalfQueueKeys,
+  dedupIds: readonly string[],
+  args: Args,
+): { moreKeys: string[]; args: Args & { dedups: string } } {
+  const each = [...new Set(dedupIds)];
+  return {
+    moreKeys: each.map((dedupId) => keys.dedup(dedupId)),
+    args: { ...args, dedups: each.map(toWord).join(' ') },
+  };
+}

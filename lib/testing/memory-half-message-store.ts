@@ -1,0 +1,271 @@
+import { mintedAt } from '../core/message/message-id.js';
+import type { Agenda } from '../core/store/agenda.js';
+import type {
+  ClaimedHalf,
+  ExtendReply,
+  HalfCall,
+  HalfMessages,
+  HalfMessageStore,
+  HalfQueue,
+  HalfView,
+  PrepareReply,
+  PublishReply,
+  Resolved,
+  ResolveReply,
+  TransactionId,
+} from '../core/store/half-message-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+import { MemoryAgenda } from './memory-agenda.js';
+import type { MemoryGate } from './memory-gate.js';
+import { roomIn, storeUnlimited } from './memory-message-log.js';
+import type { MemoryState, QueueState, StoredHalf, TopicState } from './memory-state.js';
+
+const REMEMBERED_MS = 24 * 3_600_000;
+
+interface Place {
+  topic: TopicState;
+  queue: QueueState;
+  now: number;
+}
+
+export class MemoryHalfMessageStore implements HalfMessageStore {
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  constructor(state: MemoryState, gate: MemoryGate) {
+    this.state = state;
+    this.gate = gate;
+  }
+
+  prepare(call: HalfCall): Promise<PrepareReply[]> {
+    return this.gate.call(() =>
+      call.halves.map(({ id, ...half }): PrepareReply => {
+        const place = this.place(call);
+        if (!place) return { id, state: 'moved', generation: 0 };
+        const { queue, topic, now } = place;
+        const ended = this.resolved(place, id);
+        if (ended) return { id, ...ended };
+        if (queue.halves.has(id)) return { id, state: 'prepared' };
+        const { generation } = topic.info;
+        if (generation !== call.generation) return { id, state: 'moved', generation };
+        if (half.entries.length > roomIn(queue, topic.info)) return { id, state: 'full' };
+        queue.halves.set(id, {
+          id,
+          owner: call.owner,
+          name: half.name,
+          entries: copied(half.entries),
+          preparedAt: now,
+          checks: 0,
+          checkAt: now + half.checkAfterMs,
+          parked: null,
+        });
+        return { id, state: 'prepared' };
+      }),
+    );
+  }
+
+  commit(ref: HalfQueue, ids: readonly TransactionId[]): Promise<ResolveReply[]> {
+    return this.gate.call(() =>
+      ids.map((id): ResolveReply => {
+        const place = this.place(ref);
+        const half = place?.queue.halves.get(id);
+        const ended = place && this.resolved(place, id);
+        if (ended) return { id, ...ended };
+        if (!place || !half) return { id, state: 'unknown' };
+        return { id, ...this.append(place, half) };
+      }),
+    );
+  }
+
+  rollback(
+    ref: HalfQueue,
+    ids: readonly TransactionId[],
+  ): Promise<({ id: TransactionId } & Resolved)[]> {
+    return this.gate.call(() =>
+      ids.map((id) => {
+        const place = this.place(ref);
+        const ended = place && this.resolved(place, id);
+        if (ended) return { id, ...ended };
+        place?.queue.halves.delete(id);
+        if (place) this.remember(place, id, { state: 'rolled-back' });
+        return { id, state: 'rolled-back' as const };
+      }),
+    );
+  }
+
+  publish(call: HalfCall): Promise<PublishReply[]> {
+    return this.gate.call(() =>
+      call.halves.map((half): PublishReply => {
+        const { id } = half;
+        const place = this.place(call);
+        if (!place) return { id, state: 'moved', generation: 0 };
+        const { queue, topic } = place;
+        const ended = this.resolved(place, id);
+        if (ended) return { id, ...ended };
+        if (!queue.halves.has(id)) {
+          const { generation } = topic.info;
+          if (generation !== call.generation) return { id, state: 'moved', generation };
+          if (half.entries.length > roomIn(queue, topic.info)) return { id, state: 'full' };
+        }
+        return { id, ...this.append(place, half) };
+      }),
+    );
+  }
+
+  extend(
+    ref: HalfQueue,
+    items: readonly { id: TransactionId; afterMs: number; answered: boolean }[],
+  ): Promise<ExtendReply[]> {
+    return this.change(ref, items, (half, { afterMs, answered }, now) => {
+      if (half.parked !== null) return 'parked';
+      half.checkAt = now + afterMs;
+      if (answered) half.checks += 1;
+      return 'extended';
+    });
+  }
+
+  claimDue(
+    ref: HalfQueue,
+    claim: { limit: number; leaseMs: number; frames: boolean },
+  ): Promise<{ now: number; halves: ClaimedHalf[]; nextCheckAt: number | null; waiting: number }> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      const mine = this.waiting(ref);
+      const due = mine.filter(({ checkAt }) => checkAt <= now).slice(0, claim.limit);
+      const halves = due.map((half): ClaimedHalf => {
+        half.checkAt = now + claim.leaseMs;
+        return { ...factsOf(half), frames: claim.frames ? framesOf(half) : [] };
+      });
+      const times = mine.map(({ checkAt }) => checkAt);
+      const nextCheckAt = times.length > 0 ? Math.min(...times) : null;
+      return { now, halves, nextCheckAt, waiting: mine.length };
+    });
+  }
+
+  park(
+    ref: HalfQueue,
+    items: readonly { id: TransactionId; reason: string }[],
+  ): Promise<ExtendReply[]> {
+    return this.change(ref, items, (half, { reason }) => {
+      half.parked ??= reason;
+      return 'parked';
+    });
+  }
+
+  unpark(ref: HalfQueue, ids: readonly TransactionId[]): Promise<ExtendReply[]> {
+    const items = ids.map((id) => ({ id }));
+    return this.change(ref, items, (half, _item, now) => {
+      Object.assign(half, { parked: null, checks: 0, checkAt: now });
+      return 'extended';
+    });
+  }
+
+  oldest(ref: HalfQueue): Promise<number | null> {
+    return this.gate.call(() => {
+      const [first] = this.waiting(ref)
+        .map(({ id }) => id)
+        .sort();
+      return first === undefined ? null : mintedAt(first);
+    });
+  }
+
+  list(ref: QueueRef, page: { after?: TransactionId; count: number }): Promise<HalfView[]> {
+    return this.gate.call(() =>
+      [...(this.state.queue(ref)?.halves.values() ?? [])]
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .filter(({ id }) => page.after === undefined || id > page.after)
+        .slice(0, page.count)
+        .map((half) => viewOf(ref, half)),
+    );
+  }
+
+  find(ref: QueueRef, id: TransactionId): Promise<HalfView | undefined> {
+    return this.gate.call(() => {
+      const half = this.state.queue(ref)?.halves.get(id);
+      return half && viewOf(ref, half);
+    });
+  }
+
+  count(ref: QueueRef): Promise<{ waiting: number; parked: number }> {
+    return this.gate.call(() => {
+      const halves = [...(this.state.queue(ref)?.halves.values() ?? [])];
+      const parked = halves.filter((half) => half.parked !== null).length;
+      return { waiting: halves.length - parked, parked };
+    });
+  }
+
+  agenda(board: string): Agenda {
+    return new MemoryAgenda(this.state, this.gate, this.state.halfAgenda(board));
+  }
+
+  private place(ref: QueueRef): Place | undefined {
+    const topic = this.state.topics.get(ref.topic);
+    const queue = topic?.queues[ref.queue];
+    return topic && queue && { topic, queue, now: this.gate.clock.now() };
+  }
+
+  private resolved({ queue, now }: Place, id: TransactionId): Resolved | undefined {
+    const known = queue.resolved.get(id);
+    if (!known || known.until <= now) return undefined;
+    const { until: _until, ...ended } = known;
+    return ended;
+  }
+
+  private remember({ queue, now }: Place, id: TransactionId, ended: Resolved): Resolved {
+    queue.resolved.set(id, { ...ended, until: now + REMEMBERED_MS });
+    return ended;
+  }
+
+  private append(place: Place, { id, entries }: Pick<HalfMessages, 'id' | 'entries'>): Resolved {
+    const { queue, topic, now } = place;
+    queue.halves.delete(id);
+    const results = entries.map((entry) => storeUnlimited(queue, entry, topic.info, now));
+    this.state.changed();
+    return this.remember(place, id, { state: 'committed', results });
+  }
+
+  /** Halves of this owner that are not parked, longest due first. */
+  private waiting(ref: HalfQueue): StoredHalf[] {
+    return [...(this.state.queue(ref)?.halves.values() ?? [])]
+      .filter(({ owner, parked }) => owner === ref.owner && parked === null)
+      .sort((a, b) => a.checkAt - b.checkAt || (a.id < b.id ? -1 : 1));
+  }
+
+  private change<I extends { id: TransactionId }>(
+    ref: HalfQueue,
+    items: readonly I[],
+    act: (half: StoredHalf, item: I, now: number) => 'extended' | 'parked',
+  ): Promise<ExtendReply[]> {
+    return this.gate.call(() =>
+      items.map((item): ExtendReply => {
+        const { id } = item;
+        const place = this.place(ref);
+        const half = place?.queue.halves.get(id);
+        const ended = place && this.resolved(place, id);
+        if (ended) return { id, ...ended };
+        if (!place || !half) return { id, state: 'unknown' };
+        return { id, state: act(half, item, place.now) };
+      }),
+    );
+  }
+}
+
+function copied(entries: HalfMessages['entries']): HalfMessages['entries'] {
+  return entries.map((entry) => ({ ...entry, frame: Buffer.from(entry.frame) }));
+}
+
+function factsOf({ id, owner, name, preparedAt, checks, entries }: StoredHalf) {
+  const dues = entries.map(({ due }) => due);
+  return { id, owner, name, preparedAt, checks, messages: entries.length, dues };
+}
+
+function framesOf({ entries }: StoredHalf): Buffer[] {
+  return entries.map(({ frame }) => Buffer.from(frame));
+}
+
+function viewOf(ref: QueueRef, half: StoredHalf): HalfView {
+  const { topic, queue } = ref;
+  const { parked } = half;
+  const checkAt = parked === null ? half.checkAt : null;
+  return { topic, queue, ...factsOf(half), frames: framesOf(half), parked, checkAt };
+}
