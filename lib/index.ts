@@ -64,7 +64,6 @@ export { RivuletServer } from './nest/transport/server.js';
 export type { RivuletServerOptions, TransportEvents } from './nest/transport/server.js';
 export { RivuletClient } from './nest/transport/client.js';
 export { RivuletRecord, RivuletRecordBuilder } from './nest/transport/record-builder.js';
-export { OriginalErrorInterceptor } from './nest/transport/original-error.js';
 export { getTransportId } from './nest/transport/transport-id.js';
 export type { ConnectionStatus } from './nest/transport/status.js';
 

@@ -69,5 +69,7 @@ for (const application of APPLICATIONS) {
   const env = { ...process.env, REDIS_URL: redis.url };
   const said = run('node', ['out/main.js'], { cwd: folder, env, timeout: 30_000 }).trim();
   await redis.stop();
-  console.log(`ok  Nest ${application.nest}, ${application.type}: ${said}`);
+  const expected = 'order 17 charged\nUnauthorizedException: no token\nding ding';
+  if (said !== expected) throw new Error(`Nest ${application.nest} said: ${said}`);
+  console.log(`ok  Nest ${application.nest}, ${application.type}: ${said.replaceAll('\n', '; ')}`);
 }

@@ -142,10 +142,11 @@ export class Rivulet {
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
   subscribe(options: SubscribeOptions): RunningSubscription {
-    const handler = options.reply
-      ? replying(options.handler, (delivery) => this.responder(delivery))
-      : options.handler;
-    return this.consumers.add(subscription({ ...options, handler }));
+    if (!options.reply) return this.consumers.add(subscription(options));
+    const handler = replying(options.handler, (delivery) => this.responder(delivery));
+    const refuse = (delivery: Delivery, error: Error): Promise<void> =>
+      this.responder(delivery).error({ status: 'error', message: error.message });
+    return this.consumers.add(subscription({ refuse, ...options, handler }));
   }
 
   /** The way to answer a delivery that is a request. */

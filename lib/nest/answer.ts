@@ -1,26 +1,5 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of } from 'rxjs';
 import type { Responder } from '../core/consumer/responder.js';
-
-/** What a requester sees of an error: the same as from the transports that come with Nest. */
-export function errorPayload(error: unknown): unknown {
-  if (error instanceof RpcException) {
-    const payload = error.getError();
-    return typeof payload === 'object' ? payload : failure(payload);
-  }
-  // The text of any other error may tell secrets; those of refusals are made for callers.
-  if (
-    error instanceof HttpException &&
-    error.getStatus() < HttpStatus.INTERNAL_SERVER_ERROR.valueOf()
-  )
-    return failure(error.message);
-  return failure('Internal server error');
-}
-
-function failure(message: string): { status: 'error'; message: string } {
-  return { status: 'error', message };
-}
 
 /** Something that is given up when its signal aborts. */
 interface Abortable {

@@ -1,9 +1,5 @@
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import {
-  PATTERN_EXTRAS_METADATA,
-  PATTERN_METADATA,
-  TRANSPORT_METADATA,
-} from '@nestjs/microservices/constants.js';
+import { PATTERN_EXTRAS_METADATA, PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { InstanceName } from './instance-names.js';
 import { type SubscribeMetadata, subscribeMetadata } from './subscribe.js';
 
@@ -27,7 +23,6 @@ export interface DeclaredHandler extends HandlerMethod {
 export interface PatternMethod extends HandlerMethod {
   /** The very object that Nest hands to the transport. */
   readonly extras: object;
-  readonly transport: unknown;
 }
 
 /** Finds the methods that were decorated. Answers data; starts nothing, and touches no getter. */
@@ -66,13 +61,7 @@ export class HandlerExplorer {
       const callback = (handler.prototype as Record<string, object>)[handler.method]!;
       const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as object | undefined;
       return Reflect.hasMetadata(PATTERN_METADATA, callback)
-        ? [
-            {
-              ...handler,
-              extras: extras ?? {},
-              transport: Reflect.getMetadata(TRANSPORT_METADATA, callback) as unknown,
-            },
-          ]
+        ? [{ ...handler, extras: extras ?? {} }]
         : [];
     });
   }

@@ -11,10 +11,8 @@ import type { ModuleSettings } from './options.js';
 import { Subscriber } from './subscriber.js';
 import { RivuletClient } from './transport/client.js';
 import { ClientHost } from './transport/client-host.js';
-import { keepOriginalErrors } from './transport/original-error.js';
 import { RivuletServer } from './transport/server.js';
 import { ServerHost } from './transport/server-host.js';
-import { getTransportId } from './transport/transport-id.js';
 
 export interface ModuleInstanceOptions {
   name: string | undefined;
@@ -53,9 +51,6 @@ export class ModuleInstance {
     }));
 
     const patterns = explorer.patternMethods();
-    for (const { prototype, method, transport } of patterns)
-      if (transport === undefined || transport === getTransportId(name))
-        keepOriginalErrors(prototype, method);
     const origins = new Map(patterns.map(({ extras, origin }) => [extras, origin]));
     this.server = new RivuletServer(
       new ServerHost({

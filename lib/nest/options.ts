@@ -88,6 +88,19 @@ const DEFAULTS = {
   connectTimeoutMs: 10_000,
 } as const;
 
+/** What the transports of Nest take, and a user may bring along. */
+const PACKET_OPTIONS = ['serializer', 'deserializer'] as const;
+
+/** They would change what one transport writes, and `@Subscribe` and other clients of the topic could not read it. */
+function packetOptionProblems(given: object): string[] {
+  return PACKET_OPTIONS.filter((name) => name in given).map(
+    (name) =>
+      `${name} is for the packets of Nest, and messages here are none: every handler of a topic reads the same bytes. ` +
+      'Give a "codec" ({ name, encode, decode }) instead, and "codecs" where others are read, too; answers pass through ' +
+      'it as well. To change what a client makes of an answer, override serializeResponse and serializeError',
+  );
+}
+
 /** @throws InvalidOptionsError naming every problem at once. */
 export function moduleSettings(given: RivuletModuleOptions, where: string): ModuleSettings {
   if (typeof given !== 'object' || given === null)
@@ -97,7 +110,8 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
   const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, group, stores, connection } = given;
   const rivulet = coreSettings(given);
   const problems = [
-    ...unknownOptions(given, [...OWN_NAMES, ...SETTING_NAMES]),
+    ...unknownOptions(given, [...OWN_NAMES, ...SETTING_NAMES, ...PACKET_OPTIONS]),
+    ...packetOptionProblems(given),
     ...sourceProblems({ stores, connection, namespace }),
     group === undefined ? undefined : groupProblem(group),
     typeof consume === 'boolean'

@@ -1,19 +1,34 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
+import { RpcException } from '@nestjs/microservices';
 
-const REFUSALS: ReadonlySet<number> = new Set([
+const REFUSALS: ReadonlySet<unknown> = new Set([
   HttpStatus.BAD_REQUEST,
   HttpStatus.UNAUTHORIZED,
   HttpStatus.FORBIDDEN,
   HttpStatus.UNPROCESSABLE_ENTITY,
 ]);
 
+/** What Nest says of a guard that answered false, to a handler of a microservice. */
+const DENIED = 'Forbidden resource';
+
 /**
  * Why no attempt will succeed, if the error says so: what a guard denies or a pipe finds invalid is the same next time.
- * Nest speaks of that in HTTP: 400, 401, 403 and 422, whoever throws them.
+ * Nest speaks of that in HTTP: 400, 401, 403 and 422, whoever throws them, as an HttpException or as the `status` or
+ * `statusCode` of what an RpcException says. Anything else a guard throws (its database is down, say) is tried again.
  */
 export function rejection(error: unknown): string | undefined {
+  if (error instanceof RpcException) return rejectionOfRpc(error);
   if (!(error instanceof HttpException) || !REFUSALS.has(error.getStatus())) return undefined;
   return `${error.name}: ${detail(error)}`;
+}
+
+function rejectionOfRpc(error: RpcException): string | undefined {
+  const said = error.getError();
+  if (said === DENIED) return `ForbiddenException: ${DENIED}`;
+  if (said instanceof Error) return rejection(said);
+  if (typeof said !== 'object' || said === null) return undefined;
+  const { status, statusCode = status } = said as { status?: unknown; statusCode?: unknown };
+  return REFUSALS.has(statusCode) ? `RpcException: ${error.message}` : undefined;
 }
 
 /** A validation pipe puts what it found into the response, and "Bad Request Exception" into the message. */

@@ -2,8 +2,9 @@ import type { Delivery, Handler } from '../core/consumer/subscription.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import { topicOf } from '../core/message/topic.js';
-import { answer, completed, errorPayload } from './answer.js';
+import { answer, completed } from './answer.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
+import { errorPayload, logFailedRequest, refusing, stackOf } from './failed-request.js';
 import { given } from './given.js';
 import { HANDLER_OPTIONS, handlerOptionProblems, overrideProblems } from './handler-options.js';
 import type { HandlerRunner, RunHandler } from './handler-runner.js';
@@ -77,6 +78,7 @@ export class Subscriber {
       origin,
       handler: options.reply ? this.replying(run) : this.handling(run),
       rejection,
+      ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
       ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
       ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
     });
@@ -108,9 +110,7 @@ export class Subscriber {
       } catch (error) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
         if (delivery.signal.aborted) throw error;
-        logger.error(
-          `A request to topic "${delivery.message.topic}" (message ${delivery.message.messageId}) failed: ${stackOf(error)}`,
-        );
+        logFailedRequest(logger, delivery, error);
         await responder.error(errorPayload(error));
       }
     };
@@ -126,8 +126,4 @@ function nameOf(extras: HandlerOptions): string | undefined {
 
 function contextOf(delivery: Delivery): RivuletContext {
   return new RivuletContext(delivery, delivery.message.topic);
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -86,6 +86,10 @@ export async function dispatch(
     attempt.body = tools.codecs.decode(message.codec, message.bytes);
     if (subscription.schema)
       attempt.body = await validated(message, attempt.body, subscription.schema);
+  } catch (error) {
+    return refused(attempt, subscription, error);
+  }
+  try {
     await tools.trace.run(message.traceparent, () => subscription.handler(attempt));
     return SUCCEEDED;
   } catch (error) {
@@ -94,6 +98,19 @@ export async function dispatch(
 }
 
 const SUCCEEDED: Outcome = { kind: 'succeeded' };
+
+/** A body that the handler cannot be given. Whoever waits for an answer gets this one. */
+async function refused(
+  attempt: Attempt,
+  subscription: Subscription,
+  error: unknown,
+): Promise<Outcome> {
+  const isFinal = error instanceof SchemaError || error instanceof CodecError;
+  if (!isFinal || attempt.message.replyTo === undefined || !subscription.refuse)
+    return classify(error, subscription);
+  await subscription.refuse(attempt, error);
+  return SUCCEEDED;
+}
 
 function classify(error: unknown, subscription: Subscription): Outcome {
   let reason: string | undefined;

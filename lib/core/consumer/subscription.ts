@@ -48,6 +48,11 @@ export interface SubscriptionOptions {
   schema?: StandardSchema;
   /** Tells from an error of the handler that no attempt will succeed: the reason, or undefined. */
   rejection?: (error: unknown) => string | undefined;
+  /**
+   * Tells whoever sent a request that its body cannot be handed to the handler. Given by those that answer requests: the
+   * refusal is the answer then, and the request is settled with it. Must not reject.
+   */
+  refuse?: (delivery: Delivery, error: Error) => Promise<void>;
 }
 
 const DEFAULT_CONCURRENCY = 8;
@@ -67,6 +72,7 @@ export interface Subscription {
   readonly allowFilterChange: boolean;
   readonly schema: StandardSchema | undefined;
   readonly rejection: (error: unknown) => string | undefined;
+  readonly refuse: ((delivery: Delivery, error: Error) => Promise<void>) | undefined;
 }
 
 /** @throws InvalidOptionsError naming every problem and the handler it was declared on. */
@@ -100,6 +106,7 @@ export function subscription(options: SubscriptionOptions): Subscription {
     allowFilterChange,
     schema: options.schema,
     rejection: options.rejection ?? (() => undefined),
+    refuse: options.refuse,
   };
 }
 

@@ -1,70 +1,70 @@
-import {
-  type CallHandler,
-  type ExecutionContext,
-  ForbiddenException,
-  type NestInterceptor,
-  UseInterceptors,
-} from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { catchError, type Observable } from 'rxjs';
+import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import { throwError } from 'rxjs';
+import { errorPayload, UNKNOWN_ERROR } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 
+/** Where Nest brings every error of a handler: of its guards, interceptors and pipes, its own, that of its Observable. */
+interface ExceptionsHandler {
+  handle(error: unknown, host: ArgumentsHost, ...more: unknown[]): unknown;
+  /** The answer of the exception filter that matches, or something falsy. */
+  invokeCustomFilters(error: unknown, host: ArgumentsHost): unknown;
+}
+
 const KEPT = Symbol('original error');
-const HAS_KEEPER = 'nestjs-rivulet:keeps-original-error';
+const KEEPS = Symbol('keeps original errors');
 
 type Keeping = RivuletContext & { [KEPT]?: unknown };
 
-/**
- * Keeps the error a handler or its pipes threw: what Nest hands to a transport is "Internal server error".
- *
- * `RivuletModule` adds it to the handlers of its application. Where there is no such module, add it to the microservice:
- * `app.useGlobalInterceptors(new OriginalErrorInterceptor())`.
- */
-export class OriginalErrorInterceptor implements NestInterceptor {
-  intercept(execution: ExecutionContext, next: CallHandler): Observable<unknown> {
-    const context: unknown =
-      execution.getType() === 'rpc' ? execution.switchToRpc().getContext() : undefined;
-    if (!(context instanceof RivuletContext)) return next.handle();
-    return next.handle().pipe(
-      catchError((error: unknown) => {
-        (context as Keeping)[KEPT] = error;
-        throw error;
-      }),
-    );
+/** What no exception filter took. */
+class Unfiltered {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
   }
 }
 
 /**
- * As if the method had been decorated with `@UseInterceptors`. An application cannot do this for itself alone, but it
- * does nothing to contexts that are not ours, and once is enough for all.
+ * Lets a transport see what a handler failed with. Nest makes "Internal server error" of it, which is right for a caller
+ * and tells nothing to whoever decides about another attempt; and it logs the error, which core does already.
+ *
+ * It is done where Nest keeps it, in the prototype of its exceptions handler: no interceptor sees the errors of guards,
+ * no exception filter can be the last one. Handlers of other transports are not affected. Safe to repeat.
  */
-export function keepOriginalErrors(prototype: object, method: string): void {
-  const descriptor = Object.getOwnPropertyDescriptor(owner(prototype, method), method)!;
-  if (Reflect.hasMetadata(HAS_KEEPER, descriptor.value as object)) return;
-  Reflect.defineMetadata(HAS_KEEPER, true, descriptor.value as object);
-  UseInterceptors(new OriginalErrorInterceptor())(prototype, method, descriptor);
+export function keepOriginalErrors(): void {
+  const prototype = RpcExceptionsHandler.prototype as unknown as ExceptionsHandler;
+  if (Object.hasOwn(prototype, KEEPS)) return;
+  // oxlint-disable-next-line typescript/unbound-method -- called with its own `this` below
+  const { handle } = prototype;
+  Object.defineProperty(prototype, KEEPS, { value: true });
+  prototype.handle = function (error, host, ...more) {
+    const context: unknown = host.switchToRpc().getContext();
+    if (!(context instanceof RivuletContext)) return handle.call(this, error, host, ...more);
+    (context as Keeping)[KEPT] = error;
+    return this.invokeCustomFilters(error, host) || throwError(() => new Unfiltered(error));
+  };
 }
 
-/** The error behind the one that Nest gave: what was thrown, if it is known. */
+/** The error behind the one that a handler Nest made has failed with: what was thrown, or what a filter made of it. */
 export function originalError(given: unknown, context: RivuletContext): unknown {
-  // An Error comes through as it is when a filter threw it, or an RpcException carried it.
-  if (given instanceof Error) return given;
-  if (KEPT in context) return (context as Keeping)[KEPT];
-  return isDenial(given) ? new ForbiddenException('Forbidden resource') : asException(given);
+  if (given instanceof Unfiltered) return carried(given.error);
+  // A filter that throws an Error replaces it; anything else is what a remote caller may see.
+  const isReplaced = given instanceof Error || !(KEPT in context);
+  return carried(isReplaced ? given : (context as Keeping)[KEPT]);
 }
 
-/** What Nest makes of a guard that answered false. */
-function isDenial(given: unknown): boolean {
-  const { status, message } = (given ?? {}) as { status?: unknown; message?: unknown };
-  return status === 'error' && message === 'Forbidden resource';
+/** What a requester sees of the error: the same as from the transports that come with Nest. */
+export function payloadForCaller(given: unknown): unknown {
+  if (given instanceof Unfiltered)
+    return given.error instanceof RpcException ? errorPayload(carried(given.error)) : UNKNOWN_ERROR;
+  // What a filter answers is meant for the caller, unless it is an Error.
+  return given instanceof Error ? errorPayload(given) : given;
 }
 
-function asException(given: unknown): RpcException {
-  return new RpcException(typeof given === 'object' && given !== null ? given : String(given));
-}
-
-function owner(prototype: object, method: string): object {
-  let at = prototype;
-  while (!Object.hasOwn(at, method)) at = Object.getPrototypeOf(at) as object;
-  return at;
+/** An RpcException may carry the error that is meant, so that it passes the filters of Nest. */
+function carried(error: unknown): unknown {
+  const inner = error instanceof RpcException ? error.getError() : undefined;
+  return inner instanceof Error ? inner : error;
 }

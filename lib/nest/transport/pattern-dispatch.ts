@@ -2,10 +2,11 @@ import type { Delivery } from '../../core/consumer/subscription.js';
 import { describeError } from '../../core/consumer/outcome.js';
 import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
-import { answer, completed, errorPayload } from '../answer.js';
+import { answer, completed } from '../answer.js';
+import { logFailedRequest, stackOf } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 import { FanOut } from './fan-out.js';
-import { originalError } from './original-error.js';
+import { originalError, payloadForCaller } from './original-error.js';
 import type { PatternHandler, PatternSubscription } from './pattern-book.js';
 import { type ProcessingHooks, withinHooks } from './processing-span.js';
 
@@ -62,14 +63,16 @@ export class PatternDispatch {
   ): Promise<void> {
     try {
       await completed(await handler.callback(delivery.body, context), delivery);
-    } catch (error) {
-      throw originalError(error, context);
+    } catch (given) {
+      const error = originalError(given, context);
+      this.options.logger.debug(stackOf(error));
+      throw error;
     }
   }
 
   /** An error is an answer, too, and never a retry: whoever asked knows, and asks again if it wants to. */
   private answer(handler: PatternHandler, delivery: Delivery): Promise<void> {
-    const { rivulet, hooks } = this.options;
+    const { rivulet, hooks, logger } = this.options;
     const context = new RivuletContext(delivery, handler.pattern);
     const responder = rivulet.responder(delivery);
     return withinHooks(hooks(context), async () => {
@@ -78,8 +81,8 @@ export class PatternDispatch {
       } catch (error) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
         if (delivery.signal.aborted) throw error;
-        // Nest has made of it what the requester may see, unless a filter threw an Error.
-        await responder.error(error instanceof Error ? errorPayload(error) : error);
+        logFailedRequest(logger, delivery, originalError(error, context));
+        await responder.error(payloadForCaller(error));
       }
     });
   }

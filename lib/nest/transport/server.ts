@@ -1,9 +1,11 @@
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import type { RivuletEventName, RivuletEvents } from '../../core/runtime/events.js';
+import { refusing } from '../failed-request.js';
 import { given } from '../given.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { rejection } from '../rejection.js';
 import type { HandlerOptions } from '../subscribe.js';
+import { keepOriginalErrors } from './original-error.js';
 import { PatternBook, type PatternSubscription } from './pattern-book.js';
 import { PatternDispatch } from './pattern-dispatch.js';
 import { ownHost, ServerHost } from './server-host.js';
@@ -43,6 +45,7 @@ export class RivuletServer
 
   constructor(options: RivuletServerOptions | ServerHost) {
     super();
+    keepOriginalErrors();
     this.host = options instanceof ServerHost ? options : hostOf(options);
     const { name, settings, rivulet, originOf } = this.host;
     this.transportId = getTransportId(name);
@@ -127,6 +130,7 @@ export class RivuletServer
       origin,
       handler: (delivery) => dispatch.handle(delivery),
       rejection,
+      refuse: refusing({ rivulet, logger }),
       ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
       ...given({ schema: definition?.options.schema }),
     });

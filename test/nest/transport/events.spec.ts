@@ -5,15 +5,18 @@ import {
   Catch,
   Controller,
   type ExceptionFilter,
+  ForbiddenException,
+  Logger,
   type NestInterceptor,
   ParseIntPipe,
   type Type,
+  UnauthorizedException,
   UseFilters,
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { RejectMessageError, RetryLaterError, RivuletContext } from 'nestjs-rivulet';
+import { RejectMessageError, RetryLaterError, RivuletContext, Subscribe } from 'nestjs-rivulet';
 import { catchError, EMPTY, from, map, Observable, of, throwError } from 'rxjs';
 import { deferred, stateOf } from '../helpers/deferred.js';
 import { AT_ONCE, closeApps, startHybrid, type TestApp } from '../helpers/open-app.js';
@@ -168,6 +171,71 @@ describe('An event through the transport', () => {
     expect(await fate(await startHybrid({ controllers: [Piped] }), 'x')).toContain(
       'BadRequestException',
     );
+  });
+
+  it.each<[string, unknown, string]>([
+    [
+      'UnauthorizedException',
+      new UnauthorizedException('no token'),
+      'UnauthorizedException: no token',
+    ],
+    ['ForbiddenException', new ForbiddenException(), 'ForbiddenException: Forbidden'],
+    [
+      'an RpcException with a status of denial',
+      new RpcException({ statusCode: 401, message: 'no token' }),
+      'RpcException: no token',
+    ],
+    [
+      'an RpcException around an HttpException',
+      new RpcException(new ForbiddenException('not yours')),
+      'ForbiddenException: not yours',
+    ],
+    [
+      'an RpcException that says nothing of denial',
+      new RpcException({ statusCode: 503, message: 'later' }),
+      'failed 3 times; last: Error: later',
+    ],
+    [
+      'an error: a guard that cannot decide',
+      new Error('database is down'),
+      'failed 3 times; last: Error: database is down',
+    ],
+  ])('is settled by what a guard throws: %s', async (_what, error, reason) => {
+    const guard: CanActivate = { canActivate: () => fail(error) };
+
+    @Controller()
+    class Guarded {
+      @EventPattern<string>('orders', { retry: AT_ONCE })
+      @UseGuards(guard)
+      on() {}
+    }
+    expect(await fate(await startHybrid({ controllers: [Guarded] }), 1)).toBe(reason);
+    // The same of @Subscribe.
+    @Controller()
+    class Subscribed {
+      @Subscribe('orders', { retry: AT_ONCE })
+      @UseGuards(guard)
+      on() {}
+    }
+    expect(await fate(await startHybrid({ controllers: [Subscribed] }), 1)).toBe(reason);
+  });
+
+  it('has one line in the log for each failure, and none of Nest', async () => {
+    const lines: string[] = [];
+    const note = (line: unknown): void => void lines.push(String(line));
+    const logger = { error: note, warn: note, log() {}, debug() {} };
+    const made = await startHybrid({
+      controllers: [handlerOf(() => fail('failed'), { retry: AT_ONCE })],
+      rivulet: { logger },
+    });
+    Logger.overrideLogger(logger);
+    expect(await fate(made, 1)).toBe('failed 3 times; last: Error: failed');
+    Logger.overrideLogger(false);
+    expect(lines).toEqual([
+      expect.stringMatching(/attempt 1 failed: Error: failed/),
+      expect.stringMatching(/attempt 2 failed: Error: failed/),
+      expect.stringMatching(/attempt 3 became a dead letter: failed 3 times; last: Error: failed/),
+    ]);
   });
 
   it('counts as handled when a filter answers, and has the error of a filter that throws', async () => {

@@ -29,7 +29,6 @@ import {
 import { Test } from '@nestjs/testing';
 import {
   Events,
-  OriginalErrorInterceptor,
   RejectMessageError,
   RivuletClient,
   type RivuletContext,
@@ -296,7 +295,7 @@ describe('Global enhancers of a microservice', () => {
     );
     app.useGlobalGuards(guard);
     app.useGlobalPipes(pipe);
-    app.useGlobalInterceptors(new OriginalErrorInterceptor(), interceptor);
+    app.useGlobalInterceptors(interceptor);
     app.useGlobalFilters(new Filter());
     await app.listen();
     const events = server.unwrap<{ events: Events }>().events;

@@ -9,6 +9,7 @@ import {
   getTransportId,
   InvalidOptionsError,
   Rivulet,
+  RivuletClient,
   RivuletModule,
   RivuletServer,
   Subscribe,
@@ -297,8 +298,16 @@ describe('Servers', () => {
   });
 
   it('refuse options nobody knows', () => {
-    expect(() => new RivuletServer({ ...inMemory(), serializer: {} } as object)).toThrow(
-      'Options of RivuletServer: unknown option "serializer"',
+    expect(() => new RivuletServer({ ...inMemory(), serialiser: {} } as object)).toThrow(
+      'Options of RivuletServer: unknown option "serialiser"',
     );
+  });
+
+  it('refuse the serializers of Nest, and say what to give instead', () => {
+    for (const options of [{ serializer: {} }, { deserializer: {} }])
+      for (const made of [RivuletServer, RivuletClient])
+        expect(() => new made({ ...inMemory(), ...options } as object)).toThrow(
+          /serializer is for the packets of Nest.* Give a "codec" /,
+        );
   });
 });

@@ -3,11 +3,12 @@ import {
   BadRequestException,
   Controller,
   ForbiddenException,
+  Logger,
   ParseIntPipe,
   UseGuards,
 } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { RejectMessageError, Subscribe } from 'nestjs-rivulet';
+import { defineTopic, RejectMessageError, type StandardSchema, Subscribe } from 'nestjs-rivulet';
 import {
   concat,
   EMPTY,
@@ -187,6 +188,62 @@ describe('A request through the transport', () => {
     const acked = made.events.next('acked');
     await firstValueFrom(send('throw', 'error')).catch(() => {});
     expect((await acked).attempt).toBe(1);
+  });
+
+  it('is answered at once when its body does not match the schema of the handler, and is settled', async () => {
+    const schema: StandardSchema<number> = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: (value) =>
+          typeof value === 'number' ? { value } : { issues: [{ message: 'must be a number' }] },
+      },
+    };
+    const handled: unknown[] = [];
+
+    @Controller()
+    class Checked {
+      @MessagePattern(defineTopic('square', { schema }))
+      square(@Payload() number: number) {
+        handled.push(number);
+        return number * number;
+      }
+      @Subscribe(defineTopic('half', { schema }), { reply: true })
+      half(number: number) {
+        handled.push(number);
+        return number / 2;
+      }
+    }
+    const app = (made = await startHybrid({ controllers: [Checked] }));
+    // Another program, without the schema.
+    const other = await start({ rivulet: { stores: app.stores.sibling() } });
+    const dead: string[] = [];
+    app.events.on('dead-lettered', ({ reason }) => dead.push(reason));
+    for (const topic of ['square', 'half']) {
+      const acked = app.events.next('acked');
+      await expect(firstValueFrom(other.client.send(topic, 'four'))).rejects.toEqual({
+        status: 'error',
+        message: `The body does not match the schema of topic "${topic}": must be a number`,
+      });
+      expect(await acked).toMatchObject({ topic, attempt: 1 });
+    }
+    expect(await firstValueFrom(other.client.send('square', 4))).toBe(16);
+    expect({ handled, dead }).toEqual({ handled: [4], dead: [] });
+  });
+
+  it('that fails has one line in the log, and none of Nest', async () => {
+    const lines: string[] = [];
+    const note = (line: unknown): void => void lines.push(String(line).split('\n')[0]!);
+    const logger = { error: note, warn: note, log() {}, debug() {} };
+    made = await startHybrid({ controllers: [Handlers], rivulet: { logger } });
+    Logger.overrideLogger(logger);
+    for (const kind of ['error', 'text'])
+      await expect(firstValueFrom(send('throw', kind))).rejects.toBeDefined();
+    Logger.overrideLogger(false);
+    expect(lines).toEqual([
+      expect.stringMatching(/^A request to topic "throw" \(message .*\) failed: Error: secret$/),
+      expect.stringMatching(/^A request to topic "throw" .* failed: Error: out of stock$/),
+    ]);
   });
 
   it('fails at once when nobody could ever answer', async () => {

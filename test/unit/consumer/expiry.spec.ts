@@ -1,7 +1,9 @@
 import { expect, it } from '@jest/globals';
+import type { Codec } from '../../../lib/core/message/codec.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
 
 async function expiring(send: (rivulet: Rivulet) => Promise<unknown>) {
   const clock = new ManualClock();
@@ -47,4 +49,25 @@ it('drops a request whose time has passed without a dead letter: whoever asked w
     dead: [],
     answer: 'RequestTimeoutError',
   });
+});
+
+it('answers a request at once whose body it cannot read, and keeps no dead letter of it', async () => {
+  const bed = await TestBed.open();
+  const dead: string[] = [];
+  bed.rivulet.events.on('dead-lettered', ({ reason }) => dead.push(reason));
+  const shout: Codec = {
+    name: 'shout',
+    encode: (body) => `${String(body)}!`,
+    decode: (bytes) => Buffer.from(bytes).toString(),
+  };
+  const caller = await bed.sibling({ settings: { codec: shout } });
+  await bed.subscribe({ topic: 'orders', group: 'billing', reply: true });
+  const answer = caller.rivulet.requester
+    .request('orders', 'hello', { timeoutMs: 60_000 })
+    .catch((error: Error) => error.message);
+  await bed.advance(100);
+  expect(await answer).toContain('shout');
+  expect(dead).toEqual([]);
+  await caller.close();
+  await bed.close();
 });
