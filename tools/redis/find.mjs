@@ -1,17 +1,9 @@
 // Finds a redis-server (or valkey-server) to run privately. Order: REDIS_BIN; PATH and the usual folders; the copy
 // unpacked earlier; on Debian and Ubuntu, the distribution's own signed package, unpacked into a cache folder (no root).
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import { homedir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { CACHE, executable, libraryPath, unpackPackage } from '../debian.mjs';
 import { say } from './say.mjs';
 
 const NAMES = ['redis-server', 'valkey-server'];
@@ -27,9 +19,6 @@ const USUAL_FOLDERS = [
 /** Script flags (`#!lua flags=allow-oom`) came with Redis 7.0; Valkey 8 has them too. */
 const OLDEST = 7;
 
-const CACHE =
-  process.env.RIVULET_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nestjs-rivulet');
 const UNPACKED = join(CACHE, 'root');
 
 /** The server to run, or undefined. Takes some seconds the first time on a Debian or Ubuntu that has none. */
@@ -51,59 +40,13 @@ function onThisMachine() {
 }
 
 function unpackedEarlier() {
-  const libraries = ['usr/lib', 'lib']
-    .map((folder) => join(UNPACKED, folder))
-    .filter((folder) => existsSync(folder))
-    .flatMap((folder) =>
-      readdirSync(folder)
-        .filter((name) => name.includes('-linux-'))
-        .map((name) => join(folder, name)),
-    );
   const binaries = NAMES.map((name) => join(UNPACKED, 'usr/bin', name));
-  return firstUsable(binaries, { LD_LIBRARY_PATH: libraries.join(':') });
+  return firstUsable(binaries, { LD_LIBRARY_PATH: libraryPath(UNPACKED) });
 }
 
 function fromApt() {
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return undefined;
-  if (process.env.RIVULET_NO_DOWNLOAD || existsSync(UNPACKED)) return undefined;
-  say(`no redis-server found: unpacking this distribution's package into ${CACHE} (no root, once)`);
-
-  // Each process works in its own folder and renames it into place: two of them may come here at once.
-  const work = join(CACHE, `unpacking-${process.pid}`);
-  const [lists, archives, root] = ['lists', 'archives', 'root'].map((name) => join(work, name));
-  for (const folder of [join(lists, 'partial'), join(archives, 'partial'), root])
-    mkdirSync(folder, { recursive: true });
-  const options = [
-    `Dir::State::lists=${lists}`,
-    `Dir::Cache::archives=${archives}`,
-    'Dir::Cache::pkgcache=',
-    'Dir::Cache::srcpkgcache=',
-    'Debug::NoLocking=1',
-  ].flatMap((option) => ['-o', option]);
-  const run = (command, ...args) =>
-    execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  const apt = (...args) => run('apt-get', '-q=2', ...options, ...args);
-  const download = (name) =>
-    apt('install', '-y', '--no-install-recommends', '--download-only', name);
-  const sayWhy = ({ stderr, message }) =>
-    say(`apt: ${/^E: .*/m.exec(stderr?.toString() ?? '')?.[0] ?? message}`);
-
-  try {
-    apt('update');
-    try {
-      download('redis-server');
-    } catch (error) {
-      sayWhy(error);
-      download('valkey-server');
-    }
-    for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb')))
-      run('dpkg-deb', '-x', join(archives, file), root);
-    if (!existsSync(UNPACKED)) renameSync(root, UNPACKED);
-  } catch (error) {
-    sayWhy(error);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  if (existsSync(UNPACKED)) return undefined;
+  unpackPackage(['redis-server', 'valkey-server'], UNPACKED);
   return unpackedEarlier();
 }
 
@@ -128,13 +71,4 @@ function usable(bin, env = {}) {
     return undefined;
   }
   return { bin, env, version: `${name} ${version}` };
-}
-
-function executable(file) {
-  try {
-    accessSync(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

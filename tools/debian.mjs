@@ -1,0 +1,95 @@
+// On Debian and Ubuntu: the distribution's own signed packages, unpacked into a cache folder. Installs nothing, needs no root.
+import { execFileSync } from 'node:child_process';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export const CACHE =
+  process.env.RIVULET_CACHE ??
+  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nestjs-rivulet');
+
+const say = (message) => process.stderr.write(`[apt] ${message}\n`);
+
+/**
+ * Unpacks the first of these packages that there is, with what it depends on, into `folder`. Tells on stderr why it did
+ * not; the folder is missing then. Takes some seconds.
+ */
+export function unpackPackage(names, folder) {
+  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return;
+  if (process.env.RIVULET_NO_DOWNLOAD) return;
+  say(`unpacking ${names[0]} of this distribution into ${folder} (no root, once)`);
+
+  // Each process works in its own folder and renames it into place: two of them may come here at once.
+  const work = join(CACHE, `unpacking-${process.pid}`);
+  const [lists, archives, root] = ['lists', 'archives', 'root'].map((name) => join(work, name));
+  for (const path of [join(lists, 'partial'), join(archives, 'partial'), root])
+    mkdirSync(path, { recursive: true });
+  const options = [
+    `Dir::State::lists=${lists}`,
+    `Dir::Cache::archives=${archives}`,
+    'Dir::Cache::pkgcache=',
+    'Dir::Cache::srcpkgcache=',
+    'Debug::NoLocking=1',
+  ].flatMap((option) => ['-o', option]);
+  const run = (command, ...args) =>
+    execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const apt = (...args) => run('apt-get', '-q=2', ...options, ...args);
+
+  try {
+    apt('update');
+    downloadFirst(names, (name) =>
+      apt('install', '-y', '--no-install-recommends', '--download-only', name),
+    );
+    for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb')))
+      run('dpkg-deb', '-x', join(archives, file), root);
+    if (!existsSync(folder)) renameSync(root, folder);
+  } catch (error) {
+    sayWhy(error);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What LD_LIBRARY_PATH must be for programs that were unpacked there. */
+export function libraryPath(folder) {
+  return ['usr/lib', 'lib']
+    .map((name) => join(folder, name))
+    .filter((path) => existsSync(path))
+    .flatMap((path) =>
+      readdirSync(path)
+        .filter((name) => name.includes('-linux-'))
+        .map((name) => join(path, name)),
+    )
+    .join(':');
+}
+
+export function executable(file) {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function downloadFirst([name, ...others], download) {
+  try {
+    download(name);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    sayWhy(error);
+    downloadFirst(others, download);
+  }
+}
+
+function sayWhy({ stderr, message }) {
+  say(`${/^E: .*/m.exec(stderr?.toString() ?? '')?.[0] ?? message}`);
+}
