@@ -4,11 +4,15 @@ export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   testTimeout: 30_000,
+  globalSetup: './test/helpers/global-setup.mjs',
+  globalTeardown: './test/helpers/global-teardown.mjs',
   maxWorkers: 2,
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-rivulet$': '<rootDir>/lib/index.ts',
     '^nestjs-rivulet/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-rivulet/participants$': '<rootDir>/lib/participants/index.ts',
+    '^nestjs-rivulet/participants/(.*)$': '<rootDir>/lib/participants/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1', // './x.js' in TypeScript source is './x.ts'
   },
   transform: {

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -46,7 +47,9 @@ run('npx', [
   'ascii',
 ]);
 installInto(app);
+linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
+linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
 run(resolve('node_modules/.bin/tsc'), ['--project', app]);
 
 function holdsWhatItShould(packed) {
@@ -65,8 +68,13 @@ function installInto(folder) {
   cpSync('test/pack', folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }));
   npm('install', '--silent', '--offline', '--legacy-peer-deps', '--prefix', folder, tarball);
-  for (const peer of [...Object.keys(manifest.peerDependencies), '@types/node']) {
+}
+
+function linkPeers(folder, isWanted) {
+  const types = Object.keys(manifest.devDependencies).filter((name) => name.startsWith('@types/'));
+  for (const peer of [...Object.keys(manifest.peerDependencies).filter(isWanted), ...types]) {
     const link = join(folder, 'node_modules', peer);
+    if (existsSync(link)) continue;
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(resolve('node_modules', peer), link);
   }

@@ -1,4 +1,6 @@
 import rivulet = require('nestjs-rivulet');
 import testing = require('nestjs-rivulet/testing');
+import participants = require('nestjs-rivulet/participants');
 
+console.log(participants.schema('mysql'));
 console.log(Object.keys(rivulet), Object.keys(testing));

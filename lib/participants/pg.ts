@@ -1,0 +1,63 @@
+import type { Pool, PoolClient } from 'pg';
+import type { TransactionParticipant } from '../core/transaction/participant.js';
+import type { SqlDatabase } from './sql/sql-database.js';
+import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
+
+export interface PgTransactionOptions {
+  /** Default: as the database is set, which is `read committed` unless somebody changed it. */
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+/** PostgreSQL through a pool of `pg`. `tx` is the client on which the transaction runs. */
+export function pgParticipant(
+  pool: Pool,
+  options?: SqlParticipantOptions,
+): TransactionParticipant<PoolClient, PgTransactionOptions> {
+  // The pool has dropped an idle client whose back end was killed when it says so. Unheard, that would end the process.
+  if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
+  const database: SqlDatabase<PoolClient, PgTransactionOptions> = {
+    dialect: 'postgres',
+    run: (body, { isolation } = {}) =>
+      inTransaction(pool, isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN', body),
+    alone: (body) => inTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', body),
+    async execute(tx, sql, values) {
+      const { rows, rowCount } = await tx.query(sql, [...values]);
+      return { rows, affected: rowCount ?? 0 };
+    },
+  };
+  return sqlParticipant(database, options);
+}
+
+async function inTransaction<Result>(
+  pool: Pool,
+  begin: string,
+  body: (client: PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const lose = (error: Error): void => void (broken ??= error);
+  client.on('error', lose); // a back end that is killed would end the process otherwise
+  try {
+    await client.query(begin);
+    let result: Result;
+    try {
+      result = await body(client);
+    } catch (error) {
+      await client.query('ROLLBACK').catch(lose);
+      throw error;
+    }
+    const { command } = await client.query('COMMIT').catch((error: Error) => {
+      lose(error); // its state is not known: the pool must not hand it out again
+      throw error;
+    });
+    // PostgreSQL answers COMMIT so, without an error, when an earlier one was swallowed.
+    if (command === 'ROLLBACK')
+      throw new Error(
+        'PostgreSQL rolled the transaction back: a statement failed, and its error was swallowed. Let the error through.',
+      );
+    return result;
+  } finally {
+    client.off('error', lose);
+    client.release(broken);
+  }
+}

@@ -1,0 +1,14 @@
+import { DIALECTS, tablesIn } from './site.js';
+import type { DialectName } from './sql-database.js';
+
+/**
+ * The SQL of the tables, for those who make tables by migrations. Each statement makes what is missing and ends with a
+ * semicolon; Rivulet writes the one row that it needs itself.
+ *
+ * @param options.schema As for the participant. Default: where an unqualified name leads.
+ */
+export function schema(dialect: DialectName, options: { schema?: string } = {}): string {
+  const { createTables } = DIALECTS[dialect];
+  const statements = createTables(tablesIn(DIALECTS[dialect], options.schema));
+  return statements.map((statement) => `${statement};\n`).join('');
+}

@@ -1,0 +1,53 @@
+// jest's globalSetup: database servers that all test files of a run share. A server starts when the first file asks for
+// it, lives in the process of the run, since workers come and go, and ends with it.
+import { once } from 'node:events';
+import http from 'node:http';
+import {
+  findPostgres,
+  HOW_TO_INSTALL_POSTGRES,
+  startPostgres,
+} from '../../tools/postgres/server.mjs';
+
+const SERVERS = {
+  postgres: () =>
+    start({
+      url: process.env.PG_URL,
+      find: findPostgres,
+      launch: startPostgres,
+      name: 'PostgreSQL',
+      variable: 'PG_URL',
+      help: HOW_TO_INSTALL_POSTGRES,
+    }),
+};
+
+async function start({ url, find, launch, name, variable, help }) {
+  if (url) return { url, stop: async () => {} };
+  const binary = find();
+  if (!binary)
+    throw new Error(
+      `No ${name} found: set ${variable}, or ${help}. To go without its tests, set RIVULET_WITHOUT.`,
+    );
+  return launch(binary);
+}
+
+export default async function shareServers() {
+  const started = new Map();
+  const keeper = http.createServer((request, response) => {
+    const name = request.url.slice(1);
+    if (!started.has(name)) started.set(name, SERVERS[name]());
+    started.get(name).then(
+      ({ url }) => response.end(url),
+      ({ message }) => response.writeHead(503).end(message),
+    );
+  });
+  keeper.listen(0, '127.0.0.1');
+  await once(keeper, 'listening');
+  process.env.RIVULET_TEST_SERVERS = `http://127.0.0.1:${keeper.address().port}`;
+
+  globalThis.stopSharedServers = async () => {
+    keeper.closeAllConnections();
+    keeper.close();
+    const servers = await Promise.allSettled(started.values());
+    await Promise.all(servers.map(({ value }) => value?.stop()));
+  };
+}

@@ -1,0 +1,38 @@
+import type { TransactionParticipant } from '../../lib/core/transaction/participant.js';
+
+export type Isolation = 'read committed' | 'repeatable read' | 'serializable';
+
+/** One database behind one client library, with a table `orders (id text)` of the business. */
+// oxlint-disable-next-line typescript/no-explicit-any -- each client has a handle of its own
+export interface ParticipantHarness<Tx = any> {
+  readonly dialect: 'postgres' | 'mysql' | 'sqlite' | 'mongodb';
+  /** A participant as another process has it: with connections of its own. */
+  open(options?: { name?: string }): Promise<TransactionParticipant<Tx>>;
+  /** The business writes an order within the transaction. */
+  write(tx: Tx, order: string): Promise<void>;
+  /** Committed orders, sorted, read on a connection of its own. */
+  orders(): Promise<string[]>;
+  /** Options of `run` for an isolation level, when the client can choose one. */
+  isolation?(level: Isolation): unknown;
+  /** Reads orders within the transaction: takes its snapshot where the isolation level has one. */
+  read(tx: Tx): Promise<unknown>;
+  /** Ends the connection of the transaction from the side of the server. */
+  kill?(tx: Tx): Promise<void>;
+  /** A statement of the transaction fails, and nobody hears of it. */
+  swallow?(tx: Tx): Promise<void>;
+  /** Deletes all rows of all tables but the identity. */
+  empty(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type OpenParticipants = () => Promise<ParticipantHarness>;
+
+/** Which tests apply: what the client and its database can do. */
+export interface Abilities {
+  /** `run` takes an isolation level. */
+  isolation?: boolean;
+  /** Others write while a transaction is open. */
+  writersMeet: boolean;
+  kill?: boolean;
+  swallow?: boolean;
+}
