@@ -14,6 +14,9 @@ export class Attempt implements Delivery {
   body: unknown = undefined;
   /** Once it has an outcome, whatever the handler still answers changes nothing. */
   ended = false;
+  /** Neighbours in the list of what is in hand (`InHand`). */
+  older: Attempt | undefined = undefined;
+  newer: Attempt | undefined = undefined;
   private aborter: AbortController | undefined;
   private abortReason: Error | undefined;
 

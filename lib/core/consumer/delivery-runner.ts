@@ -37,9 +37,8 @@ export class DeliveryRunner {
   private readonly inHand: InHand;
   private readonly overflow: Overflow;
   private readonly settlers: Settler[];
-  /** Settles on their way. */
-  private readonly settling = new Set<DeliveredEntry>();
   private readonly wantedShare = new WantedShare();
+  private starting = false;
 
   constructor(options: DeliveryRunnerOptions) {
     const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
@@ -73,11 +72,8 @@ export class DeliveryRunner {
   }
 
   /** In hand without a handler that runs: waits for a slot, or its settle is on its way. */
-  heldBesides(queue: number): DeliveredEntry[] {
-    return [
-      ...this.overflow.of(queue),
-      ...[...this.settling].filter((entry) => entry.queue === queue),
-    ];
+  heldBesides(queue: number): { offset: string; deliveryCount: number }[] {
+    return [...this.overflow.of(queue), ...this.settlers[queue]!.held()];
   }
 
   /** Whether nothing of the queue can be settled. */
@@ -109,7 +105,14 @@ export class DeliveryRunner {
 
   /** Slots may be free again. */
   startFetched(): void {
-    while (this.overflow.length > 0 && this.capacity.hasSlot) this.begin(this.overflow.shift()!);
+    // A handler that ends at once comes here again: one inside the other, thousands of them would overflow the stack.
+    if (this.starting) return;
+    this.starting = true;
+    try {
+      while (this.overflow.length > 0 && this.capacity.hasSlot) this.begin(this.overflow.shift()!);
+    } finally {
+      this.starting = false;
+    }
   }
 
   /** Resolves once the delivery is settled, or given up to others. Its handler may still run then. */
@@ -173,7 +176,9 @@ export class DeliveryRunner {
     this.capacity.take();
     this.inHand.add(attempt);
     reporter.delivered(attempt);
-    void dispatch(attempt, subscription, tools).then((outcome) => this.end(attempt, outcome));
+    const outcome = dispatch(attempt, subscription, tools);
+    if (outcome instanceof Promise) void outcome.then((later) => this.end(attempt, later));
+    else this.end(attempt, outcome);
   }
 
   /** No handler is bothered with it. */
@@ -226,11 +231,9 @@ export class DeliveryRunner {
       consumer: member,
       at: clock.now(),
     });
-    this.settling.add(entry);
     this.settlers[entry.queue]!.add(
       { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
       (reply) => {
-        this.settling.delete(entry);
         after?.();
         reporter.settled({ entry, outcome, decision, reply, message });
         if (decision.kind === 'retry' || decision.kind === 'release')

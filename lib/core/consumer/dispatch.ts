@@ -4,6 +4,7 @@ import type { MessageView } from '../message/message.js';
 import { storedAt } from '../message/offset.js';
 import { schemaIssues, type StandardSchema } from '../message/topic.js';
 import { decodeMessage } from '../message/wire-format.js';
+import { isThenable } from '../runtime/thenable.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
@@ -75,23 +76,53 @@ function rejected(reason: string, error: unknown): Opened {
   return { message: undefined, outcome: { kind: 'rejected', reason, error } };
 }
 
-/** Run the handler for a message. Never throws and never rejects, whatever the handler does. */
-export async function dispatch(
+/**
+ * Run the handler for a message. Never throws and never rejects, whatever the handler does.
+ *
+ * Answers at once when there is nothing to wait for: a promise per message is much of what a message costs.
+ */
+export function dispatch(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Outcome | Promise<Outcome> {
+  const { message } = attempt;
+  try {
+    attempt.body = tools.codecs.decode(message.codec, message.bytes);
+  } catch (error) {
+    return refused(attempt, subscription, error);
+  }
+  return subscription.schema
+    ? handleValidated(attempt, subscription, tools)
+    : handle(attempt, subscription, tools);
+}
+
+async function handleValidated(
   attempt: Attempt,
   subscription: Subscription,
   tools: DispatchTools,
 ): Promise<Outcome> {
-  const { message } = attempt;
   try {
-    attempt.body = tools.codecs.decode(message.codec, message.bytes);
-    if (subscription.schema)
-      attempt.body = await validated(message, attempt.body, subscription.schema);
+    attempt.body = await validated(attempt.message, attempt.body, subscription.schema!);
   } catch (error) {
     return refused(attempt, subscription, error);
   }
+  return handle(attempt, subscription, tools);
+}
+
+function handle(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Outcome | Promise<Outcome> {
   try {
-    await tools.trace.run(message.traceparent, () => subscription.handler(attempt));
-    return SUCCEEDED;
+    const { traceparent } = attempt.message;
+    const running = tools.trace.run(traceparent, () => subscription.handler(attempt));
+    if (!isThenable(running)) return SUCCEEDED;
+    return Promise.resolve(running).then(
+      () => SUCCEEDED,
+      (error: unknown) => classify(error, subscription),
+    );
   } catch (error) {
     return classify(error, subscription);
   }

@@ -6,6 +6,7 @@ import type {
   GroupQueue,
   SettleItem,
   SettleReply,
+  Settlement,
 } from '../store/delivery-store.js';
 
 export interface SettlerOptions {
@@ -17,9 +18,21 @@ export interface SettlerOptions {
   onTrouble(error: unknown): void;
 }
 
-interface Item {
-  item: SettleItem;
-  done(reply: SettleReply | 'given-up'): void;
+type Done = (reply: SettleReply | 'given-up') => void;
+
+/** A settle on its way. A class, as all that lives until its answer (decision 7). */
+class Item implements SettleItem {
+  readonly offset: string;
+  readonly deliveryCount: number;
+  readonly settlement: Settlement;
+  done: Done;
+
+  constructor(item: SettleItem, done: Done) {
+    this.offset = item.offset;
+    this.deliveryCount = item.deliveryCount;
+    this.settlement = item.settlement;
+    this.done = done;
+  }
 }
 
 const PAUSE_MS = { from: 50, to: 2_000 };
@@ -34,7 +47,8 @@ const MOST_PER_CALL = 200;
 export class Settler {
   private readonly options: SettlerOptions;
   private waiting: Item[] = [];
-  private underWay = 0;
+  /** Calls under way. */
+  private readonly calls: Item[][] = [];
   private planned = false;
   private refused = false;
   private readonly closing = new AbortController();
@@ -47,7 +61,12 @@ export class Settler {
 
   /** How many settles have not been answered. */
   get pending(): number {
-    return this.waiting.length + this.underWay;
+    return this.calls.reduce((sum, items) => sum + items.length, this.waiting.length);
+  }
+
+  /** What has not been answered. */
+  held(): SettleItem[] {
+    return [...this.waiting, ...this.calls.flat()];
   }
 
   /** Whether the store refused the last settle by itself: what is handed out now could not be settled either. */
@@ -55,14 +74,17 @@ export class Settler {
     return this.refused;
   }
 
-  add(item: SettleItem, done: Item['done']): void {
+  add(item: SettleItem, done: Done): void {
     if (this.closing.signal.aborted) return done('given-up');
-    this.waiting.push({ item, done });
+    this.waiting.push(new Item(item, done));
     if (this.planned) return;
     this.planned = true;
     setImmediate(() => {
       this.planned = false;
-      while (this.waiting.length > 0) void this.deliver(this.waiting.splice(0, MOST_PER_CALL));
+      const waiting = this.waiting;
+      this.waiting = [];
+      for (let at = 0; at < waiting.length; at += MOST_PER_CALL)
+        void this.deliver(waiting.slice(at, at + MOST_PER_CALL));
     });
   }
 
@@ -73,10 +95,10 @@ export class Settler {
   }
 
   private async deliver(items: Item[]): Promise<void> {
-    this.underWay += items.length;
+    this.calls.push(items);
     const replies = await this.settle(items);
-    this.underWay -= items.length;
-    items.forEach(({ done }, i) => done(replies?.[i] ?? 'given-up'));
+    this.calls.splice(this.calls.indexOf(items), 1);
+    for (let i = 0; i < items.length; i++) items[i]!.done(replies?.[i] ?? 'given-up');
   }
 
   private async settle(items: Item[]): Promise<SettleReply[] | undefined> {
@@ -88,11 +110,7 @@ export class Settler {
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)
     ) {
       try {
-        const replies = await deliveries.settle(
-          ref,
-          consumer,
-          items.map(({ item }) => item),
-        );
+        const replies = await deliveries.settle(ref, consumer, items);
         this.refused = false;
         return replies;
       } catch (error) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
-import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 import { eachQueue } from './each-queue.js';
 
@@ -15,7 +15,7 @@ export interface VisibilityOptions {
   swallowedAfterMs: number;
   inHand(queue: number): Attempt[];
   /** In hand without a handler that runs: waits for a slot, or its settle is on its way. */
-  heldBesides(queue: number): DeliveredEntry[];
+  heldBesides(queue: number): { offset: string; deliveryCount: number }[];
   onLost(attempt: Attempt): void;
   onReleased(queue: number, count: number): void;
   onError(error: unknown): void;
