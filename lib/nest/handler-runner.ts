@@ -2,13 +2,17 @@ import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/cor
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory.js';
-import { catchError, isObservable } from 'rxjs';
+import { catchError, isObservable, type Observable } from 'rxjs';
+import { directCall, type HandlerParam, Surroundings } from './direct-call.js';
 import type { HandlerMethod } from './explorer.js';
 import { afterFilters, type Filters } from './exception-filters.js';
 import type { RivuletContext } from './rivulet-context.js';
 
-/** Calls a handler for one message. A returned Observable has not been subscribed to. */
-export type RunHandler = (body: unknown, context: RivuletContext) => Promise<unknown>;
+/**
+ * Calls a handler for one message: a promise of what it returns, or what it returned at once. A returned Observable has
+ * not been subscribed to. May throw.
+ */
+export type RunHandler = (body: unknown, context: RivuletContext) => unknown;
 
 type ParamsFactory = Parameters<ExternalContextCreator['create']>[4];
 type Target = (...args: unknown[]) => Promise<unknown>;
@@ -18,10 +22,17 @@ interface ErrorProxy {
   createProxy(target: Target, filters: Pick<Filters, 'next'>, type: string): Target;
 }
 
+interface ListCreator {
+  create(...args: unknown[]): readonly unknown[];
+}
+
 /** What of `ExternalContextCreator` is looked after differently here; the same in Nest 11 and 12. */
 interface Overridden {
   externalErrorProxy: ErrorProxy;
+  interceptorsContextCreator: ListCreator;
   getContextModuleKey(): string;
+  createGuardsFn(guards: readonly unknown[], ...more: unknown[]): unknown;
+  createPipesFn(pipes: readonly unknown[], params: readonly HandlerParam[]): unknown;
   transformToResult(result: unknown): Promise<unknown>;
 }
 
@@ -79,7 +90,9 @@ export class HandlerRunner {
   ): RunHandler {
     const { method, wrapper } = handler;
     const callback = (instance as Record<string, (...args: unknown[]) => unknown>)[method]!;
-    return this.creatorFor(wrapper.host!.token).create(
+    const around = new Surroundings();
+    const errors = new ErrorsToFilters();
+    const whole = this.creatorFor(wrapper.host!.token, around, errors).create(
       instance,
       callback,
       method,
@@ -90,16 +103,47 @@ export class HandlerRunner {
       ALL,
       RPC,
     ) as RunHandler;
+    const params = around.onlyParams;
+    if (!params) return whole;
+    const { rescue, observed } = errors;
+    return directCall({
+      method: (args) => callback.apply(instance, args),
+      params,
+      rescue,
+      observed,
+    });
   }
 
-  private creatorFor(moduleKey: string): ExternalContextCreator {
-    const { externalErrorProxy } = this.creator as unknown as Overridden;
+  private creatorFor(
+    moduleKey: string,
+    around: Surroundings,
+    errors: ErrorsToFilters,
+  ): ExternalContextCreator {
+    const creator = this.creator as unknown as Overridden;
+    const { interceptorsContextCreator } = creator;
     const overridden: Overridden = {
       // Nest looks hosts up among providers only: class-based enhancers of controllers would be left out.
       getContextModuleKey: () => moduleKey,
       // Values of an Observable may be answers; whoever takes the result subscribes, once.
       transformToResult: (result) => Promise.resolve(result),
-      externalErrorProxy: filteringProxy(externalErrorProxy),
+      externalErrorProxy: errors.proxy(creator.externalErrorProxy),
+      createGuardsFn: (guards, ...more) => {
+        around.guards = guards;
+        return creator.createGuardsFn(guards, ...more);
+      },
+      createPipesFn: (pipes, params) => {
+        Object.assign(around, { pipes, params });
+        return creator.createPipesFn(pipes, params);
+      },
+      interceptorsContextCreator: Object.assign(
+        Object.create(interceptorsContextCreator) as ListCreator,
+        {
+          create: (...args: unknown[]) => {
+            around.interceptors = interceptorsContextCreator.create(...args);
+            return around.interceptors;
+          },
+        },
+      ),
     };
     return Object.assign(Object.create(this.creator) as ExternalContextCreator, overridden);
   }
@@ -111,21 +155,27 @@ function moduleRefOf({ wrapper }: HandlerMethod): ModuleRef {
 }
 
 /** Exception filters get the errors of the handler, and those of an Observable it returned. */
-function filteringProxy(original: ErrorProxy): ErrorProxy {
-  return {
-    createProxy(target: Target, filters: Filters, type: string) {
-      const ours: Pick<Filters, 'next'> = {
-        next: (error, host) => afterFilters(error, host, filters),
-      };
-      const rescue = (error: unknown, args: unknown[]): Promise<unknown> =>
-        original.createProxy(() => Promise.reject(error), ours, type)(...args);
-      const run: Target = async (...args) => {
-        const result = await target(...args);
-        return isObservable(result)
-          ? result.pipe(catchError((error: unknown) => rescue(error, args)))
-          : result;
-      };
-      return original.createProxy(run, ours, type);
-    },
-  };
+class ErrorsToFilters {
+  rescue!: (error: unknown, args: unknown[]) => Promise<unknown>;
+
+  readonly observed = (result: Observable<unknown>, args: unknown[]): Observable<unknown> =>
+    result.pipe(catchError((error: unknown) => this.rescue(error, args)));
+
+  /** In the place of Nest's own, which is told what the filters of the handler are. */
+  proxy(original: ErrorProxy): ErrorProxy {
+    return {
+      createProxy: (target: Target, filters: Filters, type: string) => {
+        const ours: Pick<Filters, 'next'> = {
+          next: (error, host) => afterFilters(error, host, filters),
+        };
+        this.rescue = (error, args) =>
+          original.createProxy(() => Promise.reject(error), ours, type)(...args);
+        const run: Target = async (...args) => {
+          const result = await target(...args);
+          return isObservable(result) ? this.observed(result, args) : result;
+        };
+        return original.createProxy(run, ours, type);
+      },
+    };
+  }
 }

@@ -88,12 +88,20 @@ export class Subscriber {
   }
 
   private handling(run: RunHandler): Handler {
-    return async (delivery) => {
+    const complete = async (result: unknown, delivery: Delivery): Promise<void> => {
       try {
-        await completed(await run(delivery.body, contextOf(delivery)), delivery);
+        await completed(await result, delivery);
       } catch (error) {
         this.options.logger.debug(stackOf(error));
         throw error;
+      }
+    };
+    return (delivery) => {
+      try {
+        const result = run(delivery.body, contextOf(delivery));
+        return typeof result === 'object' && result !== null ? complete(result, delivery) : result;
+      } catch (error) {
+        return complete(Promise.reject(error as Error), delivery);
       }
     };
   }
