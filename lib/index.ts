@@ -38,6 +38,7 @@ export { RivuletContext } from './nest/rivulet-context.js';
 export type { Metadata } from './nest/metadata.js';
 export type { MessageView } from './core/message/message.js';
 export type { ExponentialBackoff, RetryOptions } from './core/consumer/retry-policy.js';
+export type { SubscriptionMode } from './core/consumer/subscription.js';
 export type { StartFrom } from './core/store/refs.js';
 export {
   HandlerTimeoutError,

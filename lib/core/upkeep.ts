@@ -85,6 +85,7 @@ export class Upkeep {
         return log.append(call);
       },
       reopen: (call) => log.reopen(call),
+      openReader: () => log.openReader(),
       range: (range) => log.range(range),
       extent: (ref) => log.extent(ref),
       trim: (ref, limit) => log.trim(ref, limit),

@@ -22,8 +22,6 @@ export function handlerOptionProblems(options: object, known: readonly string[])
   const given = options as Readonly<Record<string, unknown>>;
   const later = LATER.filter((name) => given[name] !== undefined && given[name] !== false);
   const problems = later.map((name) => `${name} comes with a later version; leave it out`);
-  if (given.mode !== undefined && given.mode !== 'clustering')
-    problems.push('mode: only "clustering" exists yet, others come with a later version');
   return [...problems, ...unknownOptions(options, [...known, ...LATER])];
 }
 

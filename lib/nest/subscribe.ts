@@ -1,6 +1,7 @@
 import { Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
+import type { SubscriptionMode } from '../core/consumer/subscription.js';
 import type { MessageFilter } from '../core/filter/message-filter.js';
 import type { TopicDefinition, TopicName } from '../core/message/topic.js';
 import type { StartFrom } from '../core/store/refs.js';
@@ -14,7 +15,7 @@ export interface HandlerOptions {
   /** Default 15 min. */
   handlerTimeoutMs?: number;
   retry?: RetryOptions;
-  /** Where a new group begins. Default `earliest`. */
+  /** Where a new group begins; default `earliest`. With `broadcasting`, where each process begins; default `latest`. */
   from?: StartFrom;
   /**
    * Which messages the handler wants: `tags('created || paid')`, `selector("amount > 100")` or `headers({ … })`. Others
@@ -25,8 +26,12 @@ export interface HandlerOptions {
   allowFilterChange?: boolean;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
   name?: string;
-  /** Members share the messages of their group. The only mode of this version. */
-  mode?: 'clustering';
+  /**
+   * `clustering` (default): members share the messages of their group. `broadcasting`: every process gets every message,
+   * e.g. to forget what it has cached; nothing is tried again or becomes a dead letter, and what comes while a process is
+   * down does not reach it.
+   */
+  mode?: SubscriptionMode;
 }
 
 export interface SubscribeOptions extends HandlerOptions {

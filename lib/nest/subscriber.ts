@@ -60,7 +60,16 @@ export class Subscriber {
     const { origin, subscribe } = handler;
     const found = handlerOptionProblems(subscribe.options, SUBSCRIBE_OPTIONS);
     const { name = origin, ...declared } = subscribe.options;
-    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, ...options } = {
+    const {
+      concurrency,
+      handlerTimeoutMs,
+      retry,
+      from,
+      filter,
+      allowFilterChange,
+      mode,
+      ...options
+    } = {
       ...declared,
       ...settings.handlers[name],
     };
@@ -79,7 +88,7 @@ export class Subscriber {
       handler: options.reply ? this.replying(run) : this.handling(run),
       rejection,
       ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
-      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
+      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode }),
       ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
     });
     logger.log(

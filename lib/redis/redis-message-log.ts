@@ -6,6 +6,7 @@ import type {
   AppendReply,
   AppendResult,
   LogRange,
+  LogReader,
   MessageLog,
   ReopenCall,
   ReopenReply,
@@ -14,16 +15,17 @@ import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys, QueueKeys } from './keys.js';
-import type { ScriptHost } from './script.js';
+import type { Connections } from './connections.js';
+import { RedisLogReader } from './redis-log-reader.js';
 import { scripts } from './scripts.js';
 
 /** Queues as Redis streams; see append.lua for what makes an append happen once. */
 export class RedisMessageLog implements MessageLog {
-  private readonly host: ScriptHost;
+  private readonly host: Connections;
   private readonly keys: Keys;
 
-  constructor(options: { host: ScriptHost; keys: Keys }) {
-    this.host = options.host;
+  constructor(options: { connections: Connections; keys: Keys }) {
+    this.host = options.connections;
     this.keys = options.keys;
   }
 
@@ -61,6 +63,10 @@ export class RedisMessageLog implements MessageLog {
       state: 'open',
       answers: answers.map((text) => (text === 'never' ? null : readResults(text))),
     };
+  }
+
+  openReader(): LogReader {
+    return new RedisLogReader({ connections: this.host, keys: this.keys });
   }
 
   async range(range: LogRange): Promise<StoredEntry[]> {

@@ -49,7 +49,7 @@ export class RedisStores implements Stores {
 
     const host = connections;
     this.topics = new RedisTopicRegistry({ host, keys });
-    this.log = new RedisMessageLog({ host, keys });
+    this.log = new RedisMessageLog({ connections, keys });
     this.schedule = new RedisScheduleStore({ host, keys });
     this.halves = new RedisHalfMessageStore({ host, keys });
     this.deliveries = new RedisDeliveryStore({ connections, keys });

@@ -133,12 +133,15 @@ export class RedisTopicRegistry implements TopicRegistry {
     if (reply[0] === 'conflict')
       return { state: 'conflict', registered: readGroup(group, reply.slice(1)) };
 
+    const created = reply[1] === 'new';
+    // A group of Redis would keep messages from being trimmed, for nobody.
+    if (mode === 'broadcasting') return { state: 'joined', created, recreated: [] };
     const refs = queueRefs(topic, Number(reply[2]));
     const words = await Promise.all(refs.map((ref) => this.openGroup(ref, group, from)));
     if (words.includes('no-queue')) throw topicNotFound(topic);
     return {
       state: 'joined',
-      created: reply[1] === 'new',
+      created,
       recreated: refs.filter((_, i) => words[i] === 'recreated'),
     };
   }

@@ -7,6 +7,7 @@ import type {
   AppendReply,
   AppendResult,
   LogRange,
+  LogReader,
   MessageLog,
   ReopenCall,
   ReopenReply,
@@ -14,6 +15,7 @@ import type {
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { MemoryGate } from './memory-gate.js';
+import { MemoryLogReader } from './memory-log-reader.js';
 import type { MemoryState, QueueState, TopicState } from './memory-state.js';
 
 export class MemoryMessageLog implements MessageLog {
@@ -57,6 +59,10 @@ export class MemoryMessageLog implements MessageLog {
           state: 'new-session',
         },
     );
+  }
+
+  openReader(): LogReader {
+    return new MemoryLogReader(this.state, this.gate);
   }
 
   range(range: LogRange): Promise<StoredEntry[]> {

@@ -12,6 +12,7 @@ import { describeJoinGroup } from './join-group.contract.js';
 import { describeLag } from './lag.contract.js';
 import { describeLanes } from './lanes.contract.js';
 import { describeLease } from './lease.contract.js';
+import { describeLogReader } from './log-reader.contract.js';
 import { describeLostGroup } from './lost-group.contract.js';
 import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
@@ -40,6 +41,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeMaxLength,
   describeReopen,
   describeRange,
+  describeLogReader,
   describeTrim,
   describeScheduleStore,
   // HalfMessageStore

@@ -119,6 +119,20 @@ export function describeJoinGroup(open: OpenHarness): void {
       expect(groups.map(({ group }) => group).sort()).toEqual(['audit', 'billing']);
     });
 
+    it('registers a group that broadcasts, for which nothing is kept', async () => {
+      const broadcasting = { ...GROUP, mode: 'broadcasting' } as const;
+      const joined = { state: 'joined', created: true, recreated: [] };
+      expect(await joinAs({ mode: 'broadcasting' })).toEqual(joined);
+      expect(await joinAs({ mode: 'broadcasting' })).toEqual({ ...joined, created: false });
+      expect(await joinAs({})).toEqual({ state: 'conflict', registered: broadcasting });
+      await publishTexts(h.stores, ['a']);
+      await h.advance(10 * 86_400_000);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(1);
+      expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ undelivered: null });
+      expect(await h.stores.topics.removeGroup('orders', 'billing')).toBe('removed');
+      expect(await joinAs({})).toEqual(joined);
+    });
+
     it('keeps names with special characters apart', async () => {
       const names = ['a', 'A', 'a:b', 'a/b', 'a@b', 'a%b', 'a.b', '~a'.slice(1)];
       for (const group of new Set(names)) {

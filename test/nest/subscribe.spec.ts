@@ -328,11 +328,10 @@ describe('Options of handlers', () => {
   });
 
   it('are refused when this version does not know them', async () => {
-    const options = { concurency: 1, ordered: true, mode: 'broadcasting' };
+    const options = { concurency: 1, ordered: true };
     expect(await startError([handlerWith(options as object)])).toMatchObject({
       problems: [
         'ordered comes with a later version; leave it out',
-        'mode: only "clustering" exists yet, others come with a later version',
         'unknown option "concurency", did you mean "concurrency"?',
       ],
     });

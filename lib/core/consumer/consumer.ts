@@ -91,17 +91,18 @@ export class Consumer implements RunningSubscription {
     const { topic, group } = this.subscription;
     this.fetchLoop = new FetchLoop({
       name: `fetch ${topic}/${group}`,
-      refs: this.refs,
+      queues: () => this.refs,
       reader: stores.deliveries.openReader(group, member),
       capacity: this.capacity,
       clock,
       blockMs: timing.blockMs,
-      isStuck: (queue) => runner.isStuck(queue),
+      isStuck: ({ queue }) => runner.isStuck(queue),
       overdue: () => this.waiting!.overdue,
       toRead: (free) => runner.toRead(free),
       accept: (entries) => runner.accept(entries),
       onFault: (fault) => this.onFault(fault),
-      onRecovered: (queue) => this.options.events.emit('queue-recovered', { topic, queue, group }),
+      onRecovered: ({ queue }) =>
+        this.options.events.emit('queue-recovered', { topic, queue, group }),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('fetch', error);

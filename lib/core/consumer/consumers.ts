@@ -5,6 +5,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { GroupQueue } from '../store/delivery-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import type { Stores } from '../store/stores.js';
+import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
@@ -72,19 +73,18 @@ export class Consumers {
 
   /** @throws DuplicateSubscriptionError when there is one for the same topic and group. */
   add(subscription: Subscription): RunningSubscription {
-    const twin = this.running.find(
-      ({ subscription: other }) =>
-        other.topic === subscription.topic && other.group === subscription.group,
-    );
+    const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
     if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
     const { topics } = this.options;
     const { topic } = subscription;
-    const made = new Consumer({
+    const options = {
       ...this.options,
       subscription,
       pollMs: () => this.pollMs(),
       topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
-    });
+    };
+    const made =
+      subscription.mode === 'broadcasting' ? new BroadcastConsumer(options) : new Consumer(options);
     this.running.push(made);
     return made;
   }
@@ -158,4 +158,10 @@ export class Consumers {
   private pollMs(): number {
     return Math.max(1_000, this.queues().length * 20);
   }
+}
+
+/** Whether each would get only a part of what is meant for both. Broadcasts share nothing. */
+function compete(a: Subscription, b: Subscription): boolean {
+  const shareNothing = a.mode === 'broadcasting' && b.mode === 'broadcasting';
+  return a.topic === b.topic && a.group === b.group && !shareNothing;
 }

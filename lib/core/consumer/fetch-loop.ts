@@ -8,14 +8,15 @@ import type { Capacity } from './capacity.js';
 
 export interface FetchLoopOptions {
   name: string;
-  refs: readonly QueueRef[];
+  /** What is read; may change while the loop runs. */
+  queues(): readonly QueueRef[];
   reader: GroupReader;
   capacity: Capacity;
   clock: Clock;
   /** Longest wait of one read. */
   blockMs: number;
   /** Whether nothing of this queue can be settled: then nothing is read from it either. */
-  isStuck(queue: number): boolean;
+  isStuck(ref: QueueRef): boolean;
   /** Whether deliveries that wait for another attempt should get the free slots first. */
   overdue(): boolean;
   /** How many messages to ask for when so many slots are free. */
@@ -23,7 +24,7 @@ export interface FetchLoopOptions {
   accept(entries: DeliveredEntry[]): void;
   /** One queue cannot be read. It is left out for the answered milliseconds. */
   onFault(fault: QueueFaultedError): Promise<number>;
-  onRecovered(queue: number): void;
+  onRecovered(ref: QueueRef): void;
   /** A read failed: what its reply held is in our name and not in our hands. */
   onError(error: unknown): void;
 }
@@ -48,7 +49,7 @@ export class FetchLoop {
   private readonly options: FetchLoopOptions;
   private readonly loop: Loop;
   /** Queues left out, until when by the monotonic clock. */
-  private readonly faulted = new Map<number, number>();
+  private readonly faulted = new Map<string, { ref: QueueRef; until: number }>();
   private turn = 0;
   /** How many queues in a row had less than was asked for. */
   private drained = Infinity;
@@ -93,7 +94,8 @@ export class FetchLoop {
     } catch (error) {
       if (!(error instanceof QueueFaultedError)) throw error;
       const pauseMs = await this.options.onFault(error);
-      this.faulted.set(error.queue, this.options.clock.monotonic() + pauseMs);
+      const until = this.options.clock.monotonic() + pauseMs;
+      this.faulted.set(nameOf(error), { ref: error, until });
       return 0;
     }
   }
@@ -113,21 +115,33 @@ export class FetchLoop {
   }
 
   private learn(read: Read, entries: readonly DeliveredEntry[]): void {
-    const counts = new Map<number, number>();
-    for (const { queue } of entries) counts.set(queue, (counts.get(queue) ?? 0) + 1);
-    const isFull = [...counts.values()].some((count) => count >= read.perQueue);
-    if (isFull) this.drained = 0;
+    if (isFull(read, entries)) this.drained = 0;
     else this.drained += read.queues.length;
   }
 
   private healthy(): QueueRef[] {
-    const { refs, clock, isStuck, onRecovered } = this.options;
+    const { queues, clock, isStuck, onRecovered } = this.options;
     const now = clock.monotonic();
-    for (const [queue, until] of this.faulted)
+    for (const [name, { ref, until }] of this.faulted)
       if (until <= now) {
-        this.faulted.delete(queue);
-        onRecovered(queue);
+        this.faulted.delete(name);
+        onRecovered(ref);
       }
-    return refs.filter(({ queue }) => !this.faulted.has(queue) && !isStuck(queue));
+    const none = this.faulted.size === 0;
+    return queues().filter((ref) => (none || !this.faulted.has(nameOf(ref))) && !isStuck(ref));
   }
+}
+
+function nameOf({ topic, queue }: QueueRef): string {
+  return `${topic}/${queue}`;
+}
+
+/** Whether some queue had as much as was asked for. Entries of one queue stand together. */
+function isFull({ perQueue }: Read, entries: readonly DeliveredEntry[]): boolean {
+  let count = 0;
+  return entries.some((entry, i) => {
+    const before = entries[i - 1];
+    count = before?.queue === entry.queue && before.topic === entry.topic ? count + 1 : 1;
+    return count >= perQueue;
+  });
 }

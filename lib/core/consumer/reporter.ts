@@ -23,6 +23,21 @@ export class Reporter {
     this.tell('delivered', attempt.entry, attempt.message);
   }
 
+  /** What became of a broadcast, which nobody settles. */
+  passed(entry: DeliveredEntry, outcome: Outcome, message: MessageView | undefined): void {
+    if (outcome.kind === 'succeeded') return this.tell('acked', entry, message);
+    if (outcome.kind === 'filtered') return this.tell('filtered', entry, message);
+    const reason = dropReason(outcome);
+    if (reason === undefined) return;
+    const facts = this.facts(entry, message);
+    const error =
+      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    this.events.emit('dropped', { ...facts, reason, error });
+    this.logger.error(
+      `${this.line(facts)} was dropped: ${reason}. A broadcast is not tried again.`,
+    );
+  }
+
   settled(settled: {
     entry: DeliveredEntry;
     outcome: Outcome;
@@ -118,5 +133,20 @@ export class Reporter {
 
   private line({ topic, group, messageId, attempt }: DeliveryFacts): string {
     return `${topic}/${group}: message ${messageId} attempt ${attempt}`;
+  }
+}
+
+/** Undefined: there was nothing to do for this process. */
+function dropReason(outcome: Outcome): string | undefined {
+  switch (outcome.kind) {
+    case 'rejected':
+      return outcome.reason;
+    case 'failed':
+    case 'retry-later':
+      return `failed: ${describeError(outcome.error)}`;
+    case 'held':
+      return `it has wire version ${outcome.version}, which this library cannot read; update this consumer`;
+    default:
+      return undefined;
   }
 }

@@ -25,6 +25,8 @@ export interface Delivery {
 /** Resolves: acked. Rejects: by the retry policy. What it resolves with is ignored, except by request-reply. */
 export type Handler = (delivery: Delivery) => unknown;
 
+export type SubscriptionMode = 'clustering' | 'broadcasting';
+
 export interface SubscriptionOptions {
   topic: string;
   group: string;
@@ -36,7 +38,14 @@ export interface SubscriptionOptions {
   /** Default 15 min, as RocketMQ's consumeTimeout. */
   handlerTimeoutMs?: number;
   retry?: RetryOptions;
-  /** Where a new group begins. Default `earliest`. */
+  /**
+   * `clustering` (default): the members of the group share its messages. `broadcasting`: every process gets every
+   * message, once and without retries or dead letters; it keeps its own place, which is lost when it ends.
+   */
+  mode?: SubscriptionMode;
+  /**
+   * Where a new group begins; default `earliest`. With `broadcasting`, where each process begins; default `latest`.
+   */
   from?: StartFrom;
   /**
    * Which messages are wanted; others count as settled without an attempt or a slot, and their bodies are not looked
@@ -67,6 +76,7 @@ export interface Subscription {
   readonly concurrency: number;
   readonly handlerTimeoutMs: number;
   readonly retry: RetryPolicy;
+  readonly mode: SubscriptionMode;
   readonly from: StartFrom;
   readonly filter: MessageFilter | undefined;
   readonly allowFilterChange: boolean;
@@ -78,8 +88,9 @@ export interface Subscription {
 /** @throws InvalidOptionsError naming every problem and the handler it was declared on. */
 export function subscription(options: SubscriptionOptions): Subscription {
   const { topic, group, handler, origin, concurrency = DEFAULT_CONCURRENCY } = options;
-  const { handlerTimeoutMs = DEFAULT_HANDLER_TIMEOUT_MS, retry = {}, from = 'earliest' } = options;
-  const { filter, allowFilterChange = false } = options;
+  const { handlerTimeoutMs = DEFAULT_HANDLER_TIMEOUT_MS, retry = {} } = options;
+  const { filter, allowFilterChange = false, mode = 'clustering' } = options;
+  const { from = mode === 'broadcasting' ? 'latest' : 'earliest' } = options;
   const problems = [
     topicProblem(topic),
     groupProblem(group),
@@ -87,6 +98,7 @@ export function subscription(options: SubscriptionOptions): Subscription {
     integerProblem('handlerTimeoutMs', handlerTimeoutMs, { min: 1 }),
     startProblem(from),
     ...retryProblems(retry),
+    ...modeProblems(mode, options),
     filterProblem(filter),
     typeof allowFilterChange === 'boolean'
       ? undefined
@@ -101,6 +113,7 @@ export function subscription(options: SubscriptionOptions): Subscription {
     concurrency,
     handlerTimeoutMs,
     retry: retryPolicy(retry),
+    mode,
     from,
     filter,
     allowFilterChange,
@@ -121,6 +134,19 @@ function startProblem(from: StartFrom): string | undefined {
     `from must be "${'earliest' satisfies StartFrom}", "${'latest' satisfies StartFrom}" or a valid Date, ` +
     `got: ${describeValue(from satisfies Date)}`
   );
+}
+
+/** Options that would promise what a mode does not do. */
+function modeProblems(mode: SubscriptionMode, { retry }: SubscriptionOptions): string[] {
+  if (mode === 'broadcasting')
+    return retry === undefined
+      ? []
+      : ['retry has no place with mode "broadcasting": nothing is tried again there'];
+  if (mode === 'clustering') return [];
+  return [
+    `mode must be "${'clustering' satisfies SubscriptionMode}" or "${'broadcasting' satisfies SubscriptionMode}", ` +
+      `got: ${describeValue(mode satisfies never)}`,
+  ];
 }
 
 function filterProblem(filter: unknown): string | undefined {

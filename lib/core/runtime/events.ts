@@ -21,6 +21,8 @@ export interface RivuletEvents {
   /** The filter of the subscription did not want it; it is settled. */
   filtered: DeliveryFacts;
   retried: DeliveryFacts & { delayMs: number; error: string };
+  /** A broadcast that was not handled; it is not tried again. */
+  dropped: DeliveryFacts & { reason: string; error: string | undefined };
   'dead-lettered': DeliveryFacts & { reason: string; error: string | undefined };
   /** A settle came after the message had been given to somebody else; nothing changed. */
   'settle-refused': DeliveryFacts;

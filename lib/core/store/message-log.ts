@@ -64,6 +64,32 @@ export interface LogRange extends QueueRef {
   reverse?: boolean;
 }
 
+/** Where a reader stands in a queue: it has seen everything up to `after`. `0-0` is before everything. */
+export interface LogPosition extends QueueRef {
+  readonly after: string;
+}
+
+/** Reads without a group: for whoever wants every message and keeps its own place. */
+export interface LogReader {
+  /**
+   * Entries behind each position in order, at most `perQueue` from each queue. Waits up to `blockMs` when there is none
+   * (0: does not wait). A queue that does not exist (yet) is empty.
+   *
+   * Safe to repeat: reading changes nothing. What was trimmed meanwhile is passed over.
+   *
+   * @throws QueueFaultedError one queue cannot be read. Others may be.
+   */
+  read(request: {
+    positions: readonly LogPosition[];
+    perQueue: number;
+    blockMs: number;
+    signal: AbortSignal;
+  }): Promise<StoredEntry[]>;
+
+  /** Ends a waiting read. Nothing can be read afterwards. */
+  close(): Promise<void>;
+}
+
 /** The queues of the topics: where messages are stored and stay until they are trimmed. */
 export interface MessageLog {
   /**
@@ -80,6 +106,8 @@ export interface MessageLog {
 
   /** Begin a new epoch, which fences every older call, and tell what became of some. Safe to repeat. */
   reopen(call: ReopenCall): Promise<ReopenReply>;
+
+  openReader(): LogReader;
 
   /** Entries in order of their offsets. */
   range(range: LogRange): Promise<StoredEntry[]>;

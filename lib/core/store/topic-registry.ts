@@ -58,7 +58,8 @@ export interface TopicRegistry {
   remove(topic: string): Promise<'removed' | 'unknown'>;
 
   /**
-   * Make the group known in every queue of the topic; a queue it is new to begins at `from`.
+   * Make the group known in every queue of the topic; a queue it is new to begins at `from`. One that broadcasts has no
+   * progress: it is registered, and nothing waits for it.
    *
    * Safe to repeat: what exists stays where it is. `recreated` lists queues in which the group had existed and was
    * lost; there it goes on from where it first began, never from the end.

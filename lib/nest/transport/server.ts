@@ -111,7 +111,7 @@ export class RivuletServer
   private subscribe(planned: PatternSubscription): void {
     const { rivulet, logger } = this.host;
     const { topic, group, origin, definition } = planned;
-    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange } =
+    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode } =
       planned.options;
     const dispatch = new PatternDispatch({
       planned,
@@ -131,7 +131,7 @@ export class RivuletServer
       handler: (delivery) => dispatch.handle(delivery),
       rejection,
       refuse: refusing({ rivulet, logger }),
-      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange }),
+      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode }),
       ...given({ schema: definition?.options.schema }),
     });
     logger.log(

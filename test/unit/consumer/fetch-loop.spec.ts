@@ -57,7 +57,7 @@ describe('FetchLoop', () => {
     };
     loop = new FetchLoop({
       name: 'fetch',
-      refs,
+      queues: () => refs,
       reader,
       capacity,
       clock,

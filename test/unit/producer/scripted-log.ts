@@ -80,6 +80,7 @@ export class ScriptedLog implements MessageLog {
     return this.appends.map(({ call }) => `${call.epoch}:${call.number}`);
   }
 
+  openReader = () => ({ read: () => Promise.resolve([]), close: () => Promise.resolve() });
   range = () => Promise.resolve([]);
   extent = () => Promise.resolve({ length: 0, first: null, last: null });
   trim = () => Promise.resolve(0);
