@@ -1,4 +1,5 @@
 import type { Agenda } from '../core/store/agenda.js';
+import { answer } from './errors.js';
 import type { AgendaKeys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
@@ -39,5 +40,10 @@ export class RedisAgenda implements Agenda {
       keys: this.keys,
       args: { work, version, nextAt: nextAt === null ? '' : String(Math.floor(nextAt)) },
     });
+  }
+
+  async list(): Promise<string[]> {
+    const { agenda } = this.keys;
+    return answer({ operation: 'ZRANGE', key: agenda }, this.host.redis.zrange(agenda, '0', '-1'));
   }
 }

@@ -47,4 +47,8 @@ export class MemoryAgenda implements Agenda {
       else agenda.set(work, { at: nextAt, version });
     });
   }
+
+  list(): Promise<string[]> {
+    return this.gate.call(() => [...this.agenda.keys()]);
+  }
 }

@@ -53,6 +53,14 @@ export function describeAgenda(open: OpenHarness): void {
       ]);
     });
 
+    it('lists everything that is noted, also what is taken', async () => {
+      expect(await h.stores.agenda.list()).toEqual([]);
+      await h.stores.agenda.note('a', h.now());
+      await h.stores.agenda.note('b', h.now() + 60_000);
+      await take();
+      expect((await h.stores.agenda.list()).sort()).toEqual(['a', 'b']);
+    });
+
     it('gives each work to one of several takers', async () => {
       const works = Array.from({ length: 30 }, (_, i) => `work ${i}`);
       for (const work of works) await h.stores.agenda.note(work, h.now());

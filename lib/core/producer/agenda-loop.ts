@@ -7,8 +7,11 @@ export interface AgendaLoopOptions {
   agenda: Agenda;
   clock: Clock;
   storeTime: StoreTime;
-  /** Do the work; answer when there is more (Unix ms by the store's clock), null for never. */
-  perform(work: string): Promise<number | null>;
+  /**
+   * Do the work; answer when there is more (Unix ms by the store's clock), null for never. `version` changes with each
+   * note of it.
+   */
+  perform(work: string, version: string): Promise<number | null>;
   onError(error: unknown): void;
 }
 
@@ -92,7 +95,7 @@ export class AgendaLoop {
     const { agenda, perform, onError } = this.options;
     let nextAt: number | null;
     try {
-      nextAt = await perform(work);
+      nextAt = await perform(work, version);
     } catch (error) {
       // Its lease brings it back.
       onError(error);

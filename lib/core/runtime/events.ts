@@ -38,6 +38,24 @@ export interface RivuletEvents {
   /** The store had no body any more for a delivery; it was settled and counted. */
   'message-lost': { topic: string; queue: number; group: string; offset: string };
   released: { topic: string; queue: number; count: number };
+  /** Somebody who can say what became of a transaction was asked, because its owner had not said it in time. */
+  checked: {
+    topic: string;
+    queue: number;
+    transactionId: string;
+    /** Of the participant or the transaction. */
+    name: string;
+    messages: number;
+    resolution: 'commit' | 'rollback' | 'unknown';
+  };
+  /** Nobody can say what became of a transaction: its messages wait for the operator. An alarm. */
+  'half-parked': {
+    topic: string;
+    queue: number;
+    transactionId: string;
+    messages: number;
+    reason: string;
+  };
   connection: { name: string; state: 'ready' | 'lost' | 'closed'; error: Error | undefined };
 }
 

@@ -26,4 +26,7 @@ export interface Agenda {
    * stays due at once instead, so that nothing is slept over.
    */
   finish(work: string, version: string, nextAt: number | null): Promise<void>;
+
+  /** Everything that is noted, also what is taken. */
+  list(): Promise<string[]>;
 }

@@ -32,6 +32,7 @@ describe('AgendaLoop', () => {
         await pause(slowMs.take);
         return reply;
       },
+      list: () => stores.agenda.list(),
       finish: async (...args) => {
         await pause(slowMs.finish);
         await stores.agenda.finish(...args);

@@ -1,0 +1,75 @@
+import type { Logger } from '../runtime/logger.js';
+import type { ClaimedHalf, TransactionId } from '../store/half-message-store.js';
+import type { QueueRef } from '../store/refs.js';
+import { afterDatabase, afterMethod, type CheckPolicy, type CheckStep } from './check-policy.js';
+import type { Resolution, TransactionParticipant, Verdict } from './participant.js';
+import type { Answerer } from './queue-check.js';
+
+/** A participant answers within about 10 s, a check method within 30 s (check-methods.ts). */
+const LEASE_MS = { database: 15_000, method: 40_000 };
+
+/** The database says what became of its transactions. */
+export function databaseAnswerer(options: {
+  participant: TransactionParticipant;
+  /** That of the halves. */
+  database: string;
+  logger: Logger;
+}): Answerer {
+  const { participant, database, logger } = options;
+  const verdicts = async (ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> => {
+    try {
+      // A restored copy, a replica or another database behind the same address has no right to decide.
+      const identity = await participant.identity();
+      if (identity === database) return await participant.decide(ids);
+      logger.error(
+        `Participant "${participant.name}" is connected to database ${identity}; ${ids.length} transactions of database ${database} wait for a verdict and are not decided. Connect it to that database again.`,
+      );
+    } catch (error) {
+      logger.warn(
+        `Database "${participant.name}" could not be asked about ${ids.length} transactions: ${(error as Error).message}. They wait; it is asked again.`,
+      );
+    }
+    return new Map();
+  };
+  return {
+    needsFrames: false,
+    leaseMs: LEASE_MS.database,
+    async decide(_queue, halves, now) {
+      const known = await verdicts(halves.map(({ id }) => id));
+      return stepsFor(halves, (half) => afterDatabase(known.get(half.id) ?? 'unknown', half, now));
+    },
+  };
+}
+
+/** Who answers for transactions without a database, by the transaction's name. */
+export interface CheckMethodBook {
+  readonly names: readonly string[];
+  /** Never rejects. `frame`: the first message of the transaction. */
+  ask(name: string, half: QueueRef & { id: TransactionId; frame: Buffer }): Promise<Resolution>;
+}
+
+/** A method of the application says what became of its transactions. */
+export function methodAnswerer(options: {
+  name: string;
+  methods: CheckMethodBook;
+  policy: CheckPolicy;
+}): Answerer {
+  const { name, methods, policy } = options;
+  return {
+    needsFrames: true,
+    leaseMs: LEASE_MS.method,
+    async decide({ topic, queue }, halves, now) {
+      const answers = await Promise.all(
+        halves.map(({ id, frames }) => methods.ask(name, { topic, queue, id, frame: frames[0]! })),
+      );
+      return stepsFor(halves, (half, i) => afterMethod(answers[i]!, half, { now, policy }));
+    },
+  };
+}
+
+function stepsFor(
+  halves: readonly ClaimedHalf[],
+  stepFor: (half: ClaimedHalf, i: number) => CheckStep,
+): Map<TransactionId, CheckStep> {
+  return new Map(halves.map((half, i) => [half.id, stepFor(half, i)]));
+}

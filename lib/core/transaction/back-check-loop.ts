@@ -1,0 +1,182 @@
+import { AgendaLoop } from '../producer/agenda-loop.js';
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import { type CheckMethodBook, databaseAnswerer, methodAnswerer } from './answerers.js';
+import type { CheckPolicy } from './check-policy.js';
+import { boardOf, type HalfOwner, ownerKey, readCheckWork } from './half-owner.js';
+import { purgeMarkers } from './marker-purge.js';
+import type { TransactionParticipant } from './participant.js';
+import { type Answerer, QueueCheck, type QueueCheckTools } from './queue-check.js';
+
+export interface BackCheckOptions extends QueueCheckTools {
+  clock: Clock;
+  databases: {
+    list(): readonly TransactionParticipant[];
+    /** Resolves with its identity once its tables are there; can be called again after a failure. */
+    ready(participant: TransactionParticipant): Promise<string>;
+  };
+  methods: CheckMethodBook;
+  /** Whose processes answer for transactions without a database. */
+  producerGroup: string;
+  /** A queue that is in use is looked at so often, at the most. */
+  checkAfterMs: number;
+  /** Default: 15 checks, and "rollback" by a method after 60 s. */
+  policy?: Partial<CheckPolicy>;
+  onError(error: unknown): void;
+}
+
+const DEFAULT_POLICY: CheckPolicy = { maxChecks: 15, rollbackAfterMs: 60_000 };
+/** Boards that cannot be opened yet, or that were not needed yet, are looked for so often. No call to the store. */
+const OPEN_EVERY_MS = 5_000;
+const PURGE = 'purge';
+const PURGE_EVERY_MS = 600_000;
+/** Who cannot answer leaves it to another process of the group, for so long at least. */
+const NOT_MINE_MS = 1_000;
+/** A queue stays listed so long after it was last noted: longer than a producer trusts its note (check-list.ts). */
+const LISTED_MS = 120_000;
+
+type AnswererOf = (owner: string) => Answerer | undefined;
+
+/**
+ * Finds halves whose owners did not decide them in time, and asks those who know.
+ *
+ * Each database, and each producer group with check methods, has a list of the queues that may hold such halves. Any
+ * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. Costs one
+ * question a second for each list while nothing is due, whatever the number of topics.
+ */
+export class BackCheckLoop {
+  private readonly options: BackCheckOptions;
+  private readonly policy: CheckPolicy;
+  private readonly opener: Loop;
+  private readonly boards = new Map<string, AgendaLoop>();
+  private readonly opened = new Set<TransactionParticipant>();
+  private readonly stopping = new AbortController();
+  /** Since when a queue is listed with this note; by the monotonic clock. */
+  private readonly notes = new Map<string, { version: string; since: number }>();
+
+  constructor(options: BackCheckOptions) {
+    this.options = options;
+    this.policy = { ...DEFAULT_POLICY, ...options.policy };
+    this.opener = new Loop({
+      name: 'back-check',
+      clock: options.clock,
+      step: async () => {
+        await this.openBoards();
+        return OPEN_EVERY_MS;
+      },
+      onError: options.onError,
+    });
+  }
+
+  /** Databases that are not there yet join as soon as they are. */
+  start(): void {
+    this.opener.start();
+  }
+
+  /** Resolves when what is under way is done; what was claimed and not decided is left to others. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.opener.stop();
+    await Promise.all([...this.boards.values()].map((board) => board.stop()));
+  }
+
+  private async openBoards(): Promise<void> {
+    const { databases, methods, producerGroup: group } = this.options;
+    if (methods.names.length > 0)
+      this.open({ kind: 'method', group, name: '' }, (owner) => this.methodFor(owner));
+    const missing = databases.list().filter((participant) => !this.opened.has(participant));
+    const ends = await Promise.allSettled(missing.map((one) => this.openDatabase(one)));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private async openDatabase(participant: TransactionParticipant): Promise<void> {
+    const { databases, logger, storeTime } = this.options;
+    const database = await databases.ready(participant);
+    this.opened.add(participant);
+    const owner: HalfOwner = { kind: 'database', database, name: participant.name };
+    const answerer = databaseAnswerer({ participant, database, logger });
+    const board = this.open(owner, () => answerer, participant);
+    // The first purge comes after the pause, too: processes that restart often do nothing else otherwise.
+    board.note(PURGE, storeTime.now() + PURGE_EVERY_MS);
+  }
+
+  private open(
+    owner: HalfOwner,
+    answererOf: AnswererOf,
+    participant?: TransactionParticipant,
+  ): AgendaLoop {
+    const { halves, clock, storeTime, onError } = this.options;
+    const key = boardOf(owner);
+    const open = this.boards.get(key);
+    if (open) return open;
+    const board = new AgendaLoop({
+      agenda: halves.agenda(key),
+      clock,
+      storeTime,
+      perform: (work, version) =>
+        work === PURGE && participant
+          ? this.purge(ownerKey(owner), participant)
+          : this.check(answererOf, work, version),
+      onError,
+    });
+    this.boards.set(key, board);
+    if (!this.stopping.signal.aborted) board.start();
+    return board;
+  }
+
+  private methodFor(owner: string): Answerer | undefined {
+    const { methods, producerGroup: group } = this.options;
+    const name = methods.names.find(
+      (one) => ownerKey({ kind: 'method', group, name: one }) === owner,
+    );
+    return name === undefined ? undefined : methodAnswerer({ name, methods, policy: this.policy });
+  }
+
+  private async check(
+    answererOf: AnswererOf,
+    work: string,
+    version: string,
+  ): Promise<number | null> {
+    const { storeTime } = this.options;
+    const queue = readCheckWork(work);
+    const answerer = queue && answererOf(queue.owner);
+    if (!queue || !answerer) return storeTime.now() + NOT_MINE_MS;
+    const check = new QueueCheck({ queue, answerer, tools: this.options });
+    return this.nextLook(work, version, await check.run(this.stopping.signal));
+  }
+
+  /**
+   * A producer that uses the queue notes it now and then, not for each half: until that note is too old to be trusted, look
+   * as often as a half can fall due.
+   */
+  private nextLook(
+    work: string,
+    version: string,
+    { waiting, nextCheckAt }: { waiting: number; nextCheckAt: number | null },
+  ): number | null {
+    const { clock, storeTime, checkAfterMs } = this.options;
+    const known = this.notes.get(work);
+    const note = known?.version === version ? known : { version, since: clock.monotonic() };
+    const isFresh = clock.monotonic() - note.since < LISTED_MS;
+    if (!isFresh && waiting === 0) {
+      this.notes.delete(work);
+      return null;
+    }
+    this.notes.set(work, note);
+    const next = nextCheckAt ?? Infinity;
+    return isFresh ? Math.min(next, storeTime.now() + checkAfterMs) : next;
+  }
+
+  private async purge(owner: string, participant: TransactionParticipant): Promise<number> {
+    const { halves, storeTime, clock } = this.options;
+    const hasMore = await purgeMarkers({
+      participant,
+      owner,
+      halves,
+      agenda: halves.agenda(owner),
+      now: Math.min(storeTime.now(), clock.now()),
+    });
+    return storeTime.now() + (hasMore ? 0 : PURGE_EVERY_MS);
+  }
+}

@@ -1,0 +1,32 @@
+import type { QueueRef } from '../store/refs.js';
+
+/** Who can say what became of a transaction. */
+export type HalfOwner =
+  /** The database itself (`participant.identity()`): any process that has it can ask, whatever it calls it. */
+  | { readonly kind: 'database'; readonly database: string; readonly name: string }
+  /** A check method: any process of the producer group that has it. */
+  | { readonly kind: 'method'; readonly group: string; readonly name: string };
+
+/** One text for each owner, without '/'. */
+export function ownerKey(owner: HalfOwner): string {
+  return owner.kind === 'database'
+    ? `d:${encodeURIComponent(owner.database)}`
+    : `m:${encodeURIComponent(owner.group)}:${encodeURIComponent(owner.name)}`;
+}
+
+/** Owners on one board are looked after together: a database, or all check methods of a producer group. */
+export function boardOf(owner: HalfOwner): string {
+  return owner.kind === 'database' ? ownerKey(owner) : `m:${encodeURIComponent(owner.group)}`;
+}
+
+/** A queue that may hold halves of an owner, as its agenda knows it. */
+export function checkWork(owner: string, { topic, queue }: QueueRef): string {
+  return `${owner}/${topic}/${queue}`;
+}
+
+/** Undefined for what a newer library noted. */
+export function readCheckWork(work: string): (QueueRef & { owner: string }) | undefined {
+  const [owner, topic, queue, ...more] = work.split('/');
+  if (!owner || !topic || !queue || more.length > 0) return undefined;
+  return { owner, topic, queue: Number(queue) };
+}

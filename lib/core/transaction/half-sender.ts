@@ -1,0 +1,195 @@
+import { StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type {
+  ExtendReply,
+  HalfMessages,
+  HalfMessageStore,
+  PrepareReply,
+  PublishReply,
+  Resolved,
+  ResolveReply,
+  TransactionId,
+} from '../store/half-message-store.js';
+import type { AppendEntry } from '../store/message-log.js';
+import type { QueueRef } from '../store/refs.js';
+import type { StoreTime } from '../store/store-time.js';
+import { CheckList } from './check-list.js';
+import { type HalfOwner, ownerKey } from './half-owner.js';
+import { TurnBatch } from './turn-batch.js';
+
+/** Where the messages of one transaction for one queue go. */
+export interface HalfPlace extends QueueRef {
+  /** Of the topic, when the queue was chosen. */
+  readonly generation: number;
+  readonly owner: HalfOwner;
+}
+
+export interface HalfSenderOptions {
+  halves: HalfMessageStore;
+  clock: Clock;
+  storeTime: StoreTime;
+  /** Messages of the queue will be released at `at` (Unix ms by the store's clock). Called before they are scheduled. */
+  noteRelease(queue: QueueRef, at: number): void;
+  onError(error: unknown): void;
+}
+
+/** How long a commit is repeated before it is left to the back-check. */
+const COMMIT_PATIENCE_MS = 2_000;
+const PAUSE_MS = { from: 10, to: 250 };
+/** Refusals that will not pass by themselves. */
+const FINAL = new Set(['OOM', 'WRONGTYPE', 'NOPERM', 'NOAUTH', 'WRONGPASS', 'UNKNOWN_COMMAND']);
+
+interface Queue extends QueueRef {
+  generation: number;
+  owner: string;
+}
+
+/**
+ * The way of half messages to the store: what one turn of the event loop asks of one queue travels in one call for each
+ * kind of move, and a lost reply is asked for again.
+ */
+export class HalfSender {
+  private readonly options: HalfSenderOptions;
+  private readonly list: CheckList;
+  private readonly prepares: TurnBatch<Queue, HalfMessages, PrepareReply>;
+  private readonly commits: TurnBatch<Queue, TransactionId, ResolveReply>;
+  private readonly rollbacks: TurnBatch<Queue, TransactionId, { id: TransactionId } & Resolved>;
+  private readonly publishes: TurnBatch<Queue, HalfMessages, PublishReply>;
+  private readonly extensions: TurnBatch<Queue, { id: string; afterMs: number }, ExtendReply>;
+
+  constructor(options: HalfSenderOptions) {
+    this.options = options;
+    const { halves } = options;
+    this.list = new CheckList(options);
+    this.prepares = new TurnBatch((queue, some) => halves.prepare({ ...queue, halves: some }));
+    this.commits = new TurnBatch((queue, ids) => halves.commit(queue, ids));
+    this.rollbacks = new TurnBatch((queue, ids) => halves.rollback(queue, ids));
+    this.publishes = new TurnBatch((queue, some) => halves.publish({ ...queue, halves: some }));
+    this.extensions = new TurnBatch((queue, items) =>
+      halves.extend(
+        queue,
+        items.map((item) => ({ ...item, answered: false })),
+      ),
+    );
+  }
+
+  /**
+   * Store a half, once its queue is listed for those who check. Safe to repeat.
+   *
+   * @throws after `timeoutMs`: StoreRefusedError, it was not stored; StoreUnavailableError, nobody knows. At once what
+   *   time does not heal, e.g. a store that is out of memory.
+   */
+  prepare(
+    place: HalfPlace,
+    half: HalfMessages,
+    options: { timeoutMs: number },
+  ): Promise<PrepareReply> {
+    const { key, queue } = keyed(place);
+    const { owner } = place;
+    const { checkAfterMs } = half;
+    return this.repeatedly(options.timeoutMs, async () => {
+      await this.list.beOn(key, { owner, queue: place, checkAfterMs });
+      return this.prepares.ask(key, queue, half, bytesOf(half));
+    });
+  }
+
+  /**
+   * Make a half visible. Safe to repeat.
+   *
+   * @throws when it could not be done for a while: the back-check will do it.
+   */
+  commit(place: HalfPlace, half: HalfMessages): Promise<ResolveReply> {
+    const { key, queue } = keyed(place);
+    this.noteScheduled(place, half.entries);
+    return this.repeatedly(COMMIT_PATIENCE_MS, () => this.commits.ask(key, queue, half.id, 0));
+  }
+
+  /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
+  rollback(place: HalfPlace, id: TransactionId): Promise<Resolved> {
+    const { key, queue } = keyed(place);
+    return this.rollbacks.ask(key, queue, id, 0);
+  }
+
+  /** Append messages of a transaction that is known to be committed. Safe to repeat. Tried once. */
+  publish(place: HalfPlace, half: HalfMessages): Promise<PublishReply> {
+    const { key, queue } = keyed(place);
+    this.noteScheduled(place, half.entries);
+    return this.publishes.ask(key, queue, half, bytesOf(half));
+  }
+
+  /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */
+  extend(place: HalfPlace, id: TransactionId, afterMs: number): Promise<ExtendReply> {
+    const { key, queue } = keyed(place);
+    return this.extensions.ask(key, queue, { id, afterMs }, 0);
+  }
+
+  private noteScheduled(queue: QueueRef, entries: readonly AppendEntry[]): void {
+    const { noteRelease, storeTime } = this.options;
+    for (const { due } of entries)
+      if (due) noteRelease(queue, 'at' in due ? due.at : storeTime.now() + due.delayMs);
+  }
+
+  private repeatedly<T>(patienceMs: number, ask: () => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    return new Promise((resolve, reject) => {
+      let lastError: unknown;
+      const giveUp = (): void =>
+        reject(
+          lastError instanceof Error
+            ? lastError
+            : new StoreUnavailableError(
+                `The store did not answer within ${patienceMs} ms. Whether it acted is not known; the call can be repeated`,
+              ),
+        );
+      let isOver = false;
+      const cancel = clock.after(patienceMs, () => {
+        isOver = true;
+        giveUp();
+      });
+      const attempt = async (): Promise<void> => {
+        for (let pauseMs = PAUSE_MS.from; !isOver; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
+          try {
+            resolve(await ask());
+            break;
+          } catch (error) {
+            // A refusal after an unknown outcome does not make it known.
+            if (!(lastError instanceof StoreUnavailableError)) lastError = error;
+            if (!isPassing(error)) {
+              giveUp();
+              break;
+            }
+          }
+          await sleep(clock, pauseMs);
+        }
+        cancel();
+      };
+      void attempt();
+    });
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof StoreRefusedError) return !FINAL.has(error.reason);
+  return error instanceof StoreUnavailableError;
+}
+
+function keyed({ topic, queue, generation, owner }: HalfPlace): { key: string; queue: Queue } {
+  const text = keyOf(owner);
+  return {
+    key: `${topic}/${queue}/${generation}/${text}`,
+    queue: { topic, queue, generation, owner: text },
+  };
+}
+
+/** An owner is one object for as long as its process lives. */
+const keys = new WeakMap<HalfOwner, string>();
+
+function keyOf(owner: HalfOwner): string {
+  let key = keys.get(owner);
+  if (key === undefined) keys.set(owner, (key = ownerKey(owner)));
+  return key;
+}
+
+function bytesOf({ entries }: HalfMessages): number {
+  return entries.reduce((sum, { frame }) => sum + frame.length, 0);
+}

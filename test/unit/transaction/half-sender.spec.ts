@@ -1,0 +1,156 @@
+import { StoreRefusedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import type { HalfMessageStore } from '../../../lib/core/store/half-message-store.js';
+import { StoreTime } from '../../../lib/core/store/store-time.js';
+import { type HalfPlace, HalfSender } from '../../../lib/core/transaction/half-sender.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+import { halfOf } from '../../contract/halves.js';
+import { entryOf, generationOf, logTexts, QUEUE } from '../../contract/messages.js';
+
+const OWNER = { kind: 'database', database: 'db-1', name: 'default' } as const;
+const BOARD = 'd:db-1';
+
+describe('HalfSender', () => {
+  let clock: ManualClock;
+  let stores: MemoryStores;
+  let sender: HalfSender;
+  let place: HalfPlace;
+  let calls: string[];
+  let released: number[];
+
+  /** The store, with what it was asked. */
+  function counted(halves: HalfMessageStore): HalfMessageStore {
+    return new Proxy(halves, {
+      get: (of, name: string) => {
+        const method = Reflect.get(of, name) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          calls.push(name);
+          return method.apply(of, args);
+        };
+      },
+    });
+  }
+
+  beforeEach(async () => {
+    clock = new ManualClock();
+    stores = new MemoryStores({ clock });
+    calls = [];
+    released = [];
+    sender = new HalfSender({
+      halves: counted(stores.halves),
+      clock,
+      storeTime: new StoreTime({ clock }),
+      noteRelease: (_, at) => void released.push(at),
+      onError: () => undefined,
+    });
+    await stores.topics.declare('orders', { queues: 2 });
+    place = { ...QUEUE, generation: await generationOf(stores, 'orders'), owner: OWNER };
+  });
+
+  const prepare = (half = halfOf(['a']), timeoutMs = 250) =>
+    sender.prepare(place, half, { timeoutMs });
+
+  it('sends what one turn of the event loop asks of a queue in one call for each kind of move', async () => {
+    const halves = Array.from({ length: 200 }, (_, i) => halfOf([`m${i}`]));
+    await Promise.all(halves.map((half) => prepare(half)));
+    const replies = await Promise.all(halves.map((half) => sender.commit(place, half)));
+    expect(new Set(replies.map(({ state }) => state))).toEqual(new Set(['committed']));
+    expect(calls).toEqual(['agenda', 'prepare', 'commit']);
+    expect(await logTexts(stores)).toEqual(halves.map((_, i) => `m${i}`));
+  });
+
+  it('keeps queues, owners and generations apart', async () => {
+    const replies = await Promise.all([
+      prepare(),
+      sender.prepare({ ...place, queue: 1 }, halfOf(['b']), { timeoutMs: 250 }),
+      sender.prepare({ ...place, generation: 9 }, halfOf(['c']), { timeoutMs: 250 }),
+      sender.prepare({ ...place, owner: { ...OWNER, database: 'db-2' } }, halfOf(['d']), {
+        timeoutMs: 250,
+      }),
+    ]);
+    expect(replies.map(({ state }) => state)).toEqual([
+      'prepared',
+      'prepared',
+      'moved',
+      'prepared',
+    ]);
+    expect(await stores.halves.list(QUEUE, { count: 9 })).toHaveLength(2);
+  });
+
+  it('lists a queue before its first half, and again only now and then', async () => {
+    stores.goDown();
+    await expect(Promise.all([prepare(), clock.advance(1_000)])).rejects.toThrow(
+      StoreUnavailableError,
+    );
+    expect(calls).not.toContain('prepare');
+    stores.comeUp();
+    for (let i = 0; i < 9; i++) await prepare();
+    expect(await stores.halves.agenda(BOARD).list()).toEqual(['d:db-1/orders/0']);
+    calls.length = 0;
+    await clock.advance(29_000);
+    await prepare();
+    expect(calls).toEqual(['prepare']);
+    await clock.advance(1_000);
+    await prepare();
+    expect(calls.sort()).toEqual(['agenda', 'prepare', 'prepare']);
+  });
+
+  it('asks again when a reply is lost, within its time', async () => {
+    const half = halfOf(['a']);
+    await prepare();
+    stores.loseReplies(3);
+    const preparing = prepare(half);
+    await clock.advance(200);
+    expect(await preparing).toEqual({ id: half.id, state: 'prepared' });
+    stores.loseReplies(3);
+    const committing = sender.commit(place, half);
+    await clock.advance(200);
+    expect(await committing).toMatchObject({ state: 'committed' });
+    expect(await logTexts(stores)).toEqual(['a']);
+  });
+
+  it('ends in its time when the store says nothing at all', async () => {
+    await prepare();
+    stores.halves.prepare = () => new Promise(() => {});
+    stores.halves.commit = () => new Promise(() => {});
+    const half = halfOf(['a']);
+    const ends = Promise.allSettled([prepare(half), sender.commit(place, half)]);
+    await clock.advance(2_000);
+    for (const end of await ends)
+      expect(end).toMatchObject({ reason: expect.any(StoreUnavailableError) });
+    expect(clock.armed).toBe(0);
+  });
+
+  it('does not repeat what time does not heal', async () => {
+    await prepare();
+    const refusal = new StoreRefusedError('no memory', { reason: 'OOM' });
+    stores.halves.prepare = () => Promise.reject(refusal);
+    await expect(prepare()).rejects.toBe(refusal);
+  });
+
+  it('says that nobody knows when a refusal follows a lost reply', async () => {
+    await prepare();
+    const answers = [
+      new StoreUnavailableError('lost'),
+      new StoreRefusedError('no', { reason: 'OOM' }),
+    ];
+    stores.halves.prepare = () => Promise.reject(answers.shift()!);
+    await expect(Promise.all([prepare(), clock.advance(250)])).rejects.toThrow('lost');
+  });
+
+  it('notes when delayed messages are due before they are scheduled', async () => {
+    const half = halfOf([entryOf('a', { due: { delayMs: 7_000 } }), 'b']);
+    await prepare(half);
+    expect(released).toEqual([]);
+    await sender.commit(place, half);
+    expect(released).toEqual([clock.now() + 7_000]);
+    await sender.publish(place, halfOf([entryOf('a', { due: { at: clock.now() + 9 } })]));
+    expect(released).toEqual([clock.now() + 7_000, clock.now() + 9]);
+  });
+
+  it('sends a large batch in several calls', async () => {
+    const large = 'x'.repeat(400_000);
+    await Promise.all([1, 2, 3, 4, 5].map(() => prepare(halfOf([large]))));
+    expect(calls.filter((call) => call === 'prepare')).toHaveLength(2);
+  });
+});
