@@ -6,6 +6,7 @@ import { Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { answer } from './errors.js';
 import type { ScriptHost } from './script.js';
+import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
 import { NEEDED_COMMANDS, parseInfo, serverProblem } from './server-check.js';
 
@@ -22,10 +23,14 @@ export class Connections implements ScriptHost, Availability {
   private commands: Connection | undefined;
   private closed = false;
 
+  /** The same connection; what is asked through it within one turn leaves in one write. */
+  readonly gathered: ScriptHost;
+
   constructor(options: { plan: ConnectionPlan; logger: Logger; now: (() => number) | undefined }) {
     this.plan = options.plan;
     this.logger = options.logger;
     this.now = options.now;
+    this.gathered = gatheredHost(this);
   }
 
   get redis(): Redis {
@@ -144,4 +149,16 @@ export class Connections implements ScriptHost, Availability {
       );
     for (const listener of [...this.listeners]) listener(ready, error);
   }
+}
+
+function gatheredHost(host: ScriptHost): ScriptHost {
+  const oneWrite = new OneWrite();
+  return {
+    get redis() {
+      return oneWrite.through(host.redis);
+    },
+    get testTimeMs() {
+      return host.testTimeMs;
+    },
+  };
 }

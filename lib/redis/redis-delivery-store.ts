@@ -74,7 +74,7 @@ export class RedisDeliveryStore implements DeliveryStore {
     try {
       if (items.every(isPlainAck) && areDistinct(items))
         return await this.acknowledge(ref, consumer, items);
-      return (await scripts.settle.run(this.connections, {
+      return (await scripts.settle.run(this.connections.gathered, {
         keys: this.keys.groupQueue(ref),
         args: { group: ref.group, consumer },
         moreArgs: items.flatMap(settleArguments),
@@ -178,7 +178,7 @@ export class RedisDeliveryStore implements DeliveryStore {
   ): Promise<SettleReply[]> {
     let offsets = items[0]!.offset;
     for (let i = 1; i < items.length; i++) offsets += ` ${items[i]!.offset}`;
-    const words = (await scripts.acknowledge.run(this.connections, {
+    const words = (await scripts.acknowledge.run(this.connections.gathered, {
       keys: this.keys.groupQueue(ref),
       args: { group: ref.group, consumer, offsets },
     })) as SettleReply[];

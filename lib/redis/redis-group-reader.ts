@@ -1,4 +1,5 @@
-import { QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
+import type { Redis } from 'ioredis';
+import { ClosedError, QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
 import type { DeliveredEntry, GroupReader } from '../core/store/delivery-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import { BlockingReader } from './blocking-reader.js';
@@ -25,13 +26,16 @@ interface ReadRequest {
 }
 
 /**
- * Reads for one consumer, over a connection of its own: commands sent behind a blocked read would wait for it.
+ * Reads for one consumer. One that may wait has a connection of its own: commands sent behind it would wait, too. One
+ * that does not wait goes with the commands, in one write with the settles of what was read before.
  */
 export class RedisGroupReader implements GroupReader {
   private readonly keys: Keys;
   private readonly group: string;
   private readonly consumer: string;
+  private readonly connections: Connections;
   private readonly reader: BlockingReader;
+  private closed = false;
   /** Handed to this consumer while a faulty queue was looked for; the next read returns them. */
   private kept: DeliveredEntry[] = [];
 
@@ -39,6 +43,7 @@ export class RedisGroupReader implements GroupReader {
     this.keys = options.keys;
     this.group = options.group;
     this.consumer = options.consumer;
+    this.connections = options.connections;
     this.reader = new BlockingReader({
       name: `The reader of ${options.group}`,
       connections: options.connections,
@@ -59,6 +64,7 @@ export class RedisGroupReader implements GroupReader {
 
   /** Ends a waiting read. */
   close(): Promise<void> {
+    this.closed = true;
     return this.reader.close();
   }
 
@@ -99,14 +105,20 @@ export class RedisGroupReader implements GroupReader {
     queues: readonly QueueRef[],
     { perQueue, blockMs, signal }: ReadRequest,
   ): Promise<DeliveredEntry[]> {
+    if (this.closed) throw new ClosedError(`The reader of ${this.group} was closed`);
     const logs = queues.map((ref) => this.keys.queue(ref).log);
     const args = ['GROUP', this.group, this.consumer, 'COUNT', String(perQueue)];
     const streams = ['STREAMS', ...logs, ...logs.map(() => '>')];
-    const reply = await this.reader.read(signal, (redis, longestMs) => {
+    const ask = (redis: Redis, longestMs: number): Promise<RawReply> => {
       const wait = Math.ceil(Math.min(blockMs, longestMs));
       const block = wait > 0 ? ['BLOCK', String(wait)] : [];
       return redis.callBuffer('xreadgroup', ...args, ...block, ...streams) as Promise<RawReply>;
-    });
+    };
+    if (signal.aborted) return [];
+    const { gathered, ready } = this.connections;
+    const reply = await (blockMs > 0 || !ready
+      ? this.reader.read(signal, ask)
+      : ask(gathered.redis, 0));
     return reply === null
       ? []
       : readDeliveries(reply, new Map(logs.map((log, i) => [log, queues[i]!])));

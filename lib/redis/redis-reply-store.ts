@@ -5,7 +5,6 @@ import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
-import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
 
 /** Packets nobody has read yet; beyond that the oldest are dropped. */
@@ -18,7 +17,6 @@ const TIDY_AFTER = 1_000;
 export class RedisReplyStore implements ReplyStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
-  private readonly oneWrite = new OneWrite();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -39,7 +37,7 @@ export class RedisReplyStore implements ReplyStore {
 
   async reply(address: string, packet: Buffer): Promise<'sent' | 'gone'> {
     const key = this.keys.inbox(address);
-    const redis = this.oneWrite.through(this.connections.redis);
+    const redis = this.connections.gathered.redis;
     const id = await answer(
       { operation: 'XADD', key },
       redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', 'p', packet),

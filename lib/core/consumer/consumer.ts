@@ -99,6 +99,7 @@ export class Consumer implements RunningSubscription {
       isStuck: ({ queue }) => runner.isStuck(queue),
       overdue: () => this.waiting!.overdue,
       toRead: (free) => runner.toRead(free),
+      beforeRead: () => runner.flushSettles(),
       accept: (entries) => runner.accept(entries),
       onFault: (fault) => this.onFault(fault),
       onRecovered: ({ queue }) =>

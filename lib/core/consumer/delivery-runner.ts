@@ -98,6 +98,11 @@ export class DeliveryRunner {
     this.overflow.watch();
   }
 
+  /** Sends the settles that wait for the end of the turn. */
+  flushSettles(): void {
+    for (const settler of this.settlers) settler.flush();
+  }
+
   /** How many messages to ask for when so many slots are free. */
   toRead(free: number): number {
     return this.wantedShare.toRead(free);
@@ -164,7 +169,7 @@ export class DeliveryRunner {
     else this.run(entry, opened.message, whenOver);
   }
 
-  private run(entry: DeliveredEntry, message: MessageView, whenOver: () => void = () => {}): void {
+  private run(entry: DeliveredEntry, message: MessageView, whenOver = NOBODY_WAITS): void {
     const { clock, tools, subscription, reporter } = this.options;
     const attempt = new Attempt({
       entry,
@@ -185,21 +190,16 @@ export class DeliveryRunner {
   private pass(
     entry: DeliveredEntry,
     { outcome, message }: Opened & { outcome: Outcome },
-    whenOver: () => void = () => {},
+    whenOver = NOBODY_WAITS,
   ): void {
     this.capacity.passed();
-    this.settleAs(entry, outcome, {
-      message,
-      after: () => {
-        this.capacity.settled();
-        whenOver();
-      },
-    });
+    this.settleAs(entry, outcome, { message, whenOver });
   }
 
   /** They never started: others may have them now, and the attempt does not count. */
   private release(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries) this.settleAs(entry, { kind: 'not-started' });
+    for (const entry of entries)
+      this.settleAs(entry, { kind: 'not-started' }, { message: undefined, whenOver: undefined });
   }
 
   private end(attempt: Attempt, outcome: Outcome): void {
@@ -209,37 +209,31 @@ export class DeliveryRunner {
     this.capacity.handled();
     this.startFetched();
     const { entry, message } = attempt;
-    this.settleAs(entry, outcome, {
-      message,
-      after: () => {
-        this.capacity.settled();
-        attempt.whenOver();
-      },
-    });
+    this.settleAs(entry, outcome, { message, whenOver: attempt.whenOver });
   }
 
+  /** `whenOver`: undefined for what was not counted by `capacity`. */
   private settleAs(
     entry: DeliveredEntry,
     outcome: Outcome,
-    { message, after }: { message?: MessageView | undefined; after?: () => void } = {},
+    { message, whenOver }: { message: MessageView | undefined; whenOver: (() => void) | undefined },
   ): void {
     const { clock, member, subscription, reporter, onWaiting } = this.options;
+    const { offset, deliveryCount } = entry;
     const decision = settle(outcome, entry.attempt, subscription.retry);
-    const settlement = toSettlement(decision, {
-      outcome,
-      entry,
-      consumer: member,
-      at: clock.now(),
+    const settlement =
+      decision.kind === 'ack'
+        ? decision
+        : toSettlement(decision, { outcome, entry, consumer: member, at: clock.now() });
+    this.settlers[entry.queue]!.add({ offset, deliveryCount, settlement }, (reply) => {
+      if (whenOver) {
+        this.capacity.settled();
+        whenOver();
+      }
+      reporter.settled({ entry, outcome, decision, reply, message });
+      if (decision.kind === 'retry' || decision.kind === 'release')
+        onWaiting(entry.queue, decision.delayMs);
     });
-    this.settlers[entry.queue]!.add(
-      { offset: entry.offset, deliveryCount: entry.deliveryCount, settlement },
-      (reply) => {
-        after?.();
-        reporter.settled({ entry, outcome, decision, reply, message });
-        if (decision.kind === 'retry' || decision.kind === 'release')
-          onWaiting(entry.queue, decision.delayMs);
-      },
-    );
   }
 
   private onTimeout(attempt: Attempt): void {
@@ -253,3 +247,5 @@ export class DeliveryRunner {
     return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
   }
 }
+
+const NOBODY_WAITS = (): void => {};

@@ -21,6 +21,8 @@ export interface FetchLoopOptions {
   overdue(): boolean;
   /** How many messages to ask for when so many slots are free. */
   toRead(free: number): number;
+  /** The next read leaves now, and whatever leaves together with it costs the store and this process less. */
+  beforeRead?(): void;
   accept(entries: DeliveredEntry[]): void;
   /** One queue cannot be read. It is left out for the answered milliseconds. */
   onFault(fault: QueueFaultedError): Promise<number>;
@@ -32,18 +34,29 @@ export interface FetchLoopOptions {
 /** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
 const MOST_STREAMS = 256;
 
-interface Read {
+/**
+ * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
+ * longer this time, so long or a little longer is what a message waits here that another process might have handled.
+ */
+const QUICK_MS = 10;
+
+interface Plan {
   queues: QueueRef[];
   perQueue: number;
   blockMs: number;
+}
+
+interface Reading {
+  plan: Plan;
+  entries: Promise<DeliveredEntry[]>;
 }
 
 /**
  * Read while there is capacity.
  *
  * While there is a backlog the queues are read in turns, each for as many messages as there are free slots: one large
- * read and one large settle cost half of what many small ones do. Once every queue in turn had less than was asked
- * for, one read waits on all of them together.
+ * read and one large settle cost half of what many small ones do. Handlers that end at once find the next messages read
+ * already. Once every queue in turn had less than was asked for, one read waits on all of them together.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions;
@@ -53,6 +66,10 @@ export class FetchLoop {
   private turn = 0;
   /** How many queues in a row had less than was asked for. */
   private drained = Infinity;
+  /** By the monotonic clock. */
+  private acceptedAt = -Infinity;
+  /** Read before the messages in front of it were handled. */
+  private ahead: Reading | undefined;
 
   constructor(options: FetchLoopOptions) {
     this.options = options;
@@ -68,31 +85,32 @@ export class FetchLoop {
     this.loop.start();
   }
 
-  /** Ends a waiting read, too. */
+  /** Ends a waiting read, too. What a read still brings is accepted. */
   async stop(): Promise<void> {
     const stopped = this.loop.stop();
     await this.options.reader.close();
     await stopped;
+    const ahead = await this.ahead?.entries.catch(() => []);
+    this.ahead = undefined;
+    if (ahead) this.options.accept(ahead);
   }
 
   private async fetch(signal: AbortSignal): Promise<number> {
-    const { capacity, reader } = this.options;
-    await capacity.whenFree(signal);
-    // Handlers that end together free their slots one by one: half of the reads were for one message.
+    // Handlers that end together free their slots one by one: half of the reads were for one message. And one pass after
+    // the other within a turn would let nothing else run until the backlog is done.
     await turnEnd();
-    if (signal.aborted) return 0;
-    const healthy = this.healthy();
-    // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
-    const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
-    if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
-    const read = this.plan(healthy, this.options.toRead(free));
+    const reading = this.ahead ?? (await this.readWhenFree(signal));
+    this.ahead = undefined;
+    if (typeof reading === 'number') return reading;
     try {
-      const entries = await reader.read({ ...read, signal });
-      this.learn(read, entries);
-      this.options.accept(entries);
+      await this.take(reading, signal);
       return 0;
     } catch (error) {
-      if (!(error instanceof QueueFaultedError)) throw error;
+      if (!(error instanceof QueueFaultedError)) {
+        // A read that waits also waits for the connection.
+        this.drained = Infinity;
+        throw error;
+      }
       const pauseMs = await this.options.onFault(error);
       const until = this.options.clock.monotonic() + pauseMs;
       this.faulted.set(nameOf(error), { ref: error, until });
@@ -100,7 +118,47 @@ export class FetchLoop {
     }
   }
 
-  private plan(healthy: QueueRef[], wanted: number): Read {
+  /** @returns how long to wait, when there is nothing to be read now. */
+  private async readWhenFree(signal: AbortSignal): Promise<Reading | number> {
+    const { capacity } = this.options;
+    if (capacity.free === 0) {
+      await capacity.whenFree(signal);
+      await turnEnd();
+    }
+    if (signal.aborted) return 0;
+    const healthy = this.healthy();
+    // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
+    const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
+    if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
+    return this.read(this.plan(healthy, this.options.toRead(free)), signal);
+  }
+
+  private read(plan: Plan, signal: AbortSignal): Reading {
+    this.options.beforeRead?.();
+    return { plan, entries: this.options.reader.read({ ...plan, signal }) };
+  }
+
+  private async take(reading: Reading, signal: AbortSignal): Promise<void> {
+    const entries = await reading.entries;
+    this.learn(reading.plan, entries);
+    this.readAhead(signal);
+    this.acceptedAt = this.options.clock.monotonic();
+    this.options.accept(entries);
+  }
+
+  /** Handlers that end at once are about to run: let the store work meanwhile on what they will have slots for then. */
+  private readAhead(signal: AbortSignal): void {
+    const { capacity, clock, overdue, toRead } = this.options;
+    const isQuick =
+      capacity.free === capacity.limit && clock.monotonic() - this.acceptedAt <= QUICK_MS;
+    const healthy = isQuick && !overdue() && !signal.aborted ? this.healthy() : [];
+    if (this.drained >= healthy.length) return;
+    this.ahead = this.read(this.plan(healthy, toRead(capacity.free)), signal);
+    // Whoever takes it next hears of it; nobody may be there yet.
+    this.ahead.entries.catch(() => undefined);
+  }
+
+  private plan(healthy: QueueRef[], wanted: number): Plan {
     const from = this.turn++ % healthy.length;
     if (this.drained < healthy.length)
       return { queues: [healthy[from]!], perQueue: wanted, blockMs: 0 };
@@ -114,9 +172,9 @@ export class FetchLoop {
     };
   }
 
-  private learn(read: Read, entries: readonly DeliveredEntry[]): void {
-    if (isFull(read, entries)) this.drained = 0;
-    else this.drained += read.queues.length;
+  private learn(plan: Plan, entries: readonly DeliveredEntry[]): void {
+    if (isFull(plan, entries)) this.drained = 0;
+    else this.drained += plan.queues.length;
   }
 
   private healthy(): QueueRef[] {
@@ -137,7 +195,7 @@ function nameOf({ topic, queue }: QueueRef): string {
 }
 
 /** Whether some queue had as much as was asked for. Entries of one queue stand together. */
-function isFull({ perQueue }: Read, entries: readonly DeliveredEntry[]): boolean {
+function isFull({ perQueue }: Plan, entries: readonly DeliveredEntry[]): boolean {
   let count = 0;
   return entries.some((entry, i) => {
     const before = entries[i - 1];

@@ -11,13 +11,15 @@ export type Decision =
 /** How long a message of a newer wire version waits before this consumer looks at it again. */
 export const HELD_MS = 60_000;
 
+const ACK: Decision = { kind: 'ack' };
+
 /** Decides what follows from an attempt. Pure: the same arguments, the same decision. */
 export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): Decision {
   switch (outcome.kind) {
     case 'succeeded':
     case 'filtered':
     case 'skipped':
-      return { kind: 'ack' };
+      return ACK;
     case 'not-started':
       return { kind: 'release', delayMs: 0 };
     case 'held':

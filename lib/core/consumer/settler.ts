@@ -39,7 +39,7 @@ const PAUSE_MS = { from: 50, to: 2_000 };
 const MOST_PER_CALL = 200;
 
 /**
- * Settles of one queue and group: those of one event-loop turn travel together.
+ * Settles of one queue and group: those of one event-loop turn travel together, and with the next read if one begins.
  *
  * A settle whose answer is lost is sent again until it is answered: the store takes a repeat for what it is. A call
  * that is refused is taken apart, so that one delivery that cannot be settled does not hold up its neighbours.
@@ -79,13 +79,22 @@ export class Settler {
     this.waiting.push(new Item(item, done));
     if (this.planned) return;
     this.planned = true;
-    setImmediate(() => {
-      this.planned = false;
-      const waiting = this.waiting;
-      this.waiting = [];
-      for (let at = 0; at < waiting.length; at += MOST_PER_CALL)
-        void this.deliver(waiting.slice(at, at + MOST_PER_CALL));
-    });
+    // The turn after this one: a read that begins when this one ends takes them along (`flush`).
+    setImmediate(() =>
+      setImmediate(() => {
+        this.planned = false;
+        this.flush();
+      }),
+    );
+  }
+
+  /** Sends what waits now. */
+  flush(): void {
+    if (this.waiting.length === 0) return;
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (let at = 0; at < waiting.length; at += MOST_PER_CALL)
+      void this.deliver(waiting.slice(at, at + MOST_PER_CALL));
   }
 
   /** Gives up what is not settled: it stays pending and is handed out again by others. */

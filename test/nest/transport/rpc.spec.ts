@@ -280,7 +280,9 @@ describe('A request through the transport', () => {
       }
     }
     const app = (made = await startHybrid({ controllers: [Both] }));
+    const requestAcked = app.events.next('acked');
     expect(await firstValueFrom(send('orders', 'request'))).toBe('answer');
+    await requestAcked;
     const acked = app.events.next('acked');
     app.client.emit('orders', 'event');
     await acked;

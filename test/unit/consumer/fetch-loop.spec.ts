@@ -23,6 +23,10 @@ describe('FetchLoop', () => {
   let closed: boolean;
   let loop: FetchLoop;
   let overdue: boolean;
+  /** How long each handler takes; undefined: until `finish`. */
+  let handlerMs: number | undefined;
+  /** Reads under way, at each time that a reply was accepted. */
+  let ahead: number[];
 
   function open(queues: number, limit: number): void {
     clock = new ManualClock(0);
@@ -35,6 +39,8 @@ describe('FetchLoop', () => {
     faults = [];
     closed = false;
     overdue = false;
+    handlerMs = undefined;
+    ahead = [];
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
       read: async ({ queues: asked, perQueue, blockMs, signal }) => {
@@ -65,11 +71,15 @@ describe('FetchLoop', () => {
       isStuck: () => false,
       overdue: () => overdue,
       toRead: (free) => free,
+      beforeRead: () => {},
       accept: (entries) => {
+        ahead.push(reads.length - ahead.length - 1);
         for (const { queue } of entries) {
           accepted.push(queue);
           capacity.take();
         }
+        if (handlerMs === 0) finish(entries.length);
+        else if (handlerMs !== undefined) clock.after(handlerMs, () => finish(entries.length));
       },
       onFault: async ({ queue }) => {
         faults.push(queue);
@@ -137,6 +147,38 @@ describe('FetchLoop', () => {
     backlog[5] = 3;
     await clock.advance(1_100);
     expect(accepted).toContain(5);
+  });
+
+  it('reads on while handlers run that end at once, until the backlog is read', async () => {
+    open(2, 4);
+    backlog = [20, 20];
+    handlerMs = 0;
+    loop.start();
+    await clock.advance(100);
+    expect(accepted).toHaveLength(40);
+    expect(ahead.filter((reading) => reading === 1).length).toBeGreaterThanOrEqual(8);
+    expect(Math.max(...ahead)).toBe(1);
+    expect(reads.every(({ perQueue }) => perQueue <= 4)).toBe(true);
+  });
+
+  it('reads nothing ahead for handlers that take longer', async () => {
+    open(1, 4);
+    backlog = [40];
+    handlerMs = 20;
+    loop.start();
+    await clock.advance(1_000);
+    expect(accepted).toHaveLength(40);
+    expect(Math.max(...ahead)).toBe(0);
+  });
+
+  it('accepts what it has read ahead when it is stopped', async () => {
+    open(1, 4);
+    backlog = [1_000];
+    handlerMs = 0;
+    loop.start();
+    while (!ahead.includes(1)) await new Promise((resolve) => setImmediate(resolve));
+    await loop.stop();
+    expect(accepted).toHaveLength(1_000 - backlog[0]!);
   });
 
   it('leaves half of the slots to deliveries that wait for another attempt', async () => {

@@ -60,6 +60,15 @@ describe('Settler', () => {
     expect(settler.pending).toBe(0);
   });
 
+  it('sends those that wait with a read that begins', async () => {
+    settle('a', 'b');
+    settler.flush();
+    expect(calls).toEqual([['a', 'b']]);
+    await clock.settle();
+    expect(calls).toHaveLength(1);
+    expect(done).toEqual({ a: 'settled', b: 'settled' });
+  });
+
   it('cuts a turn into calls of at most 200', async () => {
     settle(...Array.from({ length: 450 }, (_, i) => String(i)));
     await clock.settle();
