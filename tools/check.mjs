@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findMariadb } from './mariadb/server.mjs';
 import { findPostgres } from './postgres/server.mjs';
 import { findRedis, HOW_TO_INSTALL } from './with-redis.mjs';
 
@@ -18,9 +19,11 @@ async function check() {
   console.log(`Node ${process.versions.node}`);
   const redis = findRedis(); // here, so that the test workers need not unpack one each
   if (!redis) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
-  const postgres = process.env.PG_URL ? undefined : findPostgres();
-  for (const found of [redis, postgres].filter(Boolean))
-    console.log(`${found.version} (${found.bin})`);
+  const databases = [
+    process.env.PG_URL ? undefined : findPostgres(),
+    process.env.MARIADB_URL ? undefined : findMariadb(),
+  ].filter(Boolean);
+  for (const { version, bin } of [redis, ...databases]) console.log(`${version} (${bin})`);
 
   await step('build'); // first: the others read dist, and building empties it
   await Promise.all([

@@ -12,9 +12,11 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-export const CACHE =
-  process.env.RIVULET_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'nestjs-rivulet');
+// Root has servers run by somebody else, who cannot look into root's home.
+const caches =
+  process.env.XDG_CACHE_HOME ??
+  (process.getuid?.() === 0 ? '/var/cache' : join(homedir(), '.cache'));
+export const CACHE = process.env.RIVULET_CACHE ?? join(caches, 'nestjs-rivulet');
 
 const say = (message) => process.stderr.write(`[apt] ${message}\n`);
 

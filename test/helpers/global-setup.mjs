@@ -2,6 +2,7 @@
 // it, lives in the process of the run, since workers come and go, and ends with it.
 import { once } from 'node:events';
 import http from 'node:http';
+import { findMariadb, HOW_TO_INSTALL_MARIADB, startMariadb } from '../../tools/mariadb/server.mjs';
 import {
   findPostgres,
   HOW_TO_INSTALL_POSTGRES,
@@ -9,32 +10,37 @@ import {
 } from '../../tools/postgres/server.mjs';
 
 const SERVERS = {
-  postgres: () =>
-    start({
-      url: process.env.PG_URL,
-      find: findPostgres,
-      launch: startPostgres,
-      name: 'PostgreSQL',
-      variable: 'PG_URL',
-      help: HOW_TO_INSTALL_POSTGRES,
-    }),
+  postgres: {
+    name: 'PostgreSQL',
+    variable: 'PG_URL',
+    find: findPostgres,
+    launch: startPostgres,
+    help: HOW_TO_INSTALL_POSTGRES,
+  },
+  mariadb: {
+    name: 'MariaDB',
+    variable: 'MARIADB_URL',
+    find: findMariadb,
+    launch: startMariadb,
+    help: HOW_TO_INSTALL_MARIADB,
+  },
 };
 
-async function start({ url, find, launch, name, variable, help }) {
+async function start({ name, variable, find, launch, help }) {
+  const url = process.env[variable];
   if (url) return { url, stop: async () => {} };
   const binary = find();
-  if (!binary)
-    throw new Error(
-      `No ${name} found: set ${variable}, or ${help}. To go without its tests, set RIVULET_WITHOUT.`,
-    );
-  return launch(binary);
+  if (binary) return launch(binary);
+  throw new Error(
+    `No ${name} found: set ${variable}, or ${help}. To go without its tests, set RIVULET_WITHOUT.`,
+  );
 }
 
 export default async function shareServers() {
   const started = new Map();
   const keeper = http.createServer((request, response) => {
     const name = request.url.slice(1);
-    if (!started.has(name)) started.set(name, SERVERS[name]());
+    if (!started.has(name)) started.set(name, start(SERVERS[name]));
     started.get(name).then(
       ({ url }) => response.end(url),
       ({ message }) => response.writeHead(503).end(message),

@@ -1,0 +1,60 @@
+import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
+import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
+
+export interface Mysql2TransactionOptions {
+  /** Default: as the server is set, which is `repeatable read` unless somebody changed it. */
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+/** MySQL or MariaDB through a pool of `mysql2/promise`. `tx` is the connection on which the transaction runs. */
+export function mysql2Participant(
+  pool: Pool,
+  options?: SqlParticipantOptions,
+): TransactionParticipant<PoolConnection, Mysql2TransactionOptions> {
+  return sqlParticipant<PoolConnection, Mysql2TransactionOptions>(
+    {
+      dialect: 'mysql',
+      run: (body, { isolation } = {}) => inTransaction(pool, isolation, body),
+      alone: (body) => inTransaction(pool, 'read committed', body),
+      async execute(tx, sql, values) {
+        const [result] = await tx.query<RowDataPacket[] | ResultSetHeader>(sql, [...values]);
+        return Array.isArray(result)
+          ? { rows: result, affected: 0 }
+          : { rows: [], affected: result.affectedRows };
+      },
+    },
+    options,
+  );
+}
+
+async function inTransaction<Result>(
+  pool: Pool,
+  isolation: Mysql2TransactionOptions['isolation'],
+  body: (connection: PoolConnection) => Promise<Result>,
+): Promise<Result> {
+  const connection = await pool.getConnection();
+  let isBroken = false;
+  const lose = (): void => void (isBroken = true);
+  connection.on('error', lose); // a connection that is killed would end the process otherwise
+  try {
+    if (isolation) await connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`); // the next one only
+    await connection.query('START TRANSACTION');
+    let result: Result;
+    try {
+      result = await body(connection);
+    } catch (error) {
+      await connection.query('ROLLBACK').catch(lose);
+      throw error;
+    }
+    await connection.query('COMMIT').catch((error: unknown) => {
+      lose(); // its state is not known: the pool must not hand it out again
+      throw error;
+    });
+    return result;
+  } finally {
+    connection.off('error', lose);
+    if (isBroken) connection.destroy();
+    else connection.release();
+  }
+}

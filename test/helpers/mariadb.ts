@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import mysql, { type RowDataPacket } from 'mysql2/promise';
+import { findMariadb, startMariadb as start } from '../../tools/mariadb/server.mjs';
+import type { TestDatabase } from './postgres.js';
+import { sharedServer } from './servers.js';
+
+/** A fresh database on the server of this run. */
+export async function mariadbDatabase(): Promise<TestDatabase> {
+  const server = await sharedServer('mariadb');
+  const name = `rivulet_${randomBytes(6).toString('hex')}`;
+  await once(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = name;
+  return {
+    url: url.href,
+    name,
+    query: (sql, values) => once(url.href, sql, values),
+    drop: async () => void (await once(server, `DROP DATABASE ${name}`)),
+  };
+}
+
+async function once(
+  uri: string,
+  sql: string,
+  values?: unknown[],
+): Promise<Record<string, unknown>[]> {
+  const connection = await mysql.createConnection({ uri, multipleStatements: true });
+  try {
+    const [rows] = await connection.query<RowDataPacket[]>(sql, values);
+    return rows;
+  } finally {
+    await connection.end();
+  }
+}
+
+/** A server that a test may change or kill. */
+export function startMariadb(): ReturnType<typeof start> {
+  return start(findMariadb()!);
+}

@@ -1,0 +1,36 @@
+import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
+import { mysql2Participant } from '../../lib/participants/mysql2.js';
+import { describeWith } from '../helpers/servers.js';
+import type { ParticipantHarness } from './harness.js';
+import { openMariadb } from './mariadb-harness.js';
+import { describeParticipant } from './participant.contract.js';
+
+async function open(): Promise<ParticipantHarness<PoolConnection>> {
+  const { database, shared } = await openMariadb();
+  const pools: Pool[] = [];
+  return {
+    ...shared,
+    async open(options) {
+      const pool = createPool(database.url);
+      pools.push(pool);
+      return mysql2Participant(pool, options);
+    },
+    write: async (tx, order) => void (await tx.query('INSERT INTO orders VALUES (?)', [order])),
+    read: (tx) => tx.query('SELECT * FROM orders'),
+    isolation: (isolation) => ({ isolation }),
+    async kill(tx) {
+      const [[row]] = await tx.query<RowDataPacket[]>('SELECT CONNECTION_ID() AS id');
+      await database.query('KILL ?', [row!['id']]);
+    },
+    swallow: async (tx) =>
+      void (await tx.query('CREATE TABLE IF NOT EXISTS made_meanwhile (a INT)')),
+    async close() {
+      await Promise.all(pools.map((pool) => pool.end()));
+      await database.drop();
+    },
+  };
+}
+
+describeWith('mariadb')('mysql2', () => {
+  describeParticipant(open, { isolation: true, writersMeet: true, kill: true, swallow: true });
+});
