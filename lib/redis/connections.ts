@@ -21,6 +21,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly listeners = new Set<(ready: boolean, error?: Error) => void>();
   private readonly readers = new Set<Connection>();
   private commands: Connection | undefined;
+  private isCluster = true;
   private closed = false;
 
   /** The same connection; what is asked through it within one turn leaves in one write. */
@@ -44,6 +45,11 @@ export class Connections implements ScriptHost, Availability {
   /** Whether calls can be made right now. */
   get ready(): boolean {
     return this.commands?.ready ?? false;
+  }
+
+  /** Whether one script may touch keys of several slots. Known once the connection is open; until then it may not. */
+  get spansSlots(): boolean {
+    return !this.isCluster;
   }
 
   /** Longest wait of a blocking read. */
@@ -128,6 +134,7 @@ export class Connections implements ScriptHost, Availability {
 
   private async check(fitness: { allowEviction: boolean; anyKey: string }): Promise<void> {
     const info = parseInfo(await answer({ operation: 'INFO' }, this.redis.info()));
+    this.isCluster = info['redis_mode'] === 'cluster';
     const facts = { target: this.plan.target, info };
     // Before any script: an old server would fail on their first line.
     const unfit = serverProblem({ ...facts, missing: [] }, fitness);

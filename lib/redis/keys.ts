@@ -1,5 +1,10 @@
+import { selectQueue } from '../core/producer/queue-selector.js';
+import type { DedupRef } from '../core/store/dedup-store.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { QueueRef } from '../core/store/refs.js';
+
+/** Enough to spread over a cluster, few enough that records of one turn share calls there. */
+const DEDUP_SLOTS = 64;
 
 /**
  * Every key, and nowhere else. All begin `{<namespace>:`, so that one ACL pattern covers them; what stands in
@@ -65,6 +70,12 @@ export class Keys {
   /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
   inbox(address: string): string {
     return `{${this.namespace}:reply:${address}}:inbox`;
+  }
+
+  /** STRING  whether the group has handled, or is handling, the message with this dedup key. Expires. */
+  dedupRecord({ topic, group, key }: DedupRef): string {
+    const tag = `{${this.namespace}:dedup:${selectQueue(key, DEDUP_SLOTS)}}`;
+    return `${tag}:r:${topic}:${encode(group)}:${encode(key)}`;
   }
 
   private get shared(): string {

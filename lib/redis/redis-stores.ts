@@ -6,6 +6,7 @@ import { Connections } from './connections.js';
 import { Keys } from './keys.js';
 import { RedisAgenda } from './redis-agenda.js';
 import { RedisDeadLetterStore } from './redis-dead-letter-store.js';
+import { RedisDedupStore } from './redis-dedup-store.js';
 import { RedisDeliveryStore } from './redis-delivery-store.js';
 import { RedisHalfMessageStore } from './redis-half-message-store.js';
 import { RedisMembership } from './redis-membership.js';
@@ -30,6 +31,7 @@ export class RedisStores implements Stores {
   readonly deliveries: RedisDeliveryStore;
   readonly deadLetters: RedisDeadLetterStore;
   readonly leases: RedisQueueLeaseStore;
+  readonly dedup: RedisDedupStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
   readonly replies: RedisReplyStore;
@@ -55,6 +57,7 @@ export class RedisStores implements Stores {
     this.deliveries = new RedisDeliveryStore({ connections, keys });
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
     this.leases = new RedisQueueLeaseStore({ connections, keys });
+    this.dedup = new RedisDedupStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });
     this.replies = new RedisReplyStore({ connections, keys });

@@ -199,6 +199,14 @@ export const scripts = {
     args: ['group'],
   }),
 
+  dedup: new Script({
+    name: 'dedup',
+    keys: [],
+    moreKeys: 'records',
+    args: [],
+    moreArgs: 'changes',
+  }),
+
   noteWork: new Script({ name: 'note-work', keys: [...AGENDA, 'counter'], args: ['work', 'at'] }),
   takeWork: new Script({ name: 'take-work', keys: AGENDA, args: ['limit', 'leaseMs'] }),
   finishWork: new Script({

@@ -2,7 +2,20 @@ import { StoreRefusedError } from '../core/message/errors.js';
 
 /** Commands that scripts and ports use; a Redis user must be allowed all of them. */
 export const NEEDED_COMMANDS: readonly string[] = [
-  ...['EVAL', 'EVALSHA', 'TIME', 'INFO', 'EXISTS', 'GET', 'SET', 'INCR', 'PEXPIRE', 'UNLINK'],
+  ...[
+    'EVAL',
+    'EVALSHA',
+    'TIME',
+    'INFO',
+    'EXISTS',
+    'GET',
+    'MGET',
+    'SET',
+    'INCR',
+    'PEXPIRE',
+    'PTTL',
+    'UNLINK',
+  ],
   ...[
     'HGET',
     'HMGET',

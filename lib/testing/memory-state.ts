@@ -29,6 +29,14 @@ export interface StoredHalf {
   parked: string | null;
 }
 
+/** A dedup record. */
+export interface RememberedMessage {
+  readonly isDone: boolean;
+  readonly owner: string;
+  readonly until: number;
+  readonly result: Buffer | undefined;
+}
+
 /** Everything under one queue's hash tag in Redis. */
 export class QueueState {
   readonly log: MemoryQueue;
@@ -78,6 +86,7 @@ export class MemoryState {
   /** Agendas of those who can answer for halves, by board. */
   readonly halfAgendas = new Map<string, AgendaState>();
   readonly members = new Map<string, number>();
+  readonly handled = new Map<string, RememberedMessage>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();
   private readonly rosters = new Map<string, Map<string, number>>();
   private readonly listeners = new Set<() => void>();

@@ -2,6 +2,7 @@ import type { Clock } from '../core/runtime/clock.js';
 import type { Availability, Stores } from '../core/store/stores.js';
 import { MemoryAgenda } from './memory-agenda.js';
 import { MemoryDeadLetterStore } from './memory-dead-letter-store.js';
+import { MemoryDedupStore } from './memory-dedup-store.js';
 import { MemoryDeliveryStore } from './memory-delivery-store.js';
 import { MemoryGate } from './memory-gate.js';
 import { MemoryHalfMessageStore } from './memory-half-message-store.js';
@@ -28,6 +29,7 @@ export class MemoryStores implements Stores {
   readonly deliveries: MemoryDeliveryStore;
   readonly deadLetters: MemoryDeadLetterStore;
   readonly leases: MemoryQueueLeaseStore;
+  readonly dedup: MemoryDedupStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
   readonly replies: MemoryReplyStore;
@@ -47,6 +49,7 @@ export class MemoryStores implements Stores {
     this.deliveries = new MemoryDeliveryStore(state, gate);
     this.deadLetters = new MemoryDeadLetterStore(state, gate);
     this.leases = new MemoryQueueLeaseStore(state, gate);
+    this.dedup = new MemoryDedupStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
     this.members = new MemoryMembership(() => state.members, gate);
     this.replies = new MemoryReplyStore(state, gate);

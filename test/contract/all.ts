@@ -2,6 +2,7 @@ import { describeAgenda } from './agenda.contract.js';
 import { describeAppend } from './append.contract.js';
 import { describeClaimDue } from './claim-due.contract.js';
 import { describeDeadLetterStore } from './dead-letter-store.contract.js';
+import { describeDedupStore } from './dedup-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
 import { describeHalfChecks } from './half-checks.contract.js';
@@ -59,6 +60,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeLease,
   describeLanes,
   describeHeldLanes,
+  describeDedupStore,
   describeAgenda,
   describeMembership,
   describeReplyStore,

@@ -12,6 +12,7 @@ const DRAINS = [
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
   ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],
   ...['hold-lane', 'step-held', 'resume-lane'],
+  'dedup',
 ];
 const READS = ['lag', 'find-scheduled', 'check-rights', 'lease'];
 

@@ -84,6 +84,13 @@ describe('every call', () => {
     await stores.halves.oldest(halves);
     await stores.halves.agenda('d:{db}').note('w', 0);
 
+    const records = ['k1', 'k2', 'k3'].map((key) => ({ topic: 'orders', group: 'g:1', key }));
+    const claim = { owner: 'o', leaseMs: 1_000 };
+    await Promise.all(records.map((record) => stores.dedup.begin(record, claim)));
+    await Promise.all(
+      records.map((record) => stores.dedup.complete(record, { ...claim, ttlMs: 9 })),
+    );
+
     await stores.agenda.note('w', 0);
     const { taken } = await stores.agenda.take({ limit: 1, leaseMs: 1 });
     await stores.agenda.finish('w', taken[0]!.version, null);

@@ -1,5 +1,6 @@
 import type { Agenda } from './agenda.js';
 import type { DeadLetterStore } from './dead-letter-store.js';
+import type { DedupStore } from './dedup-store.js';
 import type { DeliveryStore } from './delivery-store.js';
 import type { HalfMessageStore } from './half-message-store.js';
 import type { Membership } from './membership.js';
@@ -22,6 +23,7 @@ export interface Stores {
   readonly deliveries: DeliveryStore;
   readonly leases: QueueLeaseStore;
   readonly deadLetters: DeadLetterStore;
+  readonly dedup: DedupStore;
   readonly agenda: Agenda;
   readonly members: Membership;
   readonly replies: ReplyStore;

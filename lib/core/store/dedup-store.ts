@@ -1,0 +1,62 @@
+/** What a dedup record is about: a key means the same only within one consumer group and one topic. */
+export interface DedupRef {
+  readonly group: string;
+  readonly topic: string;
+  readonly key: string;
+}
+
+/** A claim on a dedup record. `owner` is unique per attempt, so that a repeated call is told from a rival. */
+export interface DedupClaim {
+  readonly owner: string;
+  /** The claim lapses after this long, from 1 ms, unless it is renewed. */
+  readonly leaseMs: number;
+}
+
+export type BeginReply =
+  /** The record is in progress now, and this owner's. */
+  | { state: 'new' }
+  /** Somebody else's, for `leftMs` more unless it is renewed. */
+  | { state: 'busy'; leftMs: number }
+  /** Handled before; `result` as `complete` was given it. */
+  | { state: 'done'; result: Buffer | undefined };
+
+export type DedupRecord =
+  | { state: 'in-progress'; owner: string; leftMs: number }
+  | { state: 'done'; result: Buffer | undefined };
+
+/**
+ * Which messages have been handled, and which are being handled now.
+ *
+ * A record is absent, in progress (an owner, a lease) or done (a lifetime, perhaps a result). Two steps, since one is
+ * wrong either way: a mark before the handler loses the message when the handler fails, a mark after it lets two
+ * handlers run at once. Every call works when the store is out of memory: consuming must go on.
+ */
+export interface DedupStore {
+  /** Claim the record. Safe to repeat by the same owner: its lease begins anew. */
+  begin(ref: DedupRef, claim: DedupClaim): Promise<BeginReply>;
+
+  /** Prolong the claim; one that lapsed meanwhile is made again unless somebody else has the record. Safe to repeat. */
+  renew(ref: DedupRef, claim: DedupClaim): Promise<'renewed' | 'lost'>;
+
+  /**
+   * It was handled: done for `ttlMs`. Safe to repeat.
+   *
+   * @returns `lost` when somebody else has claimed or completed it since; nothing changed.
+   */
+  complete(
+    ref: DedupRef,
+    done: { owner: string; ttlMs: number; result?: Buffer | undefined },
+  ): Promise<'completed' | 'lost'>;
+
+  /**
+   * It was not handled: give up the claim, so that another attempt may begin at once. Safe to repeat.
+   *
+   * @returns `lost` when it is not this owner's (any more); nothing changed.
+   */
+  abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'>;
+
+  find(ref: DedupRef): Promise<DedupRecord | undefined>;
+
+  /** Forget what is known, in progress or done: the next message with this key is handled. @returns false: nothing was. */
+  forget(ref: DedupRef): Promise<boolean>;
+}

@@ -1,0 +1,170 @@
+import type { Stores } from '../../lib/core/store/stores.js';
+import { type OpenHarness, useHarness } from './harness.js';
+
+const REF = { topic: 'orders', group: 'billing', key: 'pay-17' };
+const LEASE = 30_000;
+const DAY = 86_400_000;
+
+export function describeDedupStore(open: OpenHarness): void {
+  describe('DedupStore', () => {
+    const h = useHarness(open);
+    const begin = (owner: string, ref = REF, stores: Stores = h.stores) =>
+      stores.dedup.begin(ref, { owner, leaseMs: LEASE });
+    const renew = (owner: string) => h.stores.dedup.renew(REF, { owner, leaseMs: LEASE });
+    const complete = (owner: string, result?: Buffer) =>
+      h.stores.dedup.complete(REF, { owner, ttlMs: DAY, result });
+    const abandon = (owner: string) => h.stores.dedup.abandon(REF, owner);
+    const find = () => h.stores.dedup.find(REF);
+
+    it('lets one of many begin, whoever they are; the others learn for how long it is busy', async () => {
+      const other = await h.sibling();
+      const replies = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => begin(`o${i}`, REF, i % 2 === 0 ? h.stores : other)),
+      );
+      expect(replies.filter(({ state }) => state === 'new')).toHaveLength(1);
+      expect(replies.filter(({ state }) => state === 'busy')).toHaveLength(49);
+      const busy = replies.find((reply) => reply.state === 'busy');
+      expect(busy).toEqual({ state: 'busy', leftMs: LEASE });
+    });
+
+    it('lets an owner begin again, since its reply may have been lost', async () => {
+      await begin('a');
+      await h.advance(20_000);
+      expect(await begin('a')).toEqual({ state: 'new' });
+      await h.advance(20_000);
+      expect(await begin('b')).toMatchObject({ state: 'busy' });
+    });
+
+    it('answers done once it is completed, for its lifetime', async () => {
+      await begin('a');
+      expect(await complete('a')).toBe('completed');
+      expect(await begin('b')).toEqual({ state: 'done', result: undefined });
+      expect(await begin('a')).toEqual({ state: 'done', result: undefined });
+      await h.advance(DAY - 1);
+      expect(await begin('b')).toMatchObject({ state: 'done' });
+      await h.advance(1);
+      expect(await begin('b')).toEqual({ state: 'new' });
+    });
+
+    it('gives a result back byte for byte', async () => {
+      const result = Buffer.from([0, 10, 13, 32, 255, 128, 0, 80, 32]);
+      await begin('a');
+      await complete('a', result);
+      expect(await begin('b')).toEqual({ state: 'done', result });
+      expect(await find()).toEqual({ state: 'done', result });
+    });
+
+    it('holds a result of 64 KiB', async () => {
+      const result = Buffer.alloc(65_536, 7);
+      await begin('a');
+      await complete('a', result);
+      expect(await begin('b')).toEqual({ state: 'done', result });
+    });
+
+    it('frees an abandoned record at once', async () => {
+      await begin('a');
+      expect(await abandon('a')).toBe('abandoned');
+      expect(await begin('b')).toEqual({ state: 'new' });
+    });
+
+    it('lets a claim lapse whose owner is gone', async () => {
+      await begin('a');
+      await h.advance(LEASE - 1);
+      expect(await begin('b')).toEqual({ state: 'busy', leftMs: 1 });
+      await h.advance(1);
+      expect(await begin('b')).toEqual({ state: 'new' });
+    });
+
+    it('keeps a claim that is renewed', async () => {
+      await begin('a');
+      for (let i = 0; i < 4; i++) {
+        await h.advance(20_000);
+        expect(await renew('a')).toBe('renewed');
+      }
+      expect(await begin('b')).toEqual({ state: 'busy', leftMs: LEASE });
+    });
+
+    it('renews and completes a claim that lapsed while nobody wanted it', async () => {
+      await begin('a');
+      await h.advance(LEASE + 1);
+      expect(await renew('a')).toBe('renewed');
+      await h.advance(LEASE + 1);
+      expect(await complete('a')).toBe('completed');
+    });
+
+    it('refuses an owner that was overtaken, whatever it wants', async () => {
+      await begin('a');
+      await h.advance(LEASE);
+      await begin('b');
+      expect(await renew('a')).toBe('lost');
+      expect(await complete('a')).toBe('lost');
+      expect(await abandon('a')).toBe('lost');
+      expect(await find()).toMatchObject({ state: 'in-progress', owner: 'b' });
+      await complete('b');
+      expect(await complete('a')).toBe('lost');
+      expect(await renew('a')).toBe('lost');
+      expect(await abandon('a')).toBe('lost');
+      expect(await find()).toMatchObject({ state: 'done' });
+    });
+
+    it('takes each repeat for what it is', async () => {
+      await begin('a');
+      expect(await renew('a')).toBe('renewed');
+      expect(await abandon('a')).toBe('abandoned');
+      expect(await abandon('a')).toBe('abandoned');
+      await begin('a');
+      expect(await complete('a')).toBe('completed');
+      expect(await complete('a')).toBe('completed');
+      // What is done is not undone by a call that comes late.
+      expect(await renew('a')).toBe('lost');
+      expect(await abandon('a')).toBe('lost');
+      expect(await begin('b')).toMatchObject({ state: 'done' });
+    });
+
+    it('answers each call of one turn for itself, in their order', async () => {
+      const others = Array.from({ length: 300 }, (_, i) => ({ ...REF, key: `k${i}` }));
+      await begin('first', others[7]);
+      const replies = await Promise.all([
+        begin('a'),
+        begin('b'),
+        complete('a', Buffer.from('r')),
+        begin('c'),
+        ...others.map((ref) => begin('a', ref)),
+      ]);
+      expect(replies.slice(0, 4)).toEqual([
+        { state: 'new' },
+        { state: 'busy', leftMs: LEASE },
+        'completed',
+        { state: 'done', result: Buffer.from('r') },
+      ]);
+      expect(
+        replies.slice(4).map((reply) => (typeof reply === 'object' ? reply.state : reply)),
+      ).toEqual(others.map((_, i) => (i === 7 ? 'busy' : 'new')));
+    });
+
+    it.each([
+      { ...REF, topic: 'refunds' },
+      { ...REF, group: 'mail' },
+      { ...REF, key: 'pay-18' },
+      { topic: 'orders', group: 'billing:pay', key: '17' },
+      { topic: 'g', group: 'billing', key: 'retry' },
+      { ...REF, key: 'any {text}: *?[] ü \u{1F389} %3A' },
+    ])('does not take %j for another', async (ref) => {
+      await begin('a');
+      await complete('a');
+      expect(await begin('b', ref)).toEqual({ state: 'new' });
+    });
+
+    it('tells what it knows, and forgets it when told to', async () => {
+      expect(await find()).toBeUndefined();
+      expect(await h.stores.dedup.forget(REF)).toBe(false);
+      await begin('a');
+      expect(await find()).toMatchObject({ state: 'in-progress', owner: 'a' });
+      expect(await h.stores.dedup.forget(REF)).toBe(true);
+      await begin('b');
+      await complete('b');
+      expect(await h.stores.dedup.forget(REF)).toBe(true);
+      expect(await begin('c')).toEqual({ state: 'new' });
+    });
+  });
+}
