@@ -39,6 +39,7 @@ export type { Metadata } from './nest/metadata.js';
 export type { MessageView } from './core/message/message.js';
 export type { ExponentialBackoff, RetryOptions } from './core/consumer/retry-policy.js';
 export type { SubscriptionMode } from './core/consumer/subscription.js';
+export type { IdempotentOptions } from './core/idempotency/idempotent-options.js';
 export type { StartFrom } from './core/store/refs.js';
 export {
   HandlerTimeoutError,

@@ -10,6 +10,12 @@ import {
   subscription,
   type SubscriptionOptions,
 } from './consumer/subscription.js';
+import { Idempotency } from './idempotency/idempotency.js';
+import {
+  type IdempotentOptions,
+  idempotentProblems,
+  idempotentSettings,
+} from './idempotency/idempotent-options.js';
 import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
 import { Requester } from './producer/requester.js';
@@ -34,6 +40,8 @@ export interface RivuletOptions {
 export interface SubscribeOptions extends SubscriptionOptions {
   /** Answer requests with what the handler returns. Default false. */
   reply?: boolean;
+  /** Run the handler once for each dedup key, also when the message is delivered again. Default false. */
+  idempotent?: boolean | IdempotentOptions;
 }
 
 /**
@@ -58,6 +66,7 @@ export class Rivulet {
   private readonly trace = new TraceScope();
   private readonly upkeep: Upkeep;
   private readonly consumers: Consumers;
+  private readonly idempotency: Idempotency;
   private opening: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
   private drain: Drain | undefined;
@@ -109,6 +118,15 @@ export class Rivulet {
       timeoutMs: settings.requestTimeoutMs,
       onError: (error) => this.trouble('read replies', error),
     });
+    this.idempotency = new Idempotency({
+      dedup: stores.dedup,
+      clock,
+      events: this.events,
+      logger,
+      leaseMs: settings.consumer.claimLeaseMs,
+      responderFor: (delivery) => this.responder(delivery),
+      onTrouble: (doing, error) => this.trouble(doing, error),
+    });
     this.consumers = new Consumers({
       member: this.member,
       stores,
@@ -142,11 +160,20 @@ export class Rivulet {
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
   subscribe(options: SubscribeOptions): RunningSubscription {
-    if (!options.reply) return this.consumers.add(subscription(options));
-    const handler = replying(options.handler, (delivery) => this.responder(delivery));
-    const refuse = (delivery: Delivery, error: Error): Promise<void> =>
-      this.responder(delivery).error({ status: 'error', message: error.message });
-    return this.consumers.add(subscription({ refuse, ...options, handler }));
+    const { reply, idempotent, ...rest } = options;
+    const problems = idempotentProblems(idempotent, rest.mode);
+    const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
+    const around = settings && this.idempotency.around(rest, settings);
+    const made = { ...rest, around, ...(reply && this.answering(rest)) };
+    return this.consumers.add(subscription(made, problems));
+  }
+
+  private answering({
+    handler,
+    refuse = (delivery, error) =>
+      this.responder(delivery).error({ status: 'error', message: error.message }),
+  }: SubscriptionOptions): Pick<SubscriptionOptions, 'handler' | 'refuse'> {
+    return { handler: replying(handler, (delivery) => this.responder(delivery)), refuse };
   }
 
   /** The way to answer a delivery that is a request. */
@@ -156,6 +183,7 @@ export class Rivulet {
       replies: this.stores.replies,
       codecs: this.codecs,
       clock: this.clock,
+      onStep: (kind, packet) => this.idempotency.answerTo(delivery)?.note(kind, packet),
       onError: (error) => this.trouble('reply', error),
     });
   }
@@ -205,7 +233,7 @@ export class Rivulet {
    */
   stopConsuming(drainMs = this.settings.drainMs): Promise<void> {
     this.drain ??= new Drain({ clock: this.clock, drainMs });
-    this.quiet ??= this.consumers.stop(this.drain);
+    this.quiet ??= this.consumers.stop(this.drain).finally(() => this.idempotency.stop());
     return this.quiet;
   }
 

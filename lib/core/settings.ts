@@ -96,6 +96,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     integerProblem('consumer.renewMs', consumer.renewMs, positive),
     integerProblem('consumer.swallowedAfterMs', consumer.swallowedAfterMs, positive),
     integerProblem('consumer.quarantineMs', consumer.quarantineMs, positive),
+    integerProblem('consumer.claimLeaseMs', consumer.claimLeaseMs, { min: 100 }),
     integerProblem('heartbeatMs', rest.heartbeatMs, positive),
     integerProblem('deadAfterMs', rest.deadAfterMs, positive),
     rest.deadAfterMs < rest.heartbeatMs * 2

@@ -1,26 +1,43 @@
 import { suggestion, unknownOptions } from '../core/message/options.js';
+import { given } from './given.js';
 import type { HandlerOptions } from './subscribe.js';
 
-/** What a handler may be told, wherever it is told. */
-export const HANDLER_OPTIONS = [
-  'group',
+/** Handed on to core as they are, and checked there. */
+const CORE_OPTIONS = [
   'concurrency',
   'handlerTimeoutMs',
   'retry',
   'from',
-  'name',
-  'mode',
   'filter',
   'allowFilterChange',
+  'mode',
+  'idempotent',
+] as const satisfies readonly (keyof HandlerOptions)[];
+
+/** What a handler may be told, wherever it is told. */
+export const HANDLER_OPTIONS = [
+  'group',
+  'name',
+  ...CORE_OPTIONS,
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** Part of the design, not of this version: ignoring them would change what a handler is promised. */
-const LATER = ['ordered', 'idempotent'] as const;
+const LATER = ['ordered'] as const;
+
+/** Those of the options that core takes; undefined counts as not given. */
+export function coreOptions(options: HandlerOptions) {
+  const { concurrency, handlerTimeoutMs, retry, from } = options;
+  const { filter, allowFilterChange, mode, idempotent } = options;
+  return given({
+    ...{ concurrency, handlerTimeoutMs, retry, from },
+    ...{ filter, allowFilterChange, mode, idempotent },
+  } satisfies Record<(typeof CORE_OPTIONS)[number], unknown>);
+}
 
 /** Problems with the names of options and with what this version cannot do. Values are checked by core. */
 export function handlerOptionProblems(options: object, known: readonly string[]): string[] {
-  const given = options as Readonly<Record<string, unknown>>;
-  const later = LATER.filter((name) => given[name] !== undefined && given[name] !== false);
+  const values = options as Readonly<Record<string, unknown>>;
+  const later = LATER.filter((name) => values[name] !== undefined && values[name] !== false);
   const problems = later.map((name) => `${name} comes with a later version; leave it out`);
   return [...problems, ...unknownOptions(options, [...known, ...LATER])];
 }

@@ -3,6 +3,7 @@ import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
 import type { SubscriptionMode } from '../core/consumer/subscription.js';
 import type { MessageFilter } from '../core/filter/message-filter.js';
+import type { IdempotentOptions } from '../core/idempotency/idempotent-options.js';
 import type { TopicDefinition, TopicName } from '../core/message/topic.js';
 import type { StartFrom } from '../core/store/refs.js';
 
@@ -24,6 +25,11 @@ export interface HandlerOptions {
   filter?: MessageFilter;
   /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
   allowFilterChange?: boolean;
+  /**
+   * Run the handler once for each dedup key (default: the `dedupId` of the message, else its id), also when the message
+   * is delivered again. Default false.
+   */
+  idempotent?: boolean | IdempotentOptions;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
   name?: string;
   /**

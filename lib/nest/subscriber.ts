@@ -6,7 +6,12 @@ import { answer, completed } from './answer.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
 import { errorPayload, logFailedRequest, refusing, stackOf } from './failed-request.js';
 import { given } from './given.js';
-import { HANDLER_OPTIONS, handlerOptionProblems, overrideProblems } from './handler-options.js';
+import {
+  coreOptions,
+  HANDLER_OPTIONS,
+  handlerOptionProblems,
+  overrideProblems,
+} from './handler-options.js';
 import type { HandlerRunner, RunHandler } from './handler-runner.js';
 import { checkInstanceNames } from './instance-names.js';
 import type { ModuleSettings } from './options.js';
@@ -60,19 +65,7 @@ export class Subscriber {
     const { origin, subscribe } = handler;
     const found = handlerOptionProblems(subscribe.options, SUBSCRIBE_OPTIONS);
     const { name = origin, ...declared } = subscribe.options;
-    const {
-      concurrency,
-      handlerTimeoutMs,
-      retry,
-      from,
-      filter,
-      allowFilterChange,
-      mode,
-      ...options
-    } = {
-      ...declared,
-      ...settings.handlers[name],
-    };
+    const options = { ...declared, ...settings.handlers[name] };
     const group = options.group ?? settings.group;
     if (group === undefined) found.push(NO_GROUP);
     problems.add(origin, found);
@@ -88,7 +81,7 @@ export class Subscriber {
       handler: options.reply ? this.replying(run) : this.handling(run),
       rejection,
       ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
-      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode }),
+      ...coreOptions(options),
       ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
     });
     logger.log(

@@ -4,6 +4,7 @@ import type { ManualClock } from './manual-clock.js';
 
 export type Settled =
   | (DeliveryFacts & { state: 'acked' })
+  | (DeliveryFacts & { state: 'duplicate'; dedupKey: string })
   | (DeliveryFacts & { state: 'dead-lettered'; reason: string; error: string | undefined });
 
 interface Waiting<T> {
@@ -29,6 +30,7 @@ export class Deliveries {
     this.clock = options.clock;
     const { events } = options;
     events.on('acked', (facts) => this.end({ ...facts, state: 'acked' }));
+    events.on('duplicate', (facts) => this.end({ ...facts, state: 'duplicate' }));
     events.on('dead-lettered', (facts) => this.end({ ...facts, state: 'dead-lettered' }));
     events.on('published', ({ topic, messageId, state }) => {
       if (state === 'scheduled') this.scheduled.push({ topic, messageId });

@@ -113,7 +113,7 @@ export class TestBed {
   }
 
   /**
-   * What finally became of a message in this process: acked or a dead letter. A retry is not the end of it. Lets up
+   * What finally became of a message in this process: acked, a duplicate or a dead letter. A retry is not the end of it. Lets up
    * to 50 ms pass while it waits.
    *
    * @param group needed when several groups get the message; otherwise the first that settles it counts.

@@ -1,9 +1,9 @@
 import type { MessageView } from '../message/message.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
-import type { Delivery } from './subscription.js';
+import type { GuardedDelivery } from './subscription.js';
 
 /** One message in this process's hands, from its start to its settle. The handler gets it as its `Delivery`. */
-export class Attempt implements Delivery {
+export class Attempt implements GuardedDelivery {
   readonly entry: DeliveredEntry;
   readonly message: MessageView;
   readonly group: string;

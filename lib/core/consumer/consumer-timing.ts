@@ -7,6 +7,11 @@ export interface ConsumerTiming {
   swallowedAfterMs: number;
   /** How long a queue that cannot be read is left alone. Default 30 000. */
   quarantineMs: number;
+  /**
+   * How long the claim of an idempotent handler lasts; it is renewed each third of it while the handler runs. A message
+   * whose consumer died waits for the rest of it. Default 30 000.
+   */
+  claimLeaseMs: number;
 }
 
 export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
@@ -14,4 +19,5 @@ export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
   renewMs: 10_000,
   swallowedAfterMs: 5_000,
   quarantineMs: 30_000,
+  claimLeaseMs: 30_000,
 };

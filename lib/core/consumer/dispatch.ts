@@ -94,7 +94,7 @@ export function dispatch(
   }
   return subscription.schema
     ? handleValidated(attempt, subscription, tools)
-    : handle(attempt, subscription, tools);
+    : withinAround(attempt, subscription, tools);
 }
 
 async function handleValidated(
@@ -107,7 +107,19 @@ async function handleValidated(
   } catch (error) {
     return refused(attempt, subscription, error);
   }
-  return handle(attempt, subscription, tools);
+  return withinAround(attempt, subscription, tools);
+}
+
+function withinAround(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Outcome | Promise<Outcome> {
+  const { around } = subscription;
+  if (!around) return handle(attempt, subscription, tools);
+  return around(attempt, async () => handle(attempt, subscription, tools)).catch((error: unknown) =>
+    classify(error, subscription),
+  );
 }
 
 function handle(

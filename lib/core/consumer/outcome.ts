@@ -9,6 +9,10 @@ export type Outcome =
   | { kind: 'rejected'; reason: string; error: unknown }
   /** It was never started: the consumer is stopping or has no room. */
   | { kind: 'not-started' }
+  /** A duplicate of it is being handled: it waits for the end of that. */
+  | { kind: 'busy'; delayMs: number }
+  /** It was handled before, under this dedup key. */
+  | { kind: 'duplicate'; dedupKey: string }
   /** Written by a newer library: waits for a consumer that can read it, however long that takes. */
   | { kind: 'held'; version: number }
   /** The subscription's filter does not want it. */

@@ -50,6 +50,11 @@ export class Reporter {
     if (reply === 'stale' && entry.content.kind !== 'gone') return this.refused(entry, message);
     if (reply === 'given-up') return;
     this.reportUnusual(entry, outcome);
+    if (outcome.kind === 'duplicate') {
+      const { dedupKey } = outcome;
+      this.events.emit('duplicate', { ...this.facts(entry, message), dedupKey });
+      return;
+    }
     if (decision.kind === 'ack') {
       if (outcome.kind === 'succeeded') this.tell('acked', entry, message);
       if (outcome.kind === 'filtered') this.tell('filtered', entry, message);

@@ -1,6 +1,11 @@
 import type { Codecs } from '../message/codec.js';
 import type { MessageView } from '../message/message.js';
-import { encodeReply, type ReplyKind } from '../message/reply-packet.js';
+import {
+  decodeReply,
+  encodeReply,
+  type ReplyKind,
+  type ReplyPacket,
+} from '../message/reply-packet.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import { describeError } from './outcome.js';
@@ -10,6 +15,8 @@ export interface ResponderOptions {
   replies: ReplyStore;
   codecs: Codecs;
   clock: Clock;
+  /** Told of each step before it is sent. */
+  onStep?: ((kind: ReplyKind, packet: Buffer) => void) | undefined;
   onError(error: unknown): void;
 }
 
@@ -43,6 +50,12 @@ export class Responder {
     return this.send('end', null);
   }
 
+  /** Answer with the steps that answered another request. */
+  async repeat(steps: readonly ReplyPacket[]): Promise<void> {
+    const requestId = this.options.message.messageId;
+    for (const step of steps) await this.post(encodeReply({ ...step, requestId }));
+  }
+
   private send(kind: ReplyKind, body: unknown): Promise<void> {
     if (this.ended) return this.last;
     this.ended = kind !== 'value';
@@ -55,9 +68,15 @@ export class Responder {
 
   /** A step that cannot be sent is given up after some tries: the requester's deadline covers it. Never rejects. */
   private async deliver(kind: ReplyKind, seq: number, body: unknown): Promise<void> {
+    const packet = this.encode(kind, seq, body);
+    // The kind as it was sent: what cannot be encoded is answered with an error.
+    this.options.onStep?.(decodeReply(packet).kind, packet);
+    await this.post(packet);
+  }
+
+  private async post(packet: Buffer): Promise<void> {
     const { message, replies, clock, onError } = this.options;
     if (message.replyTo === undefined) return;
-    const packet = this.encode(kind, seq, body);
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       try {
         await replies.reply(message.replyTo, packet);

@@ -19,9 +19,12 @@ export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): 
     case 'succeeded':
     case 'filtered':
     case 'skipped':
+    case 'duplicate':
       return ACK;
     case 'not-started':
       return { kind: 'release', delayMs: 0 };
+    case 'busy':
+      return { kind: 'release', delayMs: outcome.delayMs };
     case 'held':
       // No attempt: whoever can read it at last has all of them.
       return { kind: 'release', delayMs: HELD_MS };

@@ -5,6 +5,7 @@ import { groupProblem, topicProblem } from '../message/names.js';
 import { describeValue, integerProblem } from '../message/options.js';
 import type { StandardSchema } from '../message/topic.js';
 import type { StartFrom } from '../store/refs.js';
+import type { Outcome } from './outcome.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy, retryProblems } from './retry-policy.js';
 
 /** What a handler gets. */
@@ -27,10 +28,26 @@ export type Handler = (delivery: Delivery) => unknown;
 
 export type SubscriptionMode = 'clustering' | 'broadcasting';
 
+/** A delivery as whoever stands around the handler sees it. */
+export interface GuardedDelivery extends Delivery {
+  /** Tells the handler, by its signal, that its work is not wanted any more. Its outcome counts as usual. */
+  abort(reason: Error): void;
+}
+
+/**
+ * Stands around a handler, once the body was decoded and checked. It may answer an outcome of its own instead of running
+ * the handler; `handle` never rejects. What it throws is taken for an error of the handler.
+ */
+export type Middleware = (
+  delivery: GuardedDelivery,
+  handle: () => Promise<Outcome>,
+) => Promise<Outcome>;
+
 export interface SubscriptionOptions {
   topic: string;
   group: string;
   handler: Handler;
+  around?: Middleware | undefined;
   /** Where the handler was declared, for errors and log lines, e.g. `BillingService.charge`. */
   origin: string;
   /** Handlers that run at the same time in this process. Default 8. */
@@ -72,6 +89,7 @@ export interface Subscription {
   readonly topic: string;
   readonly group: string;
   readonly handler: Handler;
+  readonly around: Middleware | undefined;
   readonly origin: string;
   readonly concurrency: number;
   readonly handlerTimeoutMs: number;
@@ -85,8 +103,14 @@ export interface Subscription {
   readonly refuse: ((delivery: Delivery, error: Error) => Promise<void>) | undefined;
 }
 
-/** @throws InvalidOptionsError naming every problem and the handler it was declared on. */
-export function subscription(options: SubscriptionOptions): Subscription {
+/**
+ * @param found problems that the caller found; reported together with those found here.
+ * @throws InvalidOptionsError naming every problem and the handler it was declared on.
+ */
+export function subscription(
+  options: SubscriptionOptions,
+  found: readonly string[] = [],
+): Subscription {
   const { topic, group, handler, origin, concurrency = DEFAULT_CONCURRENCY } = options;
   const { handlerTimeoutMs = DEFAULT_HANDLER_TIMEOUT_MS, retry = {} } = options;
   const { filter, allowFilterChange = false, mode = 'clustering' } = options;
@@ -103,12 +127,14 @@ export function subscription(options: SubscriptionOptions): Subscription {
     typeof allowFilterChange === 'boolean'
       ? undefined
       : `allowFilterChange must be true or false, got: ${describeValue(allowFilterChange)}`,
+    ...found,
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new InvalidOptionsError(origin, problems);
   return {
     topic,
     group,
     handler,
+    around: options.around,
     origin,
     concurrency,
     handlerTimeoutMs,

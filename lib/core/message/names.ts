@@ -23,8 +23,8 @@ const REDIS_WORDS = new Set([
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const PROTOTYPE_WORDS = new Set(['__proto__', 'constructor', 'prototype']);
 
-/** Longest tag, in characters; longest key and message group likewise. */
-const LONGEST = { tag: 127, key: 255, messageGroup: 255, dedupId: 255 } as const;
+/** Longest tag, in characters; longest key, message group and dedup id likewise. */
+const LONGEST = { tag: 127, key: 255, messageGroup: 255, dedupId: 255, dedupKey: 255 } as const;
 
 export function topicProblem(topic: unknown): string | undefined {
   if (typeof topic === 'string' && TOPIC.test(topic) && !PROTOTYPE_WORDS.has(topic))
@@ -45,7 +45,7 @@ export function namespaceProblem(namespace: unknown): string | undefined {
   return `namespace must be 1 to 64 characters of A-Z a-z 0-9 _ . -, got: ${describeValue(namespace)}`;
 }
 
-/** Tag, key, message group and dedup id: any printable text within its length. */
+/** Tag, key, message group, dedup id and dedup key: any printable text within its length. */
 export function textProblem(field: keyof typeof LONGEST, value: unknown): string | undefined {
   const longest = LONGEST[field];
   if (

@@ -24,6 +24,10 @@ export interface RivuletEvents {
   /** A broadcast that was not handled; it is not tried again. */
   dropped: DeliveryFacts & { reason: string; error: string | undefined };
   'dead-lettered': DeliveryFacts & { reason: string; error: string | undefined };
+  /** It had been handled before, under this dedup key: acked without its handler. */
+  duplicate: DeliveryFacts & { dedupKey: string };
+  /** A handler outlived its claim, and another one handled the same work: its effects may have happened twice. */
+  'claim-lost': DeliveryFacts & { dedupKey: string };
   /** A settle came after the message had been given to somebody else; nothing changed. */
   'settle-refused': DeliveryFacts;
   /** The consumer died or lost its replies; its deliveries are handed out again. */

@@ -2,6 +2,7 @@ import { type CustomTransportStrategy, type MessageHandler, Server } from '@nest
 import type { RivuletEventName, RivuletEvents } from '../../core/runtime/events.js';
 import { refusing } from '../failed-request.js';
 import { given } from '../given.js';
+import { coreOptions } from '../handler-options.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { rejection } from '../rejection.js';
 import type { HandlerOptions } from '../subscribe.js';
@@ -111,8 +112,6 @@ export class RivuletServer
   private subscribe(planned: PatternSubscription): void {
     const { rivulet, logger } = this.host;
     const { topic, group, origin, definition } = planned;
-    const { concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode } =
-      planned.options;
     const dispatch = new PatternDispatch({
       planned,
       rivulet,
@@ -131,7 +130,7 @@ export class RivuletServer
       handler: (delivery) => dispatch.handle(delivery),
       rejection,
       refuse: refusing({ rivulet, logger }),
-      ...given({ concurrency, handlerTimeoutMs, retry, from, filter, allowFilterChange, mode }),
+      ...coreOptions(planned.options),
       ...given({ schema: definition?.options.schema }),
     });
     logger.log(

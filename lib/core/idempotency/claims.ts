@@ -1,0 +1,85 @@
+import type { GuardedDelivery } from '../consumer/subscription.js';
+import { ClosedError } from '../message/errors.js';
+import type { Clock } from '../runtime/clock.js';
+import type { DedupRef, DedupStore } from '../store/dedup-store.js';
+
+/** A dedup record that is this process's while its handler runs. */
+export interface Claim {
+  readonly ref: DedupRef;
+  readonly owner: string;
+  readonly delivery: GuardedDelivery;
+  /** By the monotonic clock. */
+  readonly since: number;
+}
+
+/**
+ * Keeps claims ours while their handlers run.
+ *
+ * Not those whose signal has aborted: a handler that ignores it for ever must not keep others from the message. The
+ * renewal runs in the thread of the handlers; one that blocks it for longer than the lease may be overtaken.
+ */
+export class Claims {
+  private readonly dedup: DedupStore;
+  private readonly clock: Clock;
+  private readonly leaseMs: number;
+  private readonly renewMs: number;
+  private readonly onTrouble: (error: unknown) => void;
+  private readonly claims = new Set<Claim>();
+  private cancelTimer: (() => void) | undefined;
+
+  constructor(options: {
+    dedup: DedupStore;
+    clock: Clock;
+    leaseMs: number;
+    onTrouble(error: unknown): void;
+  }) {
+    this.dedup = options.dedup;
+    this.clock = options.clock;
+    this.leaseMs = options.leaseMs;
+    this.renewMs = options.leaseMs / 3;
+    this.onTrouble = options.onTrouble;
+  }
+
+  add(claim: Claim): void {
+    this.claims.add(claim);
+    // Left armed when the last claim ends: one timer in each third of a lease costs less than one for each message.
+    this.cancelTimer ??= this.clock.after(this.renewMs, () => this.onTimer());
+  }
+
+  remove(claim: Claim): void {
+    this.claims.delete(claim);
+  }
+
+  /** No claim is renewed any more. */
+  stop(): void {
+    this.claims.clear();
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+  }
+
+  private onTimer(): void {
+    this.cancelTimer =
+      this.claims.size > 0 ? this.clock.after(this.renewMs, () => this.onTimer()) : undefined;
+    // A claim that is missed now is looked at again well before its lease ends.
+    const old = this.clock.monotonic() - this.renewMs / 2;
+    for (const claim of this.claims) if (claim.since <= old) void this.renew(claim);
+  }
+
+  private async renew(claim: Claim): Promise<void> {
+    const { ref, owner, delivery } = claim;
+    if (delivery.signal.aborted) return this.remove(claim);
+    try {
+      const reply = await this.dedup.renew(ref, { owner, leaseMs: this.leaseMs });
+      // What ended while the question was under way is not lost.
+      if (reply === 'renewed' || !this.claims.has(claim)) return;
+      this.remove(claim);
+      delivery.abort(
+        new ClosedError(
+          `Message ${delivery.message.messageId} is being handled by another consumer: its claim could not be renewed in time`,
+        ),
+      );
+    } catch (error) {
+      this.onTrouble(error);
+    }
+  }
+}

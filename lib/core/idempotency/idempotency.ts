@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import type { Outcome } from '../consumer/outcome.js';
+import type { Responder } from '../consumer/responder.js';
+import type { Delivery, GuardedDelivery, Middleware } from '../consumer/subscription.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { BeginReply, DedupStore } from '../store/dedup-store.js';
+import { type Claim, Claims } from './claims.js';
+import { dedupKey } from './dedup-key.js';
+import type { IdempotentSettings } from './idempotent-options.js';
+import { KeptAnswer, readAnswer } from './kept-answer.js';
+
+export interface IdempotencyOptions {
+  dedup: DedupStore;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  /** How long a claim lasts unless it is renewed. */
+  leaseMs: number;
+  responderFor(delivery: Delivery): Responder;
+  onTrouble(doing: string, error: unknown): void;
+}
+
+/** How long a message waits while its duplicate is being handled, before it looks again. */
+const WAIT_MS = { from: 100, to: 5_000 };
+/** Until the store may be asked again that did not answer. */
+const AWAY_MS = 1_000;
+const PAUSE_MS = { from: 50, to: 2_000 };
+/** About a second and a half; a begin that was carried out is recognised by its owner. */
+const MOST_BEGINS = 6;
+
+const DUPLICATE_REQUEST = {
+  status: 'error',
+  message:
+    'This request was handled before, and its answer was not kept (option idempotent.storeResult of its handler)',
+};
+
+/**
+ * Idempotent consumption: begin → handle → complete, and only then the ack.
+ *
+ * A handler whose completion was recorded is not run again for the same dedup key within its lifetime. One that failed
+ * frees the record, so that its retry starts at once; one that crashed leaves a claim that lapses.
+ */
+export class Idempotency {
+  private readonly options: IdempotencyOptions;
+  private readonly claims: Claims;
+  /** Answers of the requests in hand. */
+  private readonly answers = new WeakMap<Delivery, KeptAnswer>();
+  private readonly name = randomBytes(6).toString('base64url');
+  private attempts = 0;
+  private lastTrouble: unknown;
+
+  constructor(options: IdempotencyOptions) {
+    this.options = options;
+    const { dedup, clock, leaseMs } = options;
+    this.claims = new Claims({
+      dedup,
+      clock,
+      leaseMs,
+      onTrouble: (error) => this.trouble('renew a claim on a dedup record', error),
+    });
+  }
+
+  /** Stands around the handler of one subscription. */
+  around(
+    { topic, group }: { topic: string; group: string },
+    settings: IdempotentSettings,
+  ): Middleware {
+    return async (delivery, handle) => {
+      const ref = { group, topic, key: dedupKey(delivery, settings.key) };
+      const owner = `${this.name}.${(this.attempts++).toString(36)}`;
+      const claim = { ref, owner, delivery, since: this.options.clock.monotonic() };
+      const begun = await this.begin(claim);
+      if (begun.state === 'busy') return { kind: 'busy', delayMs: this.waitMs(begun.leftMs) };
+      if (begun.state === 'done') return this.duplicate(delivery, ref.key, begun.result);
+      return this.handle(claim, settings, handle);
+    };
+  }
+
+  /** The answer to this delivery, if it is to be remembered. */
+  answerTo(delivery: Delivery): KeptAnswer | undefined {
+    return this.answers.get(delivery);
+  }
+
+  stop(): void {
+    this.claims.stop();
+  }
+
+  /** As long again as the claim has lasted since it was made or renewed: most handlers end soon, some do not. */
+  private waitMs(leftMs: number): number {
+    const lastedMs = this.options.leaseMs - leftMs;
+    return Math.min(leftMs, Math.max(WAIT_MS.from, Math.min(lastedMs, WAIT_MS.to)));
+  }
+
+  private async begin({ ref, owner, delivery }: Claim): Promise<BeginReply> {
+    const { dedup, leaseMs } = this.options;
+    const begun = await this.untilAnswered('claim a dedup record', {
+      ask: () => dedup.begin(ref, { owner, leaseMs }),
+      delivery,
+      tries: MOST_BEGINS,
+    });
+    return begun ?? { state: 'busy', leftMs: AWAY_MS };
+  }
+
+  private async handle(
+    claim: Claim,
+    settings: IdempotentSettings,
+    handle: () => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const { delivery } = claim;
+    const answer =
+      delivery.message.replyTo === undefined
+        ? undefined
+        : new KeptAnswer({ isKept: settings.storeResult });
+    if (answer) this.answers.set(delivery, answer);
+    this.claims.add(claim);
+    let outcome: Outcome;
+    try {
+      outcome = await handle();
+    } finally {
+      this.claims.remove(claim);
+    }
+    if (outcome.kind === 'succeeded' && !answer?.isError)
+      await this.complete(claim, settings.ttlMs, answer);
+    else await this.abandon(claim);
+    return outcome;
+  }
+
+  /** Again until the store answers: what was handled must not be handled again because a reply got lost. */
+  private async complete(
+    { ref, owner, delivery }: Claim,
+    ttlMs: number,
+    answer: KeptAnswer | undefined,
+  ): Promise<void> {
+    const { dedup } = this.options;
+    const result = answer?.bytes;
+    if (answer?.isTooLarge) this.tellTooLarge(delivery);
+    const reply = await this.untilAnswered('record that a message was handled', {
+      ask: () => dedup.complete(ref, { owner, ttlMs, result }),
+      delivery,
+      tries: Infinity,
+    });
+    if (reply === 'lost') this.tellLost(delivery, ref.key);
+  }
+
+  /** Undefined: not within these tries, or before the time of the delivery was up. */
+  private async untilAnswered<Reply>(
+    doing: string,
+    { ask, delivery, tries }: { ask(): Promise<Reply>; delivery: Delivery; tries: number },
+  ): Promise<Reply | undefined> {
+    let pauseMs = PAUSE_MS.from;
+    for (let left = tries; left > 0; left--) {
+      try {
+        return await ask();
+      } catch (error) {
+        this.trouble(doing, error);
+        // Asked for here only: a signal costs more than a claim.
+        const { signal } = delivery;
+        if (signal.aborted) return undefined;
+        await sleep(this.options.clock, pauseMs * (0.75 + Math.random() / 2), signal);
+        pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to);
+      }
+    }
+    return undefined;
+  }
+
+  private async abandon({ ref, owner }: Claim): Promise<void> {
+    try {
+      await this.options.dedup.abandon(ref, owner);
+    } catch (error) {
+      // It lapses by itself; until then the message is busy.
+      this.trouble('give up a claim on a dedup record', error);
+    }
+  }
+
+  private async duplicate(
+    delivery: Delivery,
+    key: string,
+    result: Buffer | undefined,
+  ): Promise<Outcome> {
+    if (delivery.message.replyTo !== undefined) {
+      const responder = this.options.responderFor(delivery);
+      if (result) await responder.repeat(readAnswer(result));
+      else await responder.error(DUPLICATE_REQUEST);
+    }
+    return { kind: 'duplicate', dedupKey: key };
+  }
+
+  private tellLost(delivery: GuardedDelivery, key: string): void {
+    const { events, logger } = this.options;
+    const { message, group, attempt } = delivery;
+    const { topic, queue, offset, messageId } = message;
+    const facts = { topic, queue, group, messageId, key: message.key, offset, attempt };
+    events.emit('claim-lost', { ...facts, dedupKey: key });
+    logger.warn(
+      `${topic}/${group}: message ${messageId} attempt ${attempt} outlived its claim, and another consumer handled the same work meanwhile. Its effects may have happened twice.`,
+    );
+  }
+
+  /** What travels together fails together, and is told of once. */
+  private trouble(doing: string, error: unknown): void {
+    if (error === this.lastTrouble) return;
+    this.lastTrouble = error;
+    this.options.onTrouble(doing, error);
+  }
+
+  private tellTooLarge({ message, group, attempt }: Delivery): void {
+    this.options.logger.warn(
+      `${message.topic}/${group}: the answer to message ${message.messageId} attempt ${attempt} is larger than 64 KiB and was not kept for duplicates. Answer with a reference to it.`,
+    );
+  }
+}
