@@ -6,6 +6,8 @@ export interface Told {
   ready?: true;
   started?: string;
   handled?: string;
+  /** Dedup key of a message that was handled before. */
+  duplicate?: string;
   /** The reason. */
   deadLettered?: string;
   attempt?: number;
@@ -15,6 +17,7 @@ export interface Told {
 export class Fleet {
   readonly started = new Map<string, number>();
   readonly handled = new Map<string, number>();
+  readonly duplicates = new Map<string, number>();
   /** Reasons of dead letters. */
   readonly deadLettered: string[] = [];
   highestAttempt = 0;
@@ -72,6 +75,11 @@ export class Fleet {
     while (this.handled.size < messages) await this.change();
   }
 
+  /** Resolves when so many different messages were recognised as handled before. */
+  async whenDuplicates(messages: number): Promise<void> {
+    while (this.duplicates.size < messages) await this.change();
+  }
+
   /** Resolves when one of them tells something, or ends. */
   async change(): Promise<void> {
     await once(this.news, 'change');
@@ -86,10 +94,12 @@ export class Fleet {
     );
   }
 
-  private note({ started, handled, deadLettered, attempt = 0 }: Told): void {
+  private note({ started, handled, duplicate, deadLettered, attempt = 0 }: Told): void {
     if (deadLettered !== undefined) this.deadLettered.push(deadLettered);
     if (started !== undefined) this.started.set(started, (this.started.get(started) ?? 0) + 1);
     if (handled !== undefined) this.handled.set(handled, (this.handled.get(handled) ?? 0) + 1);
+    if (duplicate !== undefined)
+      this.duplicates.set(duplicate, (this.duplicates.get(duplicate) ?? 0) + 1);
     this.highestAttempt = Math.max(this.highestAttempt, attempt);
     this.news.emit('change');
   }

@@ -1,0 +1,47 @@
+// One process with an idempotent handler, to be killed. Each effect is counted in Redis; the parent is told, too.
+// argv: Redis URL, JSON of { namespace, topic, group, dieOf, dieAt }
+// dieAt: 'before-complete' | 'after-complete' | undefined, for the message with the key dieOf
+import { Redis } from 'ioredis';
+import { Rivulet } from '../../../dist/core/rivulet.js';
+import { RedisStores } from '../../../dist/redis/redis-stores.js';
+
+const [url, json] = process.argv.slice(2);
+const { namespace, topic, group, dieOf, dieAt } = JSON.parse(json);
+const effects = new Redis(url);
+const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
+const { complete } = stores.dedup;
+stores.dedup.complete = async (ref, done) => {
+  if (ref.key === dieOf && dieAt === 'before-complete') process.kill(process.pid, 'SIGKILL');
+  const reply = await complete.call(stores.dedup, ref, done);
+  if (ref.key === dieOf && dieAt === 'after-complete') process.kill(process.pid, 'SIGKILL');
+  return reply;
+};
+const rivulet = new Rivulet({
+  stores,
+  settings: {
+    heartbeatMs: 200,
+    deadAfterMs: 800,
+    consumer: { blockMs: 500, swallowedAfterMs: 500, renewMs: 500, claimLeaseMs: 1_500 },
+  },
+});
+rivulet.subscribe({
+  topic,
+  group,
+  origin: 'idempotent-consumer.mjs',
+  idempotent: { key: (message) => message.key },
+  handler: async ({ message, attempt }) => {
+    await effects.hincrby(`${namespace}-effects`, message.key, 1);
+    await tell({ handled: message.key, attempt });
+  },
+});
+rivulet.events.on('duplicate', ({ dedupKey }) => void tell({ duplicate: dedupKey }));
+await rivulet.consume();
+await tell({ ready: true });
+process.once('SIGTERM', () => {
+  effects.disconnect();
+  void rivulet.stop().then(() => process.disconnect());
+});
+
+function tell(what) {
+  return new Promise((resolve) => process.send(what, resolve));
+}
