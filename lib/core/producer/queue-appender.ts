@@ -2,6 +2,7 @@ import { StoreRefusedError } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { AppendReply, AppendResult, MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
+import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
 import { WORTH_ANOTHER_CALL } from './producer-settings.js';
@@ -52,12 +53,9 @@ export class QueueAppender {
   private readonly options: QueueAppenderOptions;
   private waiting: PendingSend[] = [];
   private readonly calls: Call[] = [];
-  private epoch = 1;
-  private nextNumber = 1;
-  private acknowledged = false;
+  private readonly session: AppendSession;
   /** Since the last call that was carried out: the pause grows with them. */
   private recoveries = 0;
-  private needsReopen = false;
   private flushPlanned = false;
   private recovering: Promise<void> | undefined;
   private lastError: unknown;
@@ -68,6 +66,7 @@ export class QueueAppender {
 
   constructor(options: QueueAppenderOptions) {
     this.options = options;
+    this.session = new AppendSession(options);
     this.deadlines = new DeadlineWatch({
       clock: options.clock,
       sweep: (now) => this.expire(now),
@@ -114,7 +113,7 @@ export class QueueAppender {
   /** Do not wait for the end of the event-loop turn: what waits is worth a call. */
   flush(): void {
     if (this.recovering || this.closed) return;
-    if (this.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
+    if (this.session.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
       // Not before every call under way has ended: `proceed` sees the last one.
       if (this.calls.every((call) => call.outcome !== 'under-way')) this.recover();
       return;
@@ -128,30 +127,16 @@ export class QueueAppender {
   }
 
   private takeBatch(): PendingSend[] {
-    const { messages, bytes } = this.options.batch;
-    let count = 0;
-    let size = 0;
-    for (const send of this.waiting) {
-      if (count > 0 && (count >= messages || size + send.bytes > bytes)) break;
-      count += 1;
-      size += send.bytes;
-    }
-    if (count === this.waiting.length) {
-      const all = this.waiting;
-      this.waiting = [];
-      return all;
-    }
-    return this.waiting.splice(0, count);
+    const count = batchSize(this.waiting, this.options.batch);
+    if (count < this.waiting.length) return this.waiting.splice(0, count);
+    const all = this.waiting;
+    this.waiting = [];
+    return all;
   }
 
   private transmit(sends: PendingSend[]): void {
     const { log, topic, queue, generation, session } = this.options;
-    const call: Call = {
-      number: this.nextNumber++,
-      epoch: this.epoch,
-      sends,
-      outcome: 'under-way',
-    };
+    const call: Call = { ...this.session.next(), sends, outcome: 'under-way' };
     this.calls.push(call);
     log
       .append({
@@ -172,7 +157,7 @@ export class QueueAppender {
   private onReply(call: Call, reply: AppendReply): void {
     switch (reply.state) {
       case 'appended':
-        this.acknowledged = true;
+        this.session.acknowledged();
         this.recoveries = 0;
         this.finish(call, reply.results);
         break;
@@ -184,7 +169,7 @@ export class QueueAppender {
         break;
       case 'new-session':
         call.outcome = 'not-stored';
-        this.needsReopen = true;
+        this.session.needsReopen = true;
         break;
       case 'fenced':
         // Only a newer epoch fences, and ours is the newest unless this answer is for a call sent twice.
@@ -216,7 +201,7 @@ export class QueueAppender {
   private proceed(): void {
     if (this.closed) return;
     const ended = this.calls.filter((call) => call.outcome !== 'under-way');
-    if (ended.length > 0 || this.needsReopen) {
+    if (ended.length > 0 || this.session.needsReopen) {
       if (ended.length === this.calls.length) this.recover();
       return;
     }
@@ -237,9 +222,9 @@ export class QueueAppender {
     const unknown = this.calls.filter((call) => call.outcome === 'unknown');
     // A gap in front of which nothing is missing here: the store lost what it had acknowledged, and goes on counting
     // from there. Without a new epoch it would refuse every call from now on.
-    this.needsReopen ||= unknown.length > 0 || this.calls[0]?.outcome === 'gap';
+    this.session.needsReopen ||= unknown.length > 0 || this.calls[0]?.outcome === 'gap';
     await this.pause();
-    while (this.needsReopen && !this.closed) {
+    while (this.session.needsReopen && !this.closed) {
       try {
         await this.reopen(unknown);
       } catch (error) {
@@ -259,25 +244,13 @@ export class QueueAppender {
   }
 
   private async reopen(unknown: readonly Call[]): Promise<void> {
-    const { log, topic, queue, session } = this.options;
-    this.epoch += 1;
-    const reply = await log.reopen({
-      topic,
-      queue,
-      session,
-      epoch: this.epoch,
-      asked: unknown.map(({ epoch, number }) => ({ epoch, number })),
-    });
-    this.needsReopen = false;
-    this.nextNumber = 1;
-    unknown.forEach((call, i) => {
-      const results = reply.state === 'open' ? reply.answers[i] : null;
-      if (results) return this.finish(call, results);
-      // A store that forgot a session it had acknowledged lost data: what it did with this call cannot be known.
-      if (reply.state === 'new-session' && this.acknowledged)
-        for (const send of call.sends) send.expire(true, this.lastError);
-      call.outcome = 'not-stored';
-    });
+    const fates = await this.session.reopen(unknown);
+    for (const [i, call] of unknown.entries()) {
+      const fate = fates[i]!;
+      if (typeof fate === 'object') this.finish(call, fate);
+      else call.outcome = 'not-stored';
+      if (fate === 'unknown') for (const send of call.sends) send.expire(true, this.lastError);
+    }
   }
 
   /** What was not stored goes out again in its old order, before anything newer. */
@@ -286,17 +259,10 @@ export class QueueAppender {
     const moved = this.calls.some((call) => call.outcome === 'moved');
     const left = this.calls.flatMap((call) => call.sends).filter((send) => !send.answered);
     const unsent = [...left, ...this.waiting.filter((send) => !send.answered)];
-    if (!this.needsReopen) this.nextNumber = this.lowestFreeNumber();
+    if (!this.session.needsReopen) this.session.reuse(this.calls);
     this.calls.length = 0;
     this.waiting = moved ? [] : unsent;
     if (moved) this.options.onMoved(unsent);
-  }
-
-  private lowestFreeNumber(): number {
-    const failed = this.calls
-      .filter((call) => call.epoch === this.epoch)
-      .map((call) => call.number);
-    return failed.length > 0 ? Math.min(...failed) : this.nextNumber;
   }
 
   private everybodyAnswered(): boolean {
@@ -328,4 +294,19 @@ export class QueueAppender {
     if (this.idle) this.becomeIdle();
     return next;
   }
+}
+
+/** How many of the sends travel in one call: at least one. */
+function batchSize(
+  sends: readonly PendingSend[],
+  most: { messages: number; bytes: number },
+): number {
+  let count = 0;
+  let size = 0;
+  for (const send of sends) {
+    if (count > 0 && (count >= most.messages || size + send.bytes > most.bytes)) break;
+    count += 1;
+    size += send.bytes;
+  }
+  return count;
 }
