@@ -13,6 +13,7 @@ export type {
   TopicDefinition,
   TopicDefinitionOptions,
   TopicName,
+  WhenFull,
 } from './core/message/topic.js';
 
 // 3. Send

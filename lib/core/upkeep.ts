@@ -86,6 +86,12 @@ export class Upkeep {
       },
       reopen: (call) => log.reopen(call),
       openReader: () => log.openReader(),
+      makeRoom: async (ref, room) => {
+        const made = await log.makeRoom(ref, room);
+        const { topic, queue } = ref;
+        if (made.dropped > 0) this.options.events.emit('made-room', { topic, queue, ...made });
+        return made;
+      },
       range: (range) => log.range(range),
       extent: (ref) => log.extent(ref),
       trim: (ref, limit) => log.trim(ref, limit),

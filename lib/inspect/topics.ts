@@ -32,7 +32,7 @@ export interface QueueDescription {
 /** What can be changed later: everything but the number of queues. */
 export type TopicChanges = Partial<Omit<TopicSettings, 'queues'>>;
 
-const CHANGEABLE = ['retentionMs', 'maxLength', 'dedupWindowMs'] as const;
+const CHANGEABLE = ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'] as const;
 const SETTINGS = ['queues', ...CHANGEABLE] as const;
 
 /** Questions and commands about topics. */
@@ -53,11 +53,11 @@ export class Topics {
     const info = await this.existing(name, 'describeTopic');
     const queues = await Promise.all(queuesOf(info).map((ref) => this.describeQueue(ref)));
     const { topic, generation } = info;
-    const { retentionMs, maxLength, dedupWindowMs } = info;
+    const { retentionMs, maxLength, whenFull, dedupWindowMs } = info;
     return {
       topic,
       generation,
-      settings: { queues: info.queues, retentionMs, maxLength, dedupWindowMs },
+      settings: { queues: info.queues, retentionMs, maxLength, whenFull, dedupWindowMs },
       queues,
       length: queues.reduce((sum, { length }) => sum + length, 0),
       scheduled: queues.reduce((sum, { scheduled }) => sum + scheduled, 0),

@@ -12,12 +12,14 @@ import type {
   ReopenReply,
 } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
+import type { WhenFull } from '../core/store/topic-registry.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys, QueueKeys } from './keys.js';
 import type { Connections } from './connections.js';
 import { RedisLogReader } from './redis-log-reader.js';
 import { scripts } from './scripts.js';
+import { readGroup, splitOnce } from './topic-facts.js';
 
 /** Queues as Redis streams; see append.lua for what makes an append happen once. */
 export class RedisMessageLog implements MessageLog {
@@ -45,7 +47,7 @@ export class RedisMessageLog implements MessageLog {
         dues: dueArgument(entries),
         dedups: dedup.places,
       },
-    })) as [word: AppendWord, detail: string];
+    })) as [word: AppendWord, detail: string, more: string];
     return readAppendReply(call, reply);
   }
 
@@ -67,6 +69,32 @@ export class RedisMessageLog implements MessageLog {
 
   openReader(): LogReader {
     return new RedisLogReader({ connections: this.host, keys: this.keys });
+  }
+
+  async makeRoom(
+    ref: QueueRef,
+    room: { count: number; drop: 'settled' | 'oldest'; note: string },
+  ): Promise<{ dropped: number; deadLetters: number }> {
+    for (;;) {
+      const { groups } = this.keys.topic(ref.topic);
+      const registered = Object.entries(
+        await answer({ operation: 'HGETALL', key: groups }, this.host.redis.hgetall(groups)),
+      )
+        .map(([group, facts]) => readGroup(group, splitOnce(facts)))
+        // These settle nothing, and so keep nothing.
+        .filter(({ mode }) => mode !== 'broadcasting');
+      const [word, dropped, deadLetters] = (await scripts.makeRoom.run(this.host, {
+        keys: this.keys.queue(ref),
+        moreKeys: registered.flatMap(({ group }) => {
+          const { retry, suspects, attempts, dead } = this.keys.groupQueue({ ...ref, group });
+          return [retry, suspects, attempts, dead];
+        }),
+        args: { count: String(room.count), drop: room.drop, note: room.note.replace(/}$/, '') },
+        moreArgs: registered.flatMap(({ group, mode }) => [group, mode]),
+      })) as [string, string, string];
+      // A group joined in between: it is registered before it is there.
+      if (word === 'made') return { dropped: Number(dropped), deadLetters: Number(deadLetters) };
+    }
   }
 
   async range(range: LogRange): Promise<StoredEntry[]> {
@@ -118,7 +146,8 @@ export class RedisMessageLog implements MessageLog {
 
 export const LENGTH_BYTES = 4;
 
-type AppendWord = 'appended' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
+type AppendWord =
+  'appended' | 'full' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
 
 /** The frames, each with its length before it. */
 export function joinedFrames(entries: readonly AppendEntry[]): Buffer {
@@ -160,7 +189,10 @@ function dedupArguments(
   return { records: [...places.keys()].map((dedupId) => keys.dedup(dedupId)), places: listed };
 }
 
-function readAppendReply(call: AppendCall, [word, detail]: [AppendWord, string]): AppendReply {
+function readAppendReply(
+  call: AppendCall,
+  [word, detail, more]: [AppendWord, string, string],
+): AppendReply {
   switch (word) {
     case 'appended':
       return { state: 'appended', results: readResults(detail), repeat: false };
@@ -168,6 +200,8 @@ function readAppendReply(call: AppendCall, [word, detail]: [AppendWord, string])
       return { state: 'appended', results: readResults(detail), repeat: true };
     case 'moved':
       return { state: 'moved', generation: Number(detail) };
+    case 'full':
+      return { state: 'full', room: Number(detail), whenFull: more as WhenFull };
     case 'forgotten':
       throw new StoreUnavailableError(
         `Call ${call.epoch}:${call.number} to ${call.topic}/${call.queue} was carried out before, too long ago to say ` +
@@ -196,8 +230,6 @@ function readResult(word: string, detail: string): AppendResult {
   switch (word) {
     case 'scheduled':
       return { state: 'scheduled', dueAt: Number(detail) };
-    case 'full':
-      return { state: 'full' };
     default: {
       const [hex, offset] = detail.split('/') as [string, string];
       return {

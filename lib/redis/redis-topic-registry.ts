@@ -67,6 +67,7 @@ export class RedisTopicRegistry implements TopicRegistry {
           'queues',
           'retentionMs',
           'maxLength',
+          'whenFull',
           'dedupWindowMs',
           'generation',
           'born',
@@ -75,7 +76,7 @@ export class RedisTopicRegistry implements TopicRegistry {
         ],
       ),
     );
-    if (facts[0] === null || facts[7] !== null) return undefined;
+    if (facts[0] === null || facts[8] !== null) return undefined;
     return withoutInnerFacts(readFacts(topic, facts as string[]));
   }
 

@@ -26,6 +26,13 @@ export const scripts = {
     keys: ['meta', 'sessions'],
     args: ['session', 'epoch', 'asked'],
   }),
+  makeRoom: new Script({
+    name: 'make-room',
+    keys: ['meta', 'log', 'only'],
+    moreKeys: 'of groups',
+    args: ['count', 'drop', 'note'],
+    moreArgs: 'groups',
+  }),
   trim: new Script({ name: 'trim', keys: ['meta', 'log', 'only'], args: ['limit'] }),
 
   acknowledge: new Script({
@@ -169,18 +176,26 @@ export const scripts = {
   declareTopic: new Script({
     name: 'declare-topic',
     keys: ['meta'],
-    args: ['queues', 'retentionMs', 'maxLength', 'dedupWindowMs', 'born'],
+    args: ['queues', 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'born'],
   }),
   alterTopic: new Script({
     name: 'alter-topic',
     keys: ['meta'],
-    args: ['retentionMs', 'maxLength', 'dedupWindowMs'],
+    args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'],
   }),
   beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: [] }),
   openQueue: new Script({
     name: 'open-queue',
     keys: ['meta'],
-    args: ['generation', 'born', 'version', 'retentionMs', 'maxLength', 'dedupWindowMs'],
+    args: [
+      'generation',
+      'born',
+      'version',
+      'retentionMs',
+      'maxLength',
+      'whenFull',
+      'dedupWindowMs',
+    ],
   }),
   joinGroup: new Script({
     name: 'join-group',

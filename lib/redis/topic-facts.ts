@@ -4,6 +4,7 @@ import {
   type GroupInfo,
   type TopicInfo,
   type TopicSettings,
+  type WhenFull,
 } from '../core/store/topic-registry.js';
 
 /** As the scripts answer it. `born` tells one life of a topic from the next, `version` one setting from the next. */
@@ -21,6 +22,7 @@ export function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
 export function settingArguments(settings: Partial<TopicSettings>): {
   retentionMs: string;
   maxLength: string;
+  whenFull: string;
   dedupWindowMs: string;
 } {
   const text = (value: number | null | undefined): string =>
@@ -28,17 +30,20 @@ export function settingArguments(settings: Partial<TopicSettings>): {
   return {
     retentionMs: text(settings.retentionMs),
     maxLength: text(settings.maxLength),
+    whenFull: settings.whenFull ?? '-',
     dedupWindowMs: text(settings.dedupWindowMs),
   };
 }
 
 export function readFacts(topic: string, facts: readonly string[]): TopicFacts {
-  const [queues, retentionMs, maxLength, dedupWindowMs, generation, born, version] = facts;
+  const [queues, retentionMs, maxLength, whenFull, dedupWindowMs, generation, born, version] =
+    facts;
   return {
     topic,
     queues: Number(queues),
     retentionMs: Number(retentionMs),
     maxLength: maxLength === '' ? null : Number(maxLength),
+    whenFull: whenFull as WhenFull,
     dedupWindowMs: Number(dedupWindowMs),
     generation: Number(generation),
     born: born!,

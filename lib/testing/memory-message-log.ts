@@ -16,6 +16,7 @@ import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { MemoryGate } from './memory-gate.js';
 import { MemoryLogReader } from './memory-log-reader.js';
+import { makeRoom, type RoomRequest } from './memory-room.js';
 import type { MemoryState, QueueState, TopicState } from './memory-state.js';
 
 export class MemoryMessageLog implements MessageLog {
@@ -45,7 +46,11 @@ export class MemoryMessageLog implements MessageLog {
         );
       if (verdict.kind !== 'news') return { state: verdict.kind };
 
-      const results = call.entries.map((entry) => store(queue, entry, topic.info, now));
+      const wanted = call.entries.filter((entry) => !duplicateOf(queue, entry, now)).length;
+      const room = roomIn(queue, topic.info);
+      if (wanted > room)
+        return { state: 'full', room: Math.max(0, room), whenFull: topic.info.whenFull };
+      const results = call.entries.map((entry) => storeUnlimited(queue, entry, topic.info, now));
       queue.sessions.record(call, results, now);
       this.state.changed();
       return { state: 'appended', results, repeat: false };
@@ -63,6 +68,15 @@ export class MemoryMessageLog implements MessageLog {
 
   openReader(): LogReader {
     return new MemoryLogReader(this.state, this.gate);
+  }
+
+  makeRoom(ref: QueueRef, room: RoomRequest): Promise<{ dropped: number; deadLetters: number }> {
+    return this.gate.call(() => {
+      const topic = this.state.topics.get(ref.topic);
+      const queue = topic?.queues[ref.queue];
+      if (!topic || !queue) return { dropped: 0, deadLetters: 0 };
+      return makeRoom(topic, queue, room, this.gate.clock.now());
+    });
   }
 
   range(range: LogRange): Promise<StoredEntry[]> {
@@ -85,12 +99,6 @@ export class MemoryMessageLog implements MessageLog {
       return queue.log.dropBefore(oldest([tooOld, ...unsettledFrom(topic, queue)]), limit);
     });
   }
-}
-
-function store(queue: QueueState, entry: AppendEntry, topic: TopicInfo, now: number): AppendResult {
-  const known = duplicateOf(queue, entry, now);
-  if (known) return known;
-  return roomIn(queue, topic) > 0 ? place(queue, entry, topic, now) : { state: 'full' };
 }
 
 /** How many messages `maxLength` leaves room for; halves have theirs. */

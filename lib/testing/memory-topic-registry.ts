@@ -47,8 +47,11 @@ export class MemoryTopicRegistry implements TopicRegistry {
     return this.gate.call(() => {
       const found = this.state.topics.get(topic);
       if (!found) return undefined;
-      const { retentionMs, maxLength, dedupWindowMs } = { ...found.info, ...given(changes) };
-      found.info = { ...found.info, retentionMs, maxLength, dedupWindowMs };
+      const { retentionMs, maxLength, whenFull, dedupWindowMs } = {
+        ...found.info,
+        ...given(changes),
+      };
+      found.info = { ...found.info, retentionMs, maxLength, whenFull, dedupWindowMs };
       return { ...found.info };
     });
   }

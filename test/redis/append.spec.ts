@@ -95,19 +95,19 @@ describe('append', () => {
   it('counts visible and scheduled messages against maxLength', async () => {
     const { ref, call } = await topic({ maxLength: 3 });
     const later = { frame: frame('later'), due: { delayMs: 1_000 } };
-    const reply = await stores.log.append(call([later, ...entries('a', 'b', 'c', 'd')]));
+    const reply = await stores.log.append(call([later, ...entries('a', 'b')]));
     expect(reply).toMatchObject({
       results: [
         { state: 'scheduled', dueAt: now + 1_000 },
         { state: 'stored' },
         { state: 'stored' },
-        { state: 'full' },
-        { state: 'full' },
       ],
     });
     expect(await stores.schedule.count(ref)).toBe(1);
-    expect(await stores.log.append(call(entries('e')))).toMatchObject({
-      results: [{ state: 'full' }],
+    expect(await stores.log.append(call(entries('e')))).toEqual({
+      state: 'full',
+      room: 0,
+      whenFull: 'reject',
     });
   });
 

@@ -60,6 +60,7 @@ describe('every call', () => {
     await deliveries.lag(ref);
     const [dead] = await deadLetters.list(ref, { count: 1 });
     await deadLetters.redrive(ref, dead!.id);
+    await log.makeRoom(queue, { count: 1, drop: 'settled', note: '{}' });
     await log.trim(queue, 10);
 
     const halves = { ...queue, owner: 'd:{db}', generation };

@@ -1,6 +1,6 @@
 import { InvalidInputError } from './errors.js';
 import { topicProblem } from './names.js';
-import { integerProblem, unknownOptions } from './options.js';
+import { describeValue, integerProblem, unknownOptions } from './options.js';
 
 /** The part of the Standard Schema interface (standardschema.dev) that is used here: Zod, Valibot, ArkType … fit. */
 export interface StandardSchema<Output = unknown> {
@@ -29,6 +29,8 @@ export interface TopicDefinitionOptions<Body> {
   retentionMs?: number;
   /** Most messages per queue, visible and scheduled. Default: no limit. */
   maxLength?: number;
+  /** What a send does when `maxLength` is reached. Default `reject`. */
+  whenFull?: WhenFull;
   /** How long a `dedupId` is remembered. Default 10 min. */
   dedupWindowMs?: number;
 }
@@ -43,7 +45,25 @@ export interface TopicDefinition<Body = unknown> {
 
 export type TopicName<Body = unknown> = string | TopicDefinition<Body>;
 
-const KNOWN = ['schema', 'queues', 'retentionMs', 'maxLength', 'dedupWindowMs'] as const;
+const KNOWN = [
+  'schema',
+  'queues',
+  'retentionMs',
+  'maxLength',
+  'whenFull',
+  'dedupWindowMs',
+] as const;
+
+const WHEN_FULL = ['reject', 'drop-oldest', 'wait'] as const;
+
+/**
+ * What a send does when its queue has as many messages as `maxLength` allows. Whatever it is, messages that every group
+ * has settled make room first, however young.
+ *
+ * `reject`: it fails with `TopicFullError`. `wait`: it waits for room, until its time is up. `drop-oldest`: the oldest
+ * messages give way; each group that had not settled one gets it as a dead letter, which says so.
+ */
+export type WhenFull = (typeof WHEN_FULL)[number];
 
 /**
  * A topic with the type of its body, and optionally a schema and the settings to create it with.
@@ -70,15 +90,19 @@ export function topicSettingProblems(settings: {
   queues?: unknown;
   retentionMs?: unknown;
   maxLength?: unknown;
+  whenFull?: unknown;
   dedupWindowMs?: unknown;
 }): (string | undefined)[] {
-  const { queues, retentionMs, maxLength, dedupWindowMs } = settings;
+  const { queues, retentionMs, maxLength, whenFull, dedupWindowMs } = settings;
   return [
     queues === undefined ? undefined : integerProblem('queues', queues, { min: 1, max: 1024 }),
     retentionMs === undefined ? undefined : integerProblem('retentionMs', retentionMs, { min: 0 }),
     maxLength === undefined || maxLength === null
       ? undefined
       : integerProblem('maxLength', maxLength, { min: 1 }),
+    whenFull === undefined || (WHEN_FULL as readonly unknown[]).includes(whenFull)
+      ? undefined
+      : `whenFull must be ${WHEN_FULL.map((word) => `"${word}"`).join(', ')}, got: ${describeValue(whenFull)}`,
     dedupWindowMs === undefined
       ? undefined
       : integerProblem('dedupWindowMs', dedupWindowMs, { min: 1_000 }),

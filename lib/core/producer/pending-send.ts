@@ -55,14 +55,6 @@ export class PendingSend {
 
   succeed(queue: number, result: AppendResult): void {
     if (this.answered) return;
-    if (result.state === 'full') {
-      return this.fail(
-        new TopicFullError(
-          `Topic "${this.topic}" queue ${queue} is full (its maxLength is reached). Message ${this.messageId} was not stored; consume or raise maxLength, then send again.`,
-          this,
-        ),
-      );
-    }
     this.answered = true;
     this.answer.resolve({
       messageId: result.state === 'duplicate' ? result.messageId : this.messageId,
@@ -95,6 +87,16 @@ export class PendingSend {
             { cause },
           )
         : new SendFailedError(text, this, { cause }),
+    );
+  }
+
+  /** Its queue has no room, and either it must not wait for some or its time is up. */
+  refuseFull(queue: number): void {
+    this.fail(
+      new TopicFullError(
+        `Topic "${this.topic}" queue ${queue} is full (its maxLength is reached). Message ${this.messageId} was not stored; consume or raise maxLength, then send again.`,
+        this,
+      ),
     );
   }
 

@@ -6,6 +6,7 @@ import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
 import { WORTH_ANOTHER_CALL } from './producer-settings.js';
+import { QueueRoom } from './queue-room.js';
 
 export interface QueueAppenderOptions extends QueueRef {
   generation: number;
@@ -59,6 +60,7 @@ export class QueueAppender {
   private flushPlanned = false;
   private recovering: Promise<void> | undefined;
   private lastError: unknown;
+  private readonly room: QueueRoom;
   private readonly deadlines: DeadlineWatch;
   private closed = false;
   private readonly closing = new AbortController();
@@ -67,6 +69,7 @@ export class QueueAppender {
   constructor(options: QueueAppenderOptions) {
     this.options = options;
     this.session = new AppendSession(options);
+    this.room = new QueueRoom(options);
     this.deadlines = new DeadlineWatch({
       clock: options.clock,
       sweep: (now) => this.expire(now),
@@ -127,7 +130,9 @@ export class QueueAppender {
   }
 
   private takeBatch(): PendingSend[] {
-    const count = batchSize(this.waiting, this.options.batch);
+    const { messages, bytes } = this.options.batch;
+    const most = Math.min(messages, this.room.takeLimit());
+    const count = batchSize(this.waiting, { messages: most, bytes });
     if (count < this.waiting.length) return this.waiting.splice(0, count);
     const all = this.waiting;
     this.waiting = [];
@@ -159,7 +164,12 @@ export class QueueAppender {
       case 'appended':
         this.session.acknowledged();
         this.recoveries = 0;
+        this.room.forget();
         this.finish(call, reply.results);
+        break;
+      case 'full':
+        call.outcome = 'not-stored';
+        this.room.isShortFor(call.sends, reply);
         break;
       case 'moved':
         call.outcome = 'moved';
@@ -181,6 +191,7 @@ export class QueueAppender {
 
   private onError(call: Call, error: unknown): void {
     this.lastError = error;
+    this.room.forget();
     if (!(error instanceof StoreRefusedError)) {
       call.outcome = 'unknown';
     } else if (PASSING.has(error.reason)) {
@@ -223,7 +234,7 @@ export class QueueAppender {
     // A gap in front of which nothing is missing here: the store lost what it had acknowledged, and goes on counting
     // from there. Without a new epoch it would refuse every call from now on.
     this.session.needsReopen ||= unknown.length > 0 || this.calls[0]?.outcome === 'gap';
-    await this.pause();
+    if (!(await this.makeRoom())) await this.pause();
     while (this.session.needsReopen && !this.closed) {
       try {
         await this.reopen(unknown);
@@ -241,6 +252,15 @@ export class QueueAppender {
     const { from, to } = RECOVERY_PAUSE_MS;
     const pauseMs = Math.min(from * 2 ** this.recoveries++, to) * (0.75 + Math.random() / 2);
     await sleep(this.options.clock, pauseMs, this.closing.signal);
+  }
+
+  private async makeRoom(): Promise<boolean> {
+    try {
+      return await this.room.make();
+    } catch (error) {
+      this.lastError = error;
+      return false;
+    }
   }
 
   private async reopen(unknown: readonly Call[]): Promise<void> {
@@ -282,8 +302,9 @@ export class QueueAppender {
     const expireOverdue = (sends: readonly PendingSend[], maybeStored: boolean): void => {
       for (const send of sends) {
         if (send.answered) continue;
-        if (send.deadline <= now) send.expire(maybeStored, this.lastError);
-        else next = Math.min(next, send.deadline);
+        if (send.deadline > now) next = Math.min(next, send.deadline);
+        else if (this.room.isFull && !maybeStored) send.refuseFull(this.options.queue);
+        else send.expire(maybeStored, this.lastError);
       }
     };
     // "not-stored" is certain; everything else the store was asked for may have happened.

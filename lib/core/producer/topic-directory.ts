@@ -75,9 +75,9 @@ export class TopicDirectory {
 
   private async fetch(topic: string): Promise<TopicInfo> {
     if (this.autoCreate || this.definitions.has(topic)) {
-      const { queues, retentionMs, maxLength, dedupWindowMs } =
+      const { queues, retentionMs, maxLength, whenFull, dedupWindowMs } =
         this.definitions.get(topic)?.options ?? {};
-      const said = Object.entries({ queues, retentionMs, maxLength, dedupWindowMs });
+      const said = Object.entries({ queues, retentionMs, maxLength, whenFull, dedupWindowMs });
       const own = Object.fromEntries(said.filter(([, value]) => value !== undefined));
       return this.registry.declare(topic, { ...this.defaults, ...own });
     }

@@ -41,6 +41,11 @@ export interface RivuletEvents {
   'message-held': { topic: string; queue: number; group: string; offset: string; version: number };
   /** The store had no body any more for a delivery; it was settled and counted. */
   'message-lost': { topic: string; queue: number; group: string; offset: string };
+  /**
+   * A queue had as many messages as `maxLength` allows, and its oldest gave way to new ones: `dropped` of them, settled
+   * ones included. `deadLetters` is how many copies groups got that had not settled them.
+   */
+  'made-room': { topic: string; queue: number; dropped: number; deadLetters: number };
   released: { topic: string; queue: number; count: number };
   /** Somebody who can say what became of a transaction was asked, because its owner had not said it in time. */
   checked: {

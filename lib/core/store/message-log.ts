@@ -1,3 +1,4 @@
+import type { WhenFull } from '../message/topic.js';
 import type { QueueRef, StoredEntry } from './refs.js';
 
 /**
@@ -25,13 +26,13 @@ export type AppendResult =
   | { state: 'stored'; offset: string }
   | { state: 'scheduled'; dueAt: number }
   /** An earlier message had the same dedup id: its id, and its offset if it was visible when it was stored. */
-  | { state: 'duplicate'; messageId: string; offset: string | null }
-  /** `maxLength` is reached; this entry was not stored. */
-  | { state: 'full' };
+  | { state: 'duplicate'; messageId: string; offset: string | null };
 
 export type AppendReply =
   /** One result per entry, in order; `repeat` when this call had been carried out before. */
   | { state: 'appended'; results: AppendResult[]; repeat: boolean }
+  /** `maxLength` leaves room for `room` of these only. Nothing changed, and the number is free to be used again. */
+  | { state: 'full'; room: number; whenFull: WhenFull }
   /** An earlier call of this epoch has not arrived; nothing changed. */
   | { state: 'gap' }
   /** A newer epoch has begun; nothing changed, and this call never will change anything. */
@@ -108,6 +109,19 @@ export interface MessageLog {
   reopen(call: ReopenCall): Promise<ReopenReply>;
 
   openReader(): LogReader;
+
+  /**
+   * Drop the oldest messages of a full queue: of `settled` ones, only those that every group has settled (of a topic
+   * without groups, none); of the `oldest`, any: each group that had not settled one gets it as a dead letter in the
+   * same step. What an ordered group has in hand stays, and all behind it.
+   *
+   * @param room.note JSON of the dead letters' note, an object without `attempts` and `history`, which are added.
+   * @returns how many messages were dropped, at most `count`, and how many dead letters that made.
+   */
+  makeRoom(
+    ref: QueueRef,
+    room: { count: number; drop: 'settled' | 'oldest'; note: string },
+  ): Promise<{ dropped: number; deadLetters: number }>;
 
   /** Entries in order of their offsets. */
   range(range: LogRange): Promise<StoredEntry[]>;

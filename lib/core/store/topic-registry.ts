@@ -1,13 +1,21 @@
+import type { WhenFull } from '../message/topic.js';
 import type { QueueRef, StartFrom } from './refs.js';
+
+export type { WhenFull };
 
 /** What a topic is set to. */
 export interface TopicSettings {
   /** Number of queues, fixed when the topic is created. Default 4. */
   queues: number;
-  /** Settled messages are kept at least this long. Default 24 h. Unsettled ones stay however old they are. */
+  /**
+   * Settled messages are kept at least this long, unless `maxLength` needs their room. Default 24 h. Unsettled ones stay
+   * however old they are.
+   */
   retentionMs: number;
   /** Most messages (visible and scheduled) per queue, null for no limit. Default null. */
   maxLength: number | null;
+  /** What a send does when `maxLength` is reached. Default `reject`. */
+  whenFull: WhenFull;
   /** How long a `dedupId` is remembered. Default 10 min. */
   dedupWindowMs: number;
 }
@@ -22,6 +30,7 @@ export const DEFAULT_TOPIC_SETTINGS: TopicSettings = {
   queues: 4,
   retentionMs: 24 * 3_600_000,
   maxLength: null,
+  whenFull: 'reject',
   dedupWindowMs: 600_000,
 };
 

@@ -19,13 +19,14 @@
 -- Returns  { 'appended', results }  stored now
 --          { 'repeat', results }    stored before; these are the results of that time
 --          { 'moved', generation }  the topic changed ('0': no such queue); nothing changed
+--          { 'full', room, when }   not all of these fit; nothing changed. when: as 'whenFull' of the topic says
 --          { 'forgotten' }          carried out before, too long ago to say with what result; nothing changed
 --          { 'fenced' }             a newer epoch has begun; nothing changed
 --          { 'gap' }                an earlier call is missing; nothing changed
 --          { 'new-session' }        unknown session, and not its first call; nothing changed
 --
 --   results = one word group per entry, commas between; equal neighbours are counted:
---     stored <first offset> <count> | full - <count> | scheduled <Unix ms> 1 | duplicate <id in hex>/<offset or -> 1
+--     stored <first offset> <count> | scheduled <Unix ms> 1 | duplicate <id in hex>/<offset or -> 1
 --
 -- Invariant: (session, epoch, number) appends at most once, and never after a newer epoch was seen.
 
@@ -61,7 +62,7 @@ if epoch == at_epoch and tonumber(number) <= last then
   return { 'forgotten' }
 end
 
-local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born', 'reserved')
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born', 'reserved', 'whenFull')
 if settings[1] ~= generation then return { 'moved', settings[1] or '0' } end
 local max_length, window, born = tonumber(settings[2]), tonumber(settings[3]), settings[4]
 
@@ -70,10 +71,6 @@ local expected = epoch == at_epoch and last + 1 or 1
 if tonumber(number) ~= expected then return { known and 'gap' or 'new-session' } end
 
 -- Reading each key before the first write finds those of a wrong type while nothing has changed.
-local room = math.huge
-if max_length then
-  room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[5] or 0)
-end
 local each_due, each_dedup, record = nil, nil, {}
 if dues ~= '' then
   redis.call('XLEN', log)
@@ -90,6 +87,17 @@ if dedups ~= '' then
       if life == born and tonumber(until_ms) > now then record[i - 5] = original end
     end
   end
+end
+
+if max_length then
+  local room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[5] or 0)
+  local places, wanted, at = string.gmatch(dedups, '[^ ]+'), 0, 1
+  while at <= #frames do
+    at = at + 4 + struct.unpack('>I4', frames, at)
+    local place = places()
+    if not place or not record[tonumber(place)] then wanted = wanted + 1 end
+  end
+  if wanted > room then return { 'full', whole(math.max(room, 0)), settings[6] or 'reject' } end
 end
 
 local results, word, detail, count = {}, nil, nil, 0
@@ -133,8 +141,6 @@ while at <= size do
 
   if place and record[place] then
     note('duplicate', record[place])
-  elseif room <= 0 then
-    if word == 'full' then count = count + 1 else note('full', '-') end
   else
     local offset = '-'
     if visible_at > now then
@@ -145,7 +151,6 @@ while at <= size do
     else
       offset = store(sub(frames, frame_at, at - 1))
     end
-    room = room - 1
     if place then
       local hex = string.gsub(sub(frames, frame_at + 1, frame_at + 16), '.', function(byte)
         return string.format('%02x', string.byte(byte))

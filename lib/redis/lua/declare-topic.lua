@@ -5,11 +5,12 @@
 -- ARGV[1]  int     queues
 -- ARGV[2]  ms      retention
 -- ARGV[3]  string  most messages per queue, '' for no limit
--- ARGV[4]  ms      dedup window
--- ARGV[5]  string  name for this life of the topic, never used before
--- ARGV[6]  ms      test time, '' = TIME
+-- ARGV[4]  string  what a send does when there are as many: 'reject', 'drop-oldest' or 'wait'
+-- ARGV[5]  ms      dedup window
+-- ARGV[6]  string  name for this life of the topic, never used before
+-- ARGV[7]  ms      test time, '' = TIME
 --
--- Returns  { 'declared', queues, retention, most, window, generation, born, version }  as they are now
+-- Returns  { 'declared', queues, retention, most, when full, window, generation, born, version }  as they are now
 --          { 'removing' }  the topic is being deleted; nothing changed
 --
 -- Invariant: what exists keeps its settings. A topic that is declared again after its removal has another generation,
@@ -17,12 +18,12 @@
 
 local meta = KEYS[1]
 
-local now = now_ms(ARGV[6])
+local now = now_ms(ARGV[7])
 if redis.call('HEXISTS', meta, 'removing') == 1 then return { 'removing' } end
 if redis.call('HEXISTS', meta, 'generation') == 0 then
-  redis.call('HSET', meta, 'queues', ARGV[1], 'retentionMs', ARGV[2], 'maxLength', ARGV[3], 'dedupWindowMs', ARGV[4],
-    'generation', whole(now), 'born', ARGV[5], 'version', '1')
+  redis.call('HSET', meta, 'queues', ARGV[1], 'retentionMs', ARGV[2], 'maxLength', ARGV[3], 'whenFull', ARGV[4],
+    'dedupWindowMs', ARGV[5], 'generation', whole(now), 'born', ARGV[6], 'version', '1')
 end
-local facts = redis.call('HMGET', meta, 'queues', 'retentionMs', 'maxLength', 'dedupWindowMs', 'generation', 'born',
-  'version')
+local facts = redis.call('HMGET', meta, 'queues', 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'generation',
+  'born', 'version')
 return { 'declared', unpack(facts) }

@@ -81,6 +81,7 @@ export class ScriptedLog implements MessageLog {
   }
 
   openReader = () => ({ read: () => Promise.resolve([]), close: () => Promise.resolve() });
+  makeRoom = () => Promise.resolve({ dropped: 0, deadLetters: 0 });
   range = () => Promise.resolve([]);
   extent = () => Promise.resolve({ length: 0, first: null, last: null });
   trim = () => Promise.resolve(0);
