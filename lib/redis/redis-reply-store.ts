@@ -7,16 +7,42 @@ import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { scripts } from './scripts.js';
 
-/** Packets nobody has read yet; beyond that the oldest are dropped. */
+/** Entries nobody has read yet; beyond that the oldest are dropped. */
 const MOST_WAITING = 10_000;
-const MOST_PER_READ = 500;
-/** Read packets are dropped from the inbox after so many. */
+const MOST_PER_READ = 100;
+/** Read entries are dropped from the inbox after so many. */
 const TIDY_AFTER = 1_000;
+/** What one entry holds at most, unless it is a single packet. */
+const MOST_IN_ENTRY = { packets: 64, bytes: 256 * 1024 };
 
-/** One stream per inbox, which expires when nobody reads it. */
+type Reply = 'sent' | 'gone';
+
+/** Packets to one inbox that leave together. */
+class Bundle {
+  readonly packets: Buffer[] = [];
+  bytes = 0;
+  sent!: (reply: Promise<Reply>) => void;
+  readonly reply = new Promise<Reply>((resolve) => (this.sent = resolve));
+
+  add(packet: Buffer): void {
+    this.packets.push(packet);
+    this.bytes += packet.length;
+  }
+
+  hasRoomFor(packet: Buffer): boolean {
+    return (
+      this.packets.length < MOST_IN_ENTRY.packets &&
+      this.bytes + packet.length <= MOST_IN_ENTRY.bytes
+    );
+  }
+}
+
+/** One stream per inbox, which expires when nobody reads it. Packets of one turn to one inbox are one entry. */
 export class RedisReplyStore implements ReplyStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
+  /** What leaves when this turn ends, by address. */
+  private bundles = new Map<string, Bundle[]>();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -35,12 +61,35 @@ export class RedisReplyStore implements ReplyStore {
     return inbox;
   }
 
-  async reply(address: string, packet: Buffer): Promise<'sent' | 'gone'> {
+  reply(address: string, packet: Buffer): Promise<Reply> {
+    const bundles = this.bundlesFor(address);
+    let bundle = bundles.at(-1);
+    if (!bundle?.hasRoomFor(packet)) bundles.push((bundle = new Bundle()));
+    bundle.add(packet);
+    return bundle.reply;
+  }
+
+  private bundlesFor(address: string): Bundle[] {
+    if (this.bundles.size === 0) process.nextTick(() => this.flush());
+    let bundles = this.bundles.get(address);
+    if (!bundles) this.bundles.set(address, (bundles = []));
+    return bundles;
+  }
+
+  private flush(): void {
+    const all = this.bundles;
+    this.bundles = new Map();
+    for (const [address, bundles] of all)
+      for (const bundle of bundles) bundle.sent(this.send(address, bundle.packets));
+  }
+
+  private async send(address: string, packets: readonly Buffer[]): Promise<Reply> {
     const key = this.keys.inbox(address);
-    const redis = this.connections.gathered.redis;
+    const fields = packets.flatMap((packet) => ['p', packet]);
+    const { redis } = this.connections.gathered;
     const id = await answer(
       { operation: 'XADD', key },
-      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', 'p', packet),
+      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', ...fields),
     );
     return id === null ? 'gone' : 'sent';
   }
@@ -85,7 +134,7 @@ class RedisReplyInbox implements ReplyInbox {
     const last = entries.at(-1);
     if (last) this.lastRead = last[0].toString('latin1');
     this.untidied += entries.length;
-    return entries.map(([, fields]) => fields?.[1] ?? Buffer.alloc(0));
+    return entries.flatMap(([, fields]) => (fields ?? []).filter((_, i) => i % 2 === 1));
   }
 
   async close(): Promise<void> {

@@ -27,7 +27,8 @@ export class Responder {
   private readonly options: ResponderOptions;
   private seq = 0;
   private ended = false;
-  private last: Promise<void> = Promise.resolve();
+  /** The step before, when it may still be on its way. */
+  private last: Promise<void> | undefined;
 
   constructor(options: ResponderOptions) {
     this.options = options;
@@ -57,12 +58,13 @@ export class Responder {
   }
 
   private send(kind: ReplyKind, body: unknown): Promise<void> {
-    if (this.ended) return this.last;
+    if (this.ended) return this.last ?? Promise.resolve();
     this.ended = kind !== 'value';
     const seq = this.seq++;
     // A requester that asked for JSON gets undefined as null: "nothing" is an answer, too.
     const content = body === undefined ? null : body;
-    this.last = this.last.then(() => this.deliver(kind, seq, content));
+    const deliver = (): Promise<void> => this.deliver(kind, seq, content);
+    this.last = this.last ? this.last.then(deliver) : deliver();
     return this.last;
   }
 
@@ -92,11 +94,11 @@ export class Responder {
     const { message, codecs } = this.options;
     try {
       const codec = codecs.forBody(body);
-      const bytes = Buffer.from(codec.encode(body));
+      const bytes = codec.encode(body);
       return encodeReply({ requestId: message.messageId, seq, kind, codec: codec.name, bytes });
     } catch (error) {
       this.ended = true;
-      const bytes = Buffer.from(JSON.stringify({ status: 'error', message: describeError(error) }));
+      const bytes = JSON.stringify({ status: 'error', message: describeError(error) });
       return encodeReply({
         requestId: message.messageId,
         seq,

@@ -66,7 +66,23 @@ export function isMessageId(text: unknown): text is MessageId {
 
 /** The 16 bytes of a formatted id. */
 export function parseMessageId(id: MessageId): Buffer {
-  return Buffer.from(id.replaceAll('-', ''), 'hex');
+  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
+  writeMessageId(id, bytes, 0);
+  return bytes;
+}
+
+/** The 16 bytes of a formatted id, into `target` at `at`. */
+export function writeMessageId(id: MessageId, target: Buffer, at: number): void {
+  for (let i = 0; i < MESSAGE_ID_BYTES; i++) {
+    const place = PLACES[i]!;
+    target[at + i] = (digitAt(id, place) << 4) | digitAt(id, place + 1);
+  }
+}
+
+/** '0' to '9' are 0x30 to 0x39, 'a' to 'f' 0x61 to 0x66. */
+function digitAt(id: MessageId, place: number): number {
+  const code = id.charCodeAt(place);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 /** When the id was minted, by the sender's clock. */

@@ -1,5 +1,5 @@
 import { MalformedMessageError } from './errors.js';
-import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, parseMessageId } from './message-id.js';
+import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, writeMessageId } from './message-id.js';
 
 /**
  * One step of the answer to a request. `seq` counts from 0, so that the steps of a handler that ran twice are
@@ -22,16 +22,22 @@ const VERSION = 1;
 const FIXED = 1 + MESSAGE_ID_BYTES + 4 + 1 + 1;
 
 /** version (1) · request id (16) · seq (4) · kind (1) · length of codec (1) · codec · body */
-export function encodeReply(packet: ReplyPacket): Buffer {
-  const codec = Buffer.from(packet.codec);
-  const buffer = Buffer.allocUnsafe(FIXED + codec.length + packet.bytes.length);
+export function encodeReply(
+  packet: Omit<ReplyPacket, 'bytes'> & { bytes: Uint8Array | string },
+): Buffer {
+  const { codec, bytes } = packet;
+  const codecBytes = Buffer.byteLength(codec);
+  const bodyAt = FIXED + codecBytes;
+  const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+  const buffer = Buffer.allocUnsafe(bodyAt + size);
   buffer[0] = VERSION;
-  parseMessageId(packet.requestId).copy(buffer, 1);
+  writeMessageId(packet.requestId, buffer, 1);
   buffer.writeUInt32BE(packet.seq, 17);
   buffer[21] = KINDS.indexOf(packet.kind);
-  buffer[22] = codec.length;
-  codec.copy(buffer, FIXED);
-  packet.bytes.copy(buffer, FIXED + codec.length);
+  buffer[22] = codecBytes;
+  buffer.write(codec, FIXED);
+  if (typeof bytes === 'string') buffer.write(bytes, bodyAt);
+  else buffer.set(bytes, bodyAt);
   return buffer;
 }
 

@@ -1,12 +1,14 @@
 import type { Codecs } from '../message/codec.js';
 import { ClosedError, RivuletError } from '../message/errors.js';
-import type { SendOptions } from '../message/message.js';
+import type { SendOptions, SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
+import { DeadlineWatch } from './deadline-watch.js';
+import { OpenRequest, OpenRequests, type ReplyListener } from './open-requests.js';
 import type { Producer } from './producer.js';
 
 /** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
@@ -33,13 +35,6 @@ export interface RequestOptions extends Omit<
   timeoutMs?: number;
 }
 
-/** Told about the steps of an answer, in order; after `error` or `end` nothing follows. */
-export interface ReplyListener {
-  value(body: unknown): void;
-  error(error: Error): void;
-  end(): void;
-}
-
 export interface RequesterOptions {
   producer: Producer;
   replies: ReplyStore;
@@ -48,12 +43,6 @@ export interface RequesterOptions {
   /** Default 30 000. */
   timeoutMs: number;
   onError(error: unknown): void;
-}
-
-interface Pending {
-  listener: ReplyListener;
-  nextSeq: number;
-  finish(): void;
 }
 
 interface EarlyAnswer {
@@ -73,20 +62,23 @@ const INBOX_TTL_MS = 60_000;
  */
 export class Requester {
   private readonly options: RequesterOptions;
-  private readonly pending = new Map<MessageId, Pending>();
-  /** Ends a request that has no answer yet, also one whose message is still being sent. */
-  private readonly underWay = new Set<(error: Error) => void>();
-  /** Requests without a confirm, by their number; the oldest first. */
-  private readonly sending = new Set<number>();
+  private readonly requests = new OpenRequests();
+  private readonly deadlines: DeadlineWatch;
   private lastNumber = 0;
   /** Answers that may have overtaken the confirm of their request, in the order they came. */
   private readonly early = new Map<MessageId, EarlyAnswer>();
   private opening: Promise<ReplyInbox> | undefined;
+  /** Once it is open. */
+  private address: string | undefined;
   private loop: Loop | undefined;
   private closed = false;
 
   constructor(options: RequesterOptions) {
     this.options = options;
+    this.deadlines = new DeadlineWatch({
+      clock: options.clock,
+      sweep: (now) => this.expire(now),
+    });
   }
 
   /** Requests whose answers are kept for a confirm that may still come. */
@@ -112,63 +104,43 @@ export class Requester {
     options: RequestOptions,
     listener: ReplyListener,
   ): () => void {
-    const { clock, producer } = this.options;
-    const { timeoutMs = this.options.timeoutMs, ...sendOptions } = options;
-    let finished = false;
-    let requestId: MessageId | undefined;
-    const once = (tell: () => void): void => {
-      if (finished) return;
-      finished = true;
-      cancel();
-      this.underWay.delete(giveUp);
-      if (requestId !== undefined) this.pending.delete(requestId);
-      tell();
-    };
-    const giveUp = (error: Error): void => once(() => listener.error(error));
-    this.underWay.add(giveUp);
-    const cancel = clock.after(timeoutMs, () =>
-      giveUp(
-        new RequestTimeoutError(
-          `No answer from topic "${topicOf(name)}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
-        ),
-      ),
+    const { clock } = this.options;
+    const { timeoutMs = this.options.timeoutMs } = options;
+    const request = new OpenRequest({
+      topic: topicOf(name),
+      listener,
+      number: ++this.lastNumber,
+      timeoutMs,
+      deadline: clock.monotonic() + timeoutMs,
+    });
+    this.requests.add(request);
+    this.deadlines.watch(request.deadline);
+    const send = (replyTo: string): Promise<SendResult> =>
+      this.options.producer.send(
+        name,
+        body,
+        { ...options, ttlMs: timeoutMs, timeoutMs },
+        { replyTo },
+      );
+    const sent =
+      this.address === undefined || this.closed
+        ? this.inbox().then(({ address }) => send((this.address = address)))
+        : send(this.address);
+    void sent.then(
+      ({ messageId }) => this.confirmed(request, messageId),
+      (error: unknown) => this.refused(request, error as Error),
     );
-    const number = ++this.lastNumber;
-    this.sending.add(number);
-    this.inbox()
-      .then((inbox) =>
-        producer.send(
-          name,
-          body,
-          { ...sendOptions, ttlMs: timeoutMs, timeoutMs },
-          { replyTo: inbox.address },
-        ),
-      )
-      .then(
-        ({ messageId }) => {
-          requestId = messageId;
-          if (finished) return;
-          const pending = { listener, nextSeq: 0, finish: () => once(() => {}) };
-          this.pending.set(messageId, pending);
-          for (const packet of this.early.get(messageId)?.packets ?? []) this.take(packet);
-          this.early.delete(messageId);
-        },
-        (error: unknown) => giveUp(error as Error),
-      )
-      .finally(() => {
-        this.sending.delete(number);
-        this.forgetLate();
-      })
-      // Only a listener throws here.
-      .catch((error: unknown) => this.options.onError(error));
-    return () => once(() => {});
+    return () => this.finish(request);
   }
 
   /** Ends every request under way. Never rejects. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const giveUp of [...this.underWay])
-      giveUp(new ClosedError('The request was given up: the application is closing.'));
+    for (const request of this.requests.unfinished())
+      this.giveUp(
+        request,
+        new ClosedError('The request was given up: the application is closing.'),
+      );
     const inbox = await this.opening?.catch(() => undefined);
     const stopped = this.loop?.stop();
     // A store that is down keeps the inbox until its lifetime is over: no reason for a shutdown to fail.
@@ -176,9 +148,69 @@ export class Requester {
     await stopped;
   }
 
+  private confirmed(request: OpenRequest, messageId: MessageId): void {
+    this.requests.sent(request, messageId);
+    if (this.early.size > 0) {
+      const early = this.early.get(messageId);
+      this.early.delete(messageId);
+      if (!request.isFinished) for (const packet of early?.packets ?? []) this.deliver(packet);
+      this.forgetLate();
+    }
+    this.clearWhenEmpty();
+  }
+
+  private refused(request: OpenRequest, error: Error): void {
+    this.requests.sent(request);
+    this.giveUp(request, error);
+    this.forgetLate();
+    this.clearWhenEmpty();
+  }
+
+  private giveUp(request: OpenRequest, error: Error): void {
+    if (this.finish(request)) this.tell(() => request.listener.error(error));
+  }
+
+  /** @returns false when it had finished before. */
+  private finish(request: OpenRequest): boolean {
+    const isNew = this.requests.finish(request);
+    this.clearWhenEmpty();
+    return isNew;
+  }
+
+  private clearWhenEmpty(): void {
+    if (this.requests.isEmpty) this.deadlines.clear();
+  }
+
+  /** Gives up what is overdue. @returns the next deadline. */
+  private expire(now: number): number {
+    let next = Infinity;
+    for (const request of this.requests.unfinished()) {
+      const { deadline, topic, timeoutMs } = request;
+      if (deadline > now) next = Math.min(next, deadline);
+      else
+        this.giveUp(
+          request,
+          new RequestTimeoutError(
+            `No answer from topic "${topic}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
+          ),
+        );
+    }
+    return next;
+  }
+
+  /** A listener that throws must not take others along. */
+  private tell(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.options.onError(error);
+    }
+  }
+
   /** What answers none of the requests under way is late, not early: nobody will ask for it. */
   private forgetLate(): void {
-    const [oldest = Infinity] = this.sending;
+    if (this.early.size === 0) return;
+    const oldest = this.requests.oldestSending;
     for (const [requestId, { lastNumber }] of this.early) {
       if (lastNumber >= oldest) return;
       this.early.delete(requestId);
@@ -214,13 +246,21 @@ export class Requester {
   }
 
   private receive(bytes: Buffer): void {
-    // One that is no answer, or whose listener throws, must not take the answers read with it along.
+    // One that is no answer must not take the answers read with it along.
     try {
-      const packet = decodeReply(bytes);
-      if (this.pending.has(packet.requestId)) this.take(packet);
-      else if (this.sending.size > 0) this.keep(packet);
+      this.deliver(decodeReply(bytes));
     } catch (error) {
       this.options.onError(error);
+    }
+  }
+
+  private deliver(packet: ReplyPacket): void {
+    const request = this.requests.find(packet.requestId);
+    if (!request) {
+      if (this.requests.isSending) this.keep(packet);
+    } else if (packet.seq === request.nextSeq) {
+      request.nextSeq += 1;
+      this.tell(() => this.take(request, packet));
     }
   }
 
@@ -230,31 +270,25 @@ export class Requester {
     else this.early.set(packet.requestId, { packets: [packet], lastNumber: this.lastNumber });
   }
 
-  private take(packet: ReplyPacket): void {
-    const pending = this.pending.get(packet.requestId);
-    if (!pending || packet.seq !== pending.nextSeq) return;
-    pending.nextSeq += 1;
-    const { listener, finish } = pending;
+  private take(request: OpenRequest, packet: ReplyPacket): void {
+    const { listener } = request;
     let body: unknown;
     try {
       body =
         packet.kind === 'end' ? undefined : this.options.codecs.decode(packet.codec, packet.bytes);
     } catch (error) {
-      finish();
-      return listener.error(error as Error);
+      return this.giveUp(request, error as Error);
     }
+    if (packet.kind !== 'value') this.finish(request);
     switch (packet.kind) {
       case 'value':
         return listener.value(body);
       case 'last-value':
-        finish();
         listener.value(body);
         return listener.end();
       case 'end':
-        finish();
         return listener.end();
       case 'error':
-        finish();
         return listener.error(new RequestFailedError(errorText(body), body));
     }
   }

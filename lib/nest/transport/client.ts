@@ -6,6 +6,7 @@ import { InvalidInputError } from '../../core/message/errors.js';
 import type { SendOptions, SendResult } from '../../core/message/message.js';
 import { describeValue } from '../../core/message/options.js';
 import type { TopicName } from '../../core/message/topic.js';
+import type { ReplyListener } from '../../core/producer/open-requests.js';
 import { RequestFailedError } from '../../core/producer/requester.js';
 import { withMetadata } from '../metadata.js';
 import type { RivuletModuleOptions } from '../options.js';
@@ -96,28 +97,29 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
     packet: ReadPacket,
     callback: (packet: WritePacket) => void,
   ): () => void {
-    const listening = new Listening();
-    this.ask(packet, callback, listening).catch((err: unknown) => callback({ err }));
+    const listening = new Listening(callback);
+    try {
+      const request = outgoing(packet);
+      if (this.answered.has(request.topic)) this.ask(request, listening);
+      else this.askFirst(request, listening, callback).catch((err: unknown) => callback({ err }));
+    } catch (err) {
+      callback({ err });
+    }
     return () => listening.stop();
   }
 
-  private async ask(
-    packet: ReadPacket,
-    callback: (packet: WritePacket) => void,
+  private ask({ name, body, options }: Outgoing, listening: Listening): void {
+    listening.onStop = this.host.rivulet.requester.open(name, body, options, listening);
+  }
+
+  private async askFirst(
+    request: Outgoing,
     listening: Listening,
+    callback: (packet: WritePacket) => void,
   ): Promise<void> {
-    const request = outgoing(packet);
-    if (!this.answered.has(request.topic)) {
-      if (!(await this.hasGroup(request.topic))) return callback({ err: NO_MESSAGE_HANDLER });
-      if (listening.stopped) return;
-      this.answered.add(request.topic);
-    }
-    const { name, body, options } = request;
-    listening.onStop = this.host.rivulet.requester.open(name, body, options, {
-      value: (response) => callback({ response }),
-      error: (error) => callback({ err: payloadOf(error) }),
-      end: () => callback({ isDisposed: true }),
-    });
+    if (!(await this.hasGroup(request.topic))) return callback({ err: NO_MESSAGE_HANDLER });
+    this.answered.add(request.topic);
+    if (!listening.stopped) this.ask(request, listening);
   }
 
   /** Without one nobody could ever answer, so the requester need not wait for its deadline. */
@@ -130,13 +132,30 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
  * Whether somebody still listens to a request. Nest stops each one, also after its answer: an AbortController would cost
  * ten times as much.
  */
-class Listening {
+class Listening implements ReplyListener {
   stopped = false;
-  onStop: () => void = () => {};
+  onStop: (() => void) | undefined;
+  private readonly callback: (packet: WritePacket) => void;
+
+  constructor(callback: (packet: WritePacket) => void) {
+    this.callback = callback;
+  }
+
+  value(response: unknown): void {
+    this.callback({ response });
+  }
+
+  error(error: Error): void {
+    this.callback({ err: payloadOf(error) });
+  }
+
+  end(): void {
+    this.callback({ isDisposed: true });
+  }
 
   stop(): void {
     this.stopped = true;
-    this.onStop();
+    this.onStop?.();
   }
 }
 

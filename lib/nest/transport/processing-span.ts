@@ -13,6 +13,7 @@ export interface ProcessingHooks {
  */
 export function withinHooks<T>(hooks: ProcessingHooks, work: () => Promise<T>): Promise<T> {
   const { start, end, onError } = hooks;
+  if (!start && !end) return work();
   return new Promise<T>((resolve, reject) => {
     const done = async (): Promise<void> => {
       try {

@@ -42,6 +42,8 @@ export class RivuletServer
   override readonly propagatesEventHandlerErrors = true;
   private readonly host: ServerHost;
   private readonly book: PatternBook;
+  /** Nest's own hook, which only begins: nobody has set another. */
+  private readonly startsAtOnce = this.onProcessingStartHook;
   private isListening = false;
 
   constructor(options: RivuletServerOptions | ServerHost) {
@@ -117,8 +119,12 @@ export class RivuletServer
       rivulet,
       logger,
       hooks: (context) => ({
-        start: (done) => this.onProcessingStartHook(this.transportId, context, done),
-        end: () => this.onProcessingEndHook?.(this.transportId, context),
+        start:
+          this.onProcessingStartHook === this.startsAtOnce
+            ? undefined
+            : (done) => this.onProcessingStartHook(this.transportId, context, done),
+        end:
+          this.onProcessingEndHook && (() => this.onProcessingEndHook!(this.transportId, context)),
         onError: (error) => logger.error(`A processing hook failed: ${String(error)}`),
       }),
     });

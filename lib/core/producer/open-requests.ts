@@ -1,0 +1,141 @@
+import type { MessageId } from '../message/message-id.js';
+
+/** Told about the steps of an answer, in order; after `error` or `end` nothing follows. */
+export interface ReplyListener {
+  value(body: unknown): void;
+  error(error: Error): void;
+  end(): void;
+}
+
+/** One request, until its message has been confirmed (or refused) and its answer has ended. */
+export class OpenRequest {
+  readonly topic: string;
+  readonly listener: ReplyListener;
+  readonly number: number;
+  readonly timeoutMs: number;
+  /** By the monotonic clock. */
+  readonly deadline: number;
+  /** Known once the message is confirmed. */
+  messageId: MessageId | undefined = undefined;
+  /** The next step of its answer. */
+  nextSeq = 0;
+  isSent = false;
+  isFinished = false;
+  /** Neighbours by age, and the next in its place by message id (`OpenRequests`). */
+  older: OpenRequest | undefined = undefined;
+  newer: OpenRequest | undefined = undefined;
+  next: OpenRequest | undefined = undefined;
+
+  constructor(options: {
+    topic: string;
+    listener: ReplyListener;
+    number: number;
+    timeoutMs: number;
+    deadline: number;
+  }) {
+    this.topic = options.topic;
+    this.listener = options.listener;
+    this.number = options.number;
+    this.timeoutMs = options.timeoutMs;
+    this.deadline = options.deadline;
+  }
+}
+
+const PLACES = 1_024;
+
+/**
+ * Requests by age and by message id.
+ *
+ * A list and a table of short lists, which let go of what leaves them: a Map or Set with so much coming and going would
+ * keep all of it from being collected (decision 8).
+ */
+export class OpenRequests {
+  private readonly places: (OpenRequest | undefined)[] = Array.from(
+    { length: PLACES },
+    () => undefined,
+  );
+  private oldest: OpenRequest | undefined;
+  private newest: OpenRequest | undefined;
+  private sending = 0;
+
+  get isEmpty(): boolean {
+    return this.oldest === undefined;
+  }
+
+  /** Whether the message of some request is not confirmed yet. */
+  get isSending(): boolean {
+    return this.sending > 0;
+  }
+
+  /** Number of the oldest request whose message is not confirmed; Infinity when there is none. */
+  get oldestSending(): number {
+    if (this.sending > 0)
+      for (let each = this.oldest; each; each = each.newer) if (!each.isSent) return each.number;
+    return Infinity;
+  }
+
+  add(request: OpenRequest): void {
+    this.sending += 1;
+    request.older = this.newest;
+    if (this.newest) this.newest.newer = request;
+    else this.oldest = request;
+    this.newest = request;
+  }
+
+  /** Its message is confirmed (with an id), or will never be. */
+  sent(request: OpenRequest, messageId?: MessageId): void {
+    this.sending -= 1;
+    request.isSent = true;
+    if (request.isFinished) return this.remove(request);
+    if (messageId === undefined) return;
+    const place = placeOf(messageId);
+    request.messageId = messageId;
+    request.next = this.places[place];
+    this.places[place] = request;
+  }
+
+  find(messageId: MessageId): OpenRequest | undefined {
+    let found = this.places[placeOf(messageId)];
+    while (found && found.messageId !== messageId) found = found.next;
+    return found;
+  }
+
+  /** Its answer has ended, or nobody waits for it any more. @returns false when it had finished before. */
+  finish(request: OpenRequest): boolean {
+    if (request.isFinished) return false;
+    request.isFinished = true;
+    if (request.messageId !== undefined) this.forget(request, placeOf(request.messageId));
+    if (request.isSent) this.remove(request);
+    return true;
+  }
+
+  /** Those that have not finished, oldest first. */
+  unfinished(): OpenRequest[] {
+    const found: OpenRequest[] = [];
+    for (let each = this.oldest; each; each = each.newer) if (!each.isFinished) found.push(each);
+    return found;
+  }
+
+  private forget(request: OpenRequest, place: number): void {
+    let before = this.places[place];
+    if (before === request) this.places[place] = request.next;
+    while (before && before.next !== request) before = before.next;
+    if (before) before.next = request.next;
+    request.next = undefined;
+  }
+
+  private remove(request: OpenRequest): void {
+    const { older, newer } = request;
+    if (older) older.newer = newer;
+    else this.oldest = newer;
+    if (newer) newer.older = older;
+    else this.newest = older;
+    request.older = undefined;
+    request.newer = undefined;
+  }
+}
+
+/** The last ten bits of an id are random. */
+function placeOf(messageId: MessageId): number {
+  return Number.parseInt(messageId.slice(-3), 16) % PLACES;
+}
