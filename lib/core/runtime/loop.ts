@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { type Clock, sleep } from './clock.js';
 
 export interface LoopOptions {
@@ -14,6 +15,12 @@ export interface LoopOptions {
   /** Shortest and longest pause after failed passes. Defaults 50 and 5 000. */
   backOffMs?: { from: number; to: number };
 }
+
+/**
+ * Background work belongs to nobody: without this, a loop that a request or a transaction happened to start would go on
+ * in its async context for ever, and so would whatever the loop calls.
+ */
+const nobody = new AsyncResource('Rivulet');
 
 /**
  * The one way to run in the background and the one way to stop.
@@ -38,7 +45,7 @@ export class Loop {
   }
 
   start(): this {
-    this.running ??= this.run();
+    this.running ??= nobody.runInAsyncScope(() => this.run());
     return this;
   }
 
