@@ -28,6 +28,10 @@ import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
 import { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
+import type { CheckMethods } from './transaction/check-methods.js';
+import type { HalfFirst } from './transaction/half-first.js';
+import { TransactionSupport } from './transaction/transaction-support.js';
+import type { Transactions } from './transaction/transactions.js';
 import { Upkeep } from './upkeep.js';
 
 export interface RivuletOptions {
@@ -65,9 +69,11 @@ export class Rivulet {
   private readonly codecs: Codecs;
   private readonly trace = new TraceScope();
   private readonly upkeep: Upkeep;
+  private readonly support: TransactionSupport;
   private readonly consumers: Consumers;
   private readonly idempotency: Idempotency;
   private opening: Promise<void> | undefined;
+  private connecting: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
   private drain: Drain | undefined;
   private quiet: Promise<void> | undefined;
@@ -101,7 +107,21 @@ export class Rivulet {
       topicsInUse: () => this.topics.all(),
       onTrouble: (doing, error) => this.trouble(doing, error),
     });
+    this.support = new TransactionSupport({
+      stores,
+      topics: this.topics,
+      producer: () => this.producer,
+      codecs: this.codecs,
+      storeTime: this.storeTime,
+      clock,
+      events: this.events,
+      logger,
+      settings,
+      noteRelease: (queue, at) => this.upkeep.noteRelease(queue, at),
+      onTrouble: (doing, error) => this.trouble(doing, error),
+    });
     this.producer = new Producer({
+      enlistment: () => this.transactions.enlistment(),
       log: this.upkeep.watched(stores.log),
       topics: this.topics,
       codecs: this.codecs,
@@ -149,6 +169,21 @@ export class Rivulet {
     });
   }
 
+  /** Database transactions and the messages sent in them. */
+  get transactions(): Transactions {
+    return this.support.transactions;
+  }
+
+  /** Transactions without a database. */
+  get halfFirst(): HalfFirst {
+    return this.support.halfFirst;
+  }
+
+  /** Who answers for those. */
+  get checks(): CheckMethods {
+    return this.support.checks;
+  }
+
   /** Subscriptions made so far. */
   get subscriptions(): readonly Subscription[] {
     return this.consumers.subscriptions;
@@ -188,23 +223,17 @@ export class Rivulet {
     });
   }
 
-  /** Connect, and release what is scheduled. Sends before that wait. @throws when the store is not there in time. */
+  /**
+   * Connect, release what is scheduled, and make databases ready for transactions. Sends before that wait.
+   *
+   * @throws when the store is not there in time, or a database is not ready.
+   */
   open(timeoutMs = 10_000): Promise<void> {
-    this.opening ??= this.stores.open(timeoutMs).then(
-      () => {
-        this.stopWatching = this.stores.availability.onChange((ready, error) =>
-          this.tellConnection(ready ? 'ready' : 'lost', error),
-        );
-        this.tellConnection('ready');
-        if (this.drain) return;
-        this.upkeep.start();
-      },
-      (error: unknown) => {
-        // The next call tries again.
-        this.opening = undefined;
-        throw error;
-      },
-    );
+    this.opening ??= this.openAll(timeoutMs).catch((error: unknown) => {
+      // The next call tries again.
+      this.opening = undefined;
+      throw error;
+    });
     return this.opening;
   }
 
@@ -233,12 +262,12 @@ export class Rivulet {
    */
   stopConsuming(drainMs = this.settings.drainMs): Promise<void> {
     this.drain ??= new Drain({ clock: this.clock, drainMs });
-    this.quiet ??= this.consumers.stop(this.drain).finally(() => this.idempotency.stop());
+    this.quiet ??= this.quieten(this.drain);
     return this.quiet;
   }
 
   /**
-   * Stop, in order: no more reads → handlers end and are settled → confirms of what was sent → connections. Never
+   * Stop, in order: no more reads → handlers end and are settled → transactions → confirms of what was sent → connections. Never
    * takes longer than `drainMs`, also when the store is down. Safe to repeat.
    */
   stop(drainMs = this.settings.drainMs): Promise<void> {
@@ -246,7 +275,36 @@ export class Rivulet {
     return this.stopping;
   }
 
+  private async quieten(drain: Drain): Promise<void> {
+    const checks = drain.within(this.support.stopChecks());
+    await this.consumers.stop(drain).finally(() => this.idempotency.stop());
+    await checks;
+  }
+
+  private async openAll(timeoutMs: number): Promise<void> {
+    await Promise.all([this.connect(timeoutMs), this.support.prepare()]);
+    if (!this.drain) this.support.start();
+  }
+
+  private connect(timeoutMs: number): Promise<void> {
+    this.connecting ??= this.stores.open(timeoutMs).then(
+      () => {
+        this.stopWatching = this.stores.availability.onChange((ready, error) =>
+          this.tellConnection(ready ? 'ready' : 'lost', error),
+        );
+        this.tellConnection('ready');
+        if (!this.drain) this.upkeep.start();
+      },
+      (error: unknown) => {
+        this.connecting = undefined;
+        throw error;
+      },
+    );
+    return this.connecting;
+  }
+
   private async disconnect(drain: Drain): Promise<void> {
+    await this.support.close(drain.timeUp);
     await drain.within(this.requester.close());
     await this.producer.close(drain.timeUp);
     await drain.within(this.upkeep.stop());

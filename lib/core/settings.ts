@@ -5,6 +5,11 @@ import { describeValue, integerProblem, unknownOptions } from './message/options
 import { topicSettingProblems } from './message/topic.js';
 import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer-settings.js';
 import { DEFAULT_TOPIC_SETTINGS, type TopicSettings } from './store/topic-registry.js';
+import {
+  DEFAULT_TRANSACTION_SETTINGS,
+  type TransactionSettings,
+  transactionSettingProblems,
+} from './transaction/transaction-settings.js';
 
 /** Everything that can be set about how messages are sent and consumed; each has its default here and nowhere else. */
 export interface RivuletSettings {
@@ -18,6 +23,7 @@ export interface RivuletSettings {
   /** Further codecs this process can read. */
   codecs: readonly Codec[];
   consumer: ConsumerTiming;
+  transactions: TransactionSettings;
   /** Default 5 000. */
   heartbeatMs: number;
   /** A process that was silent for this long is dead, and its deliveries are handed out again. Default 15 000. */
@@ -41,6 +47,7 @@ const DEFAULT_SETTINGS: RivuletSettings = {
   codec: undefined,
   codecs: [],
   consumer: DEFAULT_CONSUMER_TIMING,
+  transactions: DEFAULT_TRANSACTION_SETTINGS,
   heartbeatMs: 5_000,
   deadAfterMs: 15_000,
   drainMs: 15_000,
@@ -62,6 +69,7 @@ function withDefaults(input: RivuletSettingsInput): RivuletSettings {
     producer: { ...DEFAULT_SETTINGS.producer, ...given(input.producer) },
     topics: { ...DEFAULT_SETTINGS.topics, ...given(input.topics) },
     consumer: { ...DEFAULT_SETTINGS.consumer, ...given(input.consumer) },
+    transactions: { ...DEFAULT_SETTINGS.transactions, ...given(input.transactions) },
     autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
     codec: input.codec,
     codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
@@ -79,8 +87,9 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...unknownIn('producer', input.producer, DEFAULT_SETTINGS.producer),
     ...unknownIn('topics', input.topics, DEFAULT_SETTINGS.topics),
     ...unknownIn('consumer', input.consumer, DEFAULT_SETTINGS.consumer),
+    ...unknownIn('transactions', input.transactions, DEFAULT_SETTINGS.transactions),
   ];
-  const { producer, consumer, topics, ...rest } = withDefaults(input);
+  const { producer, consumer, topics, transactions, ...rest } = withDefaults(input);
   const positive = { min: 1 };
   const { whenBufferFull, ...limits } = producer;
   return [
@@ -97,6 +106,9 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     integerProblem('consumer.swallowedAfterMs', consumer.swallowedAfterMs, positive),
     integerProblem('consumer.quarantineMs', consumer.quarantineMs, positive),
     integerProblem('consumer.claimLeaseMs', consumer.claimLeaseMs, { min: 100 }),
+    ...transactionSettingProblems(transactions).map(
+      (problem) => problem && `transactions.${problem}`,
+    ),
     integerProblem('heartbeatMs', rest.heartbeatMs, positive),
     integerProblem('deadAfterMs', rest.deadAfterMs, positive),
     rest.deadAfterMs < rest.heartbeatMs * 2

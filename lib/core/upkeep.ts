@@ -133,11 +133,16 @@ export class Upkeep {
     return Math.max(ROUND_MS, queues * 100);
   }
 
+  /** There will be something to release at `at`. Call it before it is stored. */
+  noteRelease(ref: QueueRef, at: number): void {
+    this.agenda.note(releaseWork(ref), at);
+  }
+
   private noteScheduled(call: AppendCall): void {
     let earliest = Infinity;
     for (const { due } of call.entries)
       if (due)
         earliest = Math.min(earliest, 'at' in due ? due.at : this.storeTime.now() + due.delayMs);
-    if (earliest < Infinity) this.agenda.note(releaseWork(call), earliest);
+    if (earliest < Infinity) this.noteRelease(call, earliest);
   }
 }

@@ -6,11 +6,14 @@ import { Rivulet, type SubscribeOptions } from '../core/rivulet.js';
 import type { RivuletSettingsInput } from '../core/settings.js';
 import { Deliveries, type Settled } from './deliveries.js';
 import { ManualClock } from './manual-clock.js';
+import { MemoryParticipant } from './memory-participant.js';
 import { MemoryStores } from './memory-stores.js';
 import { type DeadLetter, type SentMessage, StoredMessages } from './stored-messages.js';
 
 export interface TestBedOptions {
   settings?: RivuletSettingsInput;
+  /** Shared with what the test brings, such as a `MemoryParticipant`. Default: one of its own. */
+  clock?: ManualClock;
 }
 
 /** A subscription of a test: what a `Subscription` takes, with a handler that accepts everything by default. */
@@ -36,15 +39,25 @@ export class TestBed {
   readonly clock: ManualClock;
   readonly stores: MemoryStores;
   readonly rivulet: Rivulet;
+  /** Takes part in transactions unless the settings bring participants: `bed.rivulet.transactions.run(…)`. */
+  readonly database: MemoryParticipant;
   private readonly deliveries: Deliveries;
   private readonly stored: StoredMessages;
   private consuming = false;
 
-  private constructor(options: TestBedOptions & { clock: ManualClock; stores: MemoryStores }) {
-    const { clock, stores, settings = {} } = options;
+  private constructor(
+    options: TestBedOptions & {
+      clock: ManualClock;
+      stores: MemoryStores;
+      database: MemoryParticipant;
+    },
+  ) {
+    const { clock, stores, database, settings = {} } = options;
     this.clock = clock;
     this.stores = stores;
-    this.rivulet = new Rivulet({ clock, stores, settings });
+    this.database = database;
+    const transactions = { participants: [database], ...settings.transactions };
+    this.rivulet = new Rivulet({ clock, stores, settings: { ...settings, transactions } });
     this.deliveries = new Deliveries({ clock, events: this.rivulet.events });
     this.stored = new StoredMessages({
       // Reading with a client of its own, so that a test can look while the application's stores are down.
@@ -57,15 +70,22 @@ export class TestBed {
   }
 
   static async open(options: TestBedOptions = {}): Promise<TestBed> {
-    const clock = new ManualClock();
-    const bed = new TestBed({ ...options, clock, stores: new MemoryStores({ clock }) });
+    const { clock = new ManualClock() } = options;
+    const stores = new MemoryStores({ clock });
+    const database = new MemoryParticipant({ clock });
+    const bed = new TestBed({ ...options, clock, stores, database });
     await bed.rivulet.open();
     return bed;
   }
 
   /** Another process of the application: same data, same clock, stores and subscriptions of its own. */
-  async sibling(options: TestBedOptions = {}): Promise<TestBed> {
-    const bed = new TestBed({ ...options, clock: this.clock, stores: this.stores.sibling() });
+  async sibling(options: Omit<TestBedOptions, 'clock'> = {}): Promise<TestBed> {
+    const bed = new TestBed({
+      ...options,
+      clock: this.clock,
+      stores: this.stores.sibling(),
+      database: this.database.sibling(),
+    });
     await bed.rivulet.open();
     return bed;
   }
@@ -138,7 +158,9 @@ export class TestBed {
    * for `deadAfterMs` (default 15 000): advance the clock.
    */
   crash(): void {
-    this.stores.goDown(new Error('this process has crashed'));
+    const crashed = new Error('this process has crashed');
+    this.stores.goDown(crashed);
+    this.database.goDown(crashed);
   }
 
   /** Stops as an application does, moving the clock as far as that takes. Safe to repeat. */

@@ -34,6 +34,8 @@ export interface SendOptions {
   traceparent?: string;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
   timeoutMs?: number;
+  /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */
+  transaction?: false;
 }
 
 /** Sees the queue numbers of the topic and the message; answers one of the numbers. */

@@ -18,11 +18,13 @@ import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import { Confirm, publishFailed } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
+import type { EnlistedMessage, Enlistment } from './enlistment.js';
 import { lookUpPatiently } from './patient-look-up.js';
 import { PendingSend } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import { SendBuffer } from './send-buffer.js';
 import { checkSendOptions } from './send-options.js';
+import { sendRoute } from './send-route.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicRoutes } from './topic-routes.js';
 
@@ -34,6 +36,8 @@ export interface ProducerOptions {
   events: Events;
   trace: TraceScope;
   settings: ProducerSettings;
+  /** What takes the messages of the code that runs now, if anything does. @throws what a send must fail with. */
+  enlistment?(): Enlistment | undefined;
 }
 
 /**
@@ -91,6 +95,13 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     try {
+      // Somebody waits for the answer to a request: it cannot wait for the end of what asked.
+      const isApart = system.replyTo !== undefined || options?.transaction === false;
+      const within = isApart ? undefined : this.options.enlistment?.();
+      if (within)
+        return within.enlist(() =>
+          this.outgoing(name, body, { options, lookUpTopic: (found) => within.lookUpTopic(found) }),
+        );
       this.check(topic, options);
       if (typeof name === 'object') topics.define(name);
       const schema = topics.definition(topic)?.options.schema;
@@ -127,6 +138,24 @@ export class Producer {
     // Whoever finds another problem first does not wait for this one.
     check.catch(() => undefined);
     return check;
+  }
+
+  /** Everything that `send` does before the store is asked. Rejects as `send` would. */
+  async outgoing(
+    name: TopicName,
+    body: unknown,
+    { options, lookUpTopic }: { options: SendOptions } & Pick<Enlistment, 'lookUpTopic'>,
+  ): Promise<EnlistedMessage> {
+    const topic = topicOf(name);
+    const { topics } = this.options;
+    this.check(topic, options);
+    if (typeof name === 'object') topics.define(name);
+    const schema = topics.definition(topic)?.options.schema;
+    const checked = schema ? await validated(topic, body, schema) : body;
+    const message = this.encode({ topic, body: checked, options, system: {} });
+    const info = topics.cached(topic) ?? (await lookUpTopic(topic));
+    const route = sendRoute(message, () => info?.queues ?? unknownQueues(message));
+    return { message, route, topic: info };
   }
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
@@ -276,4 +305,12 @@ async function validated(topic: string, body: unknown, schema: StandardSchema): 
   const result = await schema['~standard'].validate(body);
   if (result.issues) throw new SchemaError(topic, schemaIssues(result.issues));
   return result.value;
+}
+
+/** A queue that was named is checked when the topic is known; what has to be chosen cannot be. */
+function unknownQueues({ topic, options }: EncodedMessage): number {
+  if (!options.queueSelector) return Infinity;
+  throw new InvalidInputError(`Send to topic "${topic}"`, [
+    'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
+  ]);
 }

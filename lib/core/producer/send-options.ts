@@ -17,6 +17,7 @@ const KNOWN: readonly (keyof SendOptions)[] = [
   'properties',
   'traceparent',
   'timeoutMs',
+  'transaction',
 ];
 const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
 
@@ -48,7 +49,17 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
       problems.push(...unknownOptions(options, KNOWN));
       break;
     }
-  const { tag, key, messageGroup, dedupId, properties, ttlMs, timeoutMs, traceparent } = options;
+  const {
+    tag,
+    key,
+    messageGroup,
+    dedupId,
+    properties,
+    ttlMs,
+    timeoutMs,
+    traceparent,
+    transaction,
+  } = options;
   if (tag !== undefined) problems.push(textProblem('tag', tag));
   if (key !== undefined) problems.push(textProblem('key', key));
   if (messageGroup !== undefined) problems.push(textProblem('messageGroup', messageGroup));
@@ -63,6 +74,10 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
     !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
   )
     problems.push(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
+  if (transaction !== undefined && transaction !== false)
+    problems.push(
+      `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
+    );
   problems.push(...queueProblems(options), ...delayProblems(options, clock));
   return problems.filter((problem) => problem !== undefined);
 }

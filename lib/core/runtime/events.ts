@@ -65,6 +65,14 @@ export interface RivuletEvents {
     messages: number;
     reason: string;
   };
+  /** The store did not confirm the messages of a committed transaction; the back-check or the relay completes it. */
+  'delivery-delayed': { transactionId: string; participant: string; error: Error };
+  /** The store could not take the messages of a transaction: they wait in its database. */
+  'outbox-kept': { transactionId: string; participant: string; messages: number };
+  /** A row of the outbox that cannot be published: an alarm. It stays, is tried again, and holds nobody up. */
+  'outbox-stuck': { transactionId: string; participant: string; error: Error };
+  /** Nobody knows whether the transaction was committed; its messages wait for the database to answer. */
+  'in-doubt': { transactionId: string; participant: string; error: Error };
   connection: { name: string; state: 'ready' | 'lost' | 'closed'; error: Error | undefined };
 }
 

@@ -1,0 +1,21 @@
+import type { SendResult } from '../message/message.js';
+import type { TopicInfo } from '../store/topic-registry.js';
+import type { EncodedMessage } from './encode-message.js';
+import type { SendRoute } from './send-route.js';
+
+/** A message that was checked and has its bytes and its way, and is not sent. */
+export interface EnlistedMessage {
+  readonly message: EncodedMessage;
+  readonly route: SendRoute;
+  /** Undefined while it cannot be looked up, because the store is down: the queue is decided when that is over. */
+  readonly topic: TopicInfo | undefined;
+}
+
+/** Takes messages that are sent within it, in place of the store. */
+export interface Enlistment {
+  /** Rejects when nothing is taken any more. */
+  enlist(make: () => Promise<EnlistedMessage>): Promise<SendResult>;
+
+  /** @returns undefined when the store is down and the message may be kept without knowing its queue. */
+  lookUpTopic(topic: string): Promise<TopicInfo | undefined>;
+}

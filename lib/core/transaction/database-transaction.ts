@@ -1,0 +1,152 @@
+import { formatMessageId, MESSAGE_ID_BYTES, mintMessageId } from '../message/message-id.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import { InDoubtError } from './errors.js';
+import type { HalfOwner } from './half-owner.js';
+import { LateHalf, type LateHalfTools } from './late-half.js';
+import type { TransactionId } from '../store/half-message-store.js';
+import type { TransactionParticipant } from './participant.js';
+import type { TransactionFacts } from './publisher.js';
+import type { TransactionScope } from './transaction-scope.js';
+import { UnitOfWork, type UnitOfWorkOptions } from './unit-of-work.js';
+
+/** Runs `body` in a transaction, as `TransactionParticipant.run` promises. */
+export type Begin = <R>(body: (tx: unknown) => Promise<R>) => Promise<R>;
+
+export interface DatabaseTransactionOptions {
+  participant: TransactionParticipant;
+  owner: HalfOwner;
+  begin: Begin;
+  scope: TransactionScope;
+  clock: Clock;
+  unit: Pick<UnitOfWorkOptions, 'limits' | 'lookUpTopic' | 'nextTurn'>;
+  half: LateHalfTools;
+  /** The database committed: the messages are to be delivered. */
+  onCommitted(half: LateHalf, facts: TransactionFacts): void;
+  /** COMMIT was never sent, or the database decided against it. */
+  onRolledBack(half: LateHalf): void;
+  onInDoubt(facts: TransactionFacts, error: Error): void;
+}
+
+/** One run of the body. A database that repeats runs it again, as another attempt with an id of its own. */
+interface Attempt<R> {
+  readonly facts: TransactionFacts;
+  readonly unit: UnitOfWork;
+  /** Once the body has ended and sent something. */
+  half?: LateHalf;
+  /** From here on COMMIT may have been sent. */
+  ready?: { value: R };
+}
+
+/** Between two questions about a COMMIT that was not answered: its connection may have to be given up first. */
+const ASK_AGAIN_MS = [0, 100, 400];
+const LONGEST_ASKED_MS = 5_000;
+
+/**
+ * A database transaction and the messages sent in it: both or neither.
+ *
+ * The body only collects. After it the marker row and the half messages are stored at the same time, then comes COMMIT,
+ * and then nothing can fail any more: whoever finds a half message asks the marker.
+ */
+export class DatabaseTransaction {
+  private readonly options: DatabaseTransactionOptions;
+
+  constructor(options: DatabaseTransactionOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Resolves when the database has committed.
+   *
+   * @throws what the body threw, unchanged; what kept the messages from being stored; `InDoubtError` when nobody knows
+   *   whether COMMIT was carried out.
+   */
+  async run<R>(body: (tx: unknown) => Promise<R>): Promise<R> {
+    let last: Attempt<R> | undefined;
+    try {
+      const result = await this.options.begin<R>((tx) => {
+        last?.unit.discard();
+        last = this.attempt<R>(tx);
+        return this.runBody(last, body);
+      });
+      this.committed(last);
+      return result;
+    } catch (error) {
+      return this.afterFailure(last, error);
+    }
+  }
+
+  private attempt<R>(tx: unknown): Attempt<R> {
+    const { participant, owner, clock, unit } = this.options;
+    const id = mintTransactionId(clock.now());
+    return {
+      facts: { id, owner },
+      unit: new UnitOfWork({ ...unit, id, participant: participant.name, tx }),
+    };
+  }
+
+  private async runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
+    const { participant, scope, clock, half: tools } = this.options;
+    const { unit, facts } = attempt;
+    const deadline = clock.now() + tools.settings.maxTransactionMs;
+    try {
+      const value = await scope.run(unit, () => body(unit.tx));
+      await unit.seal();
+      if (!unit.isEmpty) {
+        const messages = unit.messages();
+        attempt.half = new LateHalf({ facts, messages, participant, deadline, tools });
+        await attempt.half.place(unit.tx);
+      }
+      attempt.ready = { value };
+      return value;
+    } finally {
+      unit.discard();
+    }
+  }
+
+  private async afterFailure<R>(attempt: Attempt<R> | undefined, error: unknown): Promise<R> {
+    const { onRolledBack, onInDoubt, participant } = this.options;
+    const { half, ready } = attempt ?? {};
+    if (!half) throw error;
+    if (!ready) {
+      onRolledBack(half);
+      throw error;
+    }
+    const { facts } = attempt!;
+    switch (await this.ask(facts.id)) {
+      case 'commit':
+        this.committed(attempt);
+        return ready.value;
+      case 'rollback':
+        onRolledBack(half);
+        throw error;
+      default: {
+        onInDoubt(facts, error as Error);
+        const about = { transactionId: facts.id, participant: participant.name };
+        throw new InDoubtError(about, { cause: error });
+      }
+    }
+  }
+
+  private committed<R>(attempt: Attempt<R> | undefined): void {
+    if (attempt?.half) this.options.onCommitted(attempt.half, attempt.facts);
+  }
+
+  /** On another connection: what became of a COMMIT that was not answered. */
+  private async ask(id: TransactionId): Promise<'commit' | 'rollback' | undefined> {
+    const { participant, clock } = this.options;
+    const since = clock.monotonic();
+    for (const pauseMs of ASK_AGAIN_MS) {
+      if (pauseMs > 0) await sleep(clock, pauseMs);
+      const verdict = (await participant.decide([id])).get(id);
+      if (verdict === 'commit' || verdict === 'rollback') return verdict;
+      if (clock.monotonic() - since > LONGEST_ASKED_MS) break;
+    }
+    return undefined;
+  }
+}
+
+export function mintTransactionId(now: number): TransactionId {
+  const bytes = Buffer.alloc(MESSAGE_ID_BYTES);
+  mintMessageId(bytes, 0, now);
+  return formatMessageId(bytes);
+}

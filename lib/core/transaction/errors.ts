@@ -1,0 +1,66 @@
+import { RivuletError } from '../message/errors.js';
+import type { TransactionId } from '../store/half-message-store.js';
+
+/** Sent by code that outlived its transaction, mostly a call that nobody awaited. Nothing was stored. */
+export class TransactionEndedError extends RivuletError {
+  readonly code = 'TRANSACTION_ENDED';
+  readonly transactionId: TransactionId;
+
+  constructor(transactionId: TransactionId) {
+    super(
+      `Send after the end of transaction ${transactionId}: the message was not stored, and nothing can be added to what was ` +
+        'decided. Await everything that the transactional method starts, or send it with { transaction: false }.',
+    );
+    this.transactionId = transactionId;
+  }
+}
+
+/** A transaction of the database is active that Rivulet did not begin and cannot see the end of. Nothing was stored. */
+export class UnmanagedTransactionError extends RivuletError {
+  readonly code = 'UNMANAGED_TRANSACTION';
+  readonly participant: string;
+
+  constructor(participant: string, remedy: string) {
+    super(
+      `Send inside a transaction of participant "${participant}" that was not begun by Rivulet: whether the message may be ` +
+        `delivered would depend on a COMMIT nobody tells us about. Nothing was stored. ${remedy}`,
+    );
+    this.participant = participant;
+  }
+}
+
+/**
+ * The database did not say whether it committed, and cannot be asked either. Its rows and the messages of the
+ * transaction share one fate: once the database answers, the back-check delivers them or drops them.
+ */
+export class InDoubtError extends RivuletError {
+  readonly code = 'IN_DOUBT';
+  readonly transactionId: TransactionId;
+  readonly participant: string;
+
+  constructor(facts: { transactionId: TransactionId; participant: string }, options: ErrorOptions) {
+    super(
+      `It is not known whether transaction ${facts.transactionId} of participant "${facts.participant}" was committed: COMMIT was ` +
+        'not answered and the database cannot be asked. Its messages become visible if it was, and never otherwise. ' +
+        'Look at what the transaction wrote before you repeat it.',
+      options,
+    );
+    this.transactionId = facts.transactionId;
+    this.participant = facts.participant;
+  }
+}
+
+/** The messages could be stored neither as half messages nor in the outbox: the transaction was rolled back. */
+export class BrokerUnavailableError extends RivuletError {
+  readonly code = 'BROKER_UNAVAILABLE';
+  readonly transactionId: TransactionId;
+
+  constructor(transactionId: TransactionId, why: string, options?: ErrorOptions) {
+    super(
+      `Transaction ${transactionId} was rolled back, since its messages could not be stored: ${why}. It is safe to repeat it. ` +
+        'With transactions.whenBrokerDown "outbox" they would have waited in the database.',
+      options,
+    );
+    this.transactionId = transactionId;
+  }
+}

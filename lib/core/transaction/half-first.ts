@@ -1,0 +1,204 @@
+import { SendFailedError, TopicFullError } from '../message/errors.js';
+import type { SendOptions } from '../message/message.js';
+import type { TopicName } from '../message/topic.js';
+import { frameMessageId } from '../message/wire-format.js';
+import type { Producer } from '../producer/producer.js';
+import type { TopicDirectory } from '../producer/topic-directory.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/logger.js';
+import { Loop } from '../runtime/loop.js';
+import type { CheckMethods } from './check-methods.js';
+import { mintTransactionId } from './database-transaction.js';
+import type { HalfOwner } from './half-owner.js';
+import type { HalfSender, HalfPlace } from './half-sender.js';
+import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import type { TransactionId } from '../store/half-message-store.js';
+import { AlreadyDecidedError, PreparedMessage } from './prepared-message.js';
+import type { Publisher, TransactionFacts } from './publisher.js';
+import type { TransactionSettings } from './transaction-settings.js';
+
+/** The message of a transaction without a database. */
+export interface PrepareOptions extends Omit<SendOptions, 'transaction'> {
+  /** Of the transaction: its check method has the same one. */
+  name: string;
+}
+
+export interface HalfFirstOptions {
+  producer: Pick<Producer, 'outgoing'>;
+  sender: HalfSender;
+  publisher: Publisher;
+  topics: TopicDirectory;
+  checks: CheckMethods;
+  clock: Clock;
+  settings: TransactionSettings;
+  sendTimeoutMs: number;
+  logger: Logger;
+}
+
+/**
+ * Transactions without a database, in RocketMQ's way: the half message is stored first, then comes the work, and the check
+ * method is asked about what was left undecided.
+ */
+export class HalfFirst {
+  private readonly options: HalfFirstOptions;
+  private readonly owners = new Map<string, HalfOwner>();
+
+  constructor(options: HalfFirstOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Store a half message.
+   *
+   * @throws InvalidOptionsError when no check method has its name; otherwise as `send`: what rejects is not delivered,
+   *   unless its check method says that it must be.
+   */
+  async prepare(
+    topic: TopicName,
+    body: unknown,
+    options: PrepareOptions,
+  ): Promise<PreparedMessage> {
+    const { producer, topics, checks, clock, sender, publisher } = this.options;
+    const { name, ...sendOptions } = options;
+    checks.require(name);
+    const {
+      message,
+      route,
+      topic: info,
+    } = await producer.outgoing(topic, body, {
+      options: sendOptions,
+      lookUpTopic: (wanted) => topics.get(wanted),
+    });
+    const facts: TransactionFacts = {
+      id: mintTransactionId(clock.now()),
+      owner: this.ownerOf(name),
+    };
+    const kept: KeptMessage = {
+      topic: message.topic,
+      place: null,
+      route,
+      entry: message,
+      key: message.options.key,
+    };
+    const run = await this.store(facts, placed(kept, info!, facts.id));
+    return new PreparedMessage(facts, run, { sender, publisher });
+  }
+
+  /**
+   * A half message around `work`: visible when it returns, dropped when it throws; the error comes out unchanged.
+   *
+   * While `work` runs nobody is asked. What it returned is returned also when the store does not confirm the commit: the
+   * check method answers then.
+   *
+   * @throws AlreadyDecidedError when the check method, or an operator, had rolled the message back meanwhile.
+   */
+  async run<R>(
+    work: () => Promise<R>,
+    message: { topic: TopicName; body: unknown; options: PrepareOptions },
+  ): Promise<R> {
+    const prepared = await this.prepare(message.topic, message.body, message.options);
+    const renewal = this.keepRenewing(prepared);
+    try {
+      const result = await work().catch(async (error: unknown) => {
+        await this.tryTo(() => prepared.rollback(), prepared);
+        throw error;
+      });
+      const failure = await this.tryTo(() => prepared.commit(), prepared);
+      if (failure instanceof AlreadyDecidedError) throw failure;
+      return result;
+    } finally {
+      await renewal.stop();
+    }
+  }
+
+  /** One object for as long as this lives. */
+  private ownerOf(name: string): HalfOwner {
+    const known = this.owners.get(name);
+    if (known) return known;
+    const owner = { kind: 'method', group: this.options.settings.producerGroup, name } as const;
+    this.owners.set(name, owner);
+    return owner;
+  }
+
+  private async tryTo(
+    decide: () => Promise<unknown>,
+    { transactionId }: PreparedMessage,
+  ): Promise<Error | undefined> {
+    try {
+      await decide();
+      return undefined;
+    } catch (error) {
+      this.undecided(transactionId, error as Error);
+      return error as Error;
+    }
+  }
+
+  /** The decision did not reach the store, or came too late. */
+  private undecided(id: TransactionId, error: Error): void {
+    this.options.logger.warn(
+      `The decision about transaction ${id} was not taken: ${error.message}. Its check method is asked, or was.`,
+    );
+  }
+
+  /** "I am still at work", until the time a transaction may take is over. */
+  private keepRenewing(prepared: PreparedMessage): Loop {
+    const { clock, settings, logger } = this.options;
+    const { checkAfterMs, maxTransactionMs } = settings;
+    const everyMs = Math.max(1, Math.floor(checkAfterMs / 3));
+    const until = clock.monotonic() + maxTransactionMs;
+    let isFirst = true;
+    return new Loop({
+      name: 'renew half',
+      clock,
+      step: async () => {
+        if (!isFirst && clock.monotonic() < until) await prepared.extend(checkAfterMs);
+        isFirst = false;
+        return everyMs;
+      },
+      onError: (error) =>
+        logger.warn(
+          `Transaction ${prepared.transactionId} could not be renewed: ${(error as Error).message}. Its check method may be asked while it runs.`,
+        ),
+    }).start();
+  }
+
+  private async store(facts: TransactionFacts, message: KeptMessage): Promise<QueueRun> {
+    const { sender, publisher, topics, sendTimeoutMs: timeoutMs } = this.options;
+    const [run] = runsOf([message]) as [QueueRun];
+    const place = publisher.place(facts, run);
+    const half = publisher.half(facts, run);
+    const reply = await sender.prepare(place, half, { timeoutMs }).catch((error: Error) => {
+      // Perhaps it is there: without this its check method would be asked about work that was never begun.
+      void this.forget(place, facts.id);
+      throw this.notStored(facts, message, error);
+    });
+    if (reply.state === 'prepared') return run;
+    const { topic, queue } = run;
+    const about = { topic, messageId: frameMessageId(message.entry.frame) };
+    if (reply.state === 'full')
+      throw new TopicFullError(
+        `Topic "${topic}" queue ${queue} is full (its maxLength is reached). Nothing was stored and the transaction was not run.`,
+        about,
+      );
+    if (reply.state !== 'moved')
+      throw new SendFailedError(`the store answered "${reply.state}" for ${topic}/${queue}`, about);
+    return this.store(facts, placed(message, await topics.refresh(topic), facts.id));
+  }
+
+  private async forget(place: HalfPlace, id: TransactionId): Promise<void> {
+    try {
+      await this.options.sender.rollback(place, id);
+    } catch (error) {
+      this.undecided(id, error as Error);
+    }
+  }
+
+  private notStored({ id }: TransactionFacts, { topic, entry }: KeptMessage, cause: Error): Error {
+    const messageId = frameMessageId(entry.frame);
+    return new SendFailedError(
+      `The half message of transaction ${id} to topic "${topic}" was not stored: ${cause.message}. The transaction was not run; it is safe to repeat it.`,
+      { topic, messageId },
+      { cause },
+    );
+  }
+}

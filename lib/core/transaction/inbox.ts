@@ -1,0 +1,39 @@
+import { InboxBusyError } from './participant-errors.js';
+import type { TransactionOptions, Transactions } from './transactions.js';
+
+/** Which message, for whom. */
+export interface InboxEntry {
+  group: string;
+  key: string;
+}
+
+/**
+ * Run a handler in a database transaction that first notes the message in the inbox: what it wrote and what it sent are
+ * there once per entry, whatever dies on the way.
+ *
+ * Resolves after COMMIT; ack then. A second run finds the entry and does nothing.
+ *
+ * @throws what the handler threw, rolled back; `InboxBusyError` when the handler could not be begun (another delivery is in
+ *   its transaction, or the database is away): try again later, it is not an attempt.
+ */
+export async function once(
+  entry: InboxEntry,
+  handle: () => Promise<unknown>,
+  { transactions, ...options }: TransactionOptions & { transactions: Transactions },
+): Promise<'handled' | 'duplicate'> {
+  const participant = transactions.participant(options.participant);
+  let isBegun = false;
+  try {
+    return await transactions.run(async (tx: unknown) => {
+      const state = await participant.inbox.enter(tx, entry);
+      isBegun = true;
+      if (state === 'duplicate') return state;
+      await handle();
+      return 'handled';
+    }, options);
+  } catch (error) {
+    if (isBegun || error instanceof InboxBusyError) throw error;
+    const { group } = entry;
+    throw new InboxBusyError({ participant: participant.name, group }, { cause: error });
+  }
+}

@@ -1,0 +1,154 @@
+import { StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import { mintedAt } from '../message/message-id.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import { Loop } from '../runtime/loop.js';
+import type { Availability } from '../store/stores.js';
+import type { HalfOwner } from './half-owner.js';
+import { decodeOutboxRow } from './outbox-row.js';
+import type { TransactionId } from '../store/half-message-store.js';
+import type { OutboxRow, TransactionParticipant } from './participant.js';
+import type { Participants } from './participants.js';
+import type { Publisher } from './publisher.js';
+
+export interface OutboxRelayOptions {
+  participants: Participants;
+  publisher: Publisher;
+  availability: Availability;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  /** Between two looks that found nothing, at most. */
+  everyMs: number;
+}
+
+const AT_ONCE = 200;
+/** Rows that are younger are left to whoever wrote them. */
+const OWNERS_TIME_MS = 5_000;
+const FIRST_PAUSE_MS = 1_000;
+const WHATEVER_THE_CLOCK_MS = 3_600_000;
+
+/**
+ * Publishes what waits in the databases: what was kept while the store was down, and what the process that wrote it did
+ * not get to publish. Any number of processes may do it at once: rows are locked while they are published, and a
+ * message that was published before is recognised by the store.
+ */
+export class OutboxRelay {
+  private readonly options: OutboxRelayOptions;
+  private readonly loop: Loop;
+  /** Rows that could not be published, so that each is told once. */
+  private stuck = new Set<TransactionId>();
+  private pauseMs = FIRST_PAUSE_MS;
+  private isPatient = false;
+
+  constructor(options: OutboxRelayOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: 'outbox',
+      clock: options.clock,
+      step: (signal) => this.pass(signal),
+      onError: (error, failures) => this.report(error, failures),
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  /** The store is back: look at once, also at what was written a moment ago. */
+  wake(): void {
+    this.isPatient = false;
+    this.loop.wake();
+  }
+
+  private async pass(signal: AbortSignal): Promise<number> {
+    const { participants, availability, clock, everyMs } = this.options;
+    if (!availability.ready) return everyMs;
+    const before = this.isPatient
+      ? clock.now() - OWNERS_TIME_MS
+      : clock.now() + WHATEVER_THE_CLOCK_MS;
+    this.isPatient = true;
+    let found = 0;
+    const seen = new Set<TransactionId>();
+    for (const participant of participants.list())
+      found += await this.drain(participant, { before, seen, signal });
+    // What was too young for this look may still be there.
+    this.stuck = new Set([...this.stuck].filter((id) => seen.has(id) || mintedAt(id) >= before));
+    this.pauseMs = found > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
+    return Math.min(this.pauseMs, everyMs);
+  }
+
+  /** @returns how many rows were published. */
+  private async drain(
+    participant: TransactionParticipant,
+    pass: { before: number; seen: Set<TransactionId>; signal: AbortSignal },
+  ): Promise<number> {
+    const { before, seen, signal } = pass;
+    const owner = await this.options.participants.owner(participant);
+    let after: TransactionId | undefined;
+    let published = 0;
+    for (let isDown = false; !isDown && !signal.aborted;) {
+      const taken = await participant.outbox.drain(
+        { limit: AT_ONCE, before, ...(after && { after }) },
+        async (rows) => {
+          after = rows.at(-1)?.id;
+          for (const { id } of rows) seen.add(id);
+          const ends = await Promise.all(rows.map((row) => this.publish(row, owner)));
+          isDown = ends.includes('down');
+          const done = rows.filter((_, i) => ends[i] === 'published').map(({ id }) => id);
+          published += done.length;
+          return done;
+        },
+      );
+      if (taken < AT_ONCE) break;
+    }
+    return published;
+  }
+
+  private async publish(
+    { id, bytes }: OutboxRow,
+    owner: HalfOwner,
+  ): Promise<'published' | 'down' | 'stuck'> {
+    const { publisher } = this.options;
+    try {
+      await publisher.publish({ id, owner }, decodeOutboxRow(bytes));
+      return 'published';
+    } catch (error) {
+      if (isOfTheWholeStore(error)) return 'down';
+      this.setAside(id, owner.name, error as Error);
+      return 'stuck';
+    }
+  }
+
+  /** It stays in the table and is tried again with every look; others are not held up by it. */
+  private setAside(id: TransactionId, participant: string, error: Error): void {
+    if (this.stuck.has(id)) return;
+    this.stuck.add(id);
+    const { events, logger } = this.options;
+    events.emit('outbox-stuck', { transactionId: id, participant, error });
+    logger.error(
+      `The messages of transaction ${id} in the outbox of participant "${participant}" cannot be published: ${error.message}. They stay there and are tried again; others go on.`,
+    );
+  }
+
+  private report(error: unknown, failures: number): void {
+    // A database that is down for an hour need not fill the log.
+    if (failures > 1 && failures % 60 !== 0) return;
+    this.options.logger.warn(
+      `Could not look into the outbox: ${(error as Error).message}. Trying again.`,
+    );
+  }
+}
+
+/** Not of this message: the next one would fare no better. */
+function isOfTheWholeStore(error: unknown): boolean {
+  return (
+    error instanceof StoreUnavailableError ||
+    (error instanceof StoreRefusedError && error.reason !== 'WRONGTYPE')
+  );
+}

@@ -1,0 +1,132 @@
+import { StoreUnavailableError, TopicFullError } from '../message/errors.js';
+import { frameMessageId } from '../message/wire-format.js';
+import type { TopicDirectory } from '../producer/topic-directory.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { AppendResult } from '../store/message-log.js';
+import type { HalfMessages } from '../store/half-message-store.js';
+import type { HalfOwner } from './half-owner.js';
+import type { HalfSender, HalfPlace } from './half-sender.js';
+import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import type { TransactionId } from '../store/half-message-store.js';
+
+export interface PublisherOptions {
+  sender: HalfSender;
+  topics: TopicDirectory;
+  events: Events;
+  logger: Logger;
+  checkAfterMs: number;
+}
+
+/** Whose messages, and who can say what became of them. */
+export interface TransactionFacts {
+  readonly id: TransactionId;
+  readonly owner: HalfOwner;
+}
+
+/** How often a topic may change under a message before it is left for later. */
+const MOST_MOVES = 3;
+
+/** Makes the messages of committed transactions visible: each once, whoever tries, and however often. */
+export class Publisher {
+  private readonly options: PublisherOptions;
+
+  constructor(options: PublisherOptions) {
+    this.options = options;
+  }
+
+  place({ owner }: TransactionFacts, { topic, queue, generation }: QueueRun): HalfPlace {
+    return { topic, queue, generation, owner };
+  }
+
+  half({ id, owner }: TransactionFacts, run: QueueRun): HalfMessages {
+    return {
+      id,
+      name: owner.name,
+      entries: run.messages.map(({ entry }) => entry),
+      checkAfterMs: this.options.checkAfterMs,
+    };
+  }
+
+  /**
+   * What was prepared becomes visible. A half the store lost is published from here, where it is still known.
+   *
+   * @throws StoreUnavailableError the back-check completes it.
+   */
+  async commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
+    const reply = await this.options.sender.commit(this.place(facts, run), this.half(facts, run));
+    if (reply.state === 'committed') return this.tell(run, reply.results);
+    if (reply.state === 'unknown') return this.publish(facts, run.messages);
+    this.alarmRolledBack(facts, run);
+  }
+
+  /**
+   * Messages whose halves are perhaps not there. Resolves when the store has each of them.
+   *
+   * @throws whatever keeps one of them from being stored; those of other queues are stored none the less.
+   */
+  async publish(
+    facts: TransactionFacts,
+    messages: readonly KeptMessage[],
+    moves = 0,
+  ): Promise<void> {
+    const known = await Promise.all(
+      messages.map(async (message) =>
+        message.place
+          ? message
+          : placed(message, await this.options.topics.get(message.topic), facts.id),
+      ),
+    );
+    const ends = await Promise.allSettled(
+      runsOf(known).map((run) => this.publishRun(facts, run, moves)),
+    );
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  private async publishRun(facts: TransactionFacts, run: QueueRun, moves: number): Promise<void> {
+    const { sender, topics } = this.options;
+    const { topic, queue, messages } = run;
+    const reply = await sender.publish(this.place(facts, run), this.half(facts, run));
+    switch (reply.state) {
+      case 'committed':
+        return this.tell(run, reply.results);
+      case 'rolled-back':
+        return this.alarmRolledBack(facts, run);
+      case 'full':
+        throw new TopicFullError(
+          `Topic "${topic}" queue ${queue} is full (its maxLength is reached); the messages of transaction ${facts.id} wait`,
+          { topic, messageId: frameMessageId(messages[0]!.entry.frame) },
+        );
+      case 'moved': {
+        if (moves === MOST_MOVES)
+          throw new StoreUnavailableError(`Topic "${topic}" changes again and again`);
+        const info = await topics.refresh(topic);
+        const anew = messages.map((message) => placed(message, info, facts.id));
+        return this.publish(facts, anew, moves + 1);
+      }
+    }
+  }
+
+  tell({ topic, queue, messages }: QueueRun, results: readonly AppendResult[]): void {
+    const { events } = this.options;
+    if (!events.heard('published')) return;
+    results.forEach(({ state }, i) => {
+      const { entry, key } = messages[i]!;
+      if (state !== 'stored' && state !== 'scheduled') return;
+      events.emit('published', {
+        topic,
+        queue,
+        messageId: frameMessageId(entry.frame),
+        key,
+        state,
+      });
+    });
+  }
+
+  private alarmRolledBack({ id }: TransactionFacts, { topic, queue }: QueueRun): void {
+    this.options.logger.error(
+      `The messages of transaction ${id} to topic "${topic}" queue ${queue} were rolled back although it was committed: an operator decided so, or the database was another one. They are not delivered.`,
+    );
+  }
+}

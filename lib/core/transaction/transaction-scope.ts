@@ -1,0 +1,27 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { UnitOfWork } from './unit-of-work.js';
+
+/**
+ * Which unit of work the running code belongs to: whatever a body calls or awaits, and nobody else.
+ *
+ * One scope per instance of Rivulet, so that two applications in one process never meet.
+ */
+export class TransactionScope {
+  private readonly storage = new AsyncLocalStorage<UnitOfWork>();
+  private used = false;
+
+  run<T>(unit: UnitOfWork, work: () => T): T {
+    this.used = true;
+    return this.storage.run(unit, work);
+  }
+
+  /** Work that is no part of the unit of work it is called from, such as what goes on after its end. */
+  outside<T>(work: () => T): T {
+    return this.used ? this.storage.exit(work) : work();
+  }
+
+  /** Also one that has ended: code that outlived its transaction is told so. Free of cost until the first one. */
+  current(): UnitOfWork | undefined {
+    return this.used ? this.storage.getStore() : undefined;
+  }
+}

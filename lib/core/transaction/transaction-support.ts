@@ -1,0 +1,118 @@
+import type { Codecs } from '../message/codec.js';
+import type { Producer } from '../producer/producer.js';
+import type { ProducerSettings } from '../producer/producer-settings.js';
+import type { TopicDirectory } from '../producer/topic-directory.js';
+import type { Clock } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { QueueRef } from '../store/refs.js';
+import type { StoreTime } from '../store/store-time.js';
+import type { Stores } from '../store/stores.js';
+import { BackCheckLoop } from './back-check-loop.js';
+import { CheckMethods } from './check-methods.js';
+import { HalfFirst } from './half-first.js';
+import { HalfSender } from './half-sender.js';
+import { Participants } from './participants.js';
+import { Publisher } from './publisher.js';
+import type { TransactionSettings } from './transaction-settings.js';
+import { Transactions } from './transactions.js';
+
+export interface TransactionSupportOptions {
+  stores: Stores;
+  topics: TopicDirectory;
+  /** Makes messages, once there is one. */
+  producer(): Producer;
+  codecs: Codecs;
+  storeTime: StoreTime;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  settings: { transactions: TransactionSettings; producer: ProducerSettings };
+  /** Messages of the queue will be released at `at`. */
+  noteRelease(queue: QueueRef, at: number): void;
+  onTrouble(doing: string, error: unknown): void;
+}
+
+/** Everything about transactions, wired: with a database and without, and those who look after what was left undecided. */
+export class TransactionSupport {
+  readonly transactions: Transactions;
+  readonly halfFirst: HalfFirst;
+  readonly checks: CheckMethods;
+  private readonly participants: Participants;
+  private readonly backCheck: BackCheckLoop;
+
+  constructor(options: TransactionSupportOptions) {
+    const { stores, topics, storeTime, clock, events, logger, noteRelease, onTrouble } = options;
+    const { transactions: settings, producer } = options.settings;
+    const participants = (this.participants = new Participants(settings));
+    const sender = new HalfSender({
+      halves: stores.halves,
+      clock,
+      storeTime,
+      noteRelease,
+      onError: (error) => onTrouble('list a queue for the back-check', error),
+    });
+    const { checkAfterMs, producerGroup } = settings;
+    const publisher = new Publisher({ sender, topics, events, logger, checkAfterMs });
+    this.checks = new CheckMethods({ codecs: options.codecs, clock, logger });
+    this.transactions = new Transactions({
+      settings,
+      limits: { messages: producer.maxBufferedMessages, bytes: producer.maxBufferedBytes },
+      participants,
+      sender,
+      publisher,
+      topics,
+      availability: stores.availability,
+      clock,
+      events,
+      logger,
+    });
+    this.halfFirst = new HalfFirst({
+      producer: { outgoing: (...message) => options.producer().outgoing(...message) },
+      sender,
+      publisher,
+      topics,
+      checks: this.checks,
+      clock,
+      logger,
+      settings,
+      sendTimeoutMs: producer.sendTimeoutMs,
+    });
+    this.backCheck = new BackCheckLoop({
+      halves: stores.halves,
+      databases: participants,
+      methods: this.checks,
+      producerGroup,
+      checkAfterMs,
+      storeTime,
+      clock,
+      events,
+      logger,
+      noteRelease,
+      onError: (error) => onTrouble('ask what became of transactions', error),
+    });
+  }
+
+  /** Databases are ready. @throws Error naming one that is not. */
+  async prepare(): Promise<void> {
+    await this.participants.allReady();
+  }
+
+  /** From now on what was left undecided is looked after. */
+  start(): void {
+    this.transactions.start();
+    this.backCheck.start();
+  }
+
+  /** Check methods are not asked any more: what they need may be closing. Transactions go on. */
+  async stopChecks(): Promise<void> {
+    await this.backCheck.stop();
+  }
+
+  /** Waits for transactions that run, until `timeUp` aborts. Nothing begins any more. */
+  async close(timeUp: AbortSignal): Promise<void> {
+    await orAborted(this.stopChecks(), timeUp);
+    await this.transactions.close(timeUp);
+  }
+}

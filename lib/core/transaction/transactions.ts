@@ -1,0 +1,317 @@
+import { ClosedError, InvalidOptionsError, StoreUnavailableError } from '../message/errors.js';
+import { describeValue, unknownOptions } from '../message/options.js';
+import type { Enlistment } from '../producer/enlistment.js';
+import { QueueTurns } from '../producer/queue-turns.js';
+import type { TopicDirectory } from '../producer/topic-directory.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Availability } from '../store/stores.js';
+import type { TopicInfo } from '../store/topic-registry.js';
+import { type Begin, DatabaseTransaction } from './database-transaction.js';
+import { UnmanagedTransactionError } from './errors.js';
+import type { HalfSender } from './half-sender.js';
+import { Outbox } from './outbox.js';
+import { OutboxRelay } from './outbox-relay.js';
+import type { TransactionParticipant } from './participant.js';
+import type { Participants } from './participants.js';
+import type { Publisher, TransactionFacts } from './publisher.js';
+import { TransactionScope } from './transaction-scope.js';
+import type { TransactionSettings } from './transaction-settings.js';
+import type { UnitOfWork, UnitOfWorkOptions } from './unit-of-work.js';
+
+/** How a transaction is begun. */
+export interface TransactionOptions {
+  /** Name of the database, when several take part. Default: the one of the transaction that runs, else the only one. */
+  participant?: string;
+  /**
+   * Inside a transaction of the same database: `required` (default) becomes a part of it, `requires-new` is decided by
+   * itself, on another connection, and `nested` is a savepoint: when it fails and the error is caught, what it wrote and
+   * sent is undone and the transaction goes on.
+   */
+  propagation?: 'required' | 'requires-new' | 'nested';
+  /** Handed to the participant as it is: isolation level and the like. */
+  database?: unknown;
+}
+
+export interface TransactionsOptions {
+  settings: TransactionSettings;
+  limits: UnitOfWorkOptions['limits'];
+  participants: Participants;
+  sender: HalfSender;
+  publisher: Publisher;
+  topics: TopicDirectory;
+  availability: Availability;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+}
+
+const KNOWN: readonly (keyof TransactionOptions)[] = ['participant', 'propagation', 'database'];
+const LOOK_UP_MS = 1_000;
+const RELAY_EVERY_MS = { half: 30_000, outbox: 5_000 };
+
+/**
+ * Database transactions whose messages are visible if and only if they committed.
+ *
+ * Whatever is sent by the code of a body, or by what it calls and awaits, belongs to its transaction.
+ */
+export class Transactions {
+  private readonly options: TransactionsOptions;
+  private readonly scope = new TransactionScope();
+  private readonly outbox: Outbox;
+  private readonly relay: OutboxRelay;
+  private readonly turns = new Map<string, { queues: number; turns: QueueTurns }>();
+  /** Transactions that run, and messages on their way after COMMIT. */
+  private readonly underWay = new Set<Promise<unknown>>();
+  private isStarted = false;
+  private closed = false;
+  private stopWatching: () => void = () => {};
+
+  constructor(options: TransactionsOptions) {
+    this.options = options;
+    const { settings, participants, publisher, availability, clock, events, logger } = options;
+    this.outbox = new Outbox({
+      publisher,
+      availability,
+      clock,
+      events,
+      onError: (error) =>
+        logger.debug(`Published rows stay in the outbox for now: ${String(error)}`),
+    });
+    this.relay = new OutboxRelay({
+      participants,
+      publisher,
+      availability,
+      clock,
+      events,
+      logger,
+      everyMs: RELAY_EVERY_MS[settings.store],
+    });
+  }
+
+  /**
+   * Run `body` in a database transaction. Resolves with what it returns, once the database has committed.
+   *
+   * What `body` sends becomes visible then, and never if it throws; its error comes out unchanged and rolls back. After
+   * the database committed nothing is thrown any more: messages that the store does not confirm are delivered by the
+   * back-check. `tx` is the participant's handle, e.g. the `PoolClient` of pg.
+   *
+   * @throws InDoubtError when the database does not say whether it committed; BrokerUnavailableError (rolled back) when
+   *   the messages could not be stored and may not wait in the database.
+   */
+  async run<R, Tx = never>(
+    body: (tx: Tx) => Promise<R>,
+    options: TransactionOptions = {},
+  ): Promise<R> {
+    const problems = transactionOptionProblems(options);
+    if (problems.length > 0) throw new InvalidOptionsError('Transaction', problems);
+    const outer = this.openUnit();
+    const participant = this.participant(options.participant);
+    const { propagation = 'required' } = options;
+    const work = body as (tx: unknown) => Promise<R>;
+    if (outer?.participant !== participant.name || propagation === 'requires-new')
+      return this.begin(participant, work, (inner) => participant.run(inner, options.database));
+    if (propagation === 'required') return work(outer.tx);
+    if (!participant.nested)
+      throw new InvalidOptionsError('Transaction', [
+        `participant "${participant.name}" has no savepoints: propagation "nested" cannot be had`,
+      ]);
+    return this.savepoint(outer, work, (inner) => participant.nested!(outer.tx, inner));
+  }
+
+  /**
+   * For participants whose transactions somebody else begins (the decorator of another library): `begin` runs its
+   * argument in one. Inside a transaction of the same participant it is a savepoint when `isNested`.
+   */
+  manage<R>(
+    name: string,
+    body: (tx: unknown) => Promise<R>,
+    { begin, isNested = false }: { begin: Begin; isNested?: boolean },
+  ): Promise<R> {
+    const outer = this.openUnit();
+    if (isNested && outer?.participant === name) return this.savepoint(outer, body, begin);
+    return this.begin(this.options.participants.get(name), body, begin);
+  }
+
+  /** The participant's handle of the transaction that runs here; undefined outside of one. */
+  current<Tx = unknown>(participant?: string): Tx | undefined {
+    const unit = this.openUnit();
+    const isMeant = participant === undefined || unit?.participant === participant;
+    return isMeant ? (unit?.tx as Tx | undefined) : undefined;
+  }
+
+  /** The participant of a name, see `TransactionOptions.participant`. @throws InvalidOptionsError when there is none. */
+  participant(name?: string): TransactionParticipant {
+    return this.options.participants.get(name ?? this.openUnit()?.participant);
+  }
+
+  /** What takes the messages of the code that runs now. @throws UnmanagedTransactionError */
+  enlistment(): Enlistment | undefined {
+    const unit = this.scope.current();
+    if (unit) return unit;
+    for (const participant of this.options.participants.list()) {
+      const remedy = participant.foreign?.();
+      if (remedy !== undefined) throw new UnmanagedTransactionError(participant.name, remedy);
+    }
+    return undefined;
+  }
+
+  /** From now on what waits in the databases is published. Safe to repeat. */
+  start(): void {
+    if (this.options.participants.list().length === 0 || this.isStarted || this.closed) return;
+    this.isStarted = true;
+    this.stopWatching = this.options.availability.onChange((ready) => {
+      if (ready) this.relay.wake();
+    });
+    this.relay.start();
+  }
+
+  /** Waits for transactions that run and for messages on their way, until `timeUp` aborts. Nothing begins any more. */
+  async close(timeUp: AbortSignal): Promise<void> {
+    this.closed = true;
+    this.stopWatching();
+    await orAborted(this.whenIdle(), timeUp);
+    await orAborted(Promise.all([this.relay.stop(), this.outbox.close()]), timeUp);
+  }
+
+  private async whenIdle(): Promise<void> {
+    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+  }
+
+  private openUnit(): UnitOfWork | undefined {
+    const unit = this.scope.current();
+    return unit?.open ? unit : undefined;
+  }
+
+  private async begin<R>(
+    participant: TransactionParticipant,
+    body: (tx: unknown) => Promise<R>,
+    begin: Begin,
+  ): Promise<R> {
+    if (this.closed)
+      throw new ClosedError('Transaction: the application is closing. Nothing was begun.');
+    const owner = await this.options.participants.owner(participant);
+    const { sender, publisher, topics, availability, settings, clock, limits } = this.options;
+    const transaction = new DatabaseTransaction({
+      participant,
+      owner,
+      begin,
+      scope: this.scope,
+      clock,
+      unit: {
+        limits,
+        lookUpTopic: (topic) => this.lookUpTopic(topic),
+        nextTurn: (info) => this.turnsOf(info).next(),
+      },
+      half: {
+        sender,
+        publisher,
+        outbox: this.outbox,
+        topics,
+        availability,
+        settings,
+      },
+      onCommitted: (half, facts) => this.inBackground(() => half.deliver(), facts),
+      onRolledBack: (half) => void this.track(this.scope.outside(() => half.abandon())),
+      onInDoubt: (facts, error) => this.tell('in-doubt', facts, error),
+    });
+    return this.track(transaction.run(body));
+  }
+
+  private async savepoint<R>(
+    outer: UnitOfWork,
+    body: (tx: unknown) => Promise<R>,
+    begin: Begin,
+  ): Promise<R> {
+    let inner: UnitOfWork | undefined;
+    try {
+      const result = await begin<R>(async (tx) => {
+        inner = outer.savepoint(tx);
+        const value = await this.scope.run(inner, () => body(tx));
+        await inner.seal();
+        return value;
+      });
+      inner?.release();
+      return result;
+    } catch (error) {
+      inner?.discard();
+      throw error;
+    }
+  }
+
+  private inBackground(work: () => Promise<void>, facts: TransactionFacts): void {
+    const done = this.scope.outside(work);
+    void this.track(
+      done.catch((error: unknown) => this.tell('delivery-delayed', facts, error as Error)),
+    );
+  }
+
+  private tell(
+    name: 'delivery-delayed' | 'in-doubt',
+    { id, owner }: TransactionFacts,
+    error: Error,
+  ): void {
+    const { events, logger } = this.options;
+    events.emit(name, { transactionId: id, participant: owner.name, error });
+    logger.warn(
+      name === 'in-doubt'
+        ? `It is not known whether transaction ${id} of participant "${owner.name}" was committed (${error.message}). Its messages wait for the database to say so.`
+        : `Transaction ${id} of participant "${owner.name}" was committed, its messages were not confirmed (${error.message}). They are delivered by the back-check.`,
+    );
+  }
+
+  private track<T>(work: Promise<T>): Promise<T> {
+    this.underWay.add(work);
+    const done = (): void => void this.underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /** A topic nobody used here yet must not hold a database transaction open for long. */
+  private async lookUpTopic(topic: string): Promise<TopicInfo | undefined> {
+    const { topics, availability, clock, settings } = this.options;
+    const mayWait = settings.store === 'outbox' || settings.whenBrokerDown === 'outbox';
+    if (mayWait && !availability.ready) return undefined;
+    const tooLate = new AbortController();
+    try {
+      const late = sleep(clock, LOOK_UP_MS, tooLate.signal).then(() => {
+        throw new StoreUnavailableError(
+          `Topic "${topic}" could not be looked up within ${LOOK_UP_MS} ms`,
+        );
+      });
+      late.catch(() => undefined);
+      return await Promise.race([topics.get(topic), late]);
+    } catch (error) {
+      if (mayWait && error instanceof StoreUnavailableError) return undefined;
+      throw error;
+    } finally {
+      tooLate.abort();
+    }
+  }
+
+  private turnsOf({ topic, queues }: TopicInfo): QueueTurns {
+    const known = this.turns.get(topic);
+    if (known?.queues === queues) return known.turns;
+    const turns = new QueueTurns({ queues });
+    this.turns.set(topic, { queues, turns });
+    return turns;
+  }
+}
+
+/** Problems with how a transaction is to be begun, for decorators that find them early. */
+export function transactionOptionProblems(options: TransactionOptions): string[] {
+  if (typeof options !== 'object' || options === null)
+    return [`options must be an object, got: ${describeValue(options)}`];
+  const { propagation = 'required', participant } = options;
+  return [
+    ...unknownOptions(options, KNOWN),
+    participant === undefined || typeof participant === 'string'
+      ? undefined
+      : `participant must be the name of one, got: ${describeValue(participant)}`,
+    propagation === 'required' || propagation === 'requires-new' || propagation === 'nested'
+      ? undefined
+      : `propagation must be "${'required' satisfies TransactionOptions['propagation']}", "${'requires-new' satisfies TransactionOptions['propagation']}" or "${'nested' satisfies TransactionOptions['propagation']}", got: ${describeValue(propagation satisfies never)}`,
+  ].filter((problem) => problem !== undefined);
+}

@@ -1,0 +1,90 @@
+import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+describe('a COMMIT that is not answered', () => {
+  let bed: TestBed;
+
+  beforeEach(async () => {
+    bed = await TestBed.open();
+  });
+
+  afterEach(() => bed.close());
+
+  const place = (): Promise<string> =>
+    bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
+      tx.set('order-1', 'placed');
+      await bed.publish('orders', 'placed');
+      return 'result';
+    });
+
+  async function visible(): Promise<unknown[]> {
+    await bed.advance(1);
+    return (await bed.sent('orders')).map(({ body }) => body);
+  }
+
+  it('is asked for: the caller gets the result when it was carried out', async () => {
+    bed.database.loseNextCommit('carried-out');
+    expect(await place()).toBe('result');
+    expect(await visible()).toEqual(['placed']);
+  });
+
+  it('is asked for: the caller gets the error when it was not', async () => {
+    bed.database.loseNextCommit('not-carried-out');
+    await expect(place()).rejects.toThrow('The answer to COMMIT was lost');
+    expect(bed.database.get('order-1')).toBeUndefined();
+    expect(await visible()).toEqual([]);
+    expect([...bed.database.verdicts.values()]).toEqual(['rollback']);
+  });
+
+  it('leaves the caller in doubt, with the id, when the database cannot be asked', async () => {
+    const told = bed.rivulet.events.next('in-doubt');
+    const failing = bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
+      tx.set('order-1', 'placed');
+      await bed.publish('orders', 'placed');
+      setImmediate(() => undefined);
+    });
+    bed.database.loseNextCommit('carried-out');
+    const asked = bed.database.decide.bind(bed.database);
+    bed.database.decide = async (ids) => new Map(ids.map((id) => [id, 'unknown']));
+    failing.catch(() => undefined);
+    await bed.advance(10_000);
+    const { transactionId } = await told;
+    await expect(failing).rejects.toMatchObject({ code: 'IN_DOUBT', transactionId });
+    expect(await visible()).toEqual([]);
+    bed.database.decide = asked;
+  });
+
+  it('changes nothing for a transaction that sent nothing: its error is the answer', async () => {
+    bed.database.loseNextCommit('carried-out');
+    const failing = bed.rivulet.transactions.run(async (tx: MemoryTransaction) => tx.set('a', 1));
+    await expect(failing).rejects.toThrow('The answer to COMMIT was lost');
+    expect(bed.database.verdicts.size).toBe(0);
+  });
+
+  it('sends the messages of the last run only when the database runs the body again', async () => {
+    const { database } = bed;
+    const once = database.run.bind(database);
+    database.run = async (body) => {
+      await once(async (tx) => {
+        await body(tx);
+        throw new Error('TransientTransactionError');
+      }).catch(() => undefined);
+      return once(body);
+    };
+    let runs = 0;
+    await bed.rivulet.transactions.run(async () => bed.publish('orders', `run ${++runs}`));
+    expect(await visible()).toEqual(['run 2']);
+    expect(bed.database.verdicts.size).toBe(1);
+  });
+
+  it('fails a transaction that takes longer than it may, and sends nothing', async () => {
+    const failing = bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
+      tx.set('order-1', 'placed');
+      await bed.publish('orders', 'placed');
+      await bed.clock.advance(600_000);
+    });
+    await expect(failing).rejects.toMatchObject({ code: 'MARKER_REFUSED', reason: 'too-late' });
+    expect(bed.database.get('order-1')).toBeUndefined();
+    expect(await visible()).toEqual([]);
+  });
+});

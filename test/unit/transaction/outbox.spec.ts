@@ -1,0 +1,147 @@
+import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+import type { TransactionSettings } from '../../../lib/core/transaction/transaction-settings.js';
+
+describe('the outbox', () => {
+  let bed: TestBed;
+
+  async function open(transactions: Partial<TransactionSettings> = {}): Promise<void> {
+    bed = await TestBed.open({ settings: { transactions } });
+  }
+
+  afterEach(() => bed.close());
+
+  const place = (order: string, topic = 'orders'): Promise<void> =>
+    bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
+      tx.set(order, 'placed');
+      await bed.publish(topic, order, { key: order });
+    });
+
+  async function visible(topic = 'orders'): Promise<unknown[]> {
+    const sent = await bed.sent(topic);
+    return sent.filter(({ offset }) => offset !== null).map(({ body }) => body);
+  }
+
+  it('keeps messages while the store is down, and publishes them when it is back', async () => {
+    await open();
+    await place('before');
+    await bed.advance(1);
+    bed.stores.goDown();
+    await place('during-1');
+    await place('during-2');
+    await bed.advance(3_600_000);
+    expect(bed.database.get('during-1')).toBe('placed');
+    expect(bed.database.waiting).toHaveLength(2);
+    expect(await visible()).toEqual(['before']);
+    bed.stores.comeUp();
+    await bed.advance(1_000);
+    expect(await visible()).toEqual(['before', 'during-1', 'during-2']);
+    expect(bed.database.waiting).toEqual([]);
+  });
+
+  it('takes messages to topics that were never looked up', async () => {
+    await open();
+    bed.stores.goDown();
+    const sent = bed.rivulet.transactions.run(async () => [
+      await bed.publish('new', 1, { messageGroup: 'g' }),
+      await bed.publish('new', 2),
+    ]);
+    expect(await sent).toMatchObject([
+      { state: 'half', queue: -1 },
+      { state: 'half', queue: -1 },
+    ]);
+    bed.stores.comeUp();
+    await bed.advance(1_000);
+    expect(await visible('new')).toEqual([1, 2]);
+  });
+
+  it('rolls the transaction back instead, if that is wanted', async () => {
+    await open({ whenBrokerDown: 'fail' });
+    await place('before');
+    await bed.advance(1);
+    bed.stores.goDown();
+    const placed = place('during');
+    placed.catch(() => undefined);
+    await bed.advance(250);
+    await expect(placed).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+    expect(bed.database.get('during')).toBeUndefined();
+    expect(bed.database.waiting).toEqual([]);
+  });
+
+  it('takes what the store did not confirm in time, and each message arrives once', async () => {
+    await open();
+    await place('before');
+    await bed.advance(1);
+    bed.stores.loseReplies(1_000);
+    const placed = place('during');
+    await bed.advance(1_000);
+    await placed;
+    expect(bed.database.waiting).toHaveLength(1);
+    bed.stores.loseReplies(0);
+    await bed.advance(60_000);
+    expect(await visible()).toEqual(['before', 'during']);
+    expect(bed.database.waiting).toEqual([]);
+  });
+
+  it('is the only way with store: "outbox": published by its owner, then removed', async () => {
+    await open({ store: 'outbox' });
+    await place('one');
+    await bed.advance(1);
+    expect(await visible()).toEqual(['one']);
+    await bed.advance(100);
+    expect(bed.database.waiting).toEqual([]);
+    bed.stores.goDown();
+    await place('two');
+    bed.stores.comeUp();
+    await bed.advance(1_000);
+    expect(await visible()).toEqual(['one', 'two']);
+  });
+
+  it('is emptied by others when its owner died after COMMIT', async () => {
+    await open({ store: 'outbox' });
+    await place('before');
+    await bed.advance(1_000);
+    const other = await bed.sibling();
+    bed.stores.goDown();
+    await place('orphan');
+    bed.crash();
+    await other.advance(40_000);
+    expect((await other.sent('orders')).map(({ body }) => body)).toEqual(['before', 'orphan']);
+    expect(other.database.waiting).toEqual([]);
+    await other.close();
+  });
+
+  it('sets aside what cannot be published, with an alarm, and publishes the others', async () => {
+    await open();
+    await bed.rivulet.topics.get('small');
+    await bed.rivulet.stores.topics.declare('full', { queues: 1, maxLength: 1 });
+    await bed.publish('full', 'first');
+    const stuck: string[] = [];
+    bed.rivulet.events.on('outbox-stuck', ({ error }) => stuck.push(error.message));
+    bed.stores.goDown();
+    for (let i = 0; i < 3; i++) await place(`full-${i}`, 'full');
+    await place('small-1', 'small');
+    bed.stores.comeUp();
+    await bed.advance(120_000);
+    expect(await visible('small')).toEqual(['small-1']);
+    expect(bed.database.waiting).toHaveLength(3);
+    expect(stuck).toHaveLength(3);
+    expect(stuck[0]).toContain('is full');
+  });
+
+  it('counts a delay from the send, however long the store was down', async () => {
+    await open();
+    await place('before');
+    await bed.advance(1);
+    bed.stores.goDown();
+    await bed.rivulet.transactions.run(() =>
+      bed.publish('orders', 'later', { delayMs: 3_600_000 }),
+    );
+    await bed.advance(3_500_000);
+    bed.stores.comeUp();
+    await bed.advance(99_000);
+    expect(await visible()).toEqual(['before']);
+    await bed.advance(3_000);
+    expect(await visible()).toEqual(['before', 'later']);
+  });
+});

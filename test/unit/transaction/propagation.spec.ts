@@ -1,0 +1,130 @@
+import { MemoryParticipant } from '../../../lib/testing/memory-participant.js';
+import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+describe('a transaction inside another', () => {
+  let bed: TestBed;
+
+  beforeEach(async () => {
+    bed = await TestBed.open();
+  });
+
+  afterEach(() => bed.close());
+
+  const { run } = {
+    run: <R>(
+      body: (tx: MemoryTransaction) => Promise<R>,
+      propagation?: 'required' | 'requires-new' | 'nested',
+    ): Promise<R> => bed.rivulet.transactions.run(body, propagation && { propagation }),
+  };
+
+  async function visible(): Promise<unknown[]> {
+    await bed.advance(1);
+    return (await bed.sent('orders')).map(({ body }) => body);
+  }
+
+  it('is a part of it: one commit, one rollback', async () => {
+    await run(async (tx) => {
+      await run(async (inner) => {
+        expect(inner).toBe(tx);
+        await bed.publish('orders', 'inner');
+      });
+      expect(await visible()).toEqual([]);
+      await bed.publish('orders', 'outer');
+    });
+    expect(await visible()).toEqual(['inner', 'outer']);
+    expect(bed.database.verdicts.size).toBe(1);
+  });
+
+  it('is rolled back with it', async () => {
+    const failing = run(async () => {
+      await run(() => bed.publish('orders', 'inner'));
+      throw new Error('outer failed');
+    });
+    await expect(failing).rejects.toThrow('outer failed');
+    expect(await visible()).toEqual([]);
+  });
+
+  it('is decided by itself with "requires-new"', async () => {
+    const failing = run(async () => {
+      await bed.publish('orders', 'outer');
+      await run(() => bed.publish('orders', 'inner'), 'requires-new');
+      throw new Error('outer failed');
+    });
+    await expect(failing).rejects.toThrow('outer failed');
+    expect(await visible()).toEqual(['inner']);
+  });
+
+  it('is a savepoint with "nested": its failure undoes its own rows and messages only', async () => {
+    await run(async (tx) => {
+      await bed.publish('orders', 1);
+      tx.set('outer', 1);
+      const inner = run(async (level) => {
+        level.set('inner', 1);
+        await bed.publish('orders', 'dropped');
+        throw new Error('inner failed');
+      }, 'nested');
+      await expect(inner).rejects.toThrow('inner failed');
+      await run(() => bed.publish('orders', 2), 'nested');
+      await bed.publish('orders', 3);
+    });
+    expect(await visible()).toEqual([1, 2, 3]);
+    expect([bed.database.get('outer'), bed.database.get('inner')]).toEqual([1, undefined]);
+  });
+
+  it('refuses what is sent in a savepoint after it ended', async () => {
+    await run(async () => {
+      let late: Promise<unknown> | undefined;
+      let go = (): void => {};
+      const gate = new Promise<void>((resolve) => (go = resolve));
+      await run(async () => {
+        late = gate.then(() => bed.publish('orders', 'late'));
+      }, 'nested');
+      go();
+      await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
+    });
+  });
+
+  it('gives its handle to whoever asks for it', async () => {
+    const { transactions } = bed.rivulet;
+    expect(transactions.current()).toBeUndefined();
+    await run(async (tx) => {
+      expect(transactions.current()).toBe(tx);
+      expect(transactions.current('default')).toBe(tx);
+      expect(transactions.current('other')).toBeUndefined();
+    });
+  });
+
+  it('of another database is decided by itself', async () => {
+    const clock = new ManualClock();
+    const participants = ['orders', 'stock'].map((name) => new MemoryParticipant({ name, clock }));
+    const two = await TestBed.open({ clock, settings: { transactions: { participants } } });
+    const { transactions } = two.rivulet;
+    await expect(transactions.run(async () => 1)).rejects.toThrow(
+      'several databases take part (orders, stock): say which',
+    );
+    const failing = transactions.run(
+      async () => {
+        await two.publish('orders', 'orders');
+        await transactions.run(() => two.publish('orders', 'stock'), { participant: 'stock' });
+        throw new Error('no');
+      },
+      { participant: 'orders' },
+    );
+    await expect(failing).rejects.toThrow('no');
+    await two.advance(1);
+    expect((await two.sent('orders')).map(({ body }) => body)).toEqual(['stock']);
+    await two.close();
+  });
+
+  it('refuses options nobody knows, and a database nobody has', async () => {
+    const { transactions } = bed.rivulet;
+    await expect(
+      transactions.run(async () => 1, { propagtion: 'nested' } as object),
+    ).rejects.toThrow('unknown option "propagtion", did you mean "propagation"?');
+    await expect(transactions.run(async () => 1, { participant: 'defualt' })).rejects.toThrow(
+      'no participant is named "defualt", did you mean "default"?',
+    );
+  });
+});

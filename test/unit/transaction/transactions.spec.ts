@@ -1,0 +1,111 @@
+import { TestBed } from '../../../lib/testing/test-bed.js';
+import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+
+/** What consumers could see, in the order it was sent. */
+async function visible(bed: TestBed, topic = 'orders'): Promise<unknown[]> {
+  await bed.advance(1);
+  return (await bed.sent(topic)).map(({ body }) => body);
+}
+
+describe('a transaction', () => {
+  let bed: TestBed;
+
+  beforeEach(async () => {
+    bed = await TestBed.open();
+  });
+
+  afterEach(() => bed.close());
+
+  const run = <R>(body: (tx: MemoryTransaction) => Promise<R>): Promise<R> =>
+    bed.rivulet.transactions.run(body);
+
+  it('makes rows and messages visible together, when it has committed', async () => {
+    let during: unknown[] = [];
+    const result = await run(async (tx) => {
+      tx.set('order-1', { paid: false });
+      const sent = await bed.publish('orders', { id: 1 }, { key: 'order-1' });
+      expect(sent).toMatchObject({
+        state: 'half',
+        offset: null,
+        topic: 'orders',
+        duplicate: false,
+      });
+      during = await visible(bed);
+      return sent.messageId;
+    });
+    expect(during).toEqual([]);
+    expect(bed.database.get('order-1')).toEqual({ paid: false });
+    expect(await visible(bed)).toEqual([{ id: 1 }]);
+    expect(await bed.sent('orders')).toMatchObject([{ messageId: result, key: 'order-1' }]);
+  });
+
+  it('leaves no row and no message when its body throws, and throws the same error', async () => {
+    const error = new Error('no stock');
+    const failing = run(async (tx) => {
+      tx.set('order-1', {});
+      await bed.publish('orders', { id: 1 });
+      throw error;
+    });
+    await expect(failing).rejects.toBe(error);
+    expect(bed.database.get('order-1')).toBeUndefined();
+    expect(await visible(bed)).toEqual([]);
+  });
+
+  it('keeps the order of its messages in a queue, also of those nobody awaited', async () => {
+    await run(async () => {
+      const sends = [1, 2, 3].map((id) => bed.publish('orders', id));
+      await bed.publish('orders', 4);
+      void sends;
+      void bed.publish('orders', 5);
+    });
+    expect(await visible(bed)).toEqual([1, 2, 3, 4, 5]);
+    expect(new Set((await bed.sent('orders')).map(({ queue }) => queue)).size).toBe(1);
+  });
+
+  it('sends to several topics under one verdict', async () => {
+    await run(async () => {
+      await bed.publish('orders', 'a', { messageGroup: 'x' });
+      await bed.publish('mails', 'b', { delayMs: 1_000 });
+    });
+    expect(await visible(bed)).toEqual(['a']);
+    await bed.advance(2_000);
+    expect(await visible(bed, 'mails')).toEqual(['b']);
+  });
+
+  it('is not touched by what is sent around it, or with transaction: false', async () => {
+    const failing = run(async () => {
+      await bed.publish('orders', 'apart', { transaction: false });
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+    await bed.publish('orders', 'around');
+    expect(await visible(bed)).toEqual(['apart', 'around']);
+  });
+
+  it('refuses what is sent after its end', async () => {
+    let late: Promise<unknown> | undefined;
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    await run(async () => {
+      late = gate.then(() => bed.publish('orders', 'late'));
+    });
+    go();
+    await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
+    expect(await visible(bed)).toEqual([]);
+  });
+
+  it('is rolled back when a send that nobody awaits is refused', async () => {
+    const failing = run(async (tx) => {
+      tx.set('order-1', {});
+      bed.publish('orders', 'x', { ttlMs: -1 }).catch(() => undefined);
+    });
+    await expect(failing).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    expect(bed.database.get('order-1')).toBeUndefined();
+  });
+
+  it('costs the database nothing when nothing is sent', async () => {
+    await run(async (tx) => tx.set('order-1', 1));
+    expect(bed.database.verdicts.size).toBe(0);
+    expect(bed.database.get('order-1')).toBe(1);
+  });
+});
