@@ -32,7 +32,36 @@ export { BatchSendError } from './core/producer/send-batch.js';
 export type { BatchItem } from './core/producer/send-batch.js';
 export { murmur2, selectQueue } from './core/producer/queue-selector.js';
 
-// 4. Consume
+// 4. Transactions: rows and messages, both or neither
+export { Transactional, Transactional as TransactionalMessage } from './nest/transactional.js';
+export type {
+  MessageFirstOptions,
+  TransactionalDecorator,
+  TransactionalOptions,
+  TransactionMessage,
+} from './nest/transactional.js';
+export { TransactionCheck } from './nest/transaction-check.js';
+export type {
+  CheckAnswer,
+  TransactionCheckDecorator,
+  TransactionCheckOptions,
+} from './nest/transaction-check.js';
+export type { HalfMessage } from './core/transaction/check-methods.js';
+export { Transactions } from './core/transaction/transactions.js';
+export type { TransactionOptions } from './core/transaction/transactions.js';
+export type { PrepareOptions } from './core/transaction/half-first.js';
+export { AlreadyDecidedError } from './core/transaction/prepared-message.js';
+export type { PreparedMessage } from './core/transaction/prepared-message.js';
+export type { TransactionParticipant } from './core/transaction/participant.js';
+export { InboxBusyError, MarkerRefusedError } from './core/transaction/participant-errors.js';
+export {
+  BrokerUnavailableError,
+  InDoubtError,
+  TransactionEndedError,
+  UnmanagedTransactionError,
+} from './core/transaction/errors.js';
+
+// 5. Consume
 export { Subscribe } from './nest/subscribe.js';
 export type { HandlerOptions, SubscribeDecorator, SubscribeOptions } from './nest/subscribe.js';
 export { RivuletContext } from './nest/rivulet-context.js';
@@ -89,11 +118,13 @@ export {
   getRivuletToken,
   getServerToken,
   getStoresToken,
+  getTransactionsToken,
   InjectAdmin,
   InjectClient,
   InjectEvents,
   InjectProducer,
   InjectRivulet,
+  InjectTransactions,
 } from './nest/tokens.js';
 export { Rivulet } from './core/rivulet.js';
 export type { Stores } from './core/store/stores.js';

@@ -2,6 +2,8 @@ import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { PATTERN_EXTRAS_METADATA, PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { InstanceName } from './instance-names.js';
 import { type SubscribeMetadata, subscribeMetadata } from './subscribe.js';
+import { type TransactionCheckMetadata, transactionChecks } from './transaction-check.js';
+import { type TransactionalMetadata, transactionalMetadata } from './transactional.js';
 
 export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
@@ -46,11 +48,28 @@ export class HandlerExplorer {
 
   /** Every `@Subscribe` of the application. */
   subscribeHandlers(): DeclaredHandler[] {
-    const wrappers = [...this.discovery.getControllers(), ...this.discovery.getProviders()];
-    return this.methodsOf(wrappers).flatMap((handler) =>
+    return this.hostedMethods().flatMap((handler) =>
       subscribeMetadata(handler.prototype, handler.method).map((subscribe) => ({
         ...handler,
         subscribe,
+      })),
+    );
+  }
+
+  /** Every `@Transactional` of the application. */
+  transactionalMethods(): (HandlerMethod & TransactionalMetadata)[] {
+    return this.hostedMethods().flatMap((found) => {
+      const metadata = transactionalMetadata(declaring(found), found.method);
+      return metadata ? [{ ...found, ...metadata }] : [];
+    });
+  }
+
+  /** Every `@TransactionCheck` of the application. */
+  transactionChecks(): (HandlerMethod & TransactionCheckMetadata)[] {
+    return this.hostedMethods().flatMap((found) =>
+      transactionChecks(found.prototype, found.method).map((metadata) => ({
+        ...found,
+        ...metadata,
       })),
     );
   }
@@ -64,6 +83,10 @@ export class HandlerExplorer {
         ? [{ ...handler, extras: extras ?? {} }]
         : [];
     });
+  }
+
+  private hostedMethods(): HandlerMethod[] {
+    return this.methodsOf([...this.discovery.getControllers(), ...this.discovery.getProviders()]);
   }
 
   private methodsOf(wrappers: readonly InstanceWrapper[]): HandlerMethod[] {
@@ -93,4 +116,11 @@ function prototypeOf(wrapper: InstanceWrapper): object | undefined {
   if (typeof instance !== 'object' || instance === null) return undefined;
   const prototype = Object.getPrototypeOf(instance) as object | null;
   return prototype === Object.prototype || prototype === null ? undefined : prototype;
+}
+
+/** The class that has the method itself: an inherited one is as transactional as it was declared. */
+function declaring({ prototype, method }: HandlerMethod): object {
+  let found = prototype;
+  while (!Object.hasOwn(found, method)) found = Object.getPrototypeOf(found) as object;
+  return found;
 }

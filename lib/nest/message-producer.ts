@@ -5,6 +5,9 @@ import type { RequestOptions } from '../core/producer/requester.js';
 import { type BatchItem, sendBatch } from '../core/producer/send-batch.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
+import type { PrepareOptions } from '../core/transaction/half-first.js';
+import type { PreparedMessage } from '../core/transaction/prepared-message.js';
+import type { TransactionOptions } from '../core/transaction/transactions.js';
 import { type Metadata, reservedProblems, withMetadata } from './metadata.js';
 
 /** An outgoing message as a dispatch hook sees it: Nest's `ReadPacket`. */
@@ -26,7 +29,8 @@ export class MessageProducer {
   }
 
   /**
-   * Store a message. The promise is the publisher confirm.
+   * Store a message. The promise is the publisher confirm. Inside a transaction the message is kept for its end instead, and
+   * the state is `half`; with `transaction: false` it is sent at once.
    *
    * Resolved: stored once, delivered at least once to every group. Rejected: `SendFailedError` and `InvalidInputError`
    * mean not stored, now or later; `SendOutcomeUnknownError` means perhaps stored, and carries the message id. The
@@ -79,6 +83,29 @@ export class MessageProducer {
   ): Promise<Reply> {
     const prepared = this.prepared(topic, body, options);
     return (await this.rivulet.requester.request(topic, body, prepared)) as Reply;
+  }
+
+  /**
+   * Run `body` in a database transaction; what it sends becomes visible when it has committed, and not if it throws. As a
+   * method with `@Transactional()`; `tx` is the participant's handle.
+   */
+  transaction<R, Tx = never>(
+    body: (tx: Tx) => Promise<R>,
+    options?: TransactionOptions,
+  ): Promise<R> {
+    return this.rivulet.transactions.run(body, options);
+  }
+
+  /**
+   * Store a half message and decide about it later, without a database: `commit()` or `rollback()` what this resolves with.
+   * When the process dies before, the method with `@TransactionCheck(options.name)` is asked.
+   */
+  async prepare<Body>(
+    topic: TopicName<Body>,
+    body: NoInfer<Body>,
+    options: PrepareOptions,
+  ): Promise<PreparedMessage> {
+    return this.rivulet.halfFirst.prepare(topic, body, this.prepared(topic, body, options));
   }
 
   /**

@@ -9,6 +9,7 @@ import { type HookOrder, RivuletLifecycle } from './lifecycle.js';
 import { MessageProducer } from './message-producer.js';
 import type { ModuleSettings } from './options.js';
 import { Subscriber } from './subscriber.js';
+import { TransactionBinder } from './transaction-binder.js';
 import { RivuletClient } from './transport/client.js';
 import { ClientHost } from './transport/client-host.js';
 import { RivuletServer } from './transport/server.js';
@@ -42,12 +43,16 @@ export class ModuleInstance {
 
     const runner = new HandlerRunner({ creator });
     const subscriber = new Subscriber({ name, rivulet, settings, explorer, runner, logger });
+    const binder = new TransactionBinder({ name, rivulet, explorer });
     const lifecycle = (this.lifecycle = new RivuletLifecycle({
       rivulet,
       settings,
       logger,
       host,
-      subscribe: () => subscriber.subscribeAll(),
+      subscribe: async () => {
+        await subscriber.subscribeAll();
+        await binder.bind();
+      },
     }));
 
     const patterns = explorer.patternMethods();

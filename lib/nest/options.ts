@@ -140,9 +140,12 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
 }
 
 function coreSettings(given: RivuletModuleOptions): RivuletSettingsInput {
-  return Object.fromEntries(
+  const settings = Object.fromEntries(
     Object.entries(given).filter(([name]) => SETTING_NAMES.includes(name)),
   ) as RivuletSettingsInput;
+  // A wrong one is told of as what it is.
+  if (given.group === undefined || groupProblem(given.group)) return settings;
+  return { ...settings, transactions: { producerGroup: given.group, ...settings.transactions } };
 }
 
 function sourceProblems(

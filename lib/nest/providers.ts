@@ -20,6 +20,7 @@ import {
   getRivuletToken,
   getServerToken,
   getStoresToken,
+  getTransactionsToken,
 } from './tokens.js';
 
 type Token = FactoryProvider['provide'];
@@ -37,6 +38,7 @@ export function providersOf(name: string | undefined): { providers: Provider[]; 
     part(getAdminToken(name), ({ admin }) => admin),
     part(getRivuletToken(name), ({ rivulet }) => rivulet),
     part(getEventsToken(name), ({ rivulet }) => rivulet.events),
+    part(getTransactionsToken(name), ({ rivulet }) => rivulet.transactions),
     part(getServerToken(name), ({ server }) => server),
     part(getClientToken(name), ({ client }) => client),
   ];

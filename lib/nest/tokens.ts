@@ -1,6 +1,7 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { Events } from '../core/runtime/events.js';
 import { Rivulet } from '../core/rivulet.js';
+import { Transactions } from '../core/transaction/transactions.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
 import { MessageProducer } from './message-producer.js';
 import { RivuletClient } from './transport/client.js';
@@ -29,6 +30,10 @@ export function getEventsToken(name?: string): InjectionToken<Events> {
   return tokenOf(Events, name);
 }
 
+export function getTransactionsToken(name?: string): InjectionToken<Transactions> {
+  return tokenOf(Transactions, name);
+}
+
 export function getServerToken(name?: string): InjectionToken<RivuletServer> {
   return tokenOf(RivuletServer, name);
 }
@@ -54,3 +59,5 @@ export const InjectAdmin = (name?: string): InjectDecorator => Inject(getAdminTo
 export const InjectRivulet = (name?: string): InjectDecorator => Inject(getRivuletToken(name));
 export const InjectEvents = (name?: string): InjectDecorator => Inject(getEventsToken(name));
 export const InjectClient = (name?: string): InjectDecorator => Inject(getClientToken(name));
+export const InjectTransactions = (name?: string): InjectDecorator =>
+  Inject(getTransactionsToken(name));

@@ -1,0 +1,59 @@
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
+import type { HalfMessage } from '../core/transaction/check-methods.js';
+
+export interface TransactionCheckOptions {
+  /** Name of the `RivuletModule`, when an application has several. Default: the one without a name. */
+  instance?: string;
+}
+
+/** A `@TransactionCheck` of a method. */
+export interface TransactionCheckMetadata {
+  readonly name: string;
+  readonly instance: string | undefined;
+}
+
+/** What a check method may answer. */
+export type CheckAnswer = 'commit' | 'rollback' | 'unknown';
+
+export type TransactionCheckDecorator = <
+  F extends (message: HalfMessage) => CheckAnswer | Promise<CheckAnswer>,
+>(
+  target: object,
+  method: string,
+  descriptor: TypedPropertyDescriptor<F>,
+) => void;
+
+const KEY = 'nestjs-rivulet:transaction-check';
+
+/**
+ * Say what became of a transaction without a database: `@Transactional({ name, … })` of the same name.
+ *
+ * Asked about a half message whose process died, perhaps in another process than the one that began it: answer from what
+ * all of them can see. "unknown" asks again later, and so does an error; never answer "rollback" because nothing is there
+ * *yet*: it is not accepted before `maxTransactionMs` have passed. When nobody knows for too long, the message is parked for
+ * the operator.
+ */
+export function TransactionCheck(
+  name: string,
+  options: TransactionCheckOptions = {},
+): TransactionCheckDecorator {
+  return (target, method) => {
+    const where = `@TransactionCheck of ${target.constructor.name}.${method}`;
+    const problems = unknownOptions(options, ['instance']);
+    if (typeof name !== 'string' || name === '')
+      problems.unshift(`the transaction's name must be text, got: ${describeValue(name)}`);
+    if (typeof target === 'function') problems.push('only methods of instances can answer');
+    if (problems.length > 0) throw new InvalidOptionsError(where, problems);
+    const others = transactionChecks(target, method);
+    const own: TransactionCheckMetadata = { name, instance: options.instance };
+    Reflect.defineMetadata(KEY, [own, ...others], target, method);
+  };
+}
+
+export function transactionChecks(
+  prototype: object,
+  method: string,
+): readonly TransactionCheckMetadata[] {
+  return (Reflect.getMetadata(KEY, prototype, method) ?? []) as TransactionCheckMetadata[];
+}
