@@ -12,7 +12,7 @@ import {
   handlerOptionProblems,
   overrideProblems,
 } from './handler-options.js';
-import type { HandlerRunner, RunHandler } from './handler-runner.js';
+import type { HandlerRunner } from './handler-runner.js';
 import { checkInstanceNames } from './instance-names.js';
 import type { ModuleSettings } from './options.js';
 import { Problems } from './problems.js';
@@ -31,6 +31,9 @@ export interface SubscriberOptions {
   runner: HandlerRunner;
   logger: Logger;
 }
+
+/** As `RunHandler`, for a delivery. */
+type Call = (delivery: Delivery) => unknown;
 
 /** Makes a subscription of each `@Subscribe`. */
 export class Subscriber {
@@ -72,13 +75,15 @@ export class Subscriber {
     if (group === undefined) return;
 
     const { topic } = subscribe;
-    const run = await runner.runnerFor(handler, topicOf(topic));
+    const pattern = topicOf(topic);
+    const run = await runner.runnerFor(handler, pattern);
+    const call: Call = (delivery) => run(delivery.body, new RivuletContext(delivery, pattern));
     if (typeof topic !== 'string') rivulet.topics.define(topic);
     const { subscription } = rivulet.subscribe({
-      topic: topicOf(topic),
+      topic: pattern,
       group,
       origin,
-      handler: options.reply ? this.replying(run) : this.handling(run),
+      handler: options.reply ? this.replying(call) : this.handling(call),
       rejection,
       ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
       ...coreOptions(options),
@@ -89,7 +94,7 @@ export class Subscriber {
     );
   }
 
-  private handling(run: RunHandler): Handler {
+  private handling(call: Call): Handler {
     const complete = async (result: unknown, delivery: Delivery): Promise<void> => {
       try {
         await completed(await result, delivery);
@@ -100,7 +105,7 @@ export class Subscriber {
     };
     return (delivery) => {
       try {
-        const result = run(delivery.body, contextOf(delivery));
+        const result = call(delivery);
         return typeof result === 'object' && result !== null ? complete(result, delivery) : result;
       } catch (error) {
         return complete(Promise.reject(error as Error), delivery);
@@ -109,14 +114,14 @@ export class Subscriber {
   }
 
   /** An error is an answer, too, and never a retry. Messages that nobody waits for are handled as usual. */
-  private replying(run: RunHandler): Handler {
+  private replying(call: Call): Handler {
     const { rivulet, logger } = this.options;
-    const handle = this.handling(run);
+    const handle = this.handling(call);
     return async (delivery) => {
       if (delivery.message.replyTo === undefined) return handle(delivery);
       const responder = rivulet.responder(delivery);
       try {
-        await answer(await run(delivery.body, contextOf(delivery)), responder, delivery);
+        await answer(await call(delivery), responder, delivery);
       } catch (error) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
         if (delivery.signal.aborted) throw error;
@@ -132,8 +137,4 @@ const NO_GROUP =
 
 function nameOf(extras: HandlerOptions): string | undefined {
   return extras.name;
-}
-
-function contextOf(delivery: Delivery): RivuletContext {
-  return new RivuletContext(delivery, delivery.message.topic);
 }

@@ -22,6 +22,11 @@ export class Keys {
     return `${this.shared}:topics`;
   }
 
+  /** HASH  consumer group and pattern of topics → when it was first noted (Unix ms). */
+  get patterns(): string {
+    return `${this.shared}:patterns`;
+  }
+
   /** ZSET  member by the time of its last beat (Unix ms). */
   get members(): string {
     return `${this.shared}:members`;

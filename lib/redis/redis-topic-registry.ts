@@ -89,6 +89,20 @@ export class RedisTopicRegistry implements TopicRegistry {
     return names.sort();
   }
 
+  count(): Promise<number> {
+    const { topics } = this.keys;
+    return answer({ operation: 'SCARD', key: topics }, this.host.redis.scard(topics));
+  }
+
+  async notePattern(pattern: string, group: string): Promise<number> {
+    const { patterns } = this.keys;
+    const args = { group, pattern };
+    const [since] = (await scripts.notePattern.run(this.host, { keys: { patterns }, args })) as [
+      string,
+    ];
+    return Number(since);
+  }
+
   async alter(
     topic: string,
     changes: Partial<Omit<TopicSettings, 'queues'>>,

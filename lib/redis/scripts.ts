@@ -207,6 +207,7 @@ export const scripts = {
     keys: [...GROUP, 'lease', 'lanes'],
     args: ['group', 'from'],
   }),
+  notePattern: new Script({ name: 'note-pattern', keys: ['patterns'], args: ['group', 'pattern'] }),
   closeGroup: new Script({
     name: 'close-group',
     keys: [...GROUP, 'dead', 'lease', 'lanes', 'hold', 'parked'],

@@ -85,6 +85,7 @@ export class MemoryState {
   readonly agenda: AgendaState = new Map();
   /** Agendas of those who can answer for halves, by board. */
   readonly halfAgendas = new Map<string, AgendaState>();
+  readonly patterns = new Map<string, number>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();

@@ -40,6 +40,19 @@ export class MemoryTopicRegistry implements TopicRegistry {
     return this.gate.call(() => [...this.state.topics.keys()].sort());
   }
 
+  count(): Promise<number> {
+    return this.gate.call(() => this.state.topics.size);
+  }
+
+  notePattern(pattern: string, group: string): Promise<number> {
+    return this.gate.call(() => {
+      const name = `${group} ${pattern}`;
+      const since = this.state.patterns.get(name) ?? this.gate.clock.now();
+      this.state.patterns.set(name, since);
+      return since;
+    });
+  }
+
   alter(
     topic: string,
     changes: Partial<Omit<TopicSettings, 'queues'>>,

@@ -135,5 +135,24 @@ export function describeTopics(open: OpenHarness): void {
       for (const topic of ['a.b', 'ab'])
         expect(await h.stores.log.extent({ topic, queue: 0 })).toMatchObject({ length: 1 });
     });
+
+    it('tells how many topics there are', async () => {
+      expect(await h.stores.topics.count()).toBe(0);
+      await h.stores.topics.declare('a');
+      await h.stores.topics.declare('b');
+      await h.stores.topics.declare('a');
+      expect(await (await h.sibling()).topics.count()).toBe(2);
+      await h.stores.topics.remove('a');
+      expect(await h.stores.topics.count()).toBe(1);
+    });
+
+    it('remembers since when a group follows a pattern', async () => {
+      const since = await h.stores.topics.notePattern('order.#', 'billing');
+      expect(since).toBe(h.now());
+      await h.advance(5_000);
+      expect(await (await h.sibling()).topics.notePattern('order.#', 'billing')).toBe(since);
+      expect(await h.stores.topics.notePattern('order.#', 'audit')).toBe(h.now());
+      expect(await h.stores.topics.notePattern('order.*', 'billing')).toBe(h.now());
+    });
   });
 }

@@ -13,6 +13,9 @@ export class Capacity {
   private holds = 0;
   private readonly waiters: (() => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
+  private readonly lines: (() => void)[] = [];
+  private turn = 0;
+  private alone: Promise<void> = Promise.resolve();
 
   constructor(options: { limit: number }) {
     this.limit = options.limit;
@@ -68,6 +71,40 @@ export class Capacity {
   settled(): void {
     this.unsettled -= 1;
     this.changed();
+  }
+
+  /**
+   * Deliveries that were fetched wait in a line for a slot: `start` lets in as many as there are. Returns the function
+   * that takes the line away.
+   */
+  addLine(start: () => void): () => void {
+    this.lines.push(start);
+    return () => void this.lines.splice(this.lines.indexOf(start), 1);
+  }
+
+  /** A slot may be free: the lines are asked, another one first each time. */
+  serve(): void {
+    const { lines } = this;
+    const from = this.turn++;
+    for (let i = 0; i < lines.length && this.hasSlot; i++) lines[(from + i) % lines.length]!();
+  }
+
+  /**
+   * For running something alone: nothing else runs, or begins to, from when this resolves until the returned function
+   * is called. Those who ask at the same time come one after the other.
+   */
+  async takeAlone(signal: AbortSignal): Promise<() => void> {
+    const before = this.alone;
+    let next!: () => void;
+    const mine = new Promise<void>((resolve) => (next = resolve));
+    this.alone = before.then(() => mine);
+    const release = this.hold();
+    await before;
+    await this.whenIdle(signal);
+    return () => {
+      release();
+      next();
+    };
   }
 
   /** No slot is free until the returned function is called: for running something alone, or for stopping. */

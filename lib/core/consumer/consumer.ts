@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { GroupQueue } from '../store/delivery-store.js';
+import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { Stores } from '../store/stores.js';
 import type { JoinReply } from '../store/topic-registry.js';
@@ -30,6 +30,8 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   pollMs(): number;
+  /** Slots that several topics share; who gives them fetches for all. By default this consumer fetches for itself. */
+  capacity?: Capacity;
   /** The topic as it is known; as it is now, made anew if it is gone and that is allowed. */
   topic: { get(): Promise<{ queues: number }>; refresh(): Promise<{ queues: number }> };
 }
@@ -50,7 +52,7 @@ export class Consumer implements RunningSubscription {
   constructor(options: ConsumerOptions) {
     this.options = options;
     this.subscription = options.subscription;
-    this.capacity = new Capacity({ limit: options.subscription.concurrency });
+    this.capacity = options.capacity ?? new Capacity({ limit: options.subscription.concurrency });
     this.reporter = new Reporter(options);
   }
 
@@ -83,7 +85,7 @@ export class Consumer implements RunningSubscription {
     });
     this.startVisibility(this.runner);
     this.startWaiting(this.runner);
-    this.startFetching(this.runner);
+    if (!this.options.capacity) this.startFetching(this.runner);
   }
 
   private startFetching(runner: DeliveryRunner): void {
@@ -105,11 +107,41 @@ export class Consumer implements RunningSubscription {
       onRecovered: ({ queue }) =>
         this.options.events.emit('queue-recovered', { topic, queue, group }),
       onError: (error) => {
-        this.visibility!.suspectLoss();
+        this.suspectLoss();
         this.reporter.trouble('fetch', error);
       },
     });
     this.fetchLoop.start();
+  }
+
+  /** Whether nothing of the queue can be settled. */
+  isStuck(queue: number): boolean {
+    return this.runner?.isStuck(queue) ?? true;
+  }
+
+  /** Whether something waits that only lacks a free slot. */
+  get overdue(): boolean {
+    return this.waiting?.overdue ?? false;
+  }
+
+  /** How many messages to ask for when so many slots are free. */
+  toRead(free: number): number {
+    return this.runner?.toRead(free) ?? free;
+  }
+
+  /** Settles that wait for the end of the turn go now. */
+  flushSettles(): void {
+    this.runner?.flushSettles();
+  }
+
+  /** Messages that were fetched for this topic. */
+  accept(entries: readonly DeliveredEntry[]): void {
+    this.runner?.accept(entries);
+  }
+
+  /** A reply may have been lost: what it held is in our name and not in our hands. */
+  suspectLoss(): void {
+    this.visibility?.suspectLoss();
   }
 
   recheck(): void {
@@ -165,7 +197,7 @@ export class Consumer implements RunningSubscription {
       pollMs: this.options.pollMs,
       accept: (entries) => runner.accept(entries),
       runAlone: (entry) => runner.runAlone(entry),
-      afterSuspects: () => runner.startFetched(),
+      afterSuspects: () => this.capacity.serve(),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('claim what is due', error);
@@ -196,7 +228,8 @@ export class Consumer implements RunningSubscription {
     this.visibility.start();
   }
 
-  private async onFault(fault: QueueFaultedError): Promise<number> {
+  /** @returns for how long the queue is to be left out, in milliseconds. */
+  async onFault(fault: QueueFaultedError): Promise<number> {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {

@@ -1,5 +1,8 @@
+import { isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
+import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Drain } from '../runtime/drain.js';
+import { eachOf } from '../runtime/each-of.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { GroupQueue } from '../store/delivery-store.js';
@@ -11,6 +14,8 @@ import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
 import { Heartbeat } from './heartbeat.js';
 import { Orphans } from './orphans.js';
+import { PatternConsumer } from './pattern/pattern-consumer.js';
+import { TopicWatch } from './pattern/topic-watch.js';
 import type { RunningSubscription } from './running-subscription.js';
 import { DuplicateSubscriptionError, type Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
@@ -23,6 +28,9 @@ export interface ConsumersOptions {
   topics: {
     get(topic: string): Promise<{ queues: number }>;
     refresh(topic: string): Promise<{ queues: number }>;
+    /** Without making it. @throws TopicNotFoundError */
+    find(topic: string): Promise<{ queues: number }>;
+    definition(topic: string): TopicDefinition | undefined;
   };
   tools: DispatchTools;
   storeTime: StoreTime;
@@ -40,6 +48,7 @@ export class Consumers {
   private readonly options: ConsumersOptions;
   private readonly heartbeat: Heartbeat;
   private readonly orphans: Orphans;
+  private readonly watch: TopicWatch;
   private readonly running: RunningSubscription[] = [];
   private isStopping = false;
 
@@ -57,6 +66,11 @@ export class Consumers {
       onLateBeat: () => this.running.forEach((each) => each.recheck()),
       onError: (error) => onTrouble('beat', error),
     });
+    this.watch = new TopicWatch({
+      registry: stores.topics,
+      clock,
+      onError: (error) => onTrouble('take new topics', error),
+    });
     this.orphans = new Orphans({
       deliveries: stores.deliveries,
       clock,
@@ -71,22 +85,34 @@ export class Consumers {
     return this.running.map(({ subscription }) => subscription);
   }
 
-  /** @throws DuplicateSubscriptionError when there is one for the same topic and group. */
+  /** @throws DuplicateSubscriptionError when there is one in the same group for a topic that would fit both. */
   add(subscription: Subscription): RunningSubscription {
     const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
     if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
-    const { topics } = this.options;
-    const { topic } = subscription;
-    const options = {
-      ...this.options,
-      subscription,
-      pollMs: () => this.pollMs(),
-      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
-    };
-    const made =
-      subscription.mode === 'broadcasting' ? new BroadcastConsumer(options) : new Consumer(options);
+    const made = this.make(subscription);
     this.running.push(made);
     return made;
+  }
+
+  private make(subscription: Subscription): RunningSubscription {
+    const { watch } = this;
+    const { topics } = this.options;
+    const { topic } = subscription;
+    const options = { ...this.options, subscription, pollMs: () => this.pollMs() };
+    if (isTopicPattern(topic))
+      return new PatternConsumer({
+        ...options,
+        watch,
+        findTopic: (name) => topics.find(name),
+        schemaOf: (name) => topics.definition(name)?.options.schema,
+      });
+    const withTopic = {
+      ...options,
+      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
+    };
+    return subscription.mode === 'broadcasting'
+      ? new BroadcastConsumer(withTopic)
+      : new Consumer(withTopic);
   }
 
   /** Make every group known without reading yet. */
@@ -100,14 +126,12 @@ export class Consumers {
     if (left.length === 0) return;
     await this.heartbeat.start();
     // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
-    const starter = async (): Promise<void> => {
-      for (let next = left.shift(); next && !this.isStopping; next = left.shift())
-        await next.start();
-    };
-    const ends = await Promise.allSettled(Array.from({ length: STARTED_AT_ONCE }, starter));
-    // Not before all have ended: one that still starts when this is called again would be started twice.
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
+    await eachOf(left, {
+      atOnce: STARTED_AT_ONCE,
+      work: async (each) => {
+        if (!this.isStopping) await each.start();
+      },
+    });
     if (!this.isStopping) this.orphans.search();
   }
 
@@ -115,8 +139,9 @@ export class Consumers {
   async stop(drain: Drain): Promise<void> {
     this.isStopping = true;
     const { logger, stores } = this.options;
+    const watching = this.watch.stop();
     const left = await Promise.all(this.running.map((each) => each.stop(drain.timeUp)));
-    await drain.within(Promise.all([this.heartbeat.stop(), this.orphans.stop()]));
+    await drain.within(Promise.all([watching, this.heartbeat.stop(), this.orphans.stop()]));
     const isClean = left.every((nothingLeft) => nothingLeft);
     if (!isClean)
       logger.warn(
@@ -163,5 +188,7 @@ export class Consumers {
 /** Whether each would get only a part of what is meant for both. Broadcasts share nothing. */
 function compete(a: Subscription, b: Subscription): boolean {
   const shareNothing = a.mode === 'broadcasting' && b.mode === 'broadcasting';
-  return a.topic === b.topic && a.group === b.group && !shareNothing;
+  if (a.group !== b.group || shareNothing) return false;
+  const hasPattern = isTopicPattern(a.topic) || isTopicPattern(b.topic);
+  return hasPattern ? patternsOverlap(a.topic, b.topic) : a.topic === b.topic;
 }

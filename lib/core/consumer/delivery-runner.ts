@@ -39,6 +39,7 @@ export class DeliveryRunner {
   private readonly settlers: Settler[];
   private readonly wantedShare = new WantedShare();
   private starting = false;
+  private readonly leaveLine: () => void;
 
   constructor(options: DeliveryRunnerOptions) {
     const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
@@ -54,6 +55,7 @@ export class DeliveryRunner {
       handlerTimeoutMs: subscription.handlerTimeoutMs,
       onTimeout: (attempt) => this.onTimeout(attempt),
     });
+    this.leaveLine = capacity.addLine(() => this.startFetched());
     this.settlers = refs.map(
       (ref) =>
         new Settler({
@@ -108,8 +110,8 @@ export class DeliveryRunner {
     return this.wantedShare.toRead(free);
   }
 
-  /** Slots may be free again. */
-  startFetched(): void {
+  /** Slots are free. */
+  private startFetched(): void {
     // A handler that ends at once comes here again: one inside the other, thousands of them would overflow the stack.
     if (this.starting) return;
     this.starting = true;
@@ -135,7 +137,7 @@ export class DeliveryRunner {
     this.capacity.handled();
     this.capacity.settled();
     attempt.whenOver();
-    this.startFetched();
+    this.capacity.serve();
     this.options.reporter.refused(attempt.entry, attempt.message);
   }
 
@@ -147,6 +149,7 @@ export class DeliveryRunner {
    */
   async drain(timeUp: AbortSignal): Promise<boolean> {
     const { clock, subscription } = this.options;
+    this.leaveLine();
     this.release(this.overflow.drain());
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of();
@@ -207,7 +210,7 @@ export class DeliveryRunner {
     attempt.ended = true;
     this.inHand.remove(attempt);
     this.capacity.handled();
-    this.startFetched();
+    this.capacity.serve();
     const { entry, message } = attempt;
     this.settleAs(entry, outcome, { message, whenOver: attempt.whenOver });
   }

@@ -33,6 +33,8 @@ export interface FetchLoopOptions {
 
 /** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
 const MOST_STREAMS = 256;
+/** With more queues than that, one of the rest has its turn after so long. */
+const ROUND_MS = 500;
 
 /**
  * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
@@ -159,17 +161,25 @@ export class FetchLoop {
   }
 
   private plan(healthy: QueueRef[], wanted: number): Plan {
-    const from = this.turn++ % healthy.length;
-    if (this.drained < healthy.length)
+    const from = this.turn % healthy.length;
+    if (this.drained < healthy.length) {
+      this.turn += 1;
       return { queues: [healthy[from]!], perQueue: wanted, blockMs: 0 };
+    }
     // With fewer slots than queues one message may come from each: what has no slot waits for the next.
     const count = Math.min(healthy.length, MOST_STREAMS);
+    this.turn += count < healthy.length ? count : 1;
     const queues = Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!);
     return {
       queues,
       perQueue: Math.max(1, Math.floor(wanted / count)),
-      blockMs: this.options.blockMs,
+      blockMs: Math.min(this.options.blockMs, this.longestWait(healthy.length)),
     };
+  }
+
+  private longestWait(queues: number): number {
+    const rounds = Math.ceil(queues / MOST_STREAMS);
+    return rounds === 1 ? Infinity : Math.ceil(ROUND_MS / rounds);
   }
 
   private learn(plan: Plan, entries: readonly DeliveredEntry[]): void {

@@ -1,4 +1,5 @@
 import { MessageFilter } from '../filter/message-filter.js';
+import { compileTopicPattern, isTopicPattern } from '../filter/topic-pattern.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { groupProblem, topicProblem } from '../message/names.js';
@@ -44,6 +45,10 @@ export type Middleware = (
 ) => Promise<Outcome>;
 
 export interface SubscriptionOptions {
+  /**
+   * A topic, or a pattern of topics: `order.*` (one word), `order.#` or `order.>` (any number of words). Topics that fit are
+   * consumed in the same group, also those that are made later: from their start.
+   */
   topic: string;
   group: string;
   handler: Handler;
@@ -116,7 +121,7 @@ export function subscription(
   const { filter, allowFilterChange = false, mode = 'clustering' } = options;
   const { from = mode === 'broadcasting' ? 'latest' : 'earliest' } = options;
   const problems = [
-    topicProblem(topic),
+    topicsProblem(topic, mode),
     groupProblem(group),
     integerProblem('concurrency', concurrency, { min: 1, max: 10_000 }),
     integerProblem('handlerTimeoutMs', handlerTimeoutMs, { min: 1 }),
@@ -162,12 +167,29 @@ function startProblem(from: StartFrom): string | undefined {
   );
 }
 
-/** Options that would promise what a mode does not do. */
-function modeProblems(mode: SubscriptionMode, { retry }: SubscriptionOptions): string[] {
+function topicsProblem(topic: string, mode: SubscriptionMode): string | undefined {
+  if (!isTopicPattern(topic)) return topicProblem(topic);
   if (mode === 'broadcasting')
-    return retry === undefined
-      ? []
-      : ['retry has no place with mode "broadcasting": nothing is tried again there'];
+    return 'a topic pattern has no place with mode "broadcasting": subscribe to each topic by its name';
+  try {
+    compileTopicPattern(topic);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Options that would promise what a mode does not do. */
+function modeProblems(
+  mode: SubscriptionMode,
+  { retry, around }: SubscriptionOptions,
+): (string | undefined)[] {
+  if (mode === 'broadcasting')
+    return [
+      retry && 'retry has no place with mode "broadcasting": nothing is tried again there',
+      around &&
+        'idempotent has no place with mode "broadcasting": of all processes only one would handle a message',
+    ];
   if (mode === 'clustering') return [];
   return [
     `mode must be "${'clustering' satisfies SubscriptionMode}" or "${'broadcasting' satisfies SubscriptionMode}", ` +
@@ -183,7 +205,11 @@ function filterProblem(filter: unknown): string | undefined {
 /** Two handlers of one application would compete for the messages of one group. */
 export class DuplicateSubscriptionError extends InvalidOptionsError {
   constructor(first: Subscription, second: Subscription) {
-    super(`Two handlers share consumer group "${first.group}" on topic "${first.topic}"`, [
+    const topics =
+      first.topic === second.topic
+        ? `topic "${first.topic}"`
+        : `topics that fit "${first.topic}" and "${second.topic}"`;
+    super(`Two handlers share consumer group "${first.group}" on ${topics}`, [
       `${first.origin} and ${second.origin}`,
       'each message would reach only one of them',
       'give one its own group, or merge the handlers',

@@ -105,9 +105,8 @@ export class WaitingDeliveries {
   /** One after the other, with nothing else of this subscription running: whoever crashes the process is found out. */
   private async runSuspects(queue: number, signal: AbortSignal): Promise<void> {
     const { deliveries, refs, consumer, capacity, runAlone, afterSuspects } = this.options;
-    const release = capacity.hold();
+    const release = await capacity.takeAlone(signal);
     try {
-      await capacity.whenIdle(signal);
       for (;;) {
         if (signal.aborted) return;
         const reply = await deliveries.claimDue(refs[queue]!, {

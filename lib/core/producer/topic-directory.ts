@@ -53,6 +53,15 @@ export class TopicDirectory {
     return known ? Promise.resolve(known) : this.lookUp(topic);
   }
 
+  /** As it is now, without making it. @throws TopicNotFoundError */
+  async find(topic: string): Promise<TopicInfo> {
+    const info = await this.registry.find(topic);
+    if (!info) throw new TopicNotFoundError(`Topic "${topic}" does not exist (any more).`);
+    this.known.set(topic, info);
+    this.onKnown(info);
+    return info;
+  }
+
   /** The store answered `moved`: what is known is out of date. */
   refresh(topic: string): Promise<TopicInfo> {
     this.known.delete(topic);

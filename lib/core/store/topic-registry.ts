@@ -57,6 +57,16 @@ export interface TopicRegistry {
   /** Names of all topics, sorted. */
   list(): Promise<string[]>;
 
+  /** How many topics there are: a cheap hint that the names have changed. */
+  count(): Promise<number>;
+
+  /**
+   * Note that a group takes whatever topics fit a pattern. Safe to repeat.
+   *
+   * @returns when it was first noted, Unix ms by the store's clock: a topic that was made since is new to the group.
+   */
+  notePattern(pattern: string, group: string): Promise<number>;
+
   /** Change settings other than the number of queues. Undefined when there is no such topic. */
   alter(
     topic: string,

@@ -5,7 +5,7 @@ import type { TopicDefinition } from '../../core/message/topic.js';
 import { HANDLER_OPTIONS, handlerOptionProblems } from '../handler-options.js';
 import { Problems } from '../problems.js';
 import type { HandlerOptions } from '../subscribe.js';
-import { topicOfPattern } from './pattern.js';
+import { topicsOfPattern } from './pattern.js';
 
 /** One pattern of one handler, as Nest handed it over. */
 export interface PatternHandler {
@@ -63,7 +63,7 @@ export class PatternBook {
     const { name = origin, ...own } = extras;
     const options = { ...own, ...overrides[name] };
     const group = options.group ?? this.options.group;
-    const { topic, definition, problem } = topicOfPattern(pattern);
+    const { topic, definition, problem } = topicsOfPattern(pattern);
     if (problem !== undefined) found.push(problem);
     if (group === undefined) found.push(NO_GROUP);
     this.problems.add(origin, found);

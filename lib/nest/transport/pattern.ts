@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { compileTopicPattern } from '../../core/filter/topic-pattern.js';
 import { topicProblem } from '../../core/message/names.js';
 import { describeValue } from '../../core/message/options.js';
 import type { TopicDefinition } from '../../core/message/topic.js';
@@ -10,6 +11,17 @@ export type PatternTopic =
 
 /** Objects nested deeper are refused: a pattern is a name, not a document. */
 const DEEPEST = 5;
+
+/** The topic, or the pattern of topics, that a handler of a Nest pattern consumes: `order.*`, `order.#` or `order.>`. */
+export function topicsOfPattern(pattern: unknown): PatternTopic {
+  if (typeof pattern !== 'string' || !hasWildcard(pattern)) return topicOfPattern(pattern);
+  try {
+    compileTopicPattern(pattern);
+    return { topic: pattern };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
 
 /**
  * The topic of a Nest pattern: valid topic names go as they are, everything else becomes `rpc.` and a hash, so that
@@ -32,11 +44,20 @@ export function topicOfPattern(pattern: unknown): PatternTopic {
 }
 
 function ofText(text: string): PatternTopic {
+  if (hasWildcard(text))
+    return {
+      problem: `"${text}" has a wildcard: handlers may have patterns of topics, but a message goes to one topic`,
+    };
   if (text.includes('*'))
     return {
-      problem: `the pattern "${text}" has a wildcard; those come with a later version, so list the topics: @EventPattern(['a', 'b'])`,
+      problem: `the pattern "${text}" has a wildcard within a word; wildcards are whole words between dots: order.*, order.#`,
     };
   return { topic: hashed(text) };
+}
+
+/** As a whole word between dots. Elsewhere # and > mean nothing. */
+function hasWildcard(text: string): boolean {
+  return text.split('.').some((word) => word === '*' || word === '#' || word === '>');
 }
 
 function hashed(route: string): string {

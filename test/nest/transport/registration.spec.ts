@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, type Type } from '@nestjs/common';
-import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import {
   defineTopic,
   Events,
@@ -9,6 +9,7 @@ import {
   getTransportId,
   InvalidOptionsError,
   Rivulet,
+  type RivuletContext,
   RivuletClient,
   RivuletModule,
   RivuletServer,
@@ -79,13 +80,47 @@ describe('Patterns', () => {
     expect(seen).toEqual(['first', 'second']);
   });
 
+  it('may be patterns of topics, with both kinds of decorators', async () => {
+    const seen: unknown[] = [];
+
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('order.*')
+      on(@Payload() body: string, @Ctx() ctx: RivuletContext) {
+        seen.push([ctx.getPattern(), ctx.topic, body]);
+      }
+      @Subscribe('#', { group: 'audit' })
+      audit(@Payload() body: string, @Ctx() ctx: RivuletContext) {
+        seen.push([ctx.getPattern(), ctx.topic, body]);
+      }
+    }
+    const { events, producer, client } = await startHybrid({ controllers: [Handlers] });
+    let left = 2;
+    const both = new Promise<void>((resolve) =>
+      events.on('acked', () => --left === 0 && resolve()),
+    );
+    await producer.send('order.created', 'a');
+    await both;
+    expect(seen).toEqual(
+      expect.arrayContaining([
+        ['order.*', 'order.created', 'a'],
+        ['#', 'order.created', 'a'],
+      ]),
+    );
+    await expect(firstValueFrom(client.emit('order.*', 'b'))).rejects.toThrow(
+      /"order\.\*" has a wildcard: .* a message goes to one topic/,
+    );
+  });
+
   it('that cannot be topics are refused together, by the names of their handlers', async () => {
     @Controller()
     class Handlers {
       @EventPattern<RegExp>(/orders/)
       expression() {}
-      @EventPattern<string>('orders.*')
+      @EventPattern<string>('orders*')
       wildcard() {}
+      @EventPattern<string>('>.orders')
+      place() {}
       @MessagePattern()
       nothing() {}
       @MessagePattern({ a: { a: { a: { a: { a: { a: 1 } } } } } })
@@ -95,7 +130,10 @@ describe('Patterns', () => {
     }
     expect((await problemOf(Handlers)).problems).toEqual([
       expect.stringMatching(/^Handlers\.expression: the pattern \/orders\/ is a RegExp/),
-      expect.stringMatching(/^Handlers\.wildcard: the pattern "orders\.\*" has a wildcard/),
+      expect.stringMatching(
+        /^Handlers\.wildcard: the pattern "orders\*" has a wildcard within a word/,
+      ),
+      expect.stringMatching(/^Handlers\.place: Topic pattern ">\.orders": .* at character 1/),
       expect.stringMatching(/^Handlers\.nothing: a pattern must be text.*got: undefined/),
       expect.stringMatching(/^Handlers\.deep: a pattern must be.*at most 5 levels deep/),
       'Handlers.misspelt: unknown option "concurency", did you mean "concurrency"?',

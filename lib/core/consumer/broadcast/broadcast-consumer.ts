@@ -40,6 +40,7 @@ export class BroadcastConsumer implements RunningSubscription {
   private follower: LogFollower | undefined;
   private loops: (FetchLoop | Loop)[] = [];
   private stopped = false;
+  private starting = false;
 
   constructor(options: ConsumerOptions) {
     const { subscription, clock } = options;
@@ -154,6 +155,7 @@ export class BroadcastConsumer implements RunningSubscription {
 
   private accept(entries: readonly DeliveredEntry[]): void {
     const { tools } = this.options;
+    if (this.stopped) return;
     for (const entry of entries) {
       const opened = open(entry, this.subscription, tools);
       if ('outcome' in opened) this.reporter.passed(entry, opened.outcome, opened.message);
@@ -166,6 +168,9 @@ export class BroadcastConsumer implements RunningSubscription {
   }
 
   private startWaiting(): void {
+    // A handler that ends at once comes here again, from within.
+    if (this.starting) return;
+    this.starting = true;
     while (this.waiting.length > 0 && this.capacity.hasSlot) {
       const entry = this.waiting.shift()!;
       this.capacity.queue(-1);
@@ -174,6 +179,7 @@ export class BroadcastConsumer implements RunningSubscription {
       if ('outcome' in opened) this.reporter.passed(entry, opened.outcome, opened.message);
       else this.run(entry, opened.message);
     }
+    this.starting = false;
   }
 
   private run(entry: DeliveredEntry, message: MessageView): void {
