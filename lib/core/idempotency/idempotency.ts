@@ -63,11 +63,10 @@ export class Idempotency {
   }
 
   /** Stands around the handler of one subscription. */
-  around(
-    { topic, group }: { topic: string; group: string },
-    settings: IdempotentSettings,
-  ): Middleware {
+  around({ group }: { group: string }, settings: IdempotentSettings): Middleware {
     return async (delivery, handle) => {
+      // That of the message: a subscription may have many topics.
+      const { topic } = delivery.message;
       const ref = { group, topic, key: dedupKey(delivery, settings.key) };
       const owner = `${this.name}.${(this.attempts++).toString(36)}`;
       const claim = { ref, owner, delivery, since: this.options.clock.monotonic() };

@@ -110,6 +110,14 @@ describe('a subscription to a pattern of topics', () => {
     expect(handled).toEqual(['order.a 1']);
   });
 
+  it('takes the same work in two topics for two', async () => {
+    await subscribe({ idempotent: true });
+    for (const topic of ['order.a', 'order.b', 'order.a'])
+      await bed.publish(topic, topic, { dedupId: 'work-1' });
+    await bed.advance(3_000);
+    expect(handled.toSorted()).toEqual(['order.a order.a', 'order.b order.b']);
+  });
+
   it('takes over in every topic what a process held that died', async () => {
     const other = await bed.sibling();
     await bed.publish('order.a', 1);
