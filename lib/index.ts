@@ -103,8 +103,15 @@ export type { ConnectionStatus } from './nest/transport/status.js';
 export { MessageAdmin } from './inspect/message-admin.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
 export type { GroupDescription } from './inspect/groups.js';
+export type { DecidedHalf, Half, HalfPage } from './inspect/halves.js';
 export type { TopicDescription } from './inspect/topics.js';
-export { GroupNotFoundError, InUseError, TopicExistsError } from './inspect/errors.js';
+export {
+  GroupNotFoundError,
+  HalvesWaitingError,
+  InUseError,
+  StillCheckedError,
+  TopicExistsError,
+} from './inspect/errors.js';
 export { Events } from './core/runtime/events.js';
 export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runtime/events.js';
 

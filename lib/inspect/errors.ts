@@ -43,3 +43,29 @@ export class InUseError extends RivuletError {
     this.members = members;
   }
 }
+
+/** Halves wait in the topic for what becomes of their transactions; nothing was deleted. */
+export class HalvesWaitingError extends RivuletError {
+  readonly code = 'HALVES_WAITING';
+  readonly topic: string;
+
+  constructor(topic: string, halves: { waiting: number; parked: number }) {
+    super(
+      `Topic "${topic}" holds messages of transactions that are not decided (${halves.waiting} waiting, ${halves.parked} parked): they would be lost if those committed. Nothing was deleted: look at them with listHalves, or pass { force: true }.`,
+    );
+    this.topic = topic;
+  }
+}
+
+/** Somebody who knows will be asked what became of the transaction; it was not decided by hand. */
+export class StillCheckedError extends RivuletError {
+  readonly code = 'STILL_CHECKED';
+  readonly transactionId: string;
+
+  constructor(transactionId: string, facts: { name: string; places: readonly string[] }) {
+    super(
+      `Transaction ${transactionId} is not parked in ${facts.places.join(', ')}: "${facts.name}" can still say what became of it, and a decision by hand may contradict it. Nothing changed: use checkTransaction, or pass { force: true } if you know better.`,
+    );
+    this.transactionId = transactionId;
+  }
+}

@@ -23,6 +23,11 @@ export function messageIdProblem(messageId: unknown): Problem {
   return `messageId must be a message id (36 characters, as send returned it), got: ${describeValue(messageId)}`;
 }
 
+export function transactionIdProblem(transactionId: unknown): Problem {
+  if (isMessageId(transactionId)) return undefined;
+  return `transactionId must be the id of a transaction (36 characters), got: ${describeValue(transactionId)}`;
+}
+
 /** Problems with an options object: not an object, or a name nobody knows. */
 export function optionProblems(options: unknown, known: readonly string[]): Problem[] {
   if (typeof options !== 'object' || options === null)

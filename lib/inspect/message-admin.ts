@@ -10,7 +10,15 @@ import {
   DeadLetters,
   type PageOptions,
 } from './dead-letters.js';
+import { HalvesWaitingError } from './errors.js';
 import { type GroupDescription, Groups } from './groups.js';
+import {
+  type DecidedHalf,
+  type Half,
+  type HalfPage,
+  type HalfPageOptions,
+  Halves,
+} from './halves.js';
 import { optionProblems, refuse } from './input.js';
 import {
   type FoundEntry,
@@ -21,7 +29,7 @@ import {
 } from './messages.js';
 import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
 import { type NewDueTime, Scheduled } from './scheduled.js';
-import { type TopicChanges, type TopicDescription, Topics } from './topics.js';
+import { queuesOf, type TopicChanges, type TopicDescription, Topics } from './topics.js';
 
 /**
  * Questions and commands for operators, the same for programs, the command line and the dashboard.
@@ -38,6 +46,7 @@ export class MessageAdmin {
   private readonly scheduled: Scheduled;
   private readonly deadLetters: DeadLetters;
   private readonly redrives: Redrive;
+  private readonly halves: Halves;
 
   constructor({ rivulet }: { rivulet: Rivulet }) {
     const { stores, settings, storeTime, clock } = rivulet;
@@ -54,6 +63,7 @@ export class MessageAdmin {
     const deadLetters = (this.deadLetters = new DeadLetters({ stores, groups, codecs }));
     this.messages = new Messages({ stores, topics, deadLetters, codecs });
     this.scheduled = new Scheduled({ stores, topics, storeTime });
+    this.halves = new Halves({ stores, topics, storeTime, codecs });
     this.redrives = new Redrive({ store: stores.deadLetters, deadLetters, groups, clock });
   }
 
@@ -88,7 +98,8 @@ export class MessageAdmin {
    * it back, empty, unless `autoCreateTopics` is off.
    *
    * @returns false when there was no such topic.
-   * @throws InUseError when a living process consumes it, unless `force` is true.
+   * @throws InUseError when a living process consumes it, HalvesWaitingError when transactions that are not decided have
+   *   messages in it, unless `force` is true.
    */
   async deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
     refuse('deleteTopic', optionProblems(options, ['force']));
@@ -96,6 +107,8 @@ export class MessageAdmin {
       const info = await this.topics.find(topic, 'deleteTopic');
       if (!info) return false;
       await this.groups.refuseWhileTopicIsConsumed(info);
+      const halves = await this.halves.waitingIn(queuesOf(info));
+      if (halves.waiting + halves.parked > 0) throw new HalvesWaitingError(info.topic, halves);
     }
     return this.topics.remove(topic);
   }
@@ -219,5 +232,49 @@ export class MessageAdmin {
   /** Delete those that are there now and that `filter` wants. @returns how many. */
   deleteDeadLetters(topic: TopicName, group: string, filter: DeadLetterFilter): Promise<number> {
     return this.deadLetters.removeAll(topic, group, filter);
+  }
+
+  /**
+   * One page of the messages of transactions that are not decided: queue after queue, in each by when they began. A few of
+   * them are there at any moment; `parked` ones wait for you.
+   */
+  listHalves(topic: TopicName, page: HalfPageOptions = {}): Promise<HalfPage> {
+    return this.halves.list(topic, page);
+  }
+
+  /** Where a transaction that is not decided has messages, in all topics. Empty when it is decided, or was never known. */
+  findTransaction(transactionId: string): Promise<Half[]> {
+    return this.halves.find(transactionId);
+  }
+
+  /**
+   * Have somebody asked what became of a transaction, within a second or so, also one that is parked. By whatever process
+   * can answer; the event `checked` tells there what came of it. Safe to repeat.
+   *
+   * @returns in how many queues it has messages.
+   */
+  checkTransaction(transactionId: string): Promise<number> {
+    return this.halves.check(transactionId);
+  }
+
+  /**
+   * Make the messages of a parked transaction visible, in all topics. Safe to repeat.
+   *
+   * @returns what became of each half; empty when there is none (any more).
+   * @throws StillCheckedError when somebody who knows will be asked, unless `force` is true.
+   */
+  commitTransaction(
+    transactionId: string,
+    options: { force?: boolean } = {},
+  ): Promise<DecidedHalf[]> {
+    return this.halves.decide('commitTransaction', transactionId, options);
+  }
+
+  /** Drop the messages of a parked transaction for good, in all topics. Otherwise as `commitTransaction`. */
+  rollbackTransaction(
+    transactionId: string,
+    options: { force?: boolean } = {},
+  ): Promise<DecidedHalf[]> {
+    return this.halves.decide('rollbackTransaction', transactionId, options);
   }
 }

@@ -17,6 +17,8 @@ export interface TopicDescription {
   length: number;
   /** Messages that become visible later, in all queues. */
   scheduled: number;
+  /** Transactions that are not decided, by queue: one with messages in two queues counts twice. */
+  halves: { waiting: number; parked: number };
 }
 
 export interface QueueDescription {
@@ -27,6 +29,7 @@ export interface QueueDescription {
   first: string | null;
   last: string | null;
   scheduled: number;
+  halves: { waiting: number; parked: number };
 }
 
 /** What can be changed later: everything but the number of queues. */
@@ -61,6 +64,10 @@ export class Topics {
       queues,
       length: queues.reduce((sum, { length }) => sum + length, 0),
       scheduled: queues.reduce((sum, { scheduled }) => sum + scheduled, 0),
+      halves: {
+        waiting: queues.reduce((sum, { halves }) => sum + halves.waiting, 0),
+        parked: queues.reduce((sum, { halves }) => sum + halves.parked, 0),
+      },
     };
   }
 
@@ -108,11 +115,12 @@ export class Topics {
   }
 
   private async describeQueue(ref: QueueRef): Promise<QueueDescription> {
-    const [extent, scheduled] = await Promise.all([
+    const [extent, scheduled, halves] = await Promise.all([
       this.stores.log.extent(ref),
       this.stores.schedule.count(ref),
+      this.stores.halves.count(ref),
     ]);
-    return { queue: ref.queue, ...extent, scheduled };
+    return { queue: ref.queue, ...extent, scheduled, halves };
   }
 }
 

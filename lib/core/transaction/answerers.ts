@@ -5,17 +5,15 @@ import { afterDatabase, afterMethod, type CheckPolicy, type CheckStep } from './
 import type { Resolution, TransactionParticipant, Verdict } from './participant.js';
 import type { Answerer } from './queue-check.js';
 
-/** A participant answers within about 10 s, a check method within 30 s (check-methods.ts). */
-const LEASE_MS = { database: 15_000, method: 40_000 };
-
 /** The database says what became of its transactions. */
 export function databaseAnswerer(options: {
   participant: TransactionParticipant;
   /** That of the halves. */
   database: string;
+  leaseMs: number;
   logger: Logger;
 }): Answerer {
-  const { participant, database, logger } = options;
+  const { participant, database, leaseMs, logger } = options;
   const verdicts = async (ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> => {
     try {
       // A restored copy, a replica or another database behind the same address has no right to decide.
@@ -33,7 +31,7 @@ export function databaseAnswerer(options: {
   };
   return {
     needsFrames: false,
-    leaseMs: LEASE_MS.database,
+    leaseMs,
     async decide(_queue, halves, now) {
       const known = await verdicts(halves.map(({ id }) => id));
       return stepsFor(halves, (half) => afterDatabase(known.get(half.id) ?? 'unknown', half, now));
@@ -53,11 +51,12 @@ export function methodAnswerer(options: {
   name: string;
   methods: CheckMethodBook;
   policy: CheckPolicy;
+  leaseMs: number;
 }): Answerer {
-  const { name, methods, policy } = options;
+  const { name, methods, policy, leaseMs } = options;
   return {
     needsFrames: true,
-    leaseMs: LEASE_MS.method,
+    leaseMs,
     async decide({ topic, queue }, halves, now) {
       const answers = await Promise.all(
         halves.map(({ id, frames }) => methods.ask(name, { topic, queue, id, frame: frames[0]! })),

@@ -22,10 +22,17 @@ export interface BackCheckOptions extends QueueCheckTools {
   checkAfterMs: number;
   /** Default: 15 checks, and "rollback" by a method after 60 s. */
   policy?: Partial<CheckPolicy>;
+  /**
+   * How long a checker that says nothing more keeps halves from others: longer than it takes to answer. Default 15 s for
+   * databases, 40 s for methods.
+   */
+  leaseMs?: { database: number; method: number };
   onError(error: unknown): void;
 }
 
 const DEFAULT_POLICY: CheckPolicy = { maxChecks: 15, rollbackAfterMs: 60_000 };
+/** A participant answers within about 10 s, a check method is waited for 30 s. */
+const DEFAULT_LEASE_MS = { database: 15_000, method: 40_000 };
 /** Boards that cannot be opened yet, or that were not needed yet, are looked for so often. No call to the store. */
 const OPEN_EVERY_MS = 5_000;
 const PURGE = 'purge';
@@ -47,6 +54,7 @@ type AnswererOf = (owner: string) => Answerer | undefined;
 export class BackCheckLoop {
   private readonly options: BackCheckOptions;
   private readonly policy: CheckPolicy;
+  private readonly leaseMs: { database: number; method: number };
   private readonly opener: Loop;
   private readonly boards = new Map<string, AgendaLoop>();
   private readonly opened = new Set<TransactionParticipant>();
@@ -57,6 +65,7 @@ export class BackCheckLoop {
   constructor(options: BackCheckOptions) {
     this.options = options;
     this.policy = { ...DEFAULT_POLICY, ...options.policy };
+    this.leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
     this.opener = new Loop({
       name: 'back-check',
       clock: options.clock,
@@ -95,7 +104,12 @@ export class BackCheckLoop {
     const database = await databases.ready(participant);
     this.opened.add(participant);
     const owner: HalfOwner = { kind: 'database', database, name: participant.name };
-    const answerer = databaseAnswerer({ participant, database, logger });
+    const answerer = databaseAnswerer({
+      participant,
+      database,
+      leaseMs: this.leaseMs.database,
+      logger,
+    });
     const board = this.open(owner, () => answerer, participant);
     // The first purge comes after the pause, too: processes that restart often do nothing else otherwise.
     board.note(PURGE, storeTime.now() + PURGE_EVERY_MS);
@@ -130,7 +144,9 @@ export class BackCheckLoop {
     const name = methods.names.find(
       (one) => ownerKey({ kind: 'method', group, name: one }) === owner,
     );
-    return name === undefined ? undefined : methodAnswerer({ name, methods, policy: this.policy });
+    return name === undefined
+      ? undefined
+      : methodAnswerer({ name, methods, policy: this.policy, leaseMs: this.leaseMs.method });
   }
 
   private async check(

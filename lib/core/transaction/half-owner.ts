@@ -16,7 +16,12 @@ export function ownerKey(owner: HalfOwner): string {
 
 /** Owners on one board are looked after together: a database, or all check methods of a producer group. */
 export function boardOf(owner: HalfOwner): string {
-  return owner.kind === 'database' ? ownerKey(owner) : `m:${encodeURIComponent(owner.group)}`;
+  return boardOfKey(ownerKey(owner));
+}
+
+/** The board of an owner that is known by its key only. */
+export function boardOfKey(owner: string): string {
+  return owner.split(':', 2).join(':');
 }
 
 /** A queue that may hold halves of an owner, as its agenda knows it. */

@@ -1,6 +1,7 @@
 import type { OpenAdminBed } from './bed.js';
 import { describeDeadLetterAdmin } from './dead-letters.suite.js';
 import { describeGroupAdmin } from './groups.suite.js';
+import { describeHalfAdmin } from './halves.suite.js';
 import { describeMessageAdmin } from './messages.suite.js';
 import { describeTopicAdmin } from './topics.suite.js';
 
@@ -11,5 +12,6 @@ export function describeAdmin(where: string, open: OpenAdminBed): void {
     describeGroupAdmin(open);
     describeMessageAdmin(open);
     describeDeadLetterAdmin(open);
+    describeHalfAdmin(open);
   });
 }

@@ -3,6 +3,8 @@ import { defineTopic } from '../../../lib/core/message/topic.js';
 import { InUseError, TopicExistsError } from '../../../lib/inspect/errors.js';
 import { consume, type OpenAdminBed, publish, useBed } from './bed.js';
 
+const NO_HALVES = { waiting: 0, parked: 0 };
+
 export function describeTopicAdmin(open: OpenAdminBed): void {
   describe('topics', () => {
     const bed = useBed(open);
@@ -21,9 +23,10 @@ export function describeTopicAdmin(open: OpenAdminBed): void {
         settings: { queues: 2, maxLength: 10, retentionMs: 86_400_000, dedupWindowMs: 600_000 },
         length: 0,
         scheduled: 0,
+        halves: NO_HALVES,
         queues: [
-          { queue: 0, length: 0, first: null, last: null, scheduled: 0 },
-          { queue: 1, length: 0, first: null, last: null, scheduled: 0 },
+          { queue: 0, length: 0, first: null, last: null, scheduled: 0, halves: NO_HALVES },
+          { queue: 1, length: 0, first: null, last: null, scheduled: 0, halves: NO_HALVES },
         ],
       });
     });
@@ -59,8 +62,8 @@ export function describeTopicAdmin(open: OpenAdminBed): void {
       const described = await bed.admin.describeTopic('orders');
       expect(described).toMatchObject({ length: 2, scheduled: 1 });
       expect(described.queues).toEqual([
-        { queue: 0, length: 0, first: null, last: null, scheduled: 1 },
-        { queue: 1, length: 2, first: offset, last, scheduled: 0 },
+        { queue: 0, length: 0, first: null, last: null, scheduled: 1, halves: NO_HALVES },
+        { queue: 1, length: 2, first: offset, last, scheduled: 0, halves: NO_HALVES },
       ]);
     });
 

@@ -1,0 +1,210 @@
+import type { Codecs } from '../core/message/codec.js';
+import { describeValue, integerProblem } from '../core/message/options.js';
+import type { TopicName } from '../core/message/topic.js';
+import type { HalfView, TransactionId } from '../core/store/half-message-store.js';
+import type { QueueRef } from '../core/store/refs.js';
+import type { StoreTime } from '../core/store/store-time.js';
+import type { Stores } from '../core/store/stores.js';
+import { boardOfKey, checkWork } from '../core/transaction/half-owner.js';
+import { releaseWork } from '../core/upkeep.js';
+import { type EntryView, viewEntry } from './entry-view.js';
+import { StillCheckedError } from './errors.js';
+import {
+  optionProblems,
+  type Problem,
+  refuse,
+  topicNameProblem,
+  transactionIdProblem,
+} from './input.js';
+import { queuesOf, type Topics } from './topics.js';
+
+/** The messages of one transaction in one queue, invisible until it is decided. */
+export interface Half {
+  readonly transactionId: TransactionId;
+  readonly topic: string;
+  readonly queue: number;
+  /** Who can say what became of it: the participant or the transaction, by its name. */
+  readonly name: string;
+  /** Unix ms by the store's clock. */
+  readonly preparedAt: number;
+  /** How often somebody answered that nothing is known yet. */
+  readonly checks: number;
+  /** When somebody is asked next, Unix ms by the store's clock; null while it is parked. */
+  readonly checkAt: number | null;
+  /** Why nobody is asked any more, so that you must decide; null while somebody is. */
+  readonly parked: string | null;
+  readonly messages: readonly EntryView[];
+}
+
+export interface HalfPage {
+  halves: Half[];
+  /** Give it as `after` to get the next page; null when this is the last. */
+  next: string | null;
+}
+
+export interface HalfPageOptions {
+  /** `next` of the page before. */
+  after?: string;
+  /** Most halves of the page, 1 to 1 000. Default 100. */
+  limit?: number;
+  /** Only these. Default: all. */
+  state?: 'waiting' | 'parked';
+}
+
+/** What became of a half. */
+export interface DecidedHalf {
+  readonly topic: string;
+  readonly queue: number;
+  /** `unknown`: it was decided too long ago to say how. */
+  readonly state: 'committed' | 'rolled-back' | 'unknown';
+}
+
+const DEFAULT_PAGE = 100;
+const LARGEST_PAGE = 1_000;
+const PER_READ = 100;
+const PLACE = /^(\d{1,4}):([0-9a-f-]{36})?$/;
+/** As many topics are asked at once. */
+const TOPICS_AT_ONCE = 20;
+
+/** Questions and commands about transactions that are not decided. */
+export class Halves {
+  private readonly stores: Stores;
+  private readonly topics: Topics;
+  private readonly storeTime: StoreTime;
+  private readonly codecs: Codecs;
+
+  constructor(options: { stores: Stores; topics: Topics; storeTime: StoreTime; codecs: Codecs }) {
+    this.stores = options.stores;
+    this.topics = options.topics;
+    this.storeTime = options.storeTime;
+    this.codecs = options.codecs;
+  }
+
+  async list(name: TopicName, options: HalfPageOptions): Promise<HalfPage> {
+    refuse('listHalves', [topicNameProblem(name), ...pageProblems(options)]);
+    const info = await this.topics.existing(name, 'listHalves');
+    const { limit = DEFAULT_PAGE, state } = options;
+    const [, fromQueue = '0', afterId] = PLACE.exec(options.after ?? '0:') ?? [];
+    const found: Half[] = [];
+    for (const ref of queuesOf(info).slice(Number(fromQueue))) {
+      let after = ref.queue === Number(fromQueue) ? afterId : undefined;
+      for (let isLast = false; !isLast;) {
+        const count = Math.min(PER_READ, limit);
+        const read = await this.stores.halves.list(ref, { ...(after && { after }), count });
+        isLast = read.length < count;
+        for (const half of read) {
+          if (found.length === limit) return { halves: found, next: `${ref.queue}:${after ?? ''}` };
+          after = half.id;
+          if (state === undefined || (state === 'parked') === (half.parked !== null))
+            found.push(this.view(half));
+        }
+      }
+    }
+    return { halves: found, next: null };
+  }
+
+  async find(transactionId: TransactionId): Promise<Half[]> {
+    return (await this.halvesOf('findTransaction', transactionId)).map((half) => this.view(half));
+  }
+
+  /** @returns how many halves somebody will be asked about. */
+  async check(transactionId: TransactionId): Promise<number> {
+    const halves = await this.halvesOf('checkTransaction', transactionId);
+    const replies = await Promise.all(
+      halves.map(async (half) => {
+        const { owner } = half;
+        const [reply] = await this.stores.halves.unpark(half, [transactionId]);
+        // Also where it had been struck off the list meanwhile.
+        await this.stores.halves
+          .agenda(boardOfKey(owner))
+          .note(checkWork(owner, half), this.storeTime.now());
+        return reply!.state;
+      }),
+    );
+    return replies.filter((state) => state === 'extended').length;
+  }
+
+  async decide(
+    method: 'commitTransaction' | 'rollbackTransaction',
+    transactionId: TransactionId,
+    options: { force?: boolean },
+  ): Promise<DecidedHalf[]> {
+    refuse(method, optionProblems(options, ['force']));
+    const halves = await this.halvesOf(method, transactionId);
+    const checked = halves.filter(({ parked }) => parked === null);
+    if (checked.length > 0 && options.force !== true)
+      throw new StillCheckedError(transactionId, {
+        name: checked[0]!.name,
+        places: checked.map(({ topic, queue }) => `topic "${topic}" queue ${queue}`),
+      });
+    return Promise.all(
+      halves.map(async (half) => {
+        const { topic, queue } = half;
+        if (method === 'commitTransaction') await this.noteReleases(half);
+        const [reply] = await (method === 'commitTransaction'
+          ? this.stores.halves.commit(half, [transactionId])
+          : this.stores.halves.rollback(half, [transactionId]));
+        return { topic, queue, state: reply!.state };
+      }),
+    );
+  }
+
+  async waitingIn(queues: readonly QueueRef[]): Promise<{ waiting: number; parked: number }> {
+    const counts = await Promise.all(queues.map((ref) => this.stores.halves.count(ref)));
+    return {
+      waiting: counts.reduce((sum, { waiting }) => sum + waiting, 0),
+      parked: counts.reduce((sum, { parked }) => sum + parked, 0),
+    };
+  }
+
+  /** Before they are scheduled: an entry of the agenda must never be later than what is due. */
+  private async noteReleases({ dues, ...ref }: HalfView): Promise<void> {
+    for (const due of dues)
+      if (due) {
+        const at = 'at' in due ? due.at : this.storeTime.now() + due.delayMs;
+        await this.stores.agenda.note(releaseWork(ref), at);
+      }
+  }
+
+  /** In every topic: all messages of a transaction share one end. */
+  private async halvesOf(method: string, transactionId: TransactionId): Promise<HalfView[]> {
+    refuse(method, [transactionIdProblem(transactionId)]);
+    const found: HalfView[] = [];
+    const names = await this.stores.topics.list();
+    for (let at = 0; at < names.length; at += TOPICS_AT_ONCE) {
+      const some = names
+        .slice(at, at + TOPICS_AT_ONCE)
+        .map((name) => this.stores.topics.find(name));
+      const infos = (await Promise.all(some)).filter((info) => info !== undefined);
+      const views = await Promise.all(
+        infos.flatMap(queuesOf).map((ref) => this.stores.halves.find(ref, transactionId)),
+      );
+      found.push(...views.filter((view) => view !== undefined));
+    }
+    return found;
+  }
+
+  private view(half: HalfView): Half {
+    const { id: transactionId, topic, queue, name, preparedAt, checks, checkAt, parked } = half;
+    const messages = half.frames.map((frame) =>
+      viewEntry({ topic, queue, offset: '' }, { kind: 'message', frame, only: null }, this.codecs),
+    );
+    return { transactionId, topic, queue, name, preparedAt, checks, checkAt, parked, messages };
+  }
+}
+
+function pageProblems(options: HalfPageOptions): Problem[] {
+  const problems = optionProblems(options, ['after', 'limit', 'state']);
+  if (typeof options !== 'object' || options === null) return problems;
+  const { after, limit, state } = options;
+  return [
+    ...problems,
+    after === undefined || (typeof after === 'string' && PLACE.test(after))
+      ? undefined
+      : `after must be \`next\` of the page before, got: ${describeValue(after)}`,
+    limit === undefined ? undefined : integerProblem('limit', limit, { min: 1, max: LARGEST_PAGE }),
+    state === undefined || state === 'waiting' || state === 'parked'
+      ? undefined
+      : `state must be "waiting" or "parked", got: ${describeValue(state)}`,
+  ];
+}
