@@ -30,7 +30,8 @@ export type {
 export type { MessageId } from './core/message/message-id.js';
 export { BatchSendError } from './core/producer/send-batch.js';
 export type { BatchItem } from './core/producer/send-batch.js';
-export { murmur2, selectQueue } from './core/producer/queue-selector.js';
+export { murmur2 } from './core/message/murmur2.js';
+export { selectQueue } from './core/producer/queue-selector.js';
 
 // 4. Transactions: rows and messages, both or neither
 export { Transactional, Transactional as TransactionalMessage } from './nest/transactional.js';
@@ -66,6 +67,19 @@ export { Subscribe } from './nest/subscribe.js';
 export type { HandlerOptions, SubscribeDecorator, SubscribeOptions } from './nest/subscribe.js';
 export { RivuletContext } from './nest/rivulet-context.js';
 export type { Metadata } from './nest/metadata.js';
+export {
+  allocateAveragely,
+  allocateByCircle,
+  allocateConsistentHash,
+  allocateSticky,
+  allocateToOne,
+} from './core/consumer/ordered/allocation.js';
+export type {
+  Allocation,
+  AllocationStrategy,
+  Sharing,
+} from './core/consumer/ordered/allocation.js';
+export type { OnExhausted } from './core/consumer/ordered/settle-ordered.js';
 export type { MessageView } from './core/message/message.js';
 export type { ExponentialBackoff, RetryOptions } from './core/consumer/retry-policy.js';
 export type { SubscriptionMode } from './core/consumer/subscription.js';

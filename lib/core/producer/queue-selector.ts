@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../message/errors.js';
 import { describeValue } from '../message/options.js';
+import { murmur2 } from '../message/murmur2.js';
 
 /**
  * Which queue a message group belongs to, of `queues` queues: murmur2 of its UTF-8 bytes, as Kafka's default
@@ -7,27 +8,6 @@ import { describeValue } from '../message/options.js';
  */
 export function selectQueue(messageGroup: string, queues: number): number {
   return (murmur2(Buffer.from(messageGroup)) & 0x7fffffff) % queues;
-}
-
-/** MurmurHash2, 32 bit, with Kafka's seed (`org.apache.kafka.common.utils.Utils.murmur2`). Signed, as in Java. */
-export function murmur2(bytes: Uint8Array): number {
-  const m = 0x5bd1e995;
-  const { length } = bytes;
-  let h = 0x9747b28c ^ length;
-  let at = 0;
-  for (; at + 4 <= length; at += 4) {
-    let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    k = Math.imul(k, m);
-    k ^= k >>> 24;
-    h = Math.imul(h, m) ^ Math.imul(k, m);
-  }
-  const left = length - at;
-  if (left === 3) h ^= bytes[at + 2]! << 16;
-  if (left >= 2) h ^= bytes[at + 1]! << 8;
-  if (left >= 1) h = Math.imul(h ^ bytes[at]!, m);
-  h ^= h >>> 13;
-  h = Math.imul(h, m);
-  return h ^ (h >>> 15);
 }
 
 /** An explicit queue, or what a user's selector answered, if the topic has it. */

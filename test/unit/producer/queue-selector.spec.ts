@@ -1,4 +1,5 @@
-import { checkedQueue, murmur2, selectQueue } from '../../../lib/core/producer/queue-selector.js';
+import { murmur2 } from '../../../lib/core/message/murmur2.js';
+import { checkedQueue, selectQueue } from '../../../lib/core/producer/queue-selector.js';
 
 describe('murmur2', () => {
   // From Kafka's own test: org.apache.kafka.common.utils.UtilsTest.testMurmur2.
