@@ -4,15 +4,13 @@ import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
-import type { QueueRef } from '../store/refs.js';
 import type { Stores } from '../store/stores.js';
-import type { JoinReply } from '../store/topic-registry.js';
 import { Capacity } from './capacity.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import { DeliveryRunner } from './delivery-runner.js';
 import type { DispatchTools } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
-import { groupConflict } from './group-conflict.js';
+import { GroupRegistration, type TopicLookup } from './group-registration.js';
 import { Reporter } from './reporter.js';
 import type { RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
@@ -32,8 +30,7 @@ export interface ConsumerOptions {
   pollMs(): number;
   /** Slots that several topics share; who gives them fetches for all. By default this consumer fetches for itself. */
   capacity?: Capacity;
-  /** The topic as it is known; as it is now, made anew if it is gone and that is allowed. */
-  topic: { get(): Promise<{ queues: number }>; refresh(): Promise<{ queues: number }> };
+  topic: TopicLookup;
 }
 
 /** One subscription at work: its group is joined, and what is fetched for it goes through a runner. Unordered. */
@@ -42,6 +39,7 @@ export class Consumer implements RunningSubscription {
   private readonly options: ConsumerOptions;
   private readonly capacity: Capacity;
   private readonly reporter: Reporter;
+  private readonly registration: GroupRegistration;
   private refs: GroupQueue[] = [];
   private runner: DeliveryRunner | undefined;
   private fetchLoop: FetchLoop | undefined;
@@ -54,6 +52,7 @@ export class Consumer implements RunningSubscription {
     this.subscription = options.subscription;
     this.capacity = options.capacity ?? new Capacity({ limit: options.subscription.concurrency });
     this.reporter = new Reporter(options);
+    this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
   }
 
   get queues(): readonly GroupQueue[] {
@@ -67,8 +66,7 @@ export class Consumer implements RunningSubscription {
   async start(): Promise<void> {
     const { stores, clock, member, tools } = this.options;
     const { topic, group } = this.subscription;
-    const { queues } = await this.options.topic.get();
-    this.alarm((await this.register()).recreated);
+    const { queues } = await this.registration.join();
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
     this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
@@ -161,29 +159,7 @@ export class Consumer implements RunningSubscription {
   }
 
   async join(): Promise<void> {
-    await this.options.topic.get();
-    this.alarm((await this.register()).recreated);
-  }
-
-  private async register(): Promise<JoinReply & { state: 'joined' }> {
-    const { stores } = this.options;
-    const { topic, group, from, origin, filter, allowFilterChange } = this.subscription;
-    const wanted = { group, mode: 'unordered', filterDigest: filter?.digest ?? '' } as const;
-    const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
-    if (reply.state === 'conflict')
-      throw groupConflict({ origin, topic }, wanted, reply.registered);
-    return reply;
-  }
-
-  private alarm(queues: readonly QueueRef[]): void {
-    const { events, logger } = this.options;
-    const { topic, group } = this.subscription;
-    for (const { queue } of queues) {
-      events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
-      logger.error(
-        `${topic}/${group}: the group had vanished from queue ${queue} and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
-      );
-    }
+    await this.registration.join();
   }
 
   private startWaiting(runner: DeliveryRunner): void {
@@ -233,10 +209,7 @@ export class Consumer implements RunningSubscription {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {
-      const { queues } = await this.options.topic.refresh();
-      const { created, recreated } = await this.register();
-      // Where the store lost everything, it does not know either that the group had been there.
-      this.alarm(created ? this.refs : recreated);
+      const { queues } = await this.registration.joinAgain(this.refs);
       // A topic that was made anew with fewer queues: nothing will come from this one.
       if (fault.queue < queues) return 0;
     }

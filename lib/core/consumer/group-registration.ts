@@ -1,0 +1,66 @@
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { QueueRef } from '../store/refs.js';
+import type { Stores } from '../store/stores.js';
+import type { ConsumeMode, JoinReply } from '../store/topic-registry.js';
+import { groupConflict } from './group-conflict.js';
+import type { Subscription } from './subscription.js';
+
+/** Topics of one subscription: as known, and as it is now, made anew if it is gone and that is allowed. */
+export interface TopicLookup {
+  get(): Promise<{ queues: number }>;
+  refresh(): Promise<{ queues: number }>;
+}
+
+/** Makes the group of a subscription known, and tells when it had been lost. */
+export class GroupRegistration {
+  private readonly options: {
+    subscription: Subscription;
+    mode: ConsumeMode;
+    topic: TopicLookup;
+    stores: Stores;
+    events: Events;
+    logger: Logger;
+  };
+
+  constructor(options: GroupRegistration['options']) {
+    this.options = options;
+  }
+
+  /** The group exists in every queue when this resolves. @throws InvalidOptionsError when other members differ. */
+  async join(): Promise<{ queues: number }> {
+    const info = await this.options.topic.get();
+    this.alarm((await this.register()).recreated);
+    return info;
+  }
+
+  /** The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. */
+  async joinAgain(known: readonly QueueRef[]): Promise<{ queues: number }> {
+    const info = await this.options.topic.refresh();
+    const { created, recreated } = await this.register();
+    // Where the store lost everything, it does not know either that the group had been there.
+    this.alarm(created ? known : recreated);
+    return info;
+  }
+
+  private async register(): Promise<JoinReply & { state: 'joined' }> {
+    const { stores, mode, subscription } = this.options;
+    const { topic, group, from, origin, filter, allowFilterChange } = subscription;
+    const wanted = { group, mode, filterDigest: filter?.digest ?? '' };
+    const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
+    if (reply.state === 'conflict')
+      throw groupConflict({ origin, topic }, wanted, reply.registered);
+    return reply;
+  }
+
+  private alarm(queues: readonly QueueRef[]): void {
+    const { events, logger, subscription } = this.options;
+    const { topic, group } = subscription;
+    for (const { queue } of queues) {
+      events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
+      logger.error(
+        `${topic}/${group}: the group had vanished from queue ${queue} and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
+      );
+    }
+  }
+}
