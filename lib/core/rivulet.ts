@@ -165,6 +165,7 @@ export class Rivulet {
         heartbeatMs: settings.heartbeatMs,
         deadAfterMs: settings.deadAfterMs,
       },
+      orderedTiming: settings.ordered,
       onTrouble: (doing, error) => this.trouble(doing, error),
     });
   }

@@ -1,4 +1,5 @@
 import { type ConsumerTiming, DEFAULT_CONSUMER_TIMING } from './consumer/consumer-timing.js';
+import { DEFAULT_ORDERED_TIMING, type OrderedTiming } from './consumer/ordered/ordered-timing.js';
 import type { Codec } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';
@@ -24,6 +25,8 @@ export interface RivuletSettings {
   codecs: readonly Codec[];
   consumer: ConsumerTiming;
   transactions: TransactionSettings;
+  /** For ordered subscriptions. */
+  ordered: OrderedTiming;
   /** Default 5 000. */
   heartbeatMs: number;
   /** A process that was silent for this long is dead, and its deliveries are handed out again. Default 15 000. */
@@ -48,6 +51,7 @@ const DEFAULT_SETTINGS: RivuletSettings = {
   codecs: [],
   consumer: DEFAULT_CONSUMER_TIMING,
   transactions: DEFAULT_TRANSACTION_SETTINGS,
+  ordered: DEFAULT_ORDERED_TIMING,
   heartbeatMs: 5_000,
   deadAfterMs: 15_000,
   drainMs: 15_000,
@@ -70,6 +74,7 @@ function withDefaults(input: RivuletSettingsInput): RivuletSettings {
     topics: { ...DEFAULT_SETTINGS.topics, ...given(input.topics) },
     consumer: { ...DEFAULT_SETTINGS.consumer, ...given(input.consumer) },
     transactions: { ...DEFAULT_SETTINGS.transactions, ...given(input.transactions) },
+    ordered: { ...DEFAULT_SETTINGS.ordered, ...given(input.ordered) },
     autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
     codec: input.codec,
     codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
@@ -88,8 +93,9 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...unknownIn('topics', input.topics, DEFAULT_SETTINGS.topics),
     ...unknownIn('consumer', input.consumer, DEFAULT_SETTINGS.consumer),
     ...unknownIn('transactions', input.transactions, DEFAULT_SETTINGS.transactions),
+    ...unknownIn('ordered', input.ordered, DEFAULT_SETTINGS.ordered),
   ];
-  const { producer, consumer, topics, transactions, ...rest } = withDefaults(input);
+  const { producer, consumer, ordered, topics, transactions, ...rest } = withDefaults(input);
   const positive = { min: 1 };
   const { whenBufferFull, ...limits } = producer;
   return [
@@ -109,6 +115,12 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...transactionSettingProblems(transactions).map(
       (problem) => problem && `transactions.${problem}`,
     ),
+    ...Object.entries(ordered).map(([name, value]) =>
+      integerProblem(`ordered.${name}`, value, name === 'rebalanceDelayMs' ? { min: 0 } : positive),
+    ),
+    ordered.renewMs < ordered.selfStopMs && ordered.selfStopMs < ordered.leaseMs
+      ? undefined
+      : `ordered: renewMs (${ordered.renewMs}) must be less than selfStopMs (${ordered.selfStopMs}), and that less than leaseMs (${ordered.leaseMs}), or owners overlap`,
     integerProblem('heartbeatMs', rest.heartbeatMs, positive),
     integerProblem('deadAfterMs', rest.deadAfterMs, positive),
     rest.deadAfterMs < rest.heartbeatMs * 2

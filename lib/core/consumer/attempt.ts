@@ -9,6 +9,7 @@ export class Attempt implements GuardedDelivery {
   readonly group: string;
   /** By the monotonic clock. */
   readonly startedAt: number;
+  readonly fencingToken: number | undefined;
   /** To be called once it is settled, or given up to others. */
   readonly whenOver: () => void;
   body: unknown = undefined;
@@ -25,12 +26,14 @@ export class Attempt implements GuardedDelivery {
     message: MessageView;
     group: string;
     startedAt: number;
+    fencingToken?: number;
     whenOver: () => void;
   }) {
     this.entry = options.entry;
     this.message = options.message;
     this.group = options.group;
     this.startedAt = options.startedAt;
+    this.fencingToken = options.fencingToken;
     this.whenOver = options.whenOver;
   }
 

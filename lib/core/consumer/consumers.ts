@@ -13,6 +13,8 @@ import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
 import { Heartbeat } from './heartbeat.js';
+import { OrderedConsumer } from './ordered/ordered-consumer.js';
+import type { OrderedTiming } from './ordered/ordered-timing.js';
 import { Orphans } from './orphans.js';
 import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
@@ -38,6 +40,7 @@ export interface ConsumersOptions {
   events: Events;
   logger: Logger;
   timing: ConsumerTiming & { heartbeatMs: number; deadAfterMs: number };
+  orderedTiming: OrderedTiming;
   onTrouble(doing: string, error: unknown): void;
 }
 
@@ -110,9 +113,11 @@ export class Consumers {
       ...options,
       topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
     };
-    return subscription.mode === 'broadcasting'
-      ? new BroadcastConsumer(withTopic)
-      : new Consumer(withTopic);
+    if (subscription.mode === 'broadcasting') return new BroadcastConsumer(withTopic);
+    const { ordered: rules } = subscription;
+    if (!rules) return new Consumer(withTopic);
+    const timing = { ...this.options.timing, ...this.options.orderedTiming };
+    return new OrderedConsumer({ ...withTopic, rules, timing });
   }
 
   /** Make every group known without reading yet. */

@@ -2,8 +2,10 @@ import type { MessageView } from '../message/message.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, SettleReply } from '../store/delivery-store.js';
+import type { StoredEntry } from '../store/refs.js';
 import type { Attempt } from './attempt.js';
 import { describeError, type Outcome } from './outcome.js';
+import type { OrderedDecision } from './ordered/settle-ordered.js';
 import type { Decision } from './settle.js';
 import type { Subscription } from './subscription.js';
 
@@ -81,6 +83,39 @@ export class Reporter {
     }
   }
 
+  /** As `settled`, for what may happen in an ordered subscription only. */
+  settledInLane(settled: {
+    entry: DeliveredEntry;
+    outcome: Outcome;
+    decision: OrderedDecision;
+    message: MessageView | undefined;
+    messageGroup: string | undefined;
+  }): void {
+    const { entry, outcome, decision, message, messageGroup } = settled;
+    if (decision.kind !== 'park' && decision.kind !== 'skip')
+      return this.settled({ ...{ entry, outcome, decision, message }, reply: 'settled' });
+    const facts = this.facts(entry, message);
+    const { reason } = decision;
+    const error =
+      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    if (decision.kind === 'skip') {
+      this.events.emit('message-skipped', { ...facts, reason, error });
+      this.logger.error(`${this.line(facts)} is left out: ${reason}. Its lane goes on.`);
+    } else {
+      this.events.emit('lane-parked', { ...facts, messageGroup, reason, error });
+      this.logger.error(
+        `${this.line(facts)} parked its lane: ${reason}. What follows it waits until MessageAdmin.resumeLane.`,
+      );
+    }
+  }
+
+  /** A handler of an ordered subscription exceeds its time and does not end. */
+  overdue({ entry, message }: Attempt, handlerTimeoutMs: number): void {
+    this.logger.error(
+      `${this.line(this.facts(entry, message))} exceeds its ${handlerTimeoutMs} ms. It was told so by its signal; until it ends, its lane waits.`,
+    );
+  }
+
   /** The delivery is somebody else's, or settled already: nothing changed. */
   refused(entry: DeliveredEntry, message: MessageView | undefined): void {
     const facts = this.facts(entry, message);
@@ -94,6 +129,15 @@ export class Reporter {
     const { topic, group } = this.subscription;
     this.logger.warn(
       `${topic}/${group}: could not ${doing}: ${describeError(error)}. Trying again.`,
+    );
+  }
+
+  /** A newer library wrote it: nothing behind it may overtake it. */
+  heldInQueue({ queue, offset }: StoredEntry, version: number): void {
+    const { topic, group } = this.subscription;
+    this.events.emit('message-held', { topic, queue, group, offset, version });
+    this.logger.error(
+      `${topic}/${group}: offset ${offset} of queue ${queue} has wire version ${version}, which this library cannot read. The queue stops there, to keep its order; update this consumer.`,
     );
   }
 

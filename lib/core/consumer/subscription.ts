@@ -7,6 +7,13 @@ import { describeValue, integerProblem } from '../message/options.js';
 import type { StandardSchema } from '../message/topic.js';
 import type { StartFrom } from '../store/refs.js';
 import type { Outcome } from './outcome.js';
+import {
+  ORDERED_BACKOFF,
+  type OrderedOptions,
+  orderedProblems,
+  type OrderedRules,
+  orderedRules,
+} from './ordered/ordered-rules.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy, retryProblems } from './retry-policy.js';
 
 /** What a handler gets. */
@@ -17,6 +24,11 @@ export interface Delivery {
   readonly group: string;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
+  /**
+   * Ordered subscriptions only: grows with every owner of the queue, so a store that keeps the highest one for each
+   * message group can refuse an owner that was paused and does not know that it has been followed.
+   */
+  readonly fencingToken: number | undefined;
   /**
    * Aborts when the handler's time is up, when the delivery was given to somebody else, or when the drain limit of
    * a shutdown is reached. What the handler does afterwards is not settled.
@@ -44,7 +56,7 @@ export type Middleware = (
   handle: () => Promise<Outcome>,
 ) => Promise<Outcome>;
 
-export interface SubscriptionOptions {
+export interface SubscriptionOptions extends OrderedOptions {
   /**
    * A topic, or a pattern of topics: `order.*` (one word), `order.#` or `order.>` (any number of words). Topics that fit are
    * consumed in the same group, also those that are made later: from their start.
@@ -101,6 +113,8 @@ export interface Subscription {
   readonly retry: RetryPolicy;
   readonly mode: SubscriptionMode;
   readonly from: StartFrom;
+  /** Undefined: not ordered. */
+  readonly ordered: OrderedRules | undefined;
   readonly filter: MessageFilter | undefined;
   readonly allowFilterChange: boolean;
   readonly schema: StandardSchema | undefined;
@@ -121,13 +135,14 @@ export function subscription(
   const { filter, allowFilterChange = false, mode = 'clustering' } = options;
   const { from = mode === 'broadcasting' ? 'latest' : 'earliest' } = options;
   const problems = [
-    topicsProblem(topic, mode),
+    topicsProblem(options),
     groupProblem(group),
     integerProblem('concurrency', concurrency, { min: 1, max: 10_000 }),
     integerProblem('handlerTimeoutMs', handlerTimeoutMs, { min: 1 }),
     startProblem(from),
     ...retryProblems(retry),
     ...modeProblems(mode, options),
+    ...orderedProblems(options),
     filterProblem(filter),
     typeof allowFilterChange === 'boolean'
       ? undefined
@@ -135,6 +150,7 @@ export function subscription(
     ...found,
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new InvalidOptionsError(origin, problems);
+  const ordered = orderedRules(options);
   return {
     topic,
     group,
@@ -143,8 +159,9 @@ export function subscription(
     origin,
     concurrency,
     handlerTimeoutMs,
-    retry: retryPolicy(retry),
+    retry: retryPolicy(ordered ? { backoff: ORDERED_BACKOFF, ...retry } : retry),
     mode,
+    ordered,
     from,
     filter,
     allowFilterChange,
@@ -167,8 +184,10 @@ function startProblem(from: StartFrom): string | undefined {
   );
 }
 
-function topicsProblem(topic: string, mode: SubscriptionMode): string | undefined {
+function topicsProblem({ topic, mode, ordered }: SubscriptionOptions): string | undefined {
   if (!isTopicPattern(topic)) return topicProblem(topic);
+  if (ordered)
+    return 'a topic pattern has no place with ordered: subscribe to each topic by its name';
   if (mode === 'broadcasting')
     return 'a topic pattern has no place with mode "broadcasting": subscribe to each topic by its name';
   try {
@@ -182,13 +201,16 @@ function topicsProblem(topic: string, mode: SubscriptionMode): string | undefine
 /** Options that would promise what a mode does not do. */
 function modeProblems(
   mode: SubscriptionMode,
-  { retry, around }: SubscriptionOptions,
+  { retry, around, ordered }: SubscriptionOptions,
 ): (string | undefined)[] {
   if (mode === 'broadcasting')
     return [
       retry && 'retry has no place with mode "broadcasting": nothing is tried again there',
       around &&
         'idempotent has no place with mode "broadcasting": of all processes only one would handle a message',
+      ordered === undefined || ordered === false
+        ? undefined
+        : 'ordered has no place with mode "broadcasting": nobody owns a queue there',
     ];
   if (mode === 'clustering') return [];
   return [

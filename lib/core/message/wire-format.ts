@@ -89,6 +89,12 @@ export function hasMessageId(frame: Buffer, id: Buffer): boolean {
   return frame.length > FLAGS_AT && frame.compare(id, 0, MESSAGE_ID_BYTES, ID_AT, FLAGS_AT) === 0;
 }
 
+/** The message group inside a frame, without the rest. @throws as `decodeMessage`. */
+export function messageGroupOf(frame: Buffer): string | undefined {
+  const [, key, messageGroup] = decodeHeader(frame).fields;
+  return messageGroup === '' ? key : messageGroup;
+}
+
 /**
  * A stored frame as a message. Its `bytes` are a part of the frame, not a copy.
  *

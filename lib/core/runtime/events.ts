@@ -28,6 +28,20 @@ export interface RivuletEvents {
   duplicate: DeliveryFacts & { dedupKey: string };
   /** A handler outlived its claim, and another one handled the same work: its effects may have happened twice. */
   'claim-lost': DeliveryFacts & { dedupKey: string };
+  /** A message of an ordered subscription used up its attempts; what follows in its lane waits for the operator. */
+  'lane-parked': DeliveryFacts & {
+    messageGroup: string | undefined;
+    reason: string;
+    error: string | undefined;
+  };
+  /** A message of an ordered subscription used up its attempts and is left out. */
+  'message-skipped': DeliveryFacts & { reason: string; error: string | undefined };
+  /** This process owns the queue for an ordered subscription from now on. */
+  'queue-acquired': { topic: string; queue: number; group: string; fencingToken: number };
+  /** It gave the queue back; nothing of it runs here any more. */
+  'queue-released': { topic: string; queue: number; group: string };
+  /** It is not the owner any more, without having given the queue back; its handlers were told by their signals. */
+  'queue-lost': { topic: string; queue: number; group: string; why: string };
   /** A settle came after the message had been given to somebody else; nothing changed. */
   'settle-refused': DeliveryFacts;
   /** The consumer died or lost its replies; its deliveries are handed out again. */

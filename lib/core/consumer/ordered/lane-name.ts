@@ -1,0 +1,39 @@
+import { MalformedMessageError } from '../../message/errors.js';
+import { messageGroupOf } from '../../message/wire-format.js';
+import type { StoredEntry } from '../../store/refs.js';
+
+/** What keeps its order: messages of one message group, or all of a queue. */
+export type OrderedBy = 'message-group' | 'queue';
+
+const WHOLE_QUEUE = { name: '*' };
+
+/**
+ * The lane of a message. Whatever has no message group is a lane of its own.
+ *
+ * `newerVersion`: a newer library wrote it, so nobody here knows whom it would overtake.
+ */
+export function laneOf(
+  { content, offset }: StoredEntry,
+  by: OrderedBy,
+): { name: string } | { newerVersion: number } {
+  const ofItsOwn = { name: `#${offset}` };
+  if (content.kind !== 'message') return by === 'queue' ? WHOLE_QUEUE : ofItsOwn;
+  try {
+    const group = messageGroupOf(content.frame);
+    if (by === 'queue') return WHOLE_QUEUE;
+    return group === undefined ? ofItsOwn : { name: laneOfGroup(group) };
+  } catch (error) {
+    const version = error instanceof MalformedMessageError ? error.version : undefined;
+    if (version !== undefined) return { newerVersion: version };
+    return by === 'queue' ? WHOLE_QUEUE : ofItsOwn;
+  }
+}
+
+export function laneOfGroup(messageGroup: string): string {
+  return `=${messageGroup}`;
+}
+
+/** Undefined for a lane that is not one of a message group. */
+export function groupOfLane(lane: string): string | undefined {
+  return lane.startsWith('=') ? lane.slice(1) : undefined;
+}

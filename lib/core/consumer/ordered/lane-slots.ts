@@ -1,0 +1,61 @@
+import { Capacity } from '../capacity.js';
+
+/** A queue that wants slots. */
+export interface SlotUser {
+  /** Slots it has. */
+  readonly inUse: number;
+  /** Slots may be free. */
+  wake(): void;
+}
+
+/**
+ * The slots of one subscription, shared by its queues: none takes more than its part while another one waits.
+ */
+export class LaneSlots {
+  readonly capacity: Capacity;
+  private readonly waiting = new Set<SlotUser>();
+  private readonly users = new Set<SlotUser>();
+  private runningAlone: Promise<void> = Promise.resolve();
+
+  constructor(options: { limit: number }) {
+    this.capacity = new Capacity(options);
+  }
+
+  join(user: SlotUser): void {
+    this.users.add(user);
+  }
+
+  leave(user: SlotUser): void {
+    this.users.delete(user);
+    this.waiting.delete(user);
+    this.freed();
+  }
+
+  /** Whether the queue may take one more. If not, it is woken when that may have changed. */
+  mayTake(user: SlotUser): boolean {
+    this.waiting.delete(user);
+    const part = Math.ceil(this.capacity.limit / Math.max(1, this.users.size));
+    if (this.capacity.hasSlot && (user.inUse < part || this.waiting.size === 0)) return true;
+    this.waiting.add(user);
+    return false;
+  }
+
+  /** A slot is free again. */
+  freed(): void {
+    for (const user of this.waiting) user.wake();
+  }
+
+  /** Runs `start` once nothing of the subscription runs, and lets nothing start until it resolves. */
+  async alone(start: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const turn = this.runningAlone.then(async () => {
+      if (signal.aborted) return;
+      const release = this.capacity.hold();
+      await this.capacity.whenIdle(signal);
+      if (!signal.aborted) await start();
+      release();
+      this.freed();
+    });
+    this.runningAlone = turn;
+    await turn;
+  }
+}

@@ -1,0 +1,414 @@
+import { QueueFaultedError } from '../../message/errors.js';
+import { type Clock, sleep } from '../../runtime/clock.js';
+import type { Events } from '../../runtime/events.js';
+import { turnEnd } from '../../runtime/turn.js';
+import type { GroupQueue } from '../../store/delivery-store.js';
+import type {
+  LeaseProof,
+  NotYours,
+  QueueLeaseStore,
+  StepReply,
+} from '../../store/queue-lease-store.js';
+import type { StoredEntry } from '../../store/refs.js';
+import type { Reporter } from '../reporter.js';
+import { HELD_MS } from '../settle.js';
+import { laneOf, type OrderedBy } from './lane-name.js';
+import { LaneRunner, type LaneRunnerOptions } from './lane-runner.js';
+import { Lanes } from './lanes.js';
+import type { OrderedTiming } from './ordered-timing.js';
+import { type LaneCall, StepQueue } from './step-queue.js';
+
+export interface LeasedQueueOptions extends Omit<
+  LaneRunnerOptions,
+  'steps' | 'isOurs' | 'wake' | 'lanes'
+> {
+  ref: GroupQueue;
+  leases: QueueLeaseStore;
+  by: OrderedBy;
+  clock: Clock;
+  events: Events;
+  reporter: Reporter;
+  timing: OrderedTiming;
+  /** It has read everything there is. */
+  onDrained(): void;
+  /** It cannot be read. Answers for how long to leave it alone, in milliseconds. */
+  onFault(fault: QueueFaultedError): Promise<number>;
+}
+
+const READ_AT_ONCE = 200;
+const LOADED_AT_ONCE = 1_000;
+const PEEKED_AT_ONCE = 50;
+const FOLLOWED = 'is in a queue that another process owns now';
+const RECOVER_MS = { from: 20, to: 2_000 };
+
+/**
+ * One queue while this process owns it.
+ *
+ * Calls that change something are made one after the other, each with the version that the one before left behind.
+ * Whatever goes wrong with one, there is one way back: acquire anew, load, and begin again from what the store says.
+ */
+export class LeasedQueue {
+  readonly ref: GroupQueue;
+  private readonly options: LeasedQueueOptions;
+  private readonly runner: LaneRunner;
+  private readonly steps = new StepQueue();
+  private lanes: Lanes;
+  private proof: LeaseProof | undefined;
+  /** By the monotonic clock: until then nobody else can own it. */
+  private oursUntil = 0;
+  /** By the monotonic clock: until then it is left alone. */
+  private leftAloneUntil = 0;
+  private cancelSelfStop: (() => void) | undefined;
+  private working = false;
+  private leaving: { promise: Promise<void>; resolve(): void } | undefined;
+  private recovering = false;
+  private again = false;
+  private failures = 0;
+  private nudge: number | undefined;
+  private isNudged = false;
+  /** Everything up to here was read; undefined while there may be more. */
+  private readUpTo: string | undefined;
+  /** A message of a newer library stands here: nothing behind it may start. */
+  private barrier: StoredEntry | undefined;
+
+  constructor(options: LeasedQueueOptions) {
+    this.ref = options.ref;
+    this.options = options;
+    this.lanes = new Lanes(options.timing);
+    this.runner = new LaneRunner({
+      ...options,
+      lanes: this.lanes,
+      steps: this.steps,
+      isOurs: () => this.isOurs,
+      wake: () => this.wake(),
+    });
+  }
+
+  get isOwned(): boolean {
+    return this.proof !== undefined;
+  }
+
+  /** What has been read when there is nothing more to read: where to wait for news. */
+  get waitsBehind(): string | undefined {
+    return this.proof && !this.leaving && !this.barrier ? this.readUpTo : undefined;
+  }
+
+  /** Something new is there. */
+  ring(): void {
+    this.readUpTo = undefined;
+    this.wake();
+  }
+
+  /** Become its owner if nobody is. @returns when to ask again, in milliseconds; 0 when it is ours. */
+  async acquire(): Promise<number> {
+    const aloneMs = this.leftAloneUntil - this.options.clock.monotonic();
+    if (this.proof || this.leaving || this.recovering) return 0;
+    if (aloneMs > 0) return aloneMs;
+    try {
+      return await this.acquireAndLoad();
+    } catch (error) {
+      await this.onError(error);
+      return RECOVER_MS.to;
+    }
+  }
+
+  /** Tells the store that the owner lives. Never rejects. */
+  async renew(): Promise<void> {
+    const { leases, timing, clock, reporter } = this.options;
+    const { proof } = this;
+    if (!proof) return;
+    const sentAt = clock.monotonic();
+    try {
+      const reply = await leases.renew(this.ref, proof, timing.leaseMs);
+      if (proof.fencingToken !== this.proof?.fencingToken) return;
+      if (reply.state === 'fenced') return this.lose(FOLLOWED);
+      this.keepUntil(sentAt);
+      this.learnNudge(reply.nudge);
+      if (reply.strangers > 0) {
+        const what = `somebody who is no member read ${reply.strangers} deliveries; they are taken back`;
+        reporter.trouble(`keep the order of queue ${this.ref.queue}`, new Error(what));
+        void this.recover();
+      } else this.wake();
+    } catch (error) {
+      // The lease goes on for a while; the self-stop says how long.
+      if (error instanceof QueueFaultedError) await this.onError(error);
+      else reporter.trouble(`renew the lease of queue ${this.ref.queue}`, error);
+    }
+  }
+
+  /** Start nothing more; once the last handler has ended and is settled, others may have it. */
+  handOver(): Promise<void> {
+    if (!this.proof) return Promise.resolve();
+    if (!this.leaving) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((done) => (resolve = done));
+      this.leaving = { promise, resolve };
+      this.runner.startNoMore();
+      this.wake();
+    }
+    return this.leaving.promise;
+  }
+
+  /** Give up at once: handlers are told, and what is not settled is left to others. @returns whether nothing was. */
+  abandon(why: string): boolean {
+    const wasIdle = !this.isHeld || (this.runner.isIdle && this.steps.isEmpty);
+    if (this.isHeld) this.lose(why);
+    return wasIdle;
+  }
+
+  private get isHeld(): boolean {
+    return this.proof !== undefined || this.recovering;
+  }
+
+  private get isOurs(): boolean {
+    return this.proof !== undefined && this.options.clock.monotonic() < this.oursUntil;
+  }
+
+  private wake(): void {
+    this.again = true;
+    if (this.working || !this.proof) return;
+    this.working = true;
+    void this.work();
+  }
+
+  private async work(): Promise<void> {
+    try {
+      do {
+        this.again = false;
+        // Handlers that end together are settled together.
+        await turnEnd();
+      } while (this.proof && ((await this.round()) || this.again));
+    } catch (error) {
+      await this.onError(error);
+    } finally {
+      this.working = false;
+    }
+    await this.rest();
+  }
+
+  /** Nothing is left to do for the moment. */
+  private async rest(): Promise<void> {
+    const { proof, runner, steps } = this;
+    if (!proof || !runner.isIdle || !steps.isEmpty) return;
+    if (this.leaving) return this.release(proof);
+    if (!this.barrier || !runner.isResting || this.lanes.hasReady) return;
+    // Somebody with a newer library may have it.
+    this.leftAloneUntil = this.options.clock.monotonic() + HELD_MS;
+    void this.handOver();
+  }
+
+  /** @returns whether anything was done. */
+  private async round(): Promise<boolean> {
+    const { fencingToken } = this.proof!;
+    this.runner.plan();
+    const calls = this.steps.take(this.lanes);
+    for (const call of calls) {
+      const reply = await this.send(call);
+      if (this.proof?.fencingToken !== fencingToken) return false;
+      if (reply.state !== 'done') return this.refused(reply);
+      this.proof = { ...this.proof, version: reply.version };
+      this.failures = 0;
+      call.done();
+      if (call.kind !== 'step') this.runner.bring(call.lane);
+      this.learnNudge(reply.nudge);
+    }
+    const looked = await this.lookAtHeld(fencingToken);
+    if (this.proof?.fencingToken !== fencingToken) return false;
+    return (await this.read()) || looked || calls.length > 0;
+  }
+
+  private send(call: LaneCall): Promise<StepReply> {
+    const { leases } = this.options;
+    const { ref } = this;
+    const proof = this.proof!;
+    switch (call.kind) {
+      case 'step':
+        return leases.step(ref, proof, call.steps);
+      case 'step-held':
+        return leases.stepHeld(ref, proof, call.lane.name, call.steps);
+      case 'hold':
+        return leases.hold(ref, proof, { ...call, lane: call.lane.name });
+    }
+  }
+
+  private async lookAtHeld(fencingToken: number): Promise<boolean> {
+    const { leases } = this.options;
+    const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
+    if (this.isNudged) {
+      this.isNudged = false;
+      const held = await leases.heldLanes(this.ref);
+      if (!isStill()) return false;
+      for (const lane of this.lanes.refresh(held)) this.runner.bring(lane);
+      return true;
+    }
+    for (const lane of this.lanes.peeking) {
+      const { hold } = lane;
+      if (hold && hold.unconfirmed > 0) continue;
+      this.lanes.peeking.delete(lane);
+      if (!hold || hold.parked) continue;
+      const page = { from: 0, count: PEEKED_AT_ONCE };
+      hold.peeked = await leases.heldEntries(this.ref, lane.name, page);
+      if (!isStill()) return false;
+      if (hold.peeked.length === 0) hold.count = 0;
+      this.runner.bring(lane);
+      return true;
+    }
+    return false;
+  }
+
+  private async read(): Promise<boolean> {
+    const { leases, timing } = this.options;
+    if (this.leaving || this.barrier || this.readUpTo !== undefined) return false;
+    const room = (): number => timing.queueBuffer - this.lanes.waitingInMemory;
+    if (room() < READ_AT_ONCE) this.lanes.relieve();
+    if (room() < Math.min(READ_AT_ONCE, timing.queueBuffer / 2)) return this.lanes.moving.size > 0;
+    const count = Math.min(READ_AT_ONCE, room());
+    const { fencingToken } = this.proof!;
+    const reply = await leases.read(this.ref, this.proof!, count);
+    if (this.proof?.fencingToken !== fencingToken) return false;
+    if (reply.state !== 'read') return this.refused(reply);
+    this.proof = { ...this.proof, version: reply.version };
+    this.learnNudge(reply.nudge);
+    for (const entry of reply.entries) {
+      const name = this.admitted(entry);
+      if (name === undefined) break;
+      this.runner.bring(this.lanes.arrive(name, entry));
+    }
+    if (reply.entries.length < count) {
+      this.readUpTo = reply.position;
+      this.options.onDrained();
+    }
+    return reply.entries.length > 0;
+  }
+
+  /** The lane of a delivery; undefined from the first one on that a newer library wrote. */
+  private admitted(entry: StoredEntry): string | undefined {
+    if (this.barrier) return undefined;
+    const lane = laneOf(entry, this.options.by);
+    if ('name' in lane) return lane.name;
+    this.barrier = entry;
+    this.options.reporter.heldInQueue(entry, lane.newerVersion);
+    return undefined;
+  }
+
+  private async acquireAndLoad(): Promise<number> {
+    const { leases, timing, clock, member, events } = this.options;
+    const sentAt = clock.monotonic();
+    const claim = { owner: member, leaseMs: timing.leaseMs };
+    const reply = await leases.acquire(this.ref, claim);
+    if (reply.state === 'held') {
+      if (this.isHeld) this.lose(FOLLOWED);
+      return Math.max(1, reply.leftMs);
+    }
+    const { fencingToken, continued } = reply;
+    if (!continued) this.runner.lose(FOLLOWED);
+    const proof = { owner: member, fencingToken, version: 0 };
+    const lanes = new Lanes(timing);
+    this.barrier = undefined;
+    for (let after: string | null = null, last = false; !last;) {
+      const page = { after, count: LOADED_AT_ONCE };
+      const loaded = await leases.load(this.ref, proof, page);
+      if (loaded.state !== 'loaded') throw new Error(`queue ${this.ref.queue}: ${loaded.state}`);
+      if (after === null) lanes.restore(loaded.records, loaded.held);
+      for (const entry of loaded.entries) {
+        const name = this.admitted(entry);
+        if (name === undefined) break;
+        lanes.arrive(name, entry);
+      }
+      after = loaded.entries.at(-1)?.offset ?? after;
+      last = loaded.last;
+    }
+    Object.assign(this, { lanes, proof, readUpTo: undefined, nudge: undefined, recovering: false });
+    this.keepUntil(sentAt);
+    this.runner.begin(lanes, fencingToken);
+    if (!continued) events.emit('queue-acquired', { ...this.ref, fencingToken });
+    if (this.leaving) this.runner.startNoMore();
+    this.wake();
+    return 0;
+  }
+
+  private refused(reply: NotYours | (StepReply & { state: 'refused' })): false {
+    if (reply.state === 'fenced') this.lose(FOLLOWED);
+    else void this.recover();
+    return false;
+  }
+
+  /** What the store did is not known, or is not what we thought: begin again from what it says. */
+  private async recover(): Promise<void> {
+    if (!this.proof) return;
+    const { clock } = this.options;
+    this.proof = undefined;
+    this.recovering = true;
+    this.runner.reset();
+    this.steps.clear();
+    while (this.recovering) {
+      const pauseMs = Math.min(RECOVER_MS.from * 2 ** this.failures, RECOVER_MS.to);
+      this.failures += 1;
+      await sleep(clock, pauseMs);
+      if (!this.recovering) return;
+      try {
+        await this.acquireAndLoad();
+      } catch (error) {
+        await this.onError(error);
+      }
+    }
+  }
+
+  private async onError(error: unknown): Promise<void> {
+    const { reporter, onFault, clock } = this.options;
+    if (error instanceof QueueFaultedError) {
+      this.lose('is in a queue that cannot be read');
+      const pauseMs = await onFault(error).catch(() => RECOVER_MS.to);
+      this.leftAloneUntil = clock.monotonic() + pauseMs;
+      return;
+    }
+    reporter.trouble(`work on queue ${this.ref.queue}`, error);
+    if (this.proof) void this.recover();
+  }
+
+  private lose(why: string): void {
+    const wasHeld = this.isHeld;
+    this.proof = undefined;
+    this.recovering = false;
+    this.cancelSelfStop?.();
+    this.runner.lose(why);
+    this.steps.clear();
+    this.leaving?.resolve();
+    this.leaving = undefined;
+    if (wasHeld) this.options.events.emit('queue-lost', { ...this.ref, why });
+  }
+
+  private async release(proof: LeaseProof): Promise<void> {
+    const { leases, events, reporter } = this.options;
+    const { leaving } = this;
+    try {
+      const reply = await leases.release(this.ref, proof);
+      if (reply === 'busy') return void this.recover();
+    } catch (error) {
+      // Nobody misses it for longer than the lease lasts.
+      reporter.trouble(`release queue ${this.ref.queue}`, error);
+    }
+    this.proof = undefined;
+    this.cancelSelfStop?.();
+    this.runner.reset();
+    this.leaving = undefined;
+    leaving?.resolve();
+    events.emit('queue-released', { ...this.ref });
+  }
+
+  private keepUntil(sentAt: number): void {
+    const { clock, timing } = this.options;
+    this.oursUntil = sentAt + timing.selfStopMs;
+    this.cancelSelfStop?.();
+    const leftMs = Math.max(0, this.oursUntil - clock.monotonic());
+    this.cancelSelfStop = clock.after(leftMs, () =>
+      this.lose('is in a queue whose lease could not be renewed'),
+    );
+  }
+
+  private learnNudge(nudge: number): void {
+    if (nudge === this.nudge) return;
+    this.nudge = nudge;
+    this.isNudged = this.lanes.hasParked;
+  }
+}

@@ -1,0 +1,163 @@
+import type { QueueFaultedError } from '../../message/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import { orAborted } from '../../runtime/drain.js';
+import type { Events } from '../../runtime/events.js';
+import type { Logger } from '../../runtime/logger.js';
+import { Loop } from '../../runtime/loop.js';
+import type { GroupQueue } from '../../store/delivery-store.js';
+import type { Stores } from '../../store/stores.js';
+import type { DispatchTools } from '../dispatch.js';
+import { GroupRegistration, type TopicLookup } from '../group-registration.js';
+import { Reporter } from '../reporter.js';
+import type { RunningSubscription } from '../running-subscription.js';
+import type { Subscription } from '../subscription.js';
+import { allocationStrategy } from './allocation.js';
+import { DoorbellLoop } from './doorbell-loop.js';
+import { GroupShare } from './group-share.js';
+import { LaneSlots } from './lane-slots.js';
+import { LeasedQueue } from './leased-queue.js';
+import type { OrderedRules } from './ordered-rules.js';
+import type { OrderedTiming } from './ordered-timing.js';
+
+export interface OrderedConsumerOptions {
+  subscription: Subscription;
+  rules: OrderedRules;
+  /** Name of this process in every consumer group. */
+  member: string;
+  stores: Stores;
+  tools: DispatchTools;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  timing: OrderedTiming & { blockMs: number; quarantineMs: number; deadAfterMs: number };
+  pollMs(): number;
+  topic: TopicLookup;
+}
+
+/** An ordered subscription at work: it owns a share of the queues, and runs the lanes inside them side by side. */
+export class OrderedConsumer implements RunningSubscription {
+  readonly subscription: Subscription;
+  /** Nothing is in this process's name: an owner's deliveries belong to the queue. */
+  readonly queues: readonly GroupQueue[] = [];
+  private readonly options: OrderedConsumerOptions;
+  private readonly reporter: Reporter;
+  private readonly registration: GroupRegistration;
+  private leased: LeasedQueue[] = [];
+  private share: GroupShare | undefined;
+  private bell: DoorbellLoop | undefined;
+  private renewals: Loop | undefined;
+  private stopped = false;
+
+  constructor(options: OrderedConsumerOptions) {
+    this.options = options;
+    this.subscription = options.subscription;
+    this.reporter = new Reporter(options);
+    this.registration = new GroupRegistration({ ...options, mode: 'ordered' });
+  }
+
+  get isStarted(): boolean {
+    return this.share !== undefined;
+  }
+
+  async join(): Promise<void> {
+    await this.registration.join();
+  }
+
+  async start(): Promise<void> {
+    const { queues } = await this.registration.join();
+    // Stopped while the store was asked: nothing of this subscription may begin to run.
+    if (this.stopped) return;
+    const slots = new LaneSlots({ limit: this.subscription.concurrency });
+    this.leased = Array.from({ length: queues }, (_, queue) => this.leasedQueue(queue, slots));
+    this.startSharing();
+    this.startListening();
+    this.startRenewing();
+  }
+
+  recheck(): void {
+    for (const queue of this.leased) void queue.renew();
+  }
+
+  async stop(timeUp: AbortSignal): Promise<boolean> {
+    this.stopped = true;
+    const loops = Promise.all([this.share?.stop(), this.bell?.stop()]);
+    const drained = loops.then(() => Promise.all(this.leased.map((queue) => queue.handOver())));
+    await orAborted(drained, timeUp);
+    const why = 'did not end within the drain limit';
+    const left = this.leased.map((queue) => queue.abandon(why));
+    await orAborted(Promise.all([this.renewals?.stop(), this.share?.leave()]), timeUp).catch(
+      (error: unknown) => this.reporter.trouble('leave the group', error),
+    );
+    return left.every((wasIdle) => wasIdle);
+  }
+
+  private leasedQueue(queue: number, slots: LaneSlots): LeasedQueue {
+    const { topic, group } = this.subscription;
+    const { stores, rules, events, timing } = this.options;
+    return new LeasedQueue({
+      ...this.options,
+      ...{ slots, events, timing, leases: stores.leases, by: rules.by, reporter: this.reporter },
+      ref: { topic, queue, group },
+      onDrained: () => this.bell?.drained(),
+      onFault: (fault) => this.onFault(fault),
+    });
+  }
+
+  private startSharing(): void {
+    const { stores, clock, member, timing, rules, pollMs } = this.options;
+    const { topic, group } = this.subscription;
+    this.share = new GroupShare({
+      name: `share ${topic}/${group}`,
+      ...{ member, clock, queues: this.leased, leases: stores.leases },
+      roster: stores.leases.roster({ topic, group }),
+      allocate: allocationStrategy(rules.allocation, member),
+      deadAfterMs: timing.deadAfterMs,
+      rebalanceDelayMs: timing.rebalanceDelayMs,
+      lookMs: () => Math.max(pollMs(), this.leased.length * 20),
+      onError: (error) => this.reporter.trouble('share the queues', error),
+    });
+    this.share.start();
+  }
+
+  private startListening(): void {
+    const { stores, clock, timing } = this.options;
+    const { topic, group } = this.subscription;
+    this.bell = new DoorbellLoop({
+      name: `doorbell ${topic}/${group}`,
+      ...{ clock, queues: this.leased, blockMs: timing.blockMs },
+      doorbell: stores.leases.openDoorbell({ topic, group }),
+      onError: (error) => this.reporter.trouble('wait for messages', error),
+    });
+    this.bell.start();
+  }
+
+  private startRenewing(): void {
+    const { clock, timing } = this.options;
+    const { topic, group } = this.subscription;
+    this.renewals = new Loop({
+      name: `renew ${topic}/${group}`,
+      clock,
+      step: async () => {
+        await Promise.all(this.leased.map((queue) => queue.renew()));
+        return timing.renewMs;
+      },
+      onError: (error) => this.reporter.trouble('renew leases', error),
+    });
+    this.renewals.start();
+  }
+
+  private async onFault(fault: QueueFaultedError): Promise<number> {
+    const { timing, events } = this.options;
+    const { topic, group } = this.subscription;
+    if (fault.fault === 'no-group') {
+      const known = this.leased.map(({ ref }) => ref);
+      const { queues } = await this.registration.joinAgain(known);
+      // A topic that was made anew with fewer queues: nothing will come from this one.
+      if (fault.queue < queues) return 0;
+    }
+    events.emit('queue-faulted', { topic, queue: fault.queue, group, error: fault });
+    const what = `read queue ${fault.queue} (left out for ${timing.quarantineMs} ms)`;
+    this.reporter.trouble(what, fault);
+    return timing.quarantineMs;
+  }
+}

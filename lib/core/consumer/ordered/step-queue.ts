@@ -1,0 +1,84 @@
+import type { HeldStep, LaneStep } from '../../store/queue-lease-store.js';
+import type { Lane, Lanes } from './lanes.js';
+
+/** A change that the store is to make, and what follows once it did. */
+export type LaneCall = { done(): void } & (
+  | { kind: 'step'; steps: LaneStep[] }
+  | { kind: 'step-held'; lane: Lane; steps: HeldStep[] }
+  | { kind: 'hold'; lane: Lane; offsets: string[]; park: { note: string } | null }
+);
+
+interface Planned<Step> {
+  readonly step: Step;
+  readonly done: () => void;
+}
+
+const MOST_STEPS = 200;
+const MOST_MOVED = 500;
+
+/** What the owner of a queue has decided and not sent yet, in the order in which the store may learn of it. */
+export class StepQueue {
+  private steps: Planned<LaneStep>[] = [];
+  private readonly held = new Map<Lane, Planned<HeldStep>[]>();
+  private parks: (LaneCall & { kind: 'hold' })[] = [];
+
+  get isEmpty(): boolean {
+    return this.steps.length === 0 && this.held.size === 0 && this.parks.length === 0;
+  }
+
+  /** `isHeld`: the message stands among what its lane holds. */
+  put(planned: { lane: Lane; isHeld: boolean; step: HeldStep; done(): void }): void {
+    const { lane, isHeld, step, done } = planned;
+    if (!isHeld) {
+      this.steps.push({ step: { ...step, lane: lane.name } as LaneStep, done });
+      return;
+    }
+    const steps = this.held.get(lane) ?? [];
+    this.held.set(lane, steps);
+    lane.hold!.unconfirmed += 1;
+    steps.push({ step, done });
+  }
+
+  park(lane: Lane, move: { offsets: string[]; note: string; done(): void }): void {
+    const { offsets, note, done } = move;
+    this.parks.push({ kind: 'hold', lane, offsets, park: { note }, done });
+  }
+
+  /** The next calls, at most one of each kind, to be made one after the other. */
+  take(lanes: Lanes): LaneCall[] {
+    const calls: LaneCall[] = [];
+    if (this.steps.length > 0) {
+      const some = this.steps.splice(0, MOST_STEPS);
+      calls.push({ kind: 'step', steps: some.map(({ step }) => step), done: () => finish(some) });
+    }
+    for (const [lane, some] of this.held) {
+      this.held.delete(lane);
+      const done = (): void => {
+        lane.hold!.unconfirmed -= some.length;
+        finish(some);
+      };
+      calls.push({ kind: 'step-held', lane, steps: some.map(({ step }) => step), done });
+      break;
+    }
+    // A lane is parked with all it has before anything newer is put behind that.
+    const park = this.parks.shift();
+    if (park) calls.push(park);
+    else
+      for (const lane of lanes.moving) {
+        const offsets = lanes.takeArriving(lane, MOST_MOVED).map(({ offset }) => offset);
+        calls.push({ kind: 'hold', lane, offsets, park: null, done: () => undefined });
+        break;
+      }
+    return calls;
+  }
+
+  clear(): void {
+    this.steps = [];
+    this.held.clear();
+    this.parks = [];
+  }
+}
+
+function finish(planned: readonly Planned<unknown>[]): void {
+  for (const { done } of planned) done();
+}

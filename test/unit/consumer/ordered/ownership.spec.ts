@@ -1,0 +1,272 @@
+import type { Delivery, Handler } from '../../../../lib/core/consumer/subscription.js';
+import { TestBed } from '../../../../lib/testing/test-bed.js';
+import { Gate } from './gate.js';
+
+const BILLING = { topic: 'orders', group: 'billing', ordered: true } as const;
+const SETTINGS = { heartbeatMs: 1_000, deadAfterMs: 3_000 };
+const LEASE_MS = 15_000;
+
+describe('the owner of a queue', () => {
+  const beds: TestBed[] = [];
+  afterEach(async () => {
+    for (const bed of beds.splice(0)) await bed.close();
+  });
+  const open = async (queues: number): Promise<TestBed> => {
+    const bed = await TestBed.open({ settings: SETTINGS });
+    await bed.stores.topics.declare('orders', { queues });
+    beds.push(bed);
+    return bed;
+  };
+  const sibling = async (bed: TestBed): Promise<TestBed> => {
+    const other = await bed.sibling({ settings: SETTINGS });
+    beds.push(other);
+    return other;
+  };
+  const send = async (bed: TestBed, messageGroup: string, ...bodies: string[]): Promise<void> => {
+    for (const body of bodies) await bed.publish('orders', body, { messageGroup });
+  };
+  const recorder = (): { seen: Delivery[]; bodies(): unknown[]; handler: Handler } => {
+    const seen: Delivery[] = [];
+    return {
+      seen,
+      bodies: () => seen.map(({ body }) => body),
+      handler: (delivery) => void seen.push(delivery),
+    };
+  };
+  const owned = (bed: TestBed) =>
+    Promise.all(
+      [0, 1, 2, 3].map(async (queue) => {
+        const ref = { topic: 'orders', queue, group: 'billing' };
+        return (await bed.stores.leases.view(ref)).owner;
+      }),
+    );
+
+  it('is followed by another one when it dies, which goes on where it stood', async () => {
+    const a = await open(1);
+    const b = await sibling(a);
+    await send(a, 'g', '1', '2', '3');
+    const gate = new Gate();
+    const ofA: Delivery[] = [];
+    await a.subscribe({
+      ...BILLING,
+      handler: async (delivery) => {
+        ofA.push(delivery);
+        if (delivery.body === '2') await gate.pass();
+      },
+    });
+    const ofB = recorder();
+    await b.subscribe({ ...BILLING, handler: ofB.handler });
+    await a.advance(100);
+    expect(ofA.map(({ body }) => body)).toEqual(['1', '2']);
+    a.crash();
+    await a.advance(LEASE_MS + 2_000);
+    expect(ofB.bodies()).toEqual(['2', '3']);
+    // A start that was cut off by a crash costs nothing.
+    expect(ofB.seen.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    expect(ofB.seen[0]!.fencingToken).toBeGreaterThan(ofA[1]!.fencingToken!);
+    expect(ofA[1]!.signal.aborted).toBe(true);
+    await gate.open();
+  });
+
+  it('stops by itself before another one may follow it', async () => {
+    const a = await open(1);
+    const b = await sibling(a);
+    await send(a, 'g', '1', '2');
+    const gate = new Gate();
+    let aborted = Infinity;
+    const ofA: unknown[] = [];
+    await a.subscribe({
+      ...BILLING,
+      handler: async ({ body, signal }) => {
+        ofA.push(body);
+        signal.addEventListener('abort', () => (aborted = a.clock.monotonic()));
+        await gate.pass();
+      },
+    });
+    const ofB = recorder();
+    await b.subscribe({
+      ...BILLING,
+      handler: (delivery) => {
+        ofB.handler(delivery);
+        expect(aborted).toBeLessThan(a.clock.monotonic());
+      },
+    });
+    await a.advance(10);
+    const lost = a.rivulet.events.next('queue-lost');
+    a.stores.goDown();
+    await a.advance(20_000);
+    expect(await lost).toMatchObject({ topic: 'orders', queue: 0, group: 'billing' });
+    expect(ofB.bodies()).toEqual(['1', '2']);
+    a.stores.comeUp();
+    await gate.open();
+    await a.advance(5_000);
+    expect(ofA).toEqual(['1']);
+    expect(ofB.bodies()).toEqual(['1', '2']);
+  });
+
+  it('settles what its handler did although it had to begin again meanwhile', async () => {
+    const a = await open(1);
+    const sender = await sibling(a);
+    await send(sender, 'g', '1', '2', '3');
+    const gate = new Gate();
+    const seen: Delivery[] = [];
+    await a.subscribe({
+      ...BILLING,
+      handler: async (delivery) => {
+        seen.push(delivery);
+        if (delivery.body === '1') await gate.pass();
+      },
+    });
+    await a.advance(10);
+    a.stores.loseReplies(1);
+    await send(sender, 'h', 'x');
+    await a.advance(100);
+    await gate.open();
+    await a.advance(3_000);
+    expect(seen.map(({ body }) => body)).toEqual(['1', 'x', '2', '3']);
+    expect(seen[0]!.signal.aborted).toBe(false);
+    expect(seen.every(({ attempt }) => attempt === 1)).toBe(true);
+  });
+
+  it.each([1, 2, 3, 5])('keeps the order when every %sth reply is lost', async (every) => {
+    const a = await open(2);
+    for (let i = 0; i < 20; i++)
+      for (const group of ['g', 'h', 'i']) await send(a, group, `${group}${i}`);
+    const seen: string[] = [];
+    let count = 0;
+    await a.subscribe({
+      ...BILLING,
+      handler: ({ body }) => {
+        seen.push(body as string);
+        if (++count % every === 0) a.stores.loseReplies(1);
+      },
+    });
+    await a.advance(60_000);
+    a.stores.loseReplies(0);
+    await a.advance(10_000);
+    for (const group of ['g', 'h', 'i']) {
+      const its = [...new Set(seen.filter((body) => body.startsWith(group)))];
+      expect(its).toEqual(Array.from({ length: 20 }, (_, i) => `${group}${i}`));
+    }
+  });
+
+  it('runs suspects alone, and parks the one that kills every owner', async () => {
+    const first = await open(1);
+    await send(first, 'poison', 'p1', 'p2');
+    for (const group of ['g', 'h']) await send(first, group, `${group}1`, `${group}2`);
+    const handled: string[] = [];
+    let starts = 0;
+    let bed = first;
+    const parked: unknown[] = [];
+    for (let life = 0; life < 6; life++) {
+      const { stores } = bed;
+      bed.rivulet.events.on('lane-parked', (facts) => void parked.push(facts));
+      const dying = bed;
+      await bed.subscribe({
+        ...BILLING,
+        retry: { maxAttempts: 3 },
+        handler: async ({ body }) => {
+          if (body === 'p1') {
+            starts += 1;
+            dying.crash();
+            await new Promise(() => {});
+          }
+          handled.push(body as string);
+        },
+      });
+      await bed.advance(LEASE_MS + 5_000);
+      if (parked.length > 0) break;
+      expect(stores.availability.ready).toBe(false);
+      bed = await sibling(bed);
+    }
+    expect(parked).toMatchObject([{ messageGroup: 'poison' }]);
+    expect(starts).toBe(4);
+    expect(new Set(handled)).toEqual(new Set(['g1', 'g2', 'h1', 'h2']));
+    for (const group of ['g', 'h'])
+      expect([...new Set(handled.filter((body) => body.startsWith(group)))]).toEqual([
+        `${group}1`,
+        `${group}2`,
+      ]);
+  });
+
+  it('shares its queues with who joins, and takes them back when it leaves', async () => {
+    const a = await open(4);
+    const b = await sibling(a);
+    await a.subscribe({ ...BILLING, handler: () => {} });
+    await a.advance(2_000);
+    expect(await owned(a)).toEqual(Array(4).fill(a.rivulet.member));
+    await b.subscribe({ ...BILLING, handler: () => {} });
+    await a.advance(9_000);
+    // Not before the members have been the same for a while.
+    expect(new Set(await owned(a))).toEqual(new Set([a.rivulet.member]));
+    await a.advance(6_000);
+    expect((await owned(a)).filter((owner) => owner === b.rivulet.member)).toHaveLength(2);
+    await b.close();
+    await a.advance(2_000);
+    expect(await owned(a)).toEqual(Array(4).fill(a.rivulet.member));
+  });
+
+  it('lets a handler end before it hands over', async () => {
+    const a = await open(1);
+    const b = await sibling(a);
+    await send(a, 'g', '1', '2');
+    const gate = new Gate();
+    const ofA = recorder();
+    const allocation = (name: () => string) => () => new Map([[0, name()]]);
+    let owner = a.rivulet.member;
+    await a.subscribe({
+      ...BILLING,
+      allocation: allocation(() => owner),
+      handler: async (delivery) => {
+        ofA.seen.push(delivery);
+        await gate.pass();
+      },
+    });
+    const ofB = recorder();
+    await b.subscribe({ ...BILLING, allocation: allocation(() => owner), handler: ofB.handler });
+    await a.advance(15_000);
+    owner = b.rivulet.member;
+    await a.advance(30_000);
+    expect([ofA.bodies(), ofB.bodies()]).toEqual([['1'], []]);
+    expect(ofA.seen[0]!.signal.aborted).toBe(false);
+    await gate.open();
+    await a.advance(3_000);
+    expect([ofA.bodies(), ofB.bodies()]).toEqual([['1'], ['2']]);
+  });
+
+  it('keeps a lane waiting for a handler that exceeds its time, and tells it so', async () => {
+    const a = await open(1);
+    await send(a, 'g', '1', '2');
+    const gate = new Gate();
+    const seen: Delivery[] = [];
+    await a.subscribe({
+      ...BILLING,
+      handlerTimeoutMs: 1_000,
+      handler: async (delivery) => {
+        seen.push(delivery);
+        if (seen.length === 1) await gate.pass();
+      },
+    });
+    await a.advance(5_000);
+    expect(seen[0]!.signal.aborted).toBe(true);
+    expect(seen).toHaveLength(1);
+    const retried = a.rivulet.events.next('retried');
+    await gate.open();
+    await a.advance(5_000);
+    expect((await retried).error).toContain('did not finish within 1000 ms');
+    expect(seen.map(({ body, attempt }) => [body, attempt])).toEqual([
+      ['1', 1],
+      ['1', 2],
+      ['2', 1],
+    ]);
+  });
+
+  it('is refused as a member of a group that is not ordered', async () => {
+    const a = await open(1);
+    const b = await sibling(a);
+    await a.subscribe({ topic: 'orders', group: 'billing' });
+    await expect(b.subscribe({ ...BILLING })).rejects.toThrow(
+      /registered as unordered.*is ordered/,
+    );
+  });
+});
