@@ -12,6 +12,9 @@ const CORE_OPTIONS = [
   'allowFilterChange',
   'mode',
   'idempotent',
+  'ordered',
+  'onExhausted',
+  'allocation',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** What a handler may be told, wherever it is told. */
@@ -21,25 +24,21 @@ export const HANDLER_OPTIONS = [
   ...CORE_OPTIONS,
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
-/** Part of the design, not of this version: ignoring them would change what a handler is promised. */
-const LATER = ['ordered'] as const;
-
 /** Those of the options that core takes; undefined counts as not given. */
 export function coreOptions(options: HandlerOptions) {
   const { concurrency, handlerTimeoutMs, retry, from } = options;
   const { filter, allowFilterChange, mode, idempotent } = options;
+  const { ordered, onExhausted, allocation } = options;
   return given({
     ...{ concurrency, handlerTimeoutMs, retry, from },
     ...{ filter, allowFilterChange, mode, idempotent },
+    ...{ ordered, onExhausted, allocation },
   } satisfies Record<(typeof CORE_OPTIONS)[number], unknown>);
 }
 
-/** Problems with the names of options and with what this version cannot do. Values are checked by core. */
+/** Problems with the names of options. Values are checked by core. */
 export function handlerOptionProblems(options: object, known: readonly string[]): string[] {
-  const values = options as Readonly<Record<string, unknown>>;
-  const later = LATER.filter((name) => values[name] !== undefined && values[name] !== false);
-  const problems = later.map((name) => `${name} comes with a later version; leave it out`);
-  return [...problems, ...unknownOptions(options, [...known, ...LATER])];
+  return unknownOptions(options, known);
 }
 
 /** Problems with the module's options of handlers by name. `names` are those of all handlers there are. */

@@ -63,6 +63,14 @@ export class RivuletContext extends BaseRpcContext<[delivery: Delivery, pattern:
     return this.args[0].attempt;
   }
 
+  /**
+   * Ordered subscriptions only: grows with every owner of the queue. A store that keeps the highest one it has seen for
+   * each message group can refuse a process that was paused and does not know that another one has followed it.
+   */
+  get fencingToken(): number | undefined {
+    return this.args[0].fencingToken;
+  }
+
   /** The consumer group this delivery belongs to. */
   get group(): string {
     return this.args[0].group;

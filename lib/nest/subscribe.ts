@@ -1,5 +1,6 @@
 import { Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
+import type { OrderedOptions } from '../core/consumer/ordered/ordered-rules.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
 import type { SubscriptionMode } from '../core/consumer/subscription.js';
 import type { MessageFilter } from '../core/filter/message-filter.js';
@@ -8,7 +9,7 @@ import type { TopicDefinition, TopicName } from '../core/message/topic.js';
 import type { StartFrom } from '../core/store/refs.js';
 
 /** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
-export interface HandlerOptions {
+export interface HandlerOptions extends OrderedOptions {
   /** Consumer group. Default: the module's `group`. It is never derived from a method's name. */
   group?: string;
   /** Handlers that run at the same time in this process. Default 8. */

@@ -327,13 +327,16 @@ describe('Options of handlers', () => {
     });
   });
 
-  it('are refused when this version does not know them', async () => {
-    const options = { concurency: 1, ordered: true };
+  it('are refused when nobody knows them, or they contradict each other', async () => {
+    const options = { concurency: 1, ordred: true };
     expect(await startError([handlerWith(options as object)])).toMatchObject({
       problems: [
-        'ordered comes with a later version; leave it out',
         'unknown option "concurency", did you mean "concurrency"?',
+        'unknown option "ordred", did you mean "ordered"?',
       ],
+    });
+    expect(await startError([handlerWith({ onExhausted: 'skip' })])).toMatchObject({
+      problems: ['onExhausted is for ordered subscriptions; add ordered: true or leave it out'],
     });
   });
 
