@@ -117,16 +117,19 @@ export class RedisTopicRegistry implements TopicRegistry {
   async remove(topic: string): Promise<'removed' | 'unknown'> {
     const { redis } = this.host;
     const { meta, groups } = this.keys.topic(topic);
-    const [word, queues, ...names] = (await scripts.beginRemoval.run(this.host, {
+    const [word, queues, born, ...names] = (await scripts.beginRemoval.run(this.host, {
       keys: { meta, groups },
       args: {},
     })) as string[];
     if (word === 'unknown') return 'unknown';
-    await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, names)));
+    const life = { born: born!, groups: names };
+    await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, life)));
     const { topics } = this.keys;
     await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
     const rosters = names.map((group) => this.keys.roster({ topic, group }));
-    await answer({ operation: 'UNLINK', key: meta }, redis.unlink(meta, groups, ...rosters));
+    const isLast = await this.removeLife({ meta, born: born! }, [groups, ...rosters]);
+    // Made anew meanwhile: it is listed again.
+    if (!isLast) await answer({ operation: 'SADD', key: topics }, redis.sadd(topics, topic));
     return 'removed';
   }
 
@@ -217,7 +220,10 @@ export class RedisTopicRegistry implements TopicRegistry {
    * Dedup records and the ends of transactions stay: nobody knows their names. They expire, and belong to this life of
    * the topic, and to its transactions, only.
    */
-  private async removeQueue(ref: QueueRef, groups: readonly string[]): Promise<void> {
+  private async removeQueue(
+    ref: QueueRef,
+    { born, groups }: { born: string; groups: readonly string[] },
+  ): Promise<void> {
     const { meta, log, sessions, scheduled, due, only, half, parkedHalves } = this.keys.queue(ref);
     const ofGroups = groups.map(async (group) => {
       const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
@@ -228,13 +234,21 @@ export class RedisTopicRegistry implements TopicRegistry {
       return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
     });
     const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
-    await answer(
-      { operation: 'UNLINK', key: meta },
-      this.host.redis.unlink(
-        ...[meta, log, sessions, scheduled, due, only, half, parkedHalves],
-        ...all,
-      ),
-    );
+    const own = [log, sessions, scheduled, due, only, half, parkedHalves];
+    await this.removeLife({ meta, born }, [...own, ...all]);
+  }
+
+  /** @returns false when another life of the topic has begun there: it stays. */
+  private async removeLife(
+    { meta, born }: { meta: string; born: string },
+    others: readonly string[],
+  ): Promise<boolean> {
+    const [word] = (await scripts.removeLife.run(this.host, {
+      keys: { meta },
+      moreKeys: others,
+      args: { born },
+    })) as ['removed' | 'other-life'];
+    return word === 'removed';
   }
 
   /** Of everybody who ever owned a half here. */

@@ -184,6 +184,12 @@ export const scripts = {
     args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'],
   }),
   beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: [] }),
+  removeLife: new Script({
+    name: 'remove-life',
+    keys: ['meta'],
+    moreKeys: 'what goes with it',
+    args: ['born'],
+  }),
   openQueue: new Script({
     name: 'open-queue',
     keys: ['meta'],

@@ -7,7 +7,7 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 /** May run when memory is short: they drain, or change what is there. All others are refused before they start. */
 const DRAINS = [
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
-  ...['reschedule', 'alter-topic', 'begin-removal', 'open-queue', 'close-group'],
+  ...['reschedule', 'alter-topic', 'begin-removal', 'remove-life', 'open-queue', 'close-group'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
   ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],

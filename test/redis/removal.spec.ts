@@ -1,0 +1,77 @@
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+
+const GROUP = { group: 'billing', mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
+/** More commands than a removal sends. */
+const MOST_COMMANDS = 40;
+
+describe('a topic that is made anew while another process removes it', () => {
+  let server: TestRedis;
+  let stores: RedisStores;
+  let namespace: string;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    namespace = newNamespace();
+    stores = await openStores(server.url, { namespace });
+  });
+  afterEach(() => stores.close());
+
+  /** A registry that calls `before` ahead of its nth command, and tells whether it came to that. */
+  function interrupted(nth: number, before: () => Promise<unknown>) {
+    const { redis, testTimeMs } = stores.topics['host'];
+    let count = 0;
+    const watched = new Proxy(redis, {
+      get(target, name, receiver) {
+        const value: unknown = Reflect.get(target, name, receiver);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]) => {
+          if (count++ === nth) await before();
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
+    const registry = new RedisTopicRegistry({
+      host: { redis: watched, testTimeMs } as never,
+      keys: new Keys({ namespace }),
+    });
+    return { registry, happened: () => count > nth };
+  }
+
+  it('is there afterwards, with all that is in it, whenever that happens', async () => {
+    let moments = 0;
+    for (let nth = 0; nth < MOST_COMMANDS; nth++) {
+      const topic = `orders-${nth}`;
+      await stores.topics.declare(topic, { queues: 2 });
+      await stores.topics.joinGroup(topic, GROUP);
+      const { registry, happened } = interrupted(nth, async () => {
+        await stores.topics.remove(topic);
+        const { generation } = await stores.topics.declare(topic, { queues: 2 });
+        await stores.topics.joinGroup(topic, GROUP);
+        for (const queue of [0, 1])
+          await stores.log.append(session(topic, generation, queue).call(entries('kept')));
+      });
+      await registry.remove(topic);
+      if (!happened()) break;
+      moments += 1;
+      // Before its first command nothing has begun: that removal is of the new topic.
+      const isThere = (await stores.topics.find(topic)) !== undefined;
+      expect([nth, isThere]).toEqual([nth, nth > 0]);
+      if (!isThere) continue;
+      expect(await stores.topics.list()).toContain(topic);
+      expect(await stores.topics.groups(topic)).toHaveLength(1);
+      for (const queue of [0, 1])
+        expect([nth, await stores.log.extent({ topic, queue })]).toMatchObject([
+          nth,
+          { length: 1 },
+        ]);
+    }
+    expect(moments).toBeGreaterThan(4);
+    expect(moments).toBeLessThan(MOST_COMMANDS);
+  });
+});
