@@ -25,6 +25,16 @@ export class RedisMembership implements Membership {
     return { now: Number(now), members: beats };
   }
 
+  async listed(members: readonly string[]): Promise<string[]> {
+    if (members.length === 0) return [];
+    const { key } = this;
+    const beats = await answer(
+      { operation: 'ZMSCORE', key },
+      this.host.redis.zmscore(key, ...members),
+    );
+    return members.filter((_, i) => beats[i] !== null);
+  }
+
   async leave(member: string): Promise<void> {
     const { key } = this;
     await answer({ operation: 'ZREM', key }, this.host.redis.zrem(key, member));

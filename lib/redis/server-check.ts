@@ -37,6 +37,7 @@ export const NEEDED_COMMANDS: readonly string[] = [
     'ZREM',
     'ZCARD',
     'ZSCORE',
+    'ZMSCORE',
     'ZRANGE',
     'ZRANGEBYSCORE',
   ],
@@ -55,6 +56,7 @@ export const NEEDED_COMMANDS: readonly string[] = [
   ],
   ...[
     'XGROUP CREATE',
+    'XGROUP SETID',
     'XGROUP DESTROY',
     'XGROUP DELCONSUMER',
     'XINFO STREAM',

@@ -1,6 +1,8 @@
 import type { MemberBeat, Membership } from '../core/store/membership.js';
 import type { MemoryGate } from './memory-gate.js';
 
+const MOST_SHOWN = 10_000;
+
 /** Members of one list by their last beat. */
 export class MemoryMembership implements Membership {
   private readonly list: () => Map<string, number>;
@@ -15,11 +17,14 @@ export class MemoryMembership implements Membership {
     return this.gate.call(() => {
       const now = this.gate.clock.now();
       this.list().set(member, now);
-      return {
-        now,
-        members: [...this.list()].map(([name, beatAt]) => ({ member: name, beatAt })),
-      };
+      const members = [...this.list()].map(([name, beatAt]) => ({ member: name, beatAt }));
+      members.sort((a, b) => a.beatAt - b.beatAt);
+      return { now, members: members.slice(0, MOST_SHOWN) };
     });
+  }
+
+  listed(members: readonly string[]): Promise<string[]> {
+    return this.gate.call(() => members.filter((member) => this.list().has(member)));
   }
 
   leave(member: string): Promise<void> {

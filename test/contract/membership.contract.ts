@@ -32,6 +32,14 @@ export function describeMembership(open: OpenHarness): void {
       expect(members.find(({ member }) => member === 'a')?.beatAt).toBe(h.now() - 1_000);
     });
 
+    it('knows who is listed', async () => {
+      await h.stores.members.beat('a');
+      await h.stores.members.beat('b');
+      await h.stores.members.leave('b');
+      expect(await h.stores.members.listed(['b', 'stranger', 'a'])).toEqual(['a']);
+      expect(await h.stores.members.listed([])).toEqual([]);
+    });
+
     it('shows no member that left; leaving twice is harmless', async () => {
       await h.stores.members.beat('a');
       await h.stores.members.beat('b');

@@ -90,7 +90,8 @@ export class Heartbeat {
   /** Which of these the store does not list: a consumer without a listed member has nobody behind it. */
   async unlisted(names: readonly string[]): Promise<string[]> {
     if (names.every((name) => name === this.options.member)) return [];
-    const listed = new Set((await this.announce()).map(({ member }) => member));
+    // Not what the last beat answered: of very many members it shows some.
+    const listed = new Set(await this.options.members.listed(names));
     return names.filter((name) => !listed.has(name));
   }
 

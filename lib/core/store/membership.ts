@@ -7,8 +7,14 @@ export interface MemberBeat {
 
 /** Which processes are alive. */
 export interface Membership {
-  /** "I am alive." Answers the store's time and everybody's last beat, including members that fell silent. */
+  /**
+   * "I am alive." Answers the store's time and everybody's last beat, including members that fell silent. Of more than
+   * 10 000, those whose last beats are the oldest.
+   */
   beat(member: string): Promise<{ now: number; members: MemberBeat[] }>;
+
+  /** Which of these are members, silent ones included. */
+  listed(members: readonly string[]): Promise<string[]>;
 
   /** The member is gone for good (after a clean stop, or once all its deliveries were taken over). */
   leave(member: string): Promise<void>;

@@ -48,7 +48,7 @@ describe('Heartbeat', () => {
     end();
   });
 
-  it('notices that it was late, whoever asked for the members meanwhile', async () => {
+  it('notices that it was late, also when somebody asked for the members meanwhile', async () => {
     await heartbeat.start();
     await clock.advance(1_000);
     stores.goDown();
