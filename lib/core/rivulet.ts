@@ -23,7 +23,7 @@ import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { Drain } from './runtime/drain.js';
 import { Events } from './runtime/events.js';
-import { type Logger, silentLogger } from './runtime/logger.js';
+import { type Logger, silentLogger, steadyLogger } from './runtime/logger.js';
 import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
 import { StoreTime } from './store/store-time.js';
@@ -81,7 +81,8 @@ export class Rivulet {
   private stopWatching: () => void = () => {};
 
   constructor(options: RivuletOptions) {
-    const { stores, clock = systemClock, logger = silentLogger } = options;
+    const { stores, clock = systemClock } = options;
+    const logger = steadyLogger(options.logger ?? silentLogger);
     this.stores = stores;
     this.clock = clock;
     this.logger = logger;

@@ -1,5 +1,5 @@
 import { Logger as NestLogger } from '@nestjs/common';
-import type { Logger } from '../core/runtime/logger.js';
+import { type Logger, steadyLogger } from '../core/runtime/logger.js';
 import { Rivulet } from '../core/rivulet.js';
 import type { Stores } from '../core/store/stores.js';
 import { RedisStores } from '../redis/redis-stores.js';
@@ -7,7 +7,7 @@ import type { ModuleSettings } from './options.js';
 
 /** @param title what the log calls it unless the options bring a logger, e.g. `RivuletModule`. */
 export function loggerOf({ logger }: ModuleSettings, title: string): Logger {
-  return logger ?? new NestLogger(title);
+  return steadyLogger(logger ?? new NestLogger(title));
 }
 
 export function storesOf(settings: ModuleSettings, logger: Logger): Stores {

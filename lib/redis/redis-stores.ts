@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { silentLogger } from '../core/runtime/logger.js';
+import { silentLogger, steadyLogger } from '../core/runtime/logger.js';
 import type { Availability, Stores } from '../core/store/stores.js';
 import { planConnection, type RedisStoresOptions } from './connection-options.js';
 import { Connections } from './connections.js';
@@ -42,7 +42,7 @@ export class RedisStores implements Stores {
   constructor(options: RedisStoresOptions) {
     const plan = planConnection(options, (clientOptions) => new Redis(clientOptions));
     const keys = new Keys({ namespace: options.namespace });
-    const logger = options.logger ?? silentLogger;
+    const logger = steadyLogger(options.logger ?? silentLogger);
     for (const warning of plan.warnings) logger.warn(warning);
     const connections = new Connections({ plan, logger, now: options.now });
     this.connections = connections;

@@ -15,3 +15,23 @@ export const silentLogger: Logger = {
   log() {},
   debug() {},
 };
+
+/**
+ * The logger of an application, which may throw: what it was told about must end all the same, a delivery for one, whose
+ * slot would be lost. A line it does not take is dropped.
+ */
+export function steadyLogger(logger: Logger): Logger {
+  const steady = (write: (line: string) => void) => (line: string) => {
+    try {
+      write(line);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+  return {
+    error: steady((line) => logger.error(line)),
+    warn: steady((line) => logger.warn(line)),
+    log: steady((line) => logger.log(line)),
+    debug: steady((line) => logger.debug(line)),
+  };
+}

@@ -1,3 +1,6 @@
+import { Rivulet } from '../../../lib/core/rivulet.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('a delivery whose settle is on its way', () => {
@@ -33,4 +36,35 @@ describe('a delivery whose settle is on its way', () => {
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
     expect(handled).toEqual(['a']);
   });
+});
+
+it('a logger that throws costs no slot, and ends nothing else', async () => {
+  const clock = new ManualClock();
+  const fail = (): never => {
+    throw new Error('the disk is full');
+  };
+  const logger = { error: fail, warn: fail, log: fail, debug: fail };
+  const rivulet = new Rivulet({ stores: new MemoryStores({ clock }), clock, logger });
+  const handled: unknown[] = [];
+  rivulet.subscribe({
+    topic: 'orders',
+    group: 'billing',
+    origin: 'test',
+    concurrency: 1,
+    retry: { maxAttempts: 2, backoff: { fromMs: 100, jitter: 0 } },
+    handler: ({ body, attempt }) => {
+      handled.push(`${String(body)} ${attempt}`);
+      if (body === 'bad') throw new Error('no');
+    },
+  });
+  await rivulet.consume();
+  await rivulet.producer.send('orders', 'bad');
+  await clock.advance(50);
+  await rivulet.producer.send('orders', 'good');
+  await clock.advance(1_000);
+  expect(handled).toEqual(['bad 1', 'good 1', 'bad 2']);
+  const stopped = rivulet.stop();
+  await clock.advance(1_000);
+  await stopped;
+  expect(clock.armed).toBe(0);
 });
