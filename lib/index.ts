@@ -65,6 +65,11 @@ export {
 // 5. Consume
 export { Subscribe } from './nest/subscribe.js';
 export type { HandlerOptions, SubscribeDecorator, SubscribeOptions } from './nest/subscribe.js';
+export { SubscribeBatch } from './nest/subscribe-batch.js';
+export type { SubscribeBatchOptions } from './nest/subscribe-batch.js';
+export { BatchResult } from './core/consumer/batch/batch-result.js';
+export type { BatchOptions } from './core/consumer/batch/batch-options.js';
+export { BatchContext } from './nest/batch-context.js';
 export { RivuletContext } from './nest/rivulet-context.js';
 export type { Metadata } from './nest/metadata.js';
 export {

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Consumers } from './consumer/consumers.js';
+import { type BatchOptions, batchProblems, batchSettings } from './consumer/batch/batch-options.js';
+import { type BatchHandler, Batcher } from './consumer/batch/batcher.js';
 import { describeError } from './consumer/outcome.js';
 import { replying } from './consumer/replying.js';
 import type { RunningSubscription } from './consumer/running-subscription.js';
@@ -46,6 +48,13 @@ export interface SubscribeOptions extends SubscriptionOptions {
   reply?: boolean;
   /** Run the handler once for each dedup key, also when the message is delivered again. Default false. */
   idempotent?: boolean | IdempotentOptions;
+}
+
+export interface SubscribeBatchOptions extends Omit<SubscribeOptions, 'handler' | 'reply'> {
+  handler: BatchHandler;
+  batch?: BatchOptions;
+  /** Batches at the same time in this process. Default 1. */
+  concurrency?: number;
 }
 
 /**
@@ -197,12 +206,29 @@ export class Rivulet {
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
   subscribe(options: SubscribeOptions): RunningSubscription {
+    return this.add(options, []);
+  }
+
+  /**
+   * A handler for many messages at a time. Each is settled, retried and dead-lettered by itself. Otherwise as
+   * `subscribe`.
+   */
+  subscribeBatch(options: SubscribeBatchOptions): RunningSubscription {
+    const { handler, batch, concurrency = 1, ...rest } = options;
+    const problems = batchProblems(batch, concurrency);
+    const settings = batchSettings(problems.length === 0 ? batch : {});
+    const batcher = new Batcher({ ...settings, handler, concurrency, clock: this.clock });
+    const slots = problems.length === 0 ? settings.size * concurrency : 1;
+    return this.add({ ...rest, handler: batcher.handler, concurrency: slots }, problems);
+  }
+
+  private add(options: SubscribeOptions, found: readonly string[]): RunningSubscription {
     const { reply, idempotent, ...rest } = options;
     const problems = idempotentProblems(idempotent, rest.mode);
     const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
-    const around = settings && this.idempotency.around(rest, settings);
+    const around = settings && this.idempotency.around(settings);
     const made = { ...rest, around, ...(reply && this.answering(rest)) };
-    return this.consumers.add(subscription(made, problems));
+    return this.consumers.add(subscription(made, [...found, ...problems]));
   }
 
   private answering({

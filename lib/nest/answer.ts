@@ -11,6 +11,14 @@ export async function completed(result: unknown, delivery: Abortable): Promise<v
   if (isObservable(result)) await drained(result, () => {}, delivery);
 }
 
+/** What a handler returned; of an Observable the last value, once it has ended. */
+export async function lastOf(result: unknown, delivery: Abortable): Promise<unknown> {
+  if (!isObservable(result)) return result;
+  let last: unknown;
+  await drained(result, (value) => (last = value), delivery);
+  return last;
+}
+
 /**
  * Answers a request with what its handler returned: one value, or each value of an Observable or an async iterable.
  * Nothing at all (undefined, or a stream without values) is an answer without a value. Resolves when all is sent.

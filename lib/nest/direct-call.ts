@@ -1,6 +1,6 @@
+import type { BaseRpcContext } from '@nestjs/microservices';
 import { isObservable, type Observable } from 'rxjs';
 import { isThenable } from '../core/runtime/thenable.js';
-import type { RivuletContext } from './rivulet-context.js';
 
 /** One parameter of a handler, as Nest resolved its decorator. */
 export interface HandlerParam {
@@ -8,7 +8,7 @@ export interface HandlerParam {
   /** A word for the decorators of users, a number for those of Nest. */
   type: number | string;
   pipes: readonly unknown[];
-  extractValue(body: unknown, context: RivuletContext): unknown;
+  extractValue(body: unknown, context: BaseRpcContext): unknown;
 }
 
 /** What Nest puts around a handler. Noted while Nest builds the call. */
@@ -42,7 +42,7 @@ export function directCall(options: {
   rescue(error: unknown, args: unknown[]): Promise<unknown>;
   /** Sends errors of an Observable to the exception filters. */
   observed(result: Observable<unknown>, args: unknown[]): Observable<unknown>;
-}): (body: unknown, context: RivuletContext) => unknown {
+}): (body: unknown, context: BaseRpcContext) => unknown {
   const { method, params, rescue, observed } = options;
   const length = Math.max(...params.map(({ index }) => index + 1), 0);
   return (body, context) => {

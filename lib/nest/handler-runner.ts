@@ -1,4 +1,5 @@
 import { ContextIdFactory, ExternalContextCreator, ModuleRef } from '@nestjs/core';
+import type { BaseRpcContext } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory.js';
@@ -6,13 +7,12 @@ import { catchError, isObservable, type Observable } from 'rxjs';
 import { directCall, type HandlerParam, Surroundings } from './direct-call.js';
 import type { HandlerMethod } from './explorer.js';
 import { afterFilters, type Filters } from './exception-filters.js';
-import type { RivuletContext } from './rivulet-context.js';
 
 /**
  * Calls a handler for one message: a promise of what it returns, or what it returned at once. A returned Observable has
  * not been subscribed to. May throw.
  */
-export type RunHandler = (body: unknown, context: RivuletContext) => unknown;
+export type RunHandler = (body: unknown, context: BaseRpcContext) => unknown;
 
 type ParamsFactory = Parameters<ExternalContextCreator['create']>[4];
 type Target = (...args: unknown[]) => Promise<unknown>;
@@ -68,7 +68,7 @@ export class HandlerRunner {
     handler: HandlerMethod,
     pattern: unknown,
     body: unknown,
-    context: RivuletContext,
+    context: BaseRpcContext,
   ): Promise<unknown> {
     const { wrapper } = handler;
     const moduleRef = moduleRefOf(handler);

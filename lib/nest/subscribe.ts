@@ -1,5 +1,6 @@
 import { Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
+import type { BatchOptions } from '../core/consumer/batch/batch-options.js';
 import type { OrderedOptions } from '../core/consumer/ordered/ordered-rules.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
 import type { SubscriptionMode } from '../core/consumer/subscription.js';
@@ -48,10 +49,11 @@ export interface SubscribeOptions extends HandlerOptions {
   instance?: string;
 }
 
-/** One `@Subscribe` of a method. */
+/** One `@Subscribe` or `@SubscribeBatch` of a method. */
 export interface SubscribeMetadata {
   readonly topic: TopicName;
-  readonly options: SubscribeOptions;
+  readonly options: SubscribeOptions & { batch?: BatchOptions };
+  readonly isBatch: boolean;
 }
 
 /** Fits methods that take the body first, or nothing. */
@@ -80,14 +82,22 @@ export function Subscribe(
   topic: TopicName,
   options: SubscribeOptions = {},
 ): SubscribeDecorator<never> {
+  return declareSubscription('@Subscribe', { topic, options, isBatch: false });
+}
+
+/** Notes the subscription on the method. */
+export function declareSubscription(
+  decorator: string,
+  metadata: SubscribeMetadata,
+): SubscribeDecorator<never> {
   return (target, method) => {
     if (typeof target === 'function')
       throw new TypeError(
-        `@Subscribe on the static method ${target.name}.${method}: only methods of instances can be handlers`,
+        `${decorator} on the static method ${target.name}.${method}: only methods of instances can be handlers`,
       );
     // By class and name, not on the function: a decorator that replaces the function would lose it.
     const others = (Reflect.getOwnMetadata(KEY, target, method) ?? []) as SubscribeMetadata[];
-    Reflect.defineMetadata(KEY, [{ topic, options }, ...others], target, method);
+    Reflect.defineMetadata(KEY, [metadata, ...others], target, method);
     // As Nest does for patterns: without parameter decorators the first parameter is the body, and pipes apply to it.
     if (!Reflect.hasMetadata(PARAM_ARGS_METADATA, target.constructor, method))
       Payload()(target, method, 0);

@@ -1,8 +1,10 @@
+import type { BatchHandler } from '../core/consumer/batch/batcher.js';
 import type { Delivery, Handler } from '../core/consumer/subscription.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import { topicOf } from '../core/message/topic.js';
-import { answer, completed } from './answer.js';
+import { answer, completed, lastOf } from './answer.js';
+import { BatchContext } from './batch-context.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
 import { errorPayload, logFailedRequest, refusing, stackOf } from './failed-request.js';
 import { given } from './given.js';
@@ -12,7 +14,7 @@ import {
   handlerOptionProblems,
   overrideProblems,
 } from './handler-options.js';
-import type { HandlerRunner } from './handler-runner.js';
+import type { HandlerRunner, RunHandler } from './handler-runner.js';
 import { checkInstanceNames } from './instance-names.js';
 import type { ModuleSettings } from './options.js';
 import { Problems } from './problems.js';
@@ -21,6 +23,7 @@ import { RivuletContext } from './rivulet-context.js';
 import type { HandlerOptions } from './subscribe.js';
 
 const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
+const BATCH_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'batch', 'instance'];
 
 export interface SubscriberOptions {
   /** Of the instance; undefined for the default one. */
@@ -66,7 +69,8 @@ export class Subscriber {
   private async subscribeOne(handler: DeclaredHandler, problems: Problems): Promise<void> {
     const { rivulet, settings, runner, logger } = this.options;
     const { origin, subscribe } = handler;
-    const found = handlerOptionProblems(subscribe.options, SUBSCRIBE_OPTIONS);
+    const known = subscribe.isBatch ? BATCH_OPTIONS : SUBSCRIBE_OPTIONS;
+    const found = handlerOptionProblems(subscribe.options, known);
     const { name = origin, ...declared } = subscribe.options;
     const options = { ...declared, ...settings.handlers[name] };
     const group = options.group ?? settings.group;
@@ -79,16 +83,25 @@ export class Subscriber {
     const run = await runner.runnerFor(handler, pattern);
     const call: Call = (delivery) => run(delivery.body, new RivuletContext(delivery, pattern));
     if (typeof topic !== 'string') rivulet.topics.define(topic);
-    const { subscription } = rivulet.subscribe({
+    const common = {
       topic: pattern,
       group,
       origin,
-      handler: options.reply ? this.replying(call) : this.handling(call),
       rejection,
-      ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
       ...coreOptions(options),
       ...(typeof topic !== 'string' && given({ schema: topic.options.schema })),
-    });
+    };
+    const { subscription } = subscribe.isBatch
+      ? rivulet.subscribeBatch({
+          ...common,
+          ...given({ batch: options.batch }),
+          handler: this.handlingBatch(run, pattern),
+        })
+      : rivulet.subscribe({
+          ...common,
+          handler: options.reply ? this.replying(call) : this.handling(call),
+          ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
+        });
     logger.log(
       `${origin} handles topic "${subscription.topic}" in group "${group}", ${subscription.concurrency} at a time`,
     );
@@ -109,6 +122,22 @@ export class Subscriber {
         return typeof result === 'object' && result !== null ? complete(result, delivery) : result;
       } catch (error) {
         return complete(Promise.reject(error as Error), delivery);
+      }
+    };
+  }
+
+  private handlingBatch(run: RunHandler, pattern: string): BatchHandler {
+    return async (deliveries) => {
+      const context = new BatchContext(deliveries, pattern);
+      try {
+        const result = await run(
+          deliveries.map(({ body }) => body),
+          context,
+        );
+        return await lastOf(result, context);
+      } catch (error) {
+        this.options.logger.debug(stackOf(error));
+        throw error;
       }
     };
   }

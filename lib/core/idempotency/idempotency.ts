@@ -62,12 +62,12 @@ export class Idempotency {
     });
   }
 
-  /** Stands around the handler of one subscription. */
-  around({ group }: { group: string }, settings: IdempotentSettings): Middleware {
+  /** Stands around the handlers of a subscription. */
+  around(settings: IdempotentSettings): Middleware {
     return async (delivery, handle) => {
-      // That of the message: a subscription may have many topics.
-      const { topic } = delivery.message;
-      const ref = { group, topic, key: dedupKey(delivery, settings.key) };
+      const { group, message } = delivery;
+      // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
+      const ref = { group, topic: message.topic, key: dedupKey(delivery, settings.key) };
       const owner = `${this.name}.${(this.attempts++).toString(36)}`;
       const claim = { ref, owner, delivery, since: this.options.clock.monotonic() };
       const begun = await this.begin(claim);

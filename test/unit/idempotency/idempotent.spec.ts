@@ -94,6 +94,14 @@ describe('an idempotent subscription', () => {
     expect(effects).toEqual(['order', 'order', 'refund']);
   });
 
+  it('keeps the topics of a pattern apart, too', async () => {
+    for (const topic of ['order.placed', 'order.paid'])
+      await bed.publish(topic, topic, { dedupId: '17' });
+    await subscribe({ topic: 'order.*' });
+    await bed.advance(100);
+    expect(effects.sort()).toEqual(['order.paid', 'order.placed']);
+  });
+
   it('gives the key function the message and its body', async () => {
     await subscribe(keyed((message, body) => `${message.tag}:${(body as { id: number }).id}`));
     const created = await bed.publish('orders', { id: 1 }, { tag: 'created' });

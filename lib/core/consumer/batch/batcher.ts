@@ -1,0 +1,83 @@
+import type { Clock } from '../../runtime/clock.js';
+import type { Delivery, Handler } from '../subscription.js';
+import { BatchResult } from './batch-result.js';
+
+/** Returns: all are acked, except those a `BatchResult` names. Throws: all are tried again by the retry policy. */
+export type BatchHandler = (deliveries: readonly Delivery[]) => unknown;
+
+export interface BatcherOptions {
+  handler: BatchHandler;
+  size: number;
+  withinMs: number;
+  /** Batches at the same time. */
+  concurrency: number;
+  clock: Clock;
+}
+
+interface Waiting {
+  readonly delivery: Delivery;
+  /** By the monotonic clock. */
+  readonly since: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Collects deliveries until there are enough of them, or the first has waited long enough.
+ *
+ * Each stays a delivery of its own: with its own slot, attempt, retry and settle. So a batch is nothing that could be
+ * lost, and the messages of one that failed may come back in different company.
+ */
+export class Batcher {
+  private readonly options: BatcherOptions;
+  private readonly waiting: Waiting[] = [];
+  private running = 0;
+  private cancelTimer: (() => void) | undefined;
+
+  constructor(options: BatcherOptions) {
+    this.options = options;
+  }
+
+  /** Handles one delivery, together with others. */
+  readonly handler: Handler = (delivery) =>
+    new Promise<void>((resolve, reject) => {
+      const since = this.options.clock.monotonic();
+      this.waiting.push({ delivery, since, resolve, reject });
+      this.startReady();
+    });
+
+  private startReady(): void {
+    const { size, concurrency } = this.options;
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    while (this.running < concurrency && this.waiting.length > 0) {
+      const leftMs = this.waiting.length >= size ? 0 : this.leftMs();
+      if (leftMs > 0) {
+        this.cancelTimer = this.options.clock.after(leftMs, () => this.startReady());
+        return;
+      }
+      void this.run(this.waiting.splice(0, size));
+    }
+  }
+
+  private leftMs(): number {
+    const { clock, withinMs } = this.options;
+    return this.waiting[0]!.since + withinMs - clock.monotonic();
+  }
+
+  private async run(batch: readonly Waiting[]): Promise<void> {
+    this.running += 1;
+    try {
+      const result = await this.options.handler(batch.map(({ delivery }) => delivery));
+      const failures = result instanceof BatchResult ? result.failures : undefined;
+      batch.forEach(({ resolve, reject }, i) => {
+        if (failures?.has(i)) reject(failures.get(i));
+        else resolve();
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+    this.running -= 1;
+    this.startReady();
+  }
+}
