@@ -50,7 +50,8 @@ installInto(app);
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
-run(resolve('node_modules/.bin/tsc'), ['--project', app]);
+for (const project of [app, join(app, 'participants')])
+  run(resolve('node_modules/.bin/tsc'), ['--project', project]);
 
 function holdsWhatItShould(packed) {
   const scripts = readdirSync('lib', { recursive: true }).filter((path) => path.endsWith('.lua'));

@@ -1,0 +1,84 @@
+import type { SQL } from 'drizzle-orm';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import type { TransactionParticipant } from '../core/transaction/participant.js';
+import type { DialectName, SqlResult } from './sql/sql-database.js';
+import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
+
+/** What Drizzle calls its database objects. */
+const DIALECTS: Record<string, DialectName> = {
+  NodePgDatabase: 'postgres',
+  PostgresJsDatabase: 'postgres',
+  MySql2Database: 'mysql',
+};
+const KIND = Symbol.for('drizzle:entityKind');
+
+interface Executes {
+  execute(query: SQL): PromiseLike<unknown>;
+}
+
+export interface DrizzleTransactionOptions {
+  /** Default: as the database is set. */
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+export interface DrizzleParticipantOptions extends SqlParticipantOptions {
+  /** Drizzle's `sql`, of the same copy of `drizzle-orm` as the database. */
+  sql: (strings: TemplateStringsArray, ...values: unknown[]) => SQL;
+}
+
+/** The `tx` that Drizzle hands to a transaction of this database. */
+type TxOf<Database> = Database extends {
+  transaction(body: (tx: infer Tx extends Executes) => Promise<unknown>, ...rest: never[]): unknown;
+}
+  ? Tx
+  : never;
+
+/**
+ * PostgreSQL, MySQL or MariaDB through a database of Drizzle on `pg`, `postgres` or `mysql2`. `tx` is Drizzle's.
+ *
+ * @throws InvalidOptionsError for another driver. For libSQL there is libsqlParticipant.
+ */
+export function drizzleParticipant<Database extends object>(
+  database: Database,
+  { sql, ...options }: DrizzleParticipantOptions,
+): TransactionParticipant<TxOf<Database>, DrizzleTransactionOptions> {
+  type Tx = TxOf<Database>;
+  const kind = (database.constructor as { [KIND]?: string })[KIND] ?? 'no database of Drizzle';
+  const dialect = DIALECTS[kind];
+  if (!dialect)
+    throw new InvalidOptionsError('drizzleParticipant', [
+      `the database is "${kind}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
+        'For libSQL there is libsqlParticipant',
+    ]);
+  const { transaction } = database as unknown as {
+    transaction<R>(body: (tx: Tx) => Promise<R>, config?: { isolationLevel: string }): Promise<R>;
+  };
+  const begin = transaction.bind(database) as typeof transaction;
+  return sqlParticipant<Tx, DrizzleTransactionOptions>(
+    {
+      dialect,
+      run: (body, { isolation } = {}) => begin(body, isolation && { isolationLevel: isolation }),
+      alone: (body) => begin(body, { isolationLevel: 'read committed' }),
+      async execute(tx, text, values) {
+        const strings = text.split(/\$\d+|\?/);
+        const query = sql(Object.assign(strings, { raw: strings }), ...values);
+        return resultOf(await (tx as Executes).execute(query));
+      },
+    },
+    options,
+  );
+}
+
+/** As `pg`, `mysql2` and `postgres` answer, in this order. */
+function resultOf(answer: unknown): SqlResult {
+  type Rows = SqlResult['rows'];
+  if (!Array.isArray(answer)) {
+    const { rows, rowCount } = answer as { rows: Rows; rowCount: number | null };
+    return { rows, affected: rowCount ?? 0 };
+  }
+  if ('count' in answer) return { rows: [...answer] as Rows, affected: Number(answer.count) };
+  const [result] = answer as [Rows | { affectedRows: number }];
+  return Array.isArray(result)
+    ? { rows: result, affected: 0 }
+    : { rows: [], affected: (result as { affectedRows: number }).affectedRows };
+}

@@ -1,0 +1,54 @@
+import type { Knex } from 'knex';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import type { TransactionParticipant } from '../core/transaction/participant.js';
+import type { DialectName, SqlResult } from './sql/sql-database.js';
+import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
+
+const DIALECTS: Record<string, DialectName> = { postgresql: 'postgres', mysql: 'mysql' };
+
+export interface KnexTransactionOptions {
+  /** Default: as the database is set. */
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+/**
+ * PostgreSQL, MySQL or MariaDB through Knex. `tx` is Knex's transaction.
+ *
+ * @throws InvalidOptionsError for another database.
+ */
+export function knexParticipant(
+  knex: Knex,
+  options?: SqlParticipantOptions,
+): TransactionParticipant<Knex.Transaction, KnexTransactionOptions> {
+  const name = (knex.client as { dialect: string }).dialect;
+  const dialect = DIALECTS[name];
+  if (!dialect)
+    throw new InvalidOptionsError('knexParticipant', [
+      `Knex is connected to "${name}"; it must be PostgreSQL, MySQL or MariaDB. For SQLite there is libsqlParticipant`,
+    ]);
+  return sqlParticipant<Knex.Transaction, KnexTransactionOptions>(
+    {
+      dialect,
+      run: (body, { isolation } = {}) =>
+        knex.transaction(body, isolation ? { isolationLevel: isolation } : {}),
+      alone: (body) => knex.transaction(body, { isolationLevel: 'read committed' }),
+      async execute(tx, sql, values) {
+        const answer: unknown = await tx.raw(sql.replaceAll(/\$\d+/g, '?'), [...values]);
+        return dialect === 'postgres' ? ofPg(answer) : ofMysql(answer);
+      },
+    },
+    options,
+  );
+}
+
+const ofPg = (answer: unknown): SqlResult => {
+  const { rows, rowCount } = answer as { rows: SqlResult['rows']; rowCount: number | null };
+  return { rows, affected: rowCount ?? 0 };
+};
+
+const ofMysql = (answer: unknown): SqlResult => {
+  const [result] = answer as [SqlResult['rows'] | { affectedRows: number }];
+  return Array.isArray(result)
+    ? { rows: result, affected: 0 }
+    : { rows: [], affected: (result as { affectedRows: number }).affectedRows };
+};

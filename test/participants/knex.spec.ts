@@ -1,0 +1,53 @@
+import createKnex, { type Knex } from 'knex';
+import { knexParticipant } from '../../lib/participants/knex.js';
+import type { TestDatabase } from '../helpers/postgres.js';
+import { describeWith } from '../helpers/servers.js';
+import type { ParticipantHarness } from './harness.js';
+import { openMariadb } from './mariadb-harness.js';
+import { describeParticipant } from './participant.contract.js';
+import { openPostgres } from './postgres-harness.js';
+
+type Shared = Pick<ParticipantHarness, 'dialect' | 'orders' | 'empty'>;
+
+function harness(
+  client: 'pg' | 'mysql2',
+  { database, shared }: { database: TestDatabase; shared: Shared },
+): ParticipantHarness<Knex.Transaction> {
+  const knexes: Knex[] = [];
+  return {
+    ...shared,
+    async open(options) {
+      const knex = createKnex({ client, connection: database.url });
+      knexes.push(knex);
+      return knexParticipant(knex, options);
+    },
+    write: async (tx, order) => void (await tx('orders').insert({ id: order })),
+    read: (tx) => tx('orders').select(),
+    isolation: (isolation) => ({ isolation }),
+    async close() {
+      await Promise.all(knexes.map((knex) => knex.destroy()));
+      await database.drop();
+    },
+  };
+}
+
+const can = { isolation: true, writersMeet: true };
+
+describeWith('postgres')('knex on PostgreSQL', () => {
+  describeParticipant(async () => harness('pg', await openPostgres()), can);
+});
+
+describeWith('mariadb')('knex on MariaDB', () => {
+  describeParticipant(async () => harness('mysql2', await openMariadb()), can);
+});
+
+describe('knex on another database', () => {
+  it('is refused', () => {
+    const knex = createKnex({
+      client: class extends createKnex.Client {
+        override dialect = 'sqlite3';
+      } as never,
+    });
+    expect(() => knexParticipant(knex)).toThrow('must be PostgreSQL');
+  });
+});
