@@ -27,6 +27,8 @@ export type {
   SendOptions,
   SendResult,
 } from './core/message/message.js';
+export { delayLevel } from './core/message/delay-level.js';
+export type { DelayLevel } from './core/message/delay-level.js';
 export type { MessageId } from './core/message/message-id.js';
 export { BatchSendError } from './core/producer/send-batch.js';
 export type { BatchItem } from './core/producer/send-batch.js';

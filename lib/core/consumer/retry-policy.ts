@@ -1,3 +1,4 @@
+import { DELAY_LEVELS_MS } from '../message/delay-level.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
 
@@ -29,15 +30,10 @@ export interface RetryPolicy {
 }
 
 const DEFAULT_MAX_ATTEMPTS = 16;
+const LONGEST_MS = 2 * 3_600_000;
 
-/** Delay levels 3 to 18 of RocketMQ (`messageDelayLevel`), which its concurrent consumers retry by. */
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const ROCKETMQ_RETRY_MS: readonly number[] = [
-  10 * SECOND,
-  30 * SECOND,
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 30, 60, 120].map((minutes) => minutes * MINUTE),
-];
+/** Delay levels 3 to 18, which RocketMQ's concurrent consumers retry by. */
+const ROCKETMQ_RETRY_MS: readonly number[] = DELAY_LEVELS_MS.slice(2);
 
 /** @throws InvalidOptionsError naming every problem. */
 export function retryPolicy(
@@ -117,7 +113,7 @@ function exponentialDelayMs(
   attempt: number,
   random: () => number,
 ): number {
-  const { fromMs, toMs = 2 * 60 * MINUTE, factor = 2, jitter = 0.2 } = backoff;
+  const { fromMs, toMs = LONGEST_MS, factor = 2, jitter = 0.2 } = backoff;
   const full = Math.min(fromMs * factor ** (attempt - 1), toMs);
   return Math.round(full * (1 - jitter * random()));
 }
