@@ -1,7 +1,7 @@
 // Which folder of lib/ may import which. Imports go down only:
 //
 //   outside  cli · nest · dashboard         composition roots; only lib/index.ts imports them
-//            redis · testing · participants implement the ports
+//            redis · testing · participants · cron   implement the ports
 //            inspect                        questions and commands for operators
 //   ------------------------------------------------------------------------------------------
 //   core     files of lib/core itself       wire the folders below
@@ -27,10 +27,11 @@ const may = {
   'core/transaction': [...level0, ...level1, ...level2],
   'core/idempotency': [...level0, ...level1, ...level2],
   inspect: ['core'],
+  cron: ['core'],
   redis: ['core', 'inspect'],
-  testing: ['core', 'inspect'],
+  testing: ['core', 'inspect', 'cron'],
   participants: ['core'],
-  nest: ['core', 'redis', 'inspect'],
+  nest: ['core', 'redis', 'inspect', 'cron'],
   cli: ['core', 'redis', 'inspect'],
   dashboard: ['core', 'inspect'],
 };

@@ -27,6 +27,11 @@ export type {
   SendOptions,
   SendResult,
 } from './core/message/message.js';
+export type {
+  Recurrence,
+  RecurringOptions,
+  RecurringSend,
+} from './core/producer/recurring-sends.js';
 export { delayLevel } from './core/message/delay-level.js';
 export type { DelayLevel } from './core/message/delay-level.js';
 export type { MessageId } from './core/message/message-id.js';

@@ -20,6 +20,7 @@ import {
 } from './idempotency/idempotent-options.js';
 import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
+import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Requester } from './producer/requester.js';
 import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
@@ -41,6 +42,8 @@ export interface RivuletOptions {
   settings?: RivuletSettingsInput;
   clock?: Clock;
   logger?: Logger;
+  /** Reads cron expressions, for recurring sends. */
+  nextRun?: NextRun;
 }
 
 export interface SubscribeOptions extends SubscriptionOptions {
@@ -69,6 +72,7 @@ export class Rivulet {
   readonly events: Events;
   readonly producer: Producer;
   readonly requester: Requester;
+  readonly recurring: RecurringSends;
   readonly topics: TopicDirectory;
   readonly storeTime: StoreTime;
   /** Name of this process in every consumer group: new with each start, so that nobody is taken for somebody else. */
@@ -114,6 +118,10 @@ export class Rivulet {
       clock,
       events: this.events,
       storeTime: this.storeTime,
+      recurring: {
+        fire: (name) => this.recurring.fire(name),
+        noteAll: () => this.recurring.noteAll(),
+      },
       topicsInUse: () => this.topics.all(),
       onTrouble: (doing, error) => this.trouble(doing, error),
     });
@@ -139,6 +147,13 @@ export class Rivulet {
       events: this.events,
       trace: this.trace,
       settings: settings.producer,
+    });
+    this.recurring = new RecurringSends({
+      store: stores.recurring,
+      producer: this.producer,
+      storeTime: this.storeTime,
+      nextRun: options.nextRun,
+      note: (name, at) => this.upkeep.noteRecurring(name, at),
     });
     this.requester = new Requester({
       producer: this.producer,

@@ -13,6 +13,12 @@ export interface UpkeepOptions {
   clock: Clock;
   events: Events;
   storeTime: StoreTime;
+  recurring: {
+    /** @returns the next time, null when there is none. */
+    fire(name: string): Promise<number | null>;
+    /** What the agenda should know. */
+    noteAll(): Promise<void>;
+  };
   /** Topics this process uses. */
   topicsInUse(): TopicInfo[];
   onTrouble(doing: string, error: unknown): void;
@@ -23,6 +29,7 @@ const ROUND_MS = 60_000;
 const MOST_RELEASED = 500;
 const MOST_TRIMMED = 10_000;
 const TRIM_EVERY_MS = 60_000;
+const RECURRING = 'recurring/';
 
 /** The work of releasing what is scheduled in a queue, as the agenda knows it. */
 export function releaseWork({ topic, queue }: QueueRef): string {
@@ -30,8 +37,8 @@ export function releaseWork({ topic, queue }: QueueRef): string {
 }
 
 /**
- * What queues need from time to time, whoever does it: scheduled messages released, old ones trimmed. The agenda
- * says when; any process of the namespace can do it.
+ * What falls due, whoever does it: scheduled messages released, old ones trimmed, recurring sends sent. The agenda says
+ * when; any process of the namespace can do it.
  */
 export class Upkeep {
   private readonly options: UpkeepOptions;
@@ -55,7 +62,7 @@ export class Upkeep {
     this.rounds = new Loop({
       name: 'rounds',
       clock,
-      step: () => Promise.resolve(this.lookAround()),
+      step: () => this.lookAround(),
       onError: (error) => onTrouble('look after topics', error),
     });
   }
@@ -100,6 +107,8 @@ export class Upkeep {
 
   /** Do the work. @returns when there is more to do, by the store's clock. */
   async perform(work: string): Promise<number | null> {
+    if (work.startsWith(RECURRING))
+      return this.options.recurring.fire(work.slice(RECURRING.length));
     const [kind, topic = '', queueText] = work.split('/');
     const queue = Number(queueText);
     if (kind === 'release') return this.release(topic, queue);
@@ -126,11 +135,17 @@ export class Upkeep {
   }
 
   /** What the agenda should know of the topics in use is noted again, in case the store lost it. @returns the pause. */
-  private lookAround(): number {
+  private async lookAround(): Promise<number> {
     const topics = this.options.topicsInUse();
     for (const info of topics) this.look(info);
+    await this.options.recurring.noteAll();
     const queues = topics.reduce((sum, info) => sum + info.queues, 0);
     return Math.max(ROUND_MS, queues * 100);
+  }
+
+  /** A recurring send will be due at `at`. Call it before it is stored. */
+  noteRecurring(name: string, at: number): void {
+    this.agenda.note(RECURRING + name, at);
   }
 
   /** There will be something to release at `at`. Call it before it is stored. */

@@ -1,6 +1,7 @@
 import { Codecs } from '../core/message/codec.js';
 import type { MessageId } from '../core/message/message-id.js';
 import type { TopicName } from '../core/message/topic.js';
+import type { RecurringSend, RecurringSends } from '../core/producer/recurring-sends.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import {
@@ -47,9 +48,11 @@ export class MessageAdmin {
   private readonly deadLetters: DeadLetters;
   private readonly redrives: Redrive;
   private readonly halves: Halves;
+  private readonly recurring: RecurringSends;
 
   constructor({ rivulet }: { rivulet: Rivulet }) {
     const { stores, settings, storeTime, clock } = rivulet;
+    this.recurring = rivulet.recurring;
     const codecs = new Codecs({
       ...(settings.codec && { preferred: settings.codec }),
       others: settings.codecs,
@@ -168,6 +171,16 @@ export class MessageAdmin {
   /** Everything that became visible in that time, oldest first over all queues, in pages of up to 100. */
   findByTime(topic: TopicName, options: SearchOptions = {}): AsyncGenerator<FoundEntry[]> {
     return this.messages.findByTime(topic, options);
+  }
+
+  /** What is sent again and again (`MessageProducer.sendRecurring`), by name. */
+  listRecurring(): Promise<RecurringSend[]> {
+    return this.recurring.list();
+  }
+
+  /** Nothing is sent any more; what was sent stays. @returns false when there is none of this name. */
+  cancelRecurring(name: string): Promise<boolean> {
+    return this.recurring.cancel(name);
   }
 
   /** @returns true: it will never become visible. False: it is not scheduled (any more). Safe to repeat. */

@@ -1,6 +1,7 @@
 import { Logger as NestLogger } from '@nestjs/common';
 import { type Logger, steadyLogger } from '../core/runtime/logger.js';
 import { Rivulet } from '../core/rivulet.js';
+import { nextRun } from '../cron/next-run.js';
 import type { Stores } from '../core/store/stores.js';
 import { RedisStores } from '../redis/redis-stores.js';
 import type { ModuleSettings } from './options.js';
@@ -23,5 +24,6 @@ export function storesOf(settings: ModuleSettings, logger: Logger): Stores {
 }
 
 export function rivuletOf(settings: ModuleSettings, logger: Logger, stores: Stores): Rivulet {
-  return new Rivulet({ stores, settings: settings.rivulet, clock: settings.clock, logger });
+  const { rivulet, clock } = settings;
+  return new Rivulet({ stores, settings: rivulet, clock, logger, nextRun });
 }

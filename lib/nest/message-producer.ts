@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../core/message/errors.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
+import type { RecurringOptions, RecurringSend } from '../core/producer/recurring-sends.js';
 import type { RequestOptions } from '../core/producer/requester.js';
 import { type BatchItem, sendBatch } from '../core/producer/send-batch.js';
 import type { Logger } from '../core/runtime/logger.js';
@@ -61,6 +62,21 @@ export class MessageProducer {
       body,
     }));
     return sendBatch(this.rivulet.producer, topic, prepared);
+  }
+
+  /**
+   * Send again and again, at the times of a cron expression: each time once per namespace, by whichever process is
+   * there. Times that pass while none runs come once, late. Find and cancel it by its name with `MessageAdmin`.
+   *
+   * Safe to repeat, e.g. by every process when it starts; another definition with the same name replaces the one there
+   * is. The body is kept as JSON.
+   */
+  async sendRecurring<Body>(
+    topic: TopicName<Body>,
+    body: NoInfer<Body>,
+    options: RecurringOptions,
+  ): Promise<RecurringSend> {
+    return this.rivulet.recurring.set(topic, body, this.prepared(topic, body, options));
   }
 
   /** Send without waiting and without an answer: a failure is logged, and nobody else hears of it. */

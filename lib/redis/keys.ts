@@ -27,6 +27,11 @@ export class Keys {
     return `${this.shared}:patterns`;
   }
 
+  /** HASH  name of a recurring send → its next time (Unix ms), a space, its definition. */
+  get recurring(): string {
+    return `${this.shared}:recurring`;
+  }
+
   /** ZSET  member by the time of its last beat (Unix ms). */
   get members(): string {
     return `${this.shared}:members`;

@@ -12,6 +12,7 @@ import { RedisHalfMessageStore } from './redis-half-message-store.js';
 import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
 import { RedisQueueLeaseStore } from './redis-queue-lease-store.js';
+import { RedisRecurringStore } from './redis-recurring-store.js';
 import { RedisReplyStore } from './redis-reply-store.js';
 import { RedisScheduleStore } from './redis-schedule-store.js';
 import { RedisTopicRegistry } from './redis-topic-registry.js';
@@ -31,6 +32,7 @@ export class RedisStores implements Stores {
   readonly deliveries: RedisDeliveryStore;
   readonly deadLetters: RedisDeadLetterStore;
   readonly leases: RedisQueueLeaseStore;
+  readonly recurring: RedisRecurringStore;
   readonly dedup: RedisDedupStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
@@ -57,6 +59,7 @@ export class RedisStores implements Stores {
     this.deliveries = new RedisDeliveryStore({ connections, keys });
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
     this.leases = new RedisQueueLeaseStore({ connections, keys });
+    this.recurring = new RedisRecurringStore({ host, key: keys.recurring });
     this.dedup = new RedisDedupStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });

@@ -229,6 +229,11 @@ export const scripts = {
     moreArgs: 'changes',
   }),
 
+  advanceRecurring: new Script({
+    name: 'advance-recurring',
+    keys: ['recurring'],
+    args: ['name', 'from', 'to'],
+  }),
   noteWork: new Script({ name: 'note-work', keys: [...AGENDA, 'counter'], args: ['work', 'at'] }),
   takeWork: new Script({ name: 'take-work', keys: AGENDA, args: ['limit', 'leaseMs'] }),
   finishWork: new Script({

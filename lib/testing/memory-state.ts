@@ -2,6 +2,7 @@ import { QueueFaultedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Resolved } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
+import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
@@ -86,6 +87,7 @@ export class MemoryState {
   /** Agendas of those who can answer for halves, by board. */
   readonly halfAgendas = new Map<string, AgendaState>();
   readonly patterns = new Map<string, number>();
+  readonly recurring = new Map<string, RecurringEntry>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();

@@ -9,6 +9,7 @@ import { MemoryHalfMessageStore } from './memory-half-message-store.js';
 import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
 import { MemoryQueueLeaseStore } from './memory-queue-lease-store.js';
+import { MemoryRecurringStore } from './memory-recurring-store.js';
 import { MemoryReplyStore } from './memory-reply-store.js';
 import { MemoryScheduleStore } from './memory-schedule-store.js';
 import { MemoryState } from './memory-state.js';
@@ -29,6 +30,7 @@ export class MemoryStores implements Stores {
   readonly deliveries: MemoryDeliveryStore;
   readonly deadLetters: MemoryDeadLetterStore;
   readonly leases: MemoryQueueLeaseStore;
+  readonly recurring: MemoryRecurringStore;
   readonly dedup: MemoryDedupStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
@@ -49,6 +51,7 @@ export class MemoryStores implements Stores {
     this.deliveries = new MemoryDeliveryStore(state, gate);
     this.deadLetters = new MemoryDeadLetterStore(state, gate);
     this.leases = new MemoryQueueLeaseStore(state, gate);
+    this.recurring = new MemoryRecurringStore(state, gate);
     this.dedup = new MemoryDedupStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
     this.members = new MemoryMembership(() => state.members, gate);

@@ -4,6 +4,7 @@ import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import { Rivulet, type SubscribeOptions } from '../core/rivulet.js';
 import type { RivuletSettingsInput } from '../core/settings.js';
+import { nextRun } from '../cron/next-run.js';
 import { Deliveries, type Settled } from './deliveries.js';
 import { ManualClock } from './manual-clock.js';
 import { MemoryParticipant } from './memory-participant.js';
@@ -57,7 +58,12 @@ export class TestBed {
     this.stores = stores;
     this.database = database;
     const transactions = { participants: [database], ...settings.transactions };
-    this.rivulet = new Rivulet({ clock, stores, settings: { ...settings, transactions } });
+    this.rivulet = new Rivulet({
+      clock,
+      stores,
+      settings: { ...settings, transactions },
+      nextRun,
+    });
     this.deliveries = new Deliveries({ clock, events: this.rivulet.events });
     this.stored = new StoredMessages({
       // Reading with a client of its own, so that a test can look while the application's stores are down.

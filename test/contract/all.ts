@@ -19,6 +19,7 @@ import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
 import { describeRange } from './range.contract.js';
 import { describeReclaim } from './reclaim.contract.js';
+import { describeRecurringStore } from './recurring-store.contract.js';
 import { describeRemoveGroup } from './remove-group.contract.js';
 import { describeRenew } from './renew.contract.js';
 import { describeReopen } from './reopen.contract.js';
@@ -63,6 +64,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeDedupStore,
   describeAgenda,
   describeMembership,
+  describeRecurringStore,
   describeReplyStore,
 ];
 

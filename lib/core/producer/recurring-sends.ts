@@ -1,0 +1,164 @@
+import { InvalidInputError, InvalidOptionsError } from '../message/errors.js';
+import { jsonCodec } from '../message/codec.js';
+import type { SendOptions } from '../message/message.js';
+import { groupProblem } from '../message/names.js';
+import { describeValue, unknownOptions } from '../message/options.js';
+import { type TopicName, topicOf } from '../message/topic.js';
+import type { RecurringEntry, RecurringStore } from '../store/recurring-store.js';
+import type { StoreTime } from '../store/store-time.js';
+import type { Producer } from './producer.js';
+
+/** When a recurring send comes. */
+export interface Recurrence {
+  /** Five fields (minute, hour, day of month, month, day of week), or six that begin with seconds. */
+  cron: string;
+  /** Name of a time zone (IANA). Default `UTC`. */
+  timezone: string;
+}
+
+/** The first time behind `after` (Unix ms), null when there is none. Throws what is no expression or time zone. */
+export type NextRun = (recurrence: Recurrence, after: number) => number | null;
+
+type Repeated = 'tag' | 'key' | 'messageGroup' | 'queue' | 'ttlMs' | 'properties';
+
+export interface RecurringOptions extends Pick<SendOptions, Repeated> {
+  /** Unique in the namespace: another process that says the same means the same. */
+  name: string;
+  cron: string;
+  timezone?: string;
+}
+
+const KNOWN = [
+  'name',
+  'cron',
+  'timezone',
+  ...(['tag', 'key', 'messageGroup', 'queue', 'ttlMs', 'properties'] satisfies Repeated[]),
+];
+
+export interface RecurringSend extends Recurrence {
+  name: string;
+  topic: string;
+  nextAt: Date;
+}
+
+interface Definition extends Recurrence {
+  topic: string;
+  body: unknown;
+  options: Pick<SendOptions, Repeated>;
+}
+
+export interface RecurringSendsOptions {
+  store: RecurringStore;
+  producer: Producer;
+  storeTime: StoreTime;
+  nextRun: NextRun | undefined;
+  /** There will be work at `at`. Called before it is stored. */
+  note(name: string, at: number): void;
+}
+
+/**
+ * Sends by the clock, whoever is there: each time once per namespace.
+ *
+ * A time is taken from the agenda by one process; should two take it, the second send finds the dedup id of the first.
+ * Times that pass while no process runs come once, late: as one.
+ */
+export class RecurringSends {
+  private readonly options: RecurringSendsOptions;
+
+  constructor(options: RecurringSendsOptions) {
+    this.options = options;
+  }
+
+  /** @throws InvalidInputError naming every problem. */
+  async set(topic: TopicName, body: unknown, given: RecurringOptions): Promise<RecurringSend> {
+    const { store, producer, storeTime, note } = this.options;
+    const { name, cron, timezone = 'UTC', ...options } = given;
+    const next = this.firstRun(given, storeTime.now());
+    await producer.validate(topic, body, { ...options, dedupId: dedupId(name, next) });
+    // Refuses what JSON would change: that is what is kept.
+    jsonCodec.encode(body);
+    const definition: Definition = { topic: topicOf(topic), cron, timezone, body, options };
+    const text = JSON.stringify(definition);
+    const known = await store.find(name);
+    // Every process says it when it starts: a time that is due must not be lost to that.
+    const nextAt = known?.definition === text ? known.nextAt : next;
+    note(name, nextAt);
+    if (known?.definition !== text) await store.put({ name, definition: text, nextAt });
+    return { name, topic: definition.topic, cron, timezone, nextAt: new Date(nextAt) };
+  }
+
+  async list(): Promise<RecurringSend[]> {
+    return (await this.options.store.list()).map((entry) => {
+      const { topic, cron, timezone } = definitionOf(entry);
+      return { name: entry.name, topic, cron, timezone, nextAt: new Date(entry.nextAt) };
+    });
+  }
+
+  /** @returns false when there was none of this name. */
+  cancel(name: string): Promise<boolean> {
+    return this.options.store.remove(name);
+  }
+
+  /** What the agenda should know, in case the store lost it. */
+  async noteAll(): Promise<void> {
+    for (const { name, nextAt } of await this.options.store.list()) this.options.note(name, nextAt);
+  }
+
+  /** Send it if its time has come. @returns its next time, null when there is none. */
+  async fire(name: string): Promise<number | null> {
+    const { store, producer, storeTime } = this.options;
+    const entry = await store.find(name);
+    if (!entry || entry.nextAt > storeTime.now()) return entry?.nextAt ?? null;
+    const { topic, body, options, ...recurrence } = definitionOf(entry);
+    await producer.send(topic, body, { ...options, dedupId: dedupId(name, entry.nextAt) });
+    const to = this.nextRun(recurrence, Math.max(storeTime.now(), entry.nextAt));
+    if (to === null) {
+      await store.remove(name);
+      return null;
+    }
+    if (await store.advance(name, { from: entry.nextAt, to })) return to;
+    // Somebody else was here, or it was cancelled or changed meanwhile.
+    return (await store.find(name))?.nextAt ?? null;
+  }
+
+  private firstRun(given: RecurringOptions, now: number): number {
+    const { name, cron, timezone = 'UTC' } = given;
+    const problems = [
+      ...unknownOptions(given, KNOWN),
+      groupProblem(name, 'name'),
+      typeof cron === 'string' ? undefined : `cron must be text, got: ${describeValue(cron)}`,
+      typeof timezone === 'string'
+        ? undefined
+        : `timezone must be text, got: ${describeValue(timezone)}`,
+    ].filter((problem) => problem !== undefined);
+    let next: number | null = null;
+    if (problems.length === 0)
+      try {
+        next = this.nextRun({ cron, timezone }, now);
+        if (next === null) problems.push(`cron ${describeValue(cron)} has no time to come`);
+      } catch (error) {
+        if (error instanceof InvalidOptionsError) throw error;
+        problems.push(`cron ${describeValue(cron)} in ${timezone}: ${(error as Error).message}`);
+      }
+    if (problems.length > 0 || next === null)
+      throw new InvalidInputError(`Recurring send ${describeValue(name)}`, problems);
+    return next;
+  }
+
+  private nextRun(recurrence: Recurrence, after: number): number | null {
+    const { nextRun } = this.options;
+    if (!nextRun)
+      throw new InvalidOptionsError('Recurring sends', [
+        'nothing here reads cron expressions; give the option nextRun',
+      ]);
+    return nextRun(recurrence, after);
+  }
+}
+
+function dedupId(name: string, at: number): string {
+  return `recurring:${name}:${at}`;
+}
+
+function definitionOf({ definition }: RecurringEntry): Definition {
+  return JSON.parse(definition) as Definition;
+}

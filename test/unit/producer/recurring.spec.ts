@@ -1,0 +1,148 @@
+import { InvalidInputError } from 'nestjs-rivulet';
+import type { RecurringOptions } from 'nestjs-rivulet';
+import { storedAt } from '../../../lib/core/message/offset.js';
+import { Rivulet } from '../../../lib/core/rivulet.js';
+import { nextRun } from '../../../lib/cron/next-run.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+const MINUTE = 60_000;
+
+describe('a recurring send', () => {
+  let bed: TestBed;
+  beforeEach(async () => {
+    // 2026-01-01T00:00:00Z
+    bed = await TestBed.open({ settings: { topics: { queues: 1, retentionMs: 86_400_000 } } });
+  });
+  afterEach(() => bed.close());
+
+  const each = (cron: string, options: Partial<RecurringOptions> = {}, where = bed) =>
+    where.rivulet.recurring.set('reports', { hello: 1 }, { name: 'r', cron, ...options });
+  const times = async (): Promise<string[]> =>
+    (await bed.sent('reports')).map(({ offset }) =>
+      new Date(storedAt(offset!)).toISOString().slice(11, 19),
+    );
+
+  it('is sent at each of its times, with what was said about it', async () => {
+    const { nextAt } = await each('*/5 * * * *', { tag: 'daily', key: 'k' });
+    expect(nextAt.toISOString()).toBe('2026-01-01T00:05:00.000Z');
+    await bed.advance(16 * MINUTE);
+    expect(await times()).toEqual(['00:05:00', '00:10:00', '00:15:00']);
+    expect((await bed.sent('reports'))[0]).toMatchObject({
+      tag: 'daily',
+      key: 'k',
+      body: { hello: 1 },
+    });
+  });
+
+  it('may come each second', async () => {
+    await each('*/2 * * * * *');
+    await bed.advance(6_500);
+    expect(await times()).toEqual(['00:00:02', '00:00:04', '00:00:06']);
+  });
+
+  it('is sent once each time, however many processes say it and are there', async () => {
+    const others = [await bed.sibling(), await bed.sibling()];
+    for (const where of [bed, ...others]) await each('* * * * *', {}, where);
+    await bed.advance(2.5 * MINUTE);
+    for (const where of others) await each('* * * * *', {}, where);
+    await bed.advance(2 * MINUTE);
+    expect(await times()).toEqual(['00:01:00', '00:02:00', '00:03:00', '00:04:00']);
+    for (const where of others) await where.close();
+  });
+
+  it('is sent once when two take it from the agenda', async () => {
+    const other = await bed.sibling();
+    await each('0 1 * * *');
+    const entry = (await bed.stores.recurring.find('r'))!;
+    await bed.stores.recurring.put({ ...entry, nextAt: bed.clock.now() - 1 });
+    const both = await Promise.all([bed, other].map(({ rivulet }) => rivulet.recurring.fire('r')));
+    expect(new Set(both)).toEqual(new Set([Date.UTC(2026, 0, 1, 1)]));
+    expect(await times()).toHaveLength(1);
+    await other.close();
+  });
+
+  it('comes once, late, for the times that passed while nobody ran', async () => {
+    await each('* * * * *');
+    await bed.close();
+    bed.clock.set(bed.clock.now() + 10 * MINUTE);
+    const later = await bed.sibling();
+    await later.advance(1_500);
+    expect(await later.sent('reports')).toHaveLength(1);
+    await later.advance(MINUTE);
+    expect(await later.sent('reports')).toHaveLength(2);
+    await later.close();
+  });
+
+  it('goes by the time zone, over a change of the clocks, too', () => {
+    const berlin = { cron: '30 8 * * *', timezone: 'Europe/Berlin' };
+    const after = (time: string) => new Date(nextRun(berlin, Date.parse(time))!).toISOString();
+    expect(after('2026-03-28T00:00:00Z')).toBe('2026-03-28T07:30:00.000Z');
+    expect(after('2026-03-28T12:00:00Z')).toBe('2026-03-29T06:30:00.000Z');
+  });
+
+  it('can be listed, changed and cancelled', async () => {
+    const { recurring } = bed.rivulet;
+    await each('0 6 * * *');
+    await each('0 7 * * *', { timezone: 'Asia/Tokyo' });
+    expect(await recurring.list()).toEqual([
+      {
+        name: 'r',
+        topic: 'reports',
+        cron: '0 7 * * *',
+        timezone: 'Asia/Tokyo',
+        nextAt: new Date('2026-01-01T22:00:00Z'),
+      },
+    ]);
+    expect(await recurring.cancel('r')).toBe(true);
+    expect(await recurring.cancel('r')).toBe(false);
+    bed.clock.set(Date.UTC(2026, 0, 5));
+    await bed.advance(5_000);
+    expect(await bed.sent('reports')).toEqual([]);
+  });
+
+  it('is sent again when the store could not take it', async () => {
+    await each('* * * * *');
+    await bed.advance(50_000);
+    bed.stores.goDown();
+    await bed.advance(20_000);
+    bed.stores.comeUp();
+    await bed.advance(20_000);
+    expect(await bed.sent('reports')).toHaveLength(1);
+  });
+
+  it('survives the loss of the agenda', async () => {
+    await each('*/3 * * * *');
+    await bed.stores.agenda.take({ limit: 100, leaseMs: 3_600_000 });
+    await bed.advance(4 * MINUTE);
+    expect(await times()).toEqual(['00:03:00']);
+  });
+
+  it.each<[RecurringOptions | object, RegExp]>([
+    [{ name: 'r', cron: '61 * * * *' }, /cron "61 \* \* \* \*" in UTC: .*minute/],
+    [{ name: 'r', cron: 'soon' }, /cron "soon" in UTC/],
+    [{ name: 'r', cron: '* * * * *', timezone: 'Mars/X' }, /in Mars\/X: .*[Tt]imezone/],
+    [{ name: 'r', cron: '0 0 30 2 *' }, /has no time to come/],
+    [{ name: '', cron: 5 }, /name must be 1 to 120 .*; cron must be text, got: 5/],
+    [{ name: 'r', cron: '* * * * *', dedupId: 'x' }, /unknown option "dedupId"/],
+    [{ name: 'r', cron: '* * * * *', ttlMs: -1 }, /ttlMs must be/],
+  ])('is refused when it cannot be meant: %j', async (options, problem) => {
+    const set = bed.rivulet.recurring.set('reports', 1, options as RecurringOptions);
+    await expect(set).rejects.toThrow(InvalidInputError);
+    await expect(set).rejects.toThrow(problem);
+    await expect(
+      bed.rivulet.recurring.set('reports', Buffer.from('x'), { name: 'r', cron: '* * * * *' }),
+    ).rejects.toThrow(/bytes/);
+    expect(await bed.stores.recurring.list()).toEqual([]);
+  });
+
+  it('needs somebody who reads cron expressions', async () => {
+    const rivulet = new Rivulet({
+      stores: new MemoryStores({ clock: bed.clock }),
+      clock: bed.clock,
+    });
+    await expect(
+      rivulet.recurring.set('reports', 1, { name: 'r', cron: '* * * * *' }),
+    ).rejects.toThrow(/give the option nextRun/);
+  });
+});
