@@ -1,6 +1,8 @@
 import { Module } from '@nestjs/common';
 import { RivuletModule } from 'nestjs-rivulet';
 import { BillingModule } from './billing/billing.module.js';
+import { Database } from './database/database.js';
+import { DatabaseModule } from './database/database.module.js';
 import { DeadLettersModule } from './dead-letters/dead-letters.module.js';
 import { JourneyModule } from './journey/journey.module.js';
 import { MailModule } from './mail/mail.module.js';
@@ -13,11 +15,18 @@ const quiet = { error() {}, warn() {}, log() {}, debug() {} };
 
 @Module({
   imports: [
-    RivuletModule.forRoot({
-      connection: process.env.REDIS_URL ?? 'redis://localhost:6379',
-      namespace: 'shop',
-      group: 'shop',
-      logger: quiet,
+    RivuletModule.forRootAsync({
+      imports: [DatabaseModule],
+      inject: [Database],
+      useFactory: ({ participant }: Database) => ({
+        connection: process.env.REDIS_URL ?? 'redis://localhost:6379',
+        namespace: 'shop',
+        group: 'shop',
+        // A process that is about to die (npm run demo:crash) takes no work that others would have to finish.
+        consume: process.env.SHOP_DIES === undefined,
+        transactions: { participants: [participant] },
+        logger: quiet,
+      }),
     }),
     OrdersModule,
     PricingModule,

@@ -20,6 +20,12 @@ export class JourneyService {
       this.hearDelivery(facts, 'retried', `${facts.error}; again in ${facts.delayMs} ms`),
     );
     events.on('dead-lettered', (facts) => this.hearDelivery(facts, 'dead-lettered', facts.reason));
+    events.on('checked', ({ transactionId: id, resolution }) =>
+      console.log(`Transaction ${id} was left undecided; its database says: ${resolution}`),
+    );
+    events.on('outbox-kept', ({ transactionId: id }) =>
+      console.log(`Redis is away: the messages of transaction ${id} wait in the database`),
+    );
     events.on('connection', ({ state }) => console.log(`Redis connection ${state}`));
   }
 

@@ -21,7 +21,7 @@ export class OrdersController {
     private readonly journey: JourneyService,
   ) {}
 
-  /** 202: the order is stored; billing, stock and mail see to it in their own time. */
+  /** 202: the order is recorded, and so is the message about it; billing, stock and mail see to it in their own time. */
   @Post()
   @HttpCode(202)
   @UseFilters(RefusedOrderFilter)
@@ -29,9 +29,14 @@ export class OrdersController {
     return this.orders.place(request);
   }
 
+  @Get()
+  all(): Promise<Order[]> {
+    return this.orders.all();
+  }
+
   @Get(':id')
-  find(@Param('id') id: string): Order & { journey: readonly Step[] } {
-    const order = this.orders.find(id);
+  async find(@Param('id') id: string): Promise<Order & { journey: readonly Step[] }> {
+    const order = await this.orders.find(id);
     if (!order) throw new NotFoundException(`there is no order ${id}`);
     return { ...order, journey: this.journey.of(id) };
   }
