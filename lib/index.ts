@@ -130,6 +130,10 @@ export { MessageAdmin } from './inspect/message-admin.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
 export type { GroupDescription } from './inspect/groups.js';
 export type { DecidedHalf, Half, HalfPage } from './inspect/halves.js';
+export type { Health } from './inspect/health.js';
+export { RivuletHealth } from './nest/rivulet-health.js';
+export type { HealthCheckResult } from './nest/rivulet-health.js';
+export type { Durability, StoreHealth, StoreProblem } from './core/runtime/store-health.js';
 export type { TopicDescription } from './inspect/topics.js';
 export {
   GroupNotFoundError,
@@ -146,6 +150,7 @@ export {
   getAdminToken,
   getClientToken,
   getEventsToken,
+  getHealthToken,
   getOptionsToken,
   getProducerToken,
   getRivuletToken,
@@ -155,6 +160,7 @@ export {
   InjectAdmin,
   InjectClient,
   InjectEvents,
+  InjectHealth,
   InjectProducer,
   InjectRivulet,
   InjectTransactions,

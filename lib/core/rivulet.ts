@@ -18,6 +18,7 @@ import {
   idempotentProblems,
   idempotentSettings,
 } from './idempotency/idempotent-options.js';
+import { HealthWatch } from './health-watch.js';
 import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
@@ -82,6 +83,7 @@ export class Rivulet {
   private readonly codecs: Codecs;
   private readonly trace = new TraceScope();
   private readonly upkeep: Upkeep;
+  private readonly health: HealthWatch;
   private readonly support: TransactionSupport;
   private readonly consumers: Consumers;
   private readonly idempotency: Idempotency;
@@ -112,6 +114,12 @@ export class Rivulet {
       autoCreate: settings.autoCreateTopics,
       defaults: settings.topics,
       onKnown: (info) => this.upkeep.look(info),
+    });
+    this.health = new HealthWatch({
+      health: () => stores.health(),
+      clock,
+      events: this.events,
+      logger,
     });
     this.upkeep = new Upkeep({
       stores,
@@ -336,7 +344,9 @@ export class Rivulet {
           this.tellConnection(ready ? 'ready' : 'lost', error),
         );
         this.tellConnection('ready');
-        if (!this.drain) this.upkeep.start();
+        if (this.drain) return;
+        this.upkeep.start();
+        this.health.start();
       },
       (error: unknown) => {
         this.connecting = undefined;
@@ -350,7 +360,7 @@ export class Rivulet {
     await this.support.close(drain.timeUp);
     await drain.within(this.requester.close());
     await this.producer.close(drain.timeUp);
-    await drain.within(this.upkeep.stop());
+    await drain.within(Promise.all([this.upkeep.stop(), this.health.stop()]));
     drain.end();
     // A connection that is closed on purpose is not lost.
     this.stopWatching();

@@ -20,6 +20,7 @@ import {
   type HalfPageOptions,
   Halves,
 } from './halves.js';
+import { type Health, healthOf } from './health.js';
 import { optionProblems, refuse } from './input.js';
 import {
   type FoundEntry,
@@ -49,8 +50,10 @@ export class MessageAdmin {
   private readonly redrives: Redrive;
   private readonly halves: Halves;
   private readonly recurring: RecurringSends;
+  private readonly rivulet: Rivulet;
 
   constructor({ rivulet }: { rivulet: Rivulet }) {
+    this.rivulet = rivulet;
     const { stores, settings, storeTime, clock } = rivulet;
     this.recurring = rivulet.recurring;
     const codecs = new Codecs({
@@ -68,6 +71,14 @@ export class MessageAdmin {
     this.scheduled = new Scheduled({ stores, topics, storeTime });
     this.halves = new Halves({ stores, topics, storeTime, codecs });
     this.redrives = new Redrive({ store: stores.deadLetters, deadLetters, groups, clock });
+  }
+
+  /**
+   * How this process and its store are, asked now: what a confirmed message survives, and what an operator should know.
+   * Never rejects; a store that does not answer within `timeoutMs` (default 2 000) is down.
+   */
+  health({ timeoutMs = 2_000 }: { timeoutMs?: number } = {}): Promise<Health> {
+    return healthOf(this.rivulet, timeoutMs);
   }
 
   /** Names of all topics, sorted. */

@@ -11,10 +11,12 @@ import { loggerOf, storesOf } from './instance.js';
 import { InstanceName } from './instance-names.js';
 import { ModuleInstance } from './module-instance.js';
 import { type ModuleSettings, moduleSettings, type RivuletModuleOptions } from './options.js';
+import { RivuletHealth } from './rivulet-health.js';
 import {
   getAdminToken,
   getClientToken,
   getEventsToken,
+  getHealthToken,
   getOptionsToken,
   getProducerToken,
   getRivuletToken,
@@ -39,6 +41,7 @@ export function providersOf(name: string | undefined): { providers: Provider[]; 
     part(getRivuletToken(name), ({ rivulet }) => rivulet),
     part(getEventsToken(name), ({ rivulet }) => rivulet.events),
     part(getTransactionsToken(name), ({ rivulet }) => rivulet.transactions),
+    part(getHealthToken(name), ({ rivulet }) => new RivuletHealth({ rivulet })),
     part(getServerToken(name), ({ server }) => server),
     part(getClientToken(name), ({ client }) => client),
   ];

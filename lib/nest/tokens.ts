@@ -4,6 +4,7 @@ import { Rivulet } from '../core/rivulet.js';
 import { Transactions } from '../core/transaction/transactions.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
 import { MessageProducer } from './message-producer.js';
+import { RivuletHealth } from './rivulet-health.js';
 import { RivuletClient } from './transport/client.js';
 import { RivuletServer } from './transport/server.js';
 
@@ -38,6 +39,10 @@ export function getServerToken(name?: string): InjectionToken<RivuletServer> {
   return tokenOf(RivuletServer, name);
 }
 
+export function getHealthToken(name?: string): InjectionToken<RivuletHealth> {
+  return tokenOf(RivuletHealth, name);
+}
+
 export function getClientToken(name?: string): InjectionToken<RivuletClient> {
   return tokenOf(RivuletClient, name);
 }
@@ -58,6 +63,7 @@ export const InjectProducer = (name?: string): InjectDecorator => Inject(getProd
 export const InjectAdmin = (name?: string): InjectDecorator => Inject(getAdminToken(name));
 export const InjectRivulet = (name?: string): InjectDecorator => Inject(getRivuletToken(name));
 export const InjectEvents = (name?: string): InjectDecorator => Inject(getEventsToken(name));
+export const InjectHealth = (name?: string): InjectDecorator => Inject(getHealthToken(name));
 export const InjectClient = (name?: string): InjectDecorator => Inject(getClientToken(name));
 export const InjectTransactions = (name?: string): InjectDecorator =>
   Inject(getTransactionsToken(name));

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ClosedError, StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
 import type { Logger } from '../core/runtime/logger.js';
+import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability } from '../core/store/stores.js';
 import { Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
@@ -8,6 +9,7 @@ import { answer } from './errors.js';
 import type { ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
+import { serverHealth } from './server-health.js';
 import { NEEDED_COMMANDS, parseInfo, serverProblem } from './server-check.js';
 
 /**
@@ -88,6 +90,26 @@ export class Connections implements ScriptHost, Availability {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
+  }
+
+  /** What the server says of itself now. CONFIG is a right that few users have: what it would tell stays unknown then. */
+  async health(fitness: { allowEviction: boolean }): Promise<StoreHealth> {
+    const { redis } = this;
+    const config = async (name: string): Promise<string | undefined> => {
+      const said = (await redis.config('GET', name).catch(() => [])) as string[];
+      return said[1];
+    };
+    const [info, appendfsync, save] = await Promise.all([
+      answer({ operation: 'INFO' }, redis.info()),
+      config('appendfsync'),
+      config('save'),
+    ]);
+    const server = {
+      target: this.plan.target,
+      info: parseInfo(info),
+      config: { appendfsync, save },
+    };
+    return serverHealth(server, fitness);
   }
 
   /** A connection for one blocking reader, which gives it back with `release`. */

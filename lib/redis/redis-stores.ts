@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { silentLogger, steadyLogger } from '../core/runtime/logger.js';
+import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability, Stores } from '../core/store/stores.js';
 import { planConnection, type RedisStoresOptions } from './connection-options.js';
 import { Connections } from './connections.js';
@@ -68,6 +69,10 @@ export class RedisStores implements Stores {
 
   open(timeoutMs: number): Promise<void> {
     return this.connections.open(timeoutMs, this.fitness);
+  }
+
+  health(): Promise<StoreHealth> {
+    return this.connections.health(this.fitness);
   }
 
   async close(): Promise<void> {

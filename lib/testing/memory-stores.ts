@@ -1,4 +1,5 @@
 import type { Clock } from '../core/runtime/clock.js';
+import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability, Stores } from '../core/store/stores.js';
 import { MemoryAgenda } from './memory-agenda.js';
 import { MemoryDeadLetterStore } from './memory-dead-letter-store.js';
@@ -80,6 +81,11 @@ export class MemoryStores implements Stores {
 
   open(timeoutMs: number): Promise<void> {
     return this.gate.open(timeoutMs);
+  }
+
+  /** Nothing survives the process, which is what a test wants. */
+  health(): Promise<StoreHealth> {
+    return this.gate.call(() => ({ server: 'memory', durability: 'none', problems: [] }));
   }
 
   get availability(): Availability {

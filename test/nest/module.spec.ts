@@ -6,6 +6,7 @@ import {
   Events,
   getClientToken,
   getEventsToken,
+  getHealthToken,
   getProducerToken,
   getRivuletToken,
   getServerToken,
@@ -18,6 +19,7 @@ import {
   MessageProducer,
   Rivulet,
   RivuletClient,
+  RivuletHealth,
   RivuletModule,
   type RivuletModuleOptions,
   RivuletServer,
@@ -70,6 +72,27 @@ describe('RivuletModule', () => {
     expect(events).toBe(rivulet.events);
     expect(server).toBeInstanceOf(RivuletServer);
     expect(client).toBeInstanceOf(RivuletClient);
+  });
+
+  it('answers a health check as Terminus takes it, for each instance', async () => {
+    const { app, stores } = await start({
+      imports: [RivuletModule.forRoot(inMemory({ name: 'audit' }))],
+    });
+    const health = app.get(RivuletHealth);
+    expect(await health.check('mq')).toEqual({
+      mq: {
+        status: 'up',
+        store: { server: 'memory', durability: 'none', problems: [] },
+        error: undefined,
+        producer: { messages: 0, bytes: 0, waiting: 0 },
+        subscriptions: [],
+      },
+    });
+    stores.goDown();
+    expect(await health.check('mq')).toMatchObject({ mq: { status: 'down' } });
+    const audit = app.get<RivuletHealth>(getHealthToken('audit'));
+    expect(await audit.check()).toMatchObject({ rivulet: { status: 'up' } });
+    stores.comeUp();
   });
 
   it('names every problem of its options at once', async () => {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { StoreHealth } from './store-health.js';
 import type { Logger } from './logger.js';
 
 /** Everything worth counting or waiting for, and what is known about it. Bodies never travel here. */
@@ -55,6 +56,8 @@ export interface RivuletEvents {
   'message-held': { topic: string; queue: number; group: string; offset: string; version: number };
   /** The store had no body any more for a delivery; it was settled and counted. */
   'message-lost': { topic: string; queue: number; group: string; offset: string };
+  /** The store said something new about itself, at the start or since a minute ago: see `problems`. */
+  health: StoreHealth;
   /**
    * A queue had as many messages as `maxLength` allows, and its oldest gave way to new ones: `dropped` of them, settled
    * ones included. `deadLetters` is how many copies groups got that had not settled them.

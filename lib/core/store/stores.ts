@@ -9,6 +9,7 @@ import type { QueueLeaseStore } from './queue-lease-store.js';
 import type { RecurringStore } from './recurring-store.js';
 import type { ReplyStore } from './reply-store.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { StoreHealth } from '../runtime/store-health.js';
 import type { TopicRegistry } from './topic-registry.js';
 
 /**
@@ -32,6 +33,9 @@ export interface Stores {
 
   /** Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`. */
   open(timeoutMs: number): Promise<void>;
+
+  /** What the store says of itself, asked now. */
+  health(): Promise<StoreHealth>;
 
   /** Tells whether calls can be made right now, and when that changes. */
   readonly availability: Availability;

@@ -1,0 +1,59 @@
+import type { Clock } from './runtime/clock.js';
+import type { Events } from './runtime/events.js';
+import type { Logger } from './runtime/logger.js';
+import { Loop } from './runtime/loop.js';
+import type { StoreHealth, StoreProblem } from './runtime/store-health.js';
+
+export interface HealthWatchOptions {
+  health(): Promise<StoreHealth>;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+}
+
+const EVERY_MS = 60_000;
+
+/**
+ * Asks the store for its health when it is there and each minute from then on: a setting that loses messages can be
+ * changed behind the back of an application that would not have started with it. What is new is told once.
+ */
+export class HealthWatch {
+  private readonly options: HealthWatchOptions;
+  private readonly loop: Loop;
+  private known = new Map<string, StoreProblem>();
+
+  constructor(options: HealthWatchOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: 'health',
+      clock: options.clock,
+      step: async () => {
+        this.tell(await options.health());
+        return EVERY_MS;
+      },
+      // A store that cannot be asked is lost or will be asked again: others tell about that.
+      onError: () => {},
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  private tell(health: StoreHealth): void {
+    const { events, logger } = this.options;
+    const found = new Map(health.problems.map((problem) => [problem.code, problem]));
+    const news = [...found.values()].filter(
+      ({ code, level }) => this.known.get(code)?.level !== level,
+    );
+    const gone = [...this.known.values()].filter(({ code }) => !found.has(code));
+    this.known = found;
+    for (const { level, text } of news) logger[level === 'error' ? 'error' : 'warn'](text);
+    for (const { text } of gone) logger.log(`No longer so: ${text}`);
+    if (news.length > 0 || gone.length > 0) events.emit('health', health);
+  }
+}

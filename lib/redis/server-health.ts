@@ -1,0 +1,115 @@
+import type { Durability, StoreHealth, StoreProblem } from '../core/runtime/store-health.js';
+
+type Info = Readonly<Record<string, string>>;
+
+/** What CONFIG says; undefined where the user may not ask. */
+export interface PersistenceConfig {
+  readonly appendfsync: string | undefined;
+  readonly save: string | undefined;
+}
+
+/** So much of maxmemory in use is worth a warning. */
+const SHORT = 0.9;
+
+/** Judges a server by its INFO. Pure. */
+export function serverHealth(
+  server: { target: string; info: Info; config: PersistenceConfig },
+  options: { allowEviction: boolean },
+): StoreHealth {
+  const { target, info, config } = server;
+  const durability = durabilityOf(info, config);
+  const problems = [
+    roleProblem(info),
+    evictionProblem(info, options),
+    memoryProblem(info),
+    diskProblem(info),
+    persistenceProblem(durability, config),
+  ].filter((problem) => problem !== undefined);
+  return {
+    server: nameOf(info),
+    durability,
+    problems: problems.map((problem) => ({ ...problem, text: `${target}: ${problem.text}` })),
+  };
+}
+
+function nameOf(info: Info): string {
+  const { valkey_version: valkey, redis_version: redis = '?' } = info;
+  return valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`;
+}
+
+function durabilityOf(info: Info, { appendfsync, save }: PersistenceConfig): Durability {
+  if (info['aof_enabled'] !== '1') return save === '' ? 'none' : 'snapshots';
+  return appendfsync === 'always' || appendfsync === 'everysec' ? appendfsync : 'append-only';
+}
+
+function persistenceProblem(
+  durability: Durability,
+  { appendfsync }: PersistenceConfig,
+): StoreProblem | undefined {
+  if (durability === 'none')
+    return warning(
+      'NO_PERSISTENCE',
+      'it keeps nothing: after a restart every message is gone. Set appendonly yes',
+    );
+  if (durability === 'snapshots')
+    return warning(
+      'NO_APPEND_ONLY',
+      'appendonly is no: a crash costs every message since the last snapshot. Set appendonly yes',
+    );
+  return appendfsync === 'no'
+    ? warning(
+        'NO_FSYNC',
+        'appendfsync is no: a power cut costs what the system had not written, half a minute or so. Set everysec or always',
+      )
+    : undefined;
+}
+
+function evictionProblem(
+  info: Info,
+  { allowEviction }: { allowEviction: boolean },
+): StoreProblem | undefined {
+  const policy = info['maxmemory_policy'];
+  if (policy === undefined || policy === 'noeviction') return undefined;
+  const text = `maxmemory-policy is ${policy}: when memory is short it deletes messages without an error. Set noeviction`;
+  return allowEviction ? warning('EVICTION', text) : error('EVICTION', text);
+}
+
+function memoryProblem(info: Info): StoreProblem | undefined {
+  const [used, most] = [Number(info['used_memory']), Number(info['maxmemory'])];
+  if (!(most > 0) || used < most * SHORT) return undefined;
+  const share = `${Math.floor((used / most) * 100)} % of maxmemory is in use`;
+  return used >= most
+    ? error(
+        'MEMORY_FULL',
+        `${share}: sends are refused, consuming goes on. Free memory or raise maxmemory`,
+      )
+    : warning('MEMORY_SHORT', `${share}: sends will be refused when it is full`);
+}
+
+function diskProblem(info: Info): StoreProblem | undefined {
+  if (info['aof_enabled'] === '1' && info['aof_last_write_status'] === 'err')
+    return error(
+      'DISK',
+      'it cannot write its append-only file, and refuses sends. Free space there',
+    );
+  if (info['rdb_last_bgsave_status'] === 'err')
+    return error(
+      'DISK',
+      'its last snapshot failed; unless told otherwise it refuses sends. Free space there',
+    );
+  return undefined;
+}
+
+function roleProblem(info: Info): StoreProblem | undefined {
+  return info['role'] === 'slave'
+    ? error('REPLICA', 'it is a replica now: nothing can be stored there. Connect through Sentinel')
+    : undefined;
+}
+
+function warning(code: string, text: string): StoreProblem {
+  return { level: 'warning', code, text };
+}
+
+function error(code: string, text: string): StoreProblem {
+  return { level: 'error', code, text };
+}
