@@ -5,6 +5,7 @@ import { turnEnd } from '../runtime/turn.js';
 import type { DeliveredEntry, GroupReader } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { Capacity } from './capacity.js';
+import { type PlannedRead, ReadPlan } from './read-plan.js';
 
 export interface FetchLoopOptions {
   name: string;
@@ -31,43 +32,26 @@ export interface FetchLoopOptions {
   onError(error: unknown): void;
 }
 
-/** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
-const MOST_STREAMS = 256;
-/** With more queues than that, one of the rest has its turn after so long. */
-const ROUND_MS = 500;
-
 /**
  * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
  * longer this time, so long or a little longer is what a message waits here that another process might have handled.
  */
 const QUICK_MS = 10;
 
-interface Plan {
-  queues: QueueRef[];
-  perQueue: number;
-  blockMs: number;
-}
-
 interface Reading {
-  plan: Plan;
+  planned: PlannedRead;
   entries: Promise<DeliveredEntry[]>;
 }
 
 /**
- * Read while there is capacity.
- *
- * While there is a backlog the queues are read in turns, each for as many messages as there are free slots: one large
- * read and one large settle cost half of what many small ones do. Handlers that end at once find the next messages read
- * already. Once every queue in turn had less than was asked for, one read waits on all of them together.
+ * Read while there is capacity. Handlers that end at once find the next messages read already.
  */
 export class FetchLoop {
   private readonly options: FetchLoopOptions;
   private readonly loop: Loop;
   /** Queues left out, until when by the monotonic clock. */
   private readonly faulted = new Map<string, { ref: QueueRef; until: number }>();
-  private turn = 0;
-  /** How many queues in a row had less than was asked for. */
-  private drained = Infinity;
+  private readonly plan: ReadPlan;
   /** By the monotonic clock. */
   private acceptedAt = -Infinity;
   /** Read before the messages in front of it were handled. */
@@ -75,6 +59,7 @@ export class FetchLoop {
 
   constructor(options: FetchLoopOptions) {
     this.options = options;
+    this.plan = new ReadPlan({ blockMs: options.blockMs });
     this.loop = new Loop({
       name: options.name,
       clock: options.clock,
@@ -110,7 +95,7 @@ export class FetchLoop {
     } catch (error) {
       if (!(error instanceof QueueFaultedError)) {
         // A read that waits also waits for the connection.
-        this.drained = Infinity;
+        this.plan.forget();
         throw error;
       }
       const pauseMs = await this.options.onFault(error);
@@ -132,17 +117,17 @@ export class FetchLoop {
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
     const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
-    return this.read(this.plan(healthy, this.options.toRead(free)), signal);
+    return this.read(this.plan.next(healthy, this.options.toRead(free)), signal);
   }
 
-  private read(plan: Plan, signal: AbortSignal): Reading {
+  private read(planned: PlannedRead, signal: AbortSignal): Reading {
     this.options.beforeRead?.();
-    return { plan, entries: this.options.reader.read({ ...plan, signal }) };
+    return { planned, entries: this.options.reader.read({ ...planned, signal }) };
   }
 
   private async take(reading: Reading, signal: AbortSignal): Promise<void> {
     const entries = await reading.entries;
-    this.learn(reading.plan, entries);
+    this.plan.learn(reading.planned, entries);
     this.readAhead(signal);
     this.acceptedAt = this.options.clock.monotonic();
     this.options.accept(entries);
@@ -154,37 +139,10 @@ export class FetchLoop {
     const isQuick =
       capacity.free === capacity.limit && clock.monotonic() - this.acceptedAt <= QUICK_MS;
     const healthy = isQuick && !overdue() && !signal.aborted ? this.healthy() : [];
-    if (this.drained >= healthy.length) return;
-    this.ahead = this.read(this.plan(healthy, toRead(capacity.free)), signal);
+    if (healthy.length === 0 || !this.plan.hasMore) return;
+    this.ahead = this.read(this.plan.next(healthy, toRead(capacity.free)), signal);
     // Whoever takes it next hears of it; nobody may be there yet.
     this.ahead.entries.catch(() => undefined);
-  }
-
-  private plan(healthy: QueueRef[], wanted: number): Plan {
-    const from = this.turn % healthy.length;
-    if (this.drained < healthy.length) {
-      this.turn += 1;
-      return { queues: [healthy[from]!], perQueue: wanted, blockMs: 0 };
-    }
-    // With fewer slots than queues one message may come from each: what has no slot waits for the next.
-    const count = Math.min(healthy.length, MOST_STREAMS);
-    this.turn += count < healthy.length ? count : 1;
-    const queues = Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!);
-    return {
-      queues,
-      perQueue: Math.max(1, Math.floor(wanted / count)),
-      blockMs: Math.min(this.options.blockMs, this.longestWait(healthy.length)),
-    };
-  }
-
-  private longestWait(queues: number): number {
-    const rounds = Math.ceil(queues / MOST_STREAMS);
-    return rounds === 1 ? Infinity : Math.ceil(ROUND_MS / rounds);
-  }
-
-  private learn(plan: Plan, entries: readonly DeliveredEntry[]): void {
-    if (isFull(plan, entries)) this.drained = 0;
-    else this.drained += plan.queues.length;
   }
 
   private healthy(): QueueRef[] {
@@ -202,14 +160,4 @@ export class FetchLoop {
 
 function nameOf({ topic, queue }: QueueRef): string {
   return `${topic}/${queue}`;
-}
-
-/** Whether some queue had as much as was asked for. Entries of one queue stand together. */
-function isFull({ perQueue }: Plan, entries: readonly DeliveredEntry[]): boolean {
-  let count = 0;
-  return entries.some((entry, i) => {
-    const before = entries[i - 1];
-    count = before?.queue === entry.queue && before.topic === entry.topic ? count + 1 : 1;
-    return count >= perQueue;
-  });
 }
