@@ -188,5 +188,6 @@ export {
   StoreUnavailableError,
   TopicFullError,
   TopicNotFoundError,
+  UnroutableMessageError,
 } from './core/message/errors.js';
 export { DuplicateSubscriptionError } from './core/consumer/subscription.js';

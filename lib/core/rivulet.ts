@@ -23,6 +23,7 @@ import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Requester } from './producer/requester.js';
+import { SubscribedGroups } from './producer/subscribed-groups.js';
 import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { Drain } from './runtime/drain.js';
@@ -150,6 +151,7 @@ export class Rivulet {
       enlistment: () => this.transactions.enlistment(),
       log: this.upkeep.watched(stores.log),
       topics: this.topics,
+      groups: new SubscribedGroups({ registry: stores.topics, clock }),
       codecs: this.codecs,
       clock,
       events: this.events,

@@ -145,6 +145,22 @@ export class MalformedMessageError extends RivuletError {
   }
 }
 
+/** Nobody would get the message: it was not stored. `missing`: the groups that were asked for and have not subscribed. */
+export class UnroutableMessageError extends RivuletError {
+  readonly code = 'UNROUTABLE';
+  readonly topic: string;
+  readonly missing: readonly string[];
+
+  constructor(topic: string, missing: readonly string[]) {
+    const who = missing.length === 0 ? 'no consumer group has' : `${missing.join(', ')} has not`;
+    super(
+      `The message to topic "${topic}" was not stored: ${who} subscribed to it. Start the consumer, or send without mandatory.`,
+    );
+    this.topic = topic;
+    this.missing = missing;
+  }
+}
+
 /** Used after `close`: nothing was stored. */
 export class ClosedError extends RivuletError {
   readonly code = 'CLOSED';

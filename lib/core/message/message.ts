@@ -34,6 +34,13 @@ export interface SendOptions {
   traceparent?: string;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
   timeoutMs?: number;
+  /**
+   * Refused with `UnroutableMessageError` unless a consumer group has subscribed to the topic, or each of these has. Asked
+   * before the message takes its place: later sends may overtake it. What the filters of the groups want is not looked at.
+   */
+  mandatory?: boolean | readonly string[];
+  /** Where it goes instead when no consumer group has subscribed to its topic; the result says where it went. */
+  alternateTopic?: string;
   /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */
   transaction?: false;
 }

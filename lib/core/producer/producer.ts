@@ -25,12 +25,14 @@ import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import { SendBuffer } from './send-buffer.js';
 import { checkSendOptions } from './send-options.js';
 import { sendRoute } from './send-route.js';
+import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicRoutes } from './topic-routes.js';
 
 export interface ProducerOptions {
   log: MessageLog;
   topics: TopicDirectory;
+  groups: SubscribedGroups;
   codecs: Codecs;
   clock: Clock;
   events: Events;
@@ -95,6 +97,8 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     try {
+      if (options?.mandatory || options?.alternateTopic !== undefined)
+        return this.sendRouted(name, body, options, system);
       // Somebody waits for the answer to a request: it cannot wait for the end of what asked.
       const isApart = system.replyTo !== undefined || options?.transaction === false;
       const within = isApart ? undefined : this.options.enlistment?.();
@@ -118,6 +122,22 @@ export class Producer {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  private async sendRouted(
+    name: TopicName,
+    body: unknown,
+    options: SendOptions,
+    system: SystemHeader,
+  ): Promise<SendResult> {
+    const topic = topicOf(name);
+    this.check(topic, options);
+    const { mandatory: _mandatory, alternateTopic: _alternate, ...rest } = options;
+    const target = await this.options.groups.route(topic, options);
+    if (target === topic) return this.send(name, body, rest, system);
+    // What its own topic would refuse is refused, whoever has subscribed.
+    await this.validate(name, body, rest);
+    return this.send(target, body, rest, system);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
-import { propertyNameProblem, textProblem } from '../message/names.js';
+import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
 import type { Clock } from '../runtime/clock.js';
 import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
 
@@ -18,6 +18,8 @@ const KNOWN: readonly (keyof SendOptions)[] = [
   'traceparent',
   'timeoutMs',
   'transaction',
+  'mandatory',
+  'alternateTopic',
 ];
 const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
 
@@ -78,8 +80,25 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
     problems.push(
       `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
     );
+  if (options.mandatory !== undefined || options.alternateTopic !== undefined)
+    problems.push(...routeProblems(options));
   problems.push(...queueProblems(options), ...delayProblems(options, clock));
   return problems.filter((problem) => problem !== undefined);
+}
+
+function routeProblems({ mandatory, alternateTopic }: SendOptions): (string | undefined)[] {
+  const isMandatory = mandatory !== undefined && mandatory !== false;
+  const groups: readonly unknown[] = Array.isArray(mandatory) ? mandatory : [];
+  return [
+    mandatory === undefined || typeof mandatory === 'boolean' || groups.length > 0
+      ? undefined
+      : `mandatory must be true, false or a list of consumer groups, got: ${describeValue(mandatory)}`,
+    ...groups.map((group) => groupProblem(group, 'each group of mandatory')),
+    alternateTopic === undefined ? undefined : topicProblem(alternateTopic),
+    isMandatory && alternateTopic !== undefined
+      ? 'mandatory and alternateTopic contradict each other: one refuses what the other sends elsewhere; give one'
+      : undefined,
+  ];
 }
 
 function queueProblems({
