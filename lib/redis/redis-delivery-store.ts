@@ -1,13 +1,14 @@
 import { StoreRefusedError } from '../core/message/errors.js';
-import type {
-  ClaimReply,
-  DeliveredEntry,
-  DeliveryStore,
-  GroupLag,
-  GroupQueue,
-  GroupReader,
-  SettleItem,
-  SettleReply,
+import {
+  type ClaimReply,
+  type DeliveredEntry,
+  type DeliveryStore,
+  type GroupLag,
+  type GroupQueue,
+  type GroupReader,
+  type SettleItem,
+  type SettleReply,
+  WAITING,
 } from '../core/store/delivery-store.js';
 import type { Connections } from './connections.js';
 import { readContent } from './entry-content.js';
@@ -16,8 +17,6 @@ import type { Keys } from './keys.js';
 import { RedisGroupReader } from './redis-group-reader.js';
 import { scripts } from './scripts.js';
 
-/** In whose hands a delivery is while it waits for its next attempt. */
-const WAITING = '~waiting';
 /** In whose hands every delivery of an ordered group is. */
 const ORDERED = '~ordered';
 
@@ -72,7 +71,7 @@ export class RedisDeliveryStore implements DeliveryStore {
   ): Promise<SettleReply[]> {
     if (items.length === 0) return [];
     try {
-      if (items.every(isPlainAck) && areDistinct(items))
+      if (consumer !== WAITING && items.every(isPlainAck) && areDistinct(items))
         return await this.acknowledge(ref, consumer, items);
       return (await scripts.settle.run(this.connections.gathered, {
         keys: this.keys.groupQueue(ref),

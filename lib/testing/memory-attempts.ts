@@ -26,7 +26,8 @@ export function started(attempts: Attempts): Attempts {
 
 /** It came to an end and failed: whatever killed the consumer earlier, this message need not run alone again. */
 export function retried(attempts: Attempts, history: string): Attempts {
-  return { starts: attempts.starts, cuts: 0, solo: false, history };
+  const kept = history === '' ? attempts.history : history;
+  return { starts: attempts.starts, cuts: 0, solo: false, history: kept };
 }
 
 /** It was not started after all. */

@@ -1,11 +1,12 @@
-import type {
-  ClaimReply,
-  DeliveryStore,
-  GroupLag,
-  GroupQueue,
-  GroupReader,
-  SettleItem,
-  SettleReply,
+import {
+  type ClaimReply,
+  type DeliveryStore,
+  type GroupLag,
+  type GroupQueue,
+  type GroupReader,
+  type SettleItem,
+  type SettleReply,
+  WAITING,
 } from '../core/store/delivery-store.js';
 import { cutOff, released, retried } from './memory-attempts.js';
 import type { MemoryGate } from './memory-gate.js';
@@ -51,7 +52,8 @@ export class MemoryDeliveryStore implements DeliveryStore {
       const now = this.gate.clock.now();
       return items.map((item) => {
         const delivery = this.state.group(ref)?.pending.get(item.offset);
-        if (delivery?.holder !== consumer || delivery.deliveryCount !== item.deliveryCount)
+        const holder = consumer === WAITING ? null : consumer;
+        if (delivery?.holder !== holder || delivery.deliveryCount !== item.deliveryCount)
           return 'stale';
         this.settleOne(ref, delivery, item.settlement, now);
         return 'settled';

@@ -1,3 +1,4 @@
+import { WAITING } from '../../lib/core/store/delivery-store.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import { AUDIT, BILLING, declare, join, numbered, publishTexts, QUEUE } from './messages.js';
 
@@ -34,6 +35,31 @@ export function describeSettle(open: OpenHarness): void {
         waiting: 0,
         deadLetters: 0,
       });
+    });
+
+    it('lets whoever has the receipt settle what waits, until it is handed out again', async () => {
+      const consumer = h.consumer(BILLING, 'c');
+      const waiting = h.consumer(BILLING, WAITING, await h.sibling());
+      const [a, b, c, d] = await consumer.read();
+      for (const entry of [a, b, c, d]) await consumer.retry(entry!, 1_000, 'said before');
+      expect(await waiting.ack(a!)).toEqual(['settled']);
+      expect(await waiting.ack(a!)).toEqual(['stale']);
+      expect(await waiting.deadLetter(b!)).toEqual(['settled']);
+      // Hidden for longer, and what was said before is still known.
+      expect(await waiting.retry(c!, 5_000)).toEqual(['settled']);
+      await h.advance(1_000);
+      const again = await consumer.claimOne();
+      expect(again).toMatchObject({ offset: d!.offset, attempt: 2 });
+      expect(await waiting.ack(d!)).toEqual(['stale']);
+      await consumer.ack(again);
+      await h.advance(4_000);
+      expect(await consumer.claimOne()).toMatchObject({
+        offset: c!.offset,
+        attempt: 2,
+        history: 'said before',
+      });
+      expect(await consumer.claim()).toMatchObject({ entries: [], nextDueAt: null });
+      expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 1, deadLetters: 1 });
     });
 
     it('settles each kind in one call, with one reply for each in order', async () => {

@@ -5,6 +5,12 @@ export interface GroupQueue extends QueueRef {
   readonly group: string;
 }
 
+/**
+ * In whose hands a delivery is while it waits for its next attempt. Who settles in this name needs nothing but the
+ * receipt: the delivery is hidden until its time comes, and this receipt is void as soon as it is handed out again.
+ */
+export const WAITING = '~waiting';
+
 /** A message handed to a consumer. */
 export interface DeliveredEntry extends StoredEntry {
   /** How often it was started, this time included: the delivery attempt, from 1. */
@@ -26,7 +32,7 @@ export interface ClaimReply {
 
 export type Settlement =
   | { kind: 'ack' }
-  /** Hand it out again after `delayMs`, at its old offset. */
+  /** Hand it out again after `delayMs`, at its old offset. An empty history: as it was. */
   | { kind: 'retry'; delayMs: number; history: string }
   /** It was not started after all: hand it out again after `delayMs`, this attempt does not count. */
   | { kind: 'release'; delayMs: number }

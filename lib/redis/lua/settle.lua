@@ -7,9 +7,9 @@
 -- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history
 -- KEYS[5]  STREAM  dead: dead letters
 -- ARGV[1]  string  consumer group
--- ARGV[2]  string  consumer
+-- ARGV[2]  string  consumer; '~waiting': of what waits for its next attempt
 -- ARGV[3+] string  five per delivery: offset, delivery count, kind, ms, text. Kinds: 'ack'; 'retry' (after ms, text =
---                  history); 'release' (after ms); 'dead-letter' (text = note)
+--                  history, '' = as it was); 'release' (after ms); 'dead-letter' (text = note)
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { word, word, ... }  one per delivery: 'settled', or 'stale' (settled already, or in other hands since;
@@ -57,8 +57,9 @@ local done = {}
 for _, i in ipairs(items) do
   local offset, kind, ms, text = ARGV[i], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   if kind == 'retry' then
-    local starts = record_of(offset)
-    wait_in(retry, offset, now + tonumber(ms), whole(starts) .. ':0:0:' .. text)
+    local starts, _, history = record_of(offset)
+    if text ~= '' then history = text end
+    wait_in(retry, offset, now + tonumber(ms), whole(starts) .. ':0:0:' .. history)
   elseif kind == 'release' then
     local starts, cuts, history = record_of(offset)
     local record = whole(math.max(starts - 1, 0)) .. ':' .. whole(cuts) .. ':0:' .. history
@@ -76,5 +77,9 @@ for i = 1, #done, 1000 do
   local last = math.min(i + 999, #done)
   redis.call('XACK', log, group, unpack(done, i, last))
   redis.call('HDEL', attempts, unpack(done, i, last))
+  if consumer == WAITING then
+    redis.call('ZREM', retry, unpack(done, i, last))
+    redis.call('ZREM', suspects, unpack(done, i, last))
+  end
 end
 return words
