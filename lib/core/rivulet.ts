@@ -3,6 +3,7 @@ import { Consumers } from './consumer/consumers.js';
 import { type BatchOptions, batchProblems, batchSettings } from './consumer/batch/batch-options.js';
 import { type BatchHandler, Batcher } from './consumer/batch/batcher.js';
 import { describeError } from './consumer/outcome.js';
+import { Pulls } from './consumer/pull/pulls.js';
 import { replying } from './consumer/replying.js';
 import type { RunningSubscription } from './consumer/running-subscription.js';
 import { Responder } from './consumer/responder.js';
@@ -77,6 +78,8 @@ export class Rivulet {
   readonly recurring: RecurringSends;
   readonly topics: TopicDirectory;
   readonly storeTime: StoreTime;
+  /** Messages taken by hand, with receipts, instead of handled. */
+  readonly pulls: Pulls;
   /** Name of this process in every consumer group: new with each start, so that nobody is taken for somebody else. */
   readonly member = `m-${randomBytes(9).toString('base64url')}`;
   readonly clock: Clock;
@@ -202,6 +205,16 @@ export class Rivulet {
       },
       orderedTiming: settings.ordered,
       onTrouble: (doing, error) => this.trouble(doing, error),
+    });
+    this.pulls = new Pulls({
+      member: this.member,
+      deliveries: stores.deliveries,
+      clock,
+      events: this.events,
+      open: async (made) => {
+        await this.open();
+        return this.consumers.openPuller(made);
+      },
     });
   }
 

@@ -1,4 +1,5 @@
 import { isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
+import { ClosedError } from '../message/errors.js';
 import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Drain } from '../runtime/drain.js';
@@ -16,6 +17,7 @@ import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
 import type { OrderedTiming } from './ordered/ordered-timing.js';
 import { Orphans } from './orphans.js';
+import { Puller } from './pull/puller.js';
 import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
 import type { RunningSubscription } from './running-subscription.js';
@@ -95,6 +97,24 @@ export class Consumers {
     const made = this.make(subscription);
     this.running.push(made);
     return made;
+  }
+
+  /** Messages of this subscription are taken by hand. The group exists when this resolves. */
+  async openPuller(subscription: Subscription): Promise<Puller> {
+    const { topics, timing } = this.options;
+    const { topic } = subscription;
+    const puller = new Puller({
+      ...this.options,
+      subscription,
+      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
+      swallowedAfterMs: timing.swallowedAfterMs,
+    });
+    // Others may have to take over what a lost reply held.
+    await this.heartbeat.start();
+    await puller.start();
+    if (this.isStopping) throw new ClosedError('This process is stopping; nothing was received');
+    this.running.push(puller);
+    return puller;
   }
 
   private make(subscription: Subscription): RunningSubscription {

@@ -12,18 +12,20 @@ export interface TopicLookup {
   refresh(): Promise<{ queues: number }>;
 }
 
+export interface GroupRegistrationOptions {
+  subscription: Subscription;
+  mode: ConsumeMode;
+  topic: TopicLookup;
+  stores: Stores;
+  events: Events;
+  logger: Logger;
+}
+
 /** Makes the group of a subscription known, and tells when it had been lost. */
 export class GroupRegistration {
-  private readonly options: {
-    subscription: Subscription;
-    mode: ConsumeMode;
-    topic: TopicLookup;
-    stores: Stores;
-    events: Events;
-    logger: Logger;
-  };
+  private readonly options: GroupRegistrationOptions;
 
-  constructor(options: GroupRegistration['options']) {
+  constructor(options: GroupRegistrationOptions) {
     this.options = options;
   }
 

@@ -1,0 +1,273 @@
+import { ClosedError, QueueFaultedError } from '../../message/errors.js';
+import type { MessageView } from '../../message/message.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { DeliveredEntry, GroupQueue, GroupReader } from '../../store/delivery-store.js';
+import { type DispatchTools, open, type Opened } from '../dispatch.js';
+import { GroupRegistration, type GroupRegistrationOptions } from '../group-registration.js';
+import { describeError, type Outcome } from '../outcome.js';
+import { Reporter } from '../reporter.js';
+import type { RunningSubscription } from '../running-subscription.js';
+import { settle } from '../settle.js';
+import type { Subscription } from '../subscription.js';
+import { toSettlement } from '../to-settlement.js';
+import { writeReceipt } from './receipt.js';
+
+/** A message in the hands of whoever asked for it, until its invisible duration has passed. */
+export interface ReceivedMessage {
+  readonly message: MessageView;
+  /** Decoded; the schema of a topic is not applied. */
+  readonly body: unknown;
+  /** Which attempt this is, from 1. */
+  readonly attempt: number;
+  /** Settles it, in any process of the group. */
+  readonly receipt: string;
+}
+
+export interface PullerOptions extends Omit<GroupRegistrationOptions, 'mode'> {
+  subscription: Subscription;
+  member: string;
+  tools: DispatchTools;
+  clock: Clock;
+  /** What is in our name for longer was in a reply that got lost. */
+  swallowedAfterMs: number;
+}
+
+export interface ReceiveCall {
+  max: number;
+  waitMs: number;
+  invisibleDurationMs: number;
+}
+
+/** Others may give something up meanwhile: no wait is longer before the queues are asked again. */
+const LONGEST_WAIT_MS = 1_000;
+
+type Taken = Opened & { entry: DeliveredEntry; body?: unknown };
+
+/**
+ * Hands out messages to whoever asks, instead of to a handler.
+ *
+ * What is handed out waits at once for its next attempt: it comes back when its invisible duration has passed, whoever
+ * lives or dies. So nothing here has to be renewed, and any process may settle it with the receipt.
+ */
+export class Puller implements RunningSubscription {
+  readonly subscription: Subscription;
+  private readonly options: PullerOptions;
+  private readonly registration: GroupRegistration;
+  private readonly reporter: Reporter;
+  private readonly closing = new AbortController();
+  /** One for each call that waits. */
+  private readonly readers: GroupReader[] = [];
+  private readonly busy = new Set<GroupReader>();
+  private refs: GroupQueue[] = [];
+  private turn = 0;
+  private cancelAudit: (() => void) | undefined;
+
+  constructor(options: PullerOptions) {
+    this.options = options;
+    this.subscription = options.subscription;
+    this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
+    this.reporter = new Reporter(options);
+  }
+
+  get queues(): readonly GroupQueue[] {
+    return this.refs;
+  }
+
+  get isStarted(): boolean {
+    return this.refs.length > 0;
+  }
+
+  async join(): Promise<void> {
+    await this.registration.join();
+  }
+
+  async start(): Promise<void> {
+    const { topic, group } = this.subscription;
+    const { queues } = await this.registration.join();
+    this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
+  }
+
+  recheck(): void {
+    this.audit();
+  }
+
+  async stop(): Promise<boolean> {
+    this.closing.abort();
+    this.cancelAudit?.();
+    const readers = [...this.readers, ...this.busy];
+    await Promise.all(readers.map((reader) => reader.close()));
+    return true;
+  }
+
+  /** At most `max` messages; waits up to `waitMs` for the first. */
+  async receive(call: ReceiveCall): Promise<ReceivedMessage[]> {
+    const { clock } = this.options;
+    const until = clock.monotonic() + call.waitMs;
+    for (;;) {
+      if (this.closing.signal.aborted)
+        throw new ClosedError('This process is stopping; nothing was received');
+      try {
+        const received = await this.attempt(call, Math.max(0, until - clock.monotonic()));
+        if (received.length > 0 || clock.monotonic() >= until) return received;
+      } catch (error) {
+        // What the lost reply held is in our name.
+        this.audit();
+        if (!(error instanceof QueueFaultedError && error.fault === 'no-group')) throw error;
+        await this.registration.joinAgain(this.refs);
+      }
+    }
+  }
+
+  private async attempt(call: ReceiveCall, leftMs: number): Promise<ReceivedMessage[]> {
+    const due = await this.claimDue(call.max);
+    const entries = due.entries.length < call.max ? await this.readMore(call.max, due, leftMs) : [];
+    const all = [...due.entries, ...entries];
+    // A read over several queues may bring one from each.
+    const excess = all.splice(call.max);
+    const taken = await Promise.all(all.map((entry) => this.take(entry)));
+    const handed = await this.settleAll(taken, call.invisibleDurationMs);
+    await this.settleAll(
+      excess.map((entry) => ({ entry, message: undefined, outcome: { kind: 'not-started' } })),
+      0,
+    );
+    return handed.map(({ entry, message, body }) => this.hand(entry, message!, body));
+  }
+
+  private async claimDue(max: number): Promise<{ entries: DeliveredEntry[]; nextMs: number }> {
+    const { stores, member } = this.options;
+    const entries: DeliveredEntry[] = [];
+    let nextMs = LONGEST_WAIT_MS;
+    for (const ref of this.refs) {
+      const limit = Math.min(100, max - entries.length);
+      if (limit <= 0) break;
+      const reply = await stores.deliveries.claimDue(ref, {
+        consumer: member,
+        limit,
+        suspect: true,
+      });
+      entries.push(...reply.entries);
+      if (reply.nextDueAt !== null)
+        nextMs = Math.min(nextMs, Math.max(1, reply.nextDueAt - reply.now));
+    }
+    return { entries, nextMs };
+  }
+
+  /** From each queue in turn; if there is nothing at all, one wait for all of them. */
+  private async readMore(
+    max: number,
+    due: { entries: readonly DeliveredEntry[]; nextMs: number },
+    leftMs: number,
+  ): Promise<DeliveredEntry[]> {
+    const { signal } = this.closing;
+    return this.withReader(async (reader) => {
+      const entries: DeliveredEntry[] = [];
+      const from = this.turn++;
+      for (let i = 0; i < this.refs.length; i++) {
+        const perQueue = max - due.entries.length - entries.length;
+        if (perQueue <= 0) return entries;
+        const ref = this.refs[(from + i) % this.refs.length]!;
+        entries.push(...(await reader.read({ queues: [ref], perQueue, blockMs: 0, signal })));
+      }
+      const blockMs = Math.min(leftMs, due.nextMs);
+      if (entries.length + due.entries.length > 0 || blockMs < 1) return entries;
+      const perQueue = Math.max(1, Math.floor(max / this.refs.length));
+      return reader.read({ queues: this.refs, perQueue, blockMs, signal });
+    });
+  }
+
+  private async withReader<T>(work: (reader: GroupReader) => Promise<T>): Promise<T> {
+    const { stores, member } = this.options;
+    const reader =
+      this.readers.pop() ?? stores.deliveries.openReader(this.subscription.group, member);
+    this.busy.add(reader);
+    try {
+      return await work(reader);
+    } finally {
+      this.busy.delete(reader);
+      if (!this.closing.signal.aborted) this.readers.push(reader);
+    }
+  }
+
+  private async take(entry: DeliveredEntry): Promise<Taken> {
+    const { maxAttempts } = this.subscription.retry;
+    const { tools } = this.options;
+    if (entry.attempt > maxAttempts && entry.content.kind === 'message')
+      return refusedAs(entry, `was not acknowledged in ${maxAttempts} attempts`);
+    const opened = open(entry, this.subscription, tools);
+    if ('outcome' in opened) return { ...opened, entry };
+    const { codec, bytes } = opened.message;
+    try {
+      return { ...opened, entry, body: tools.codecs.decode(codec, bytes) };
+    } catch (error) {
+      return refusedAs(entry, describeError(error));
+    }
+  }
+
+  /** Hides what is handed out, and settles the rest. @returns what is ours to hand out. */
+  private async settleAll(taken: readonly Taken[], invisibleMs: number): Promise<Taken[]> {
+    const { stores, member } = this.options;
+    const handed: Taken[] = [];
+    for (const ref of this.refs) {
+      const mine = taken.filter(({ entry }) => entry.queue === ref.queue);
+      if (mine.length === 0) continue;
+      const items = mine.map((one) => ({
+        offset: one.entry.offset,
+        deliveryCount: one.entry.deliveryCount,
+        settlement: this.settlementOf(one, invisibleMs),
+      }));
+      const replies = await stores.deliveries.settle(ref, member, items);
+      mine.forEach((one, i) => {
+        const reply = replies[i]!;
+        if ('outcome' in one) this.report(one.entry, one.outcome, one.message, reply);
+        else if (reply === 'settled') handed.push(one);
+      });
+    }
+    return handed;
+  }
+
+  private settlementOf(taken: Taken, invisibleMs: number) {
+    const { clock, member } = this.options;
+    if (!('outcome' in taken)) return { kind: 'retry', delayMs: invisibleMs, history: '' } as const;
+    const { outcome, entry } = taken;
+    const decision = settle(outcome, entry.attempt, this.subscription.retry);
+    return toSettlement(decision, { outcome, entry, consumer: member, at: clock.now() });
+  }
+
+  private report(
+    entry: DeliveredEntry,
+    outcome: Outcome,
+    message: MessageView | undefined,
+    reply: 'settled' | 'stale',
+  ): void {
+    const decision = settle(outcome, entry.attempt, this.subscription.retry);
+    this.reporter.settled({ entry, outcome, decision, reply, message });
+  }
+
+  private hand(entry: DeliveredEntry, message: MessageView, body: unknown): ReceivedMessage {
+    const { topic, queue, offset, deliveryCount, attempt } = entry;
+    const { group } = this.subscription;
+    const { messageId, key } = message;
+    this.options.events.emit('delivered', { topic, queue, group, messageId, key, offset, attempt });
+    const receipt = { topic, queue, group, offset, deliveryCount, attempt, messageId };
+    return { message, body, attempt, receipt: writeReceipt(receipt) };
+  }
+
+  /** Gives back what is in our name and in nobody's hands, once no lost read can be answered any more. */
+  private audit(): void {
+    const { stores, member, clock, swallowedAfterMs } = this.options;
+    this.cancelAudit?.();
+    this.cancelAudit = clock.after(swallowedAfterMs + 1, () => {
+      const renewals = this.refs.map((ref) =>
+        stores.deliveries.renew(ref, { consumer: member, inHand: [], swallowedAfterMs }),
+      );
+      Promise.all(renewals).catch((error: unknown) => {
+        this.reporter.trouble('give back what was never received', error);
+        if (!this.closing.signal.aborted) this.audit();
+      });
+    });
+  }
+}
+
+function refusedAs(entry: DeliveredEntry, reason: string): Taken {
+  return { entry, message: undefined, outcome: { kind: 'rejected', reason, error: undefined } };
+}

@@ -1,0 +1,122 @@
+import { InvalidInputError } from '../../message/errors.js';
+import { groupProblem, topicProblem } from '../../message/names.js';
+import { integerProblem, unknownOptions } from '../../message/options.js';
+import type { Clock } from '../../runtime/clock.js';
+import type { Events } from '../../runtime/events.js';
+import { type DeliveryStore, type Settlement, WAITING } from '../../store/delivery-store.js';
+import type { DeadLetterNote } from '../history.js';
+import { type Subscription, subscription } from '../subscription.js';
+import type { Puller, ReceivedMessage } from './puller.js';
+import { type Receipt, ReceiptExpiredError, readReceipt } from './receipt.js';
+
+export interface ReceiveOptions {
+  topic: string;
+  group: string;
+  /** Most messages, up to 1 000. Default 32. */
+  max?: number;
+  /** How long to wait for the first message, in milliseconds, up to 60 000. Default 5 000. */
+  waitMs?: number;
+  /**
+   * How long a message stays hidden from others, in milliseconds, up to 12 h. Default 60 000. What is not settled by then
+   * comes back; the attempt counts.
+   */
+  invisibleDurationMs?: number;
+}
+
+export interface PullsOptions {
+  member: string;
+  deliveries: DeliveryStore;
+  clock: Clock;
+  events: Events;
+  /** One that has joined its group. */
+  open(made: Subscription): Promise<Puller>;
+}
+
+const DEFAULTS = { max: 32, waitMs: 5_000, invisibleDurationMs: 60_000 };
+const LONGEST_MS = 12 * 3_600_000;
+
+/** Messages taken by hand: received, and settled with their receipts. */
+export class Pulls {
+  private readonly options: PullsOptions;
+  private readonly pullers = new Map<string, Promise<Puller>>();
+
+  constructor(options: PullsOptions) {
+    this.options = options;
+  }
+
+  /** @throws InvalidInputError; what the store throws, then the call can be repeated. */
+  async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    const { topic, group } = options;
+    const call = { ...DEFAULTS, ...options };
+    check(`Receive from topic "${String(topic)}"`, [
+      ...unknownOptions(options, ['topic', 'group', ...Object.keys(DEFAULTS)]),
+      topicProblem(topic),
+      groupProblem(group),
+      integerProblem('max', call.max, { min: 1, max: 1_000 }),
+      integerProblem('waitMs', call.waitMs, { min: 0, max: 60_000 }),
+      integerProblem('invisibleDurationMs', call.invisibleDurationMs, { min: 1, max: LONGEST_MS }),
+    ]);
+    return (await this.puller(topic, group)).receive(call);
+  }
+
+  /** It is done. @throws ReceiptExpiredError */
+  async ack(receipt: string): Promise<void> {
+    const read = readReceipt(receipt);
+    await this.settle(read, { kind: 'ack' });
+    this.options.events.emit('acked', factsOf(read));
+  }
+
+  /** It stays hidden for so long from now; 0 gives it back at once. @throws ReceiptExpiredError */
+  async changeInvisibleDuration(receipt: string, invisibleDurationMs: number): Promise<void> {
+    const read = readReceipt(receipt);
+    check('changeInvisibleDuration', [
+      integerProblem('invisibleDurationMs', invisibleDurationMs, { min: 0, max: LONGEST_MS }),
+    ]);
+    await this.settle(read, { kind: 'retry', delayMs: invisibleDurationMs, history: '' });
+  }
+
+  /** No attempt will succeed: it becomes a dead letter. @throws ReceiptExpiredError */
+  async reject(receipt: string, why: string): Promise<void> {
+    const { clock, member, events } = this.options;
+    const read = readReceipt(receipt);
+    const note: DeadLetterNote = {
+      reason: why,
+      error: undefined,
+      attempts: read.attempt,
+      at: clock.now(),
+      consumer: member,
+      history: [],
+    };
+    await this.settle(read, { kind: 'dead-letter', note: JSON.stringify(note) });
+    events.emit('dead-lettered', { ...factsOf(read), reason: why, error: undefined });
+  }
+
+  private async settle(receipt: Receipt, settlement: Settlement): Promise<void> {
+    const { offset, deliveryCount } = receipt;
+    const items = [{ offset, deliveryCount, settlement }];
+    const [reply] = await this.options.deliveries.settle(receipt, WAITING, items);
+    if (reply !== 'settled') throw new ReceiptExpiredError(receipt);
+  }
+
+  private puller(topic: string, group: string): Promise<Puller> {
+    const name = `${topic} ${group}`;
+    const found = this.pullers.get(name);
+    if (found) return found;
+    const origin = `receive({ topic: "${topic}", group: "${group}" })`;
+    const made = subscription({ topic, group, origin, handler: () => undefined });
+    const opening = this.options.open(made);
+    this.pullers.set(name, opening);
+    // The next call tries again.
+    opening.catch(() => this.pullers.delete(name));
+    return opening;
+  }
+}
+
+function factsOf({ topic, queue, group, messageId, offset, attempt }: Receipt) {
+  return { topic, queue, group, messageId, key: undefined, offset, attempt };
+}
+
+function check(where: string, found: readonly (string | undefined)[]): void {
+  const problems = found.filter((problem) => problem !== undefined);
+  if (problems.length > 0) throw new InvalidInputError(where, problems);
+}
