@@ -77,6 +77,10 @@ export type { SubscribeBatchOptions } from './nest/subscribe-batch.js';
 export { BatchResult } from './core/consumer/batch/batch-result.js';
 export type { BatchOptions } from './core/consumer/batch/batch-options.js';
 export { BatchContext } from './nest/batch-context.js';
+export { MessageConsumer } from './nest/message-consumer.js';
+export type { ReceiveOptions } from './nest/message-consumer.js';
+export type { ReceivedMessage } from './core/consumer/pull/puller.js';
+export { ReceiptExpiredError } from './core/consumer/pull/receipt.js';
 export { RivuletContext } from './nest/rivulet-context.js';
 export type { Metadata } from './nest/metadata.js';
 export {
@@ -149,6 +153,7 @@ export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runt
 export {
   getAdminToken,
   getClientToken,
+  getConsumerToken,
   getEventsToken,
   getHealthToken,
   getOptionsToken,
@@ -159,6 +164,7 @@ export {
   getTransactionsToken,
   InjectAdmin,
   InjectClient,
+  InjectConsumer,
   InjectEvents,
   InjectHealth,
   InjectProducer,

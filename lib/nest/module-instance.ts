@@ -6,6 +6,7 @@ import type { HandlerExplorer } from './explorer.js';
 import { HandlerRunner } from './handler-runner.js';
 import { loggerOf, rivuletOf } from './instance.js';
 import { type HookOrder, RivuletLifecycle } from './lifecycle.js';
+import { MessageConsumer } from './message-consumer.js';
 import { MessageProducer } from './message-producer.js';
 import type { ModuleSettings } from './options.js';
 import { Subscriber } from './subscriber.js';
@@ -29,6 +30,7 @@ export interface ModuleInstanceOptions {
 export class ModuleInstance {
   readonly rivulet: Rivulet;
   readonly producer: MessageProducer;
+  readonly consumer: MessageConsumer;
   readonly admin: MessageAdmin;
   readonly lifecycle: RivuletLifecycle;
   readonly server: RivuletServer;
@@ -39,6 +41,7 @@ export class ModuleInstance {
     const logger = loggerOf(settings, title);
     const rivulet = (this.rivulet = rivuletOf(settings, logger, stores));
     this.producer = new MessageProducer({ rivulet, logger });
+    this.consumer = new MessageConsumer({ rivulet, group: settings.group });
     this.admin = new MessageAdmin({ rivulet });
 
     const runner = new HandlerRunner({ creator });

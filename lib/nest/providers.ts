@@ -15,6 +15,7 @@ import { RivuletHealth } from './rivulet-health.js';
 import {
   getAdminToken,
   getClientToken,
+  getConsumerToken,
   getEventsToken,
   getHealthToken,
   getOptionsToken,
@@ -37,6 +38,7 @@ export function providersOf(name: string | undefined): { providers: Provider[]; 
 
   const parts = [
     part(getProducerToken(name), ({ producer }) => producer),
+    part(getConsumerToken(name), ({ consumer }) => consumer),
     part(getAdminToken(name), ({ admin }) => admin),
     part(getRivuletToken(name), ({ rivulet }) => rivulet),
     part(getEventsToken(name), ({ rivulet }) => rivulet.events),

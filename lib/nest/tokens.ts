@@ -3,6 +3,7 @@ import { Events } from '../core/runtime/events.js';
 import { Rivulet } from '../core/rivulet.js';
 import { Transactions } from '../core/transaction/transactions.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
+import { MessageConsumer } from './message-consumer.js';
 import { MessageProducer } from './message-producer.js';
 import { RivuletHealth } from './rivulet-health.js';
 import { RivuletClient } from './transport/client.js';
@@ -17,6 +18,10 @@ function tokenOf<T>(type: Class<T>, name: string | undefined): InjectionToken<T>
 
 export function getProducerToken(name?: string): InjectionToken<MessageProducer> {
   return tokenOf(MessageProducer, name);
+}
+
+export function getConsumerToken(name?: string): InjectionToken<MessageConsumer> {
+  return tokenOf(MessageConsumer, name);
 }
 
 export function getAdminToken(name?: string): InjectionToken<MessageAdmin> {
@@ -60,6 +65,7 @@ export function getOptionsToken(name = 'default'): string {
 type InjectDecorator = PropertyDecorator & ParameterDecorator;
 
 export const InjectProducer = (name?: string): InjectDecorator => Inject(getProducerToken(name));
+export const InjectConsumer = (name?: string): InjectDecorator => Inject(getConsumerToken(name));
 export const InjectAdmin = (name?: string): InjectDecorator => Inject(getAdminToken(name));
 export const InjectRivulet = (name?: string): InjectDecorator => Inject(getRivuletToken(name));
 export const InjectEvents = (name?: string): InjectDecorator => Inject(getEventsToken(name));

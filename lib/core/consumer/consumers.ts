@@ -92,8 +92,7 @@ export class Consumers {
 
   /** @throws DuplicateSubscriptionError when there is one in the same group for a topic that would fit both. */
   add(subscription: Subscription): RunningSubscription {
-    const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
-    if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
+    this.refuseTwin(subscription);
     const made = this.make(subscription);
     this.running.push(made);
     return made;
@@ -103,6 +102,7 @@ export class Consumers {
   async openPuller(subscription: Subscription): Promise<Puller> {
     const { topics, timing } = this.options;
     const { topic } = subscription;
+    this.refuseTwin(subscription);
     const puller = new Puller({
       ...this.options,
       subscription,
@@ -115,6 +115,11 @@ export class Consumers {
     if (this.isStopping) throw new ClosedError('This process is stopping; nothing was received');
     this.running.push(puller);
     return puller;
+  }
+
+  private refuseTwin(subscription: Subscription): void {
+    const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
+    if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
   }
 
   private make(subscription: Subscription): RunningSubscription {

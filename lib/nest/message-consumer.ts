@@ -1,0 +1,64 @@
+import type { ReceivedMessage } from '../core/consumer/pull/puller.js';
+import type { ReceiveOptions as CoreReceiveOptions } from '../core/consumer/pull/pulls.js';
+import { InvalidInputError } from '../core/message/errors.js';
+import { type TopicName, topicOf } from '../core/message/topic.js';
+import type { Rivulet } from '../core/rivulet.js';
+
+export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'group'> {
+  topic: TopicName;
+  /** Default: the module's `group`. */
+  group?: string;
+}
+
+/** Takes messages by hand, for jobs and scripts: RocketMQ's SimpleConsumer. Inject it anywhere. */
+export class MessageConsumer {
+  private readonly rivulet: Rivulet;
+  private readonly group: string | undefined;
+
+  constructor(options: { rivulet: Rivulet; group: string | undefined }) {
+    this.rivulet = options.rivulet;
+    this.group = options.group;
+  }
+
+  /**
+   * At most `max` messages, each in nobody else's hands for `invisibleDurationMs`; waits up to `waitMs` for the first.
+   * What is not settled by then comes back, and the attempt counts; after 16 attempts it becomes a dead letter. The group
+   * may have handlers elsewhere; a handler of this process for the same topic and group is refused.
+   *
+   * Each call that waits at the same time holds a connection. Safe to repeat: what a lost reply held comes back.
+   *
+   * @throws InvalidInputError, DuplicateSubscriptionError, StoreUnavailableError, ClosedError while the process stops.
+   */
+  receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    const group = options.group ?? this.group;
+    if (group === undefined)
+      return Promise.reject(
+        new InvalidInputError(`Receive from topic "${topicOf(options.topic)}"`, [
+          'no consumer group; give { group }, or set the group of RivuletModule',
+        ]),
+      );
+    return this.rivulet.pulls.receive({ ...options, topic: topicOf(options.topic), group });
+  }
+
+  /**
+   * The message is done.
+   *
+   * @throws ReceiptExpiredError when it was settled already, or has been handed out again since. Nothing changed.
+   */
+  ack(receipt: string): Promise<void> {
+    return this.rivulet.pulls.ack(receipt);
+  }
+
+  /**
+   * The message stays hidden for so long from now, 12 h at most; with 0 it is given back at once. The receipt stays
+   * valid. @throws ReceiptExpiredError as `ack` does.
+   */
+  changeInvisibleDuration(receipt: string, invisibleDurationMs: number): Promise<void> {
+    return this.rivulet.pulls.changeInvisibleDuration(receipt, invisibleDurationMs);
+  }
+
+  /** No attempt will succeed: it becomes a dead letter. @throws ReceiptExpiredError as `ack` does. */
+  reject(receipt: string, why: string): Promise<void> {
+    return this.rivulet.pulls.reject(receipt, why);
+  }
+}
