@@ -41,6 +41,60 @@ export const benchmarks = [
     ],
   },
   {
+    name: 'ordered',
+    sides: {
+      ordered: ({ ordered }) =>
+        consumeBacklog('rivulet', { ...ordered, options: { ordered: true } }),
+      unordered: ({ ordered }) => consumeBacklog('rivulet', ordered),
+    },
+    rows: [
+      {
+        name: 'ordered.unordered',
+        sides: ['ordered', 'unordered'],
+        ...throughput,
+        bar: atLeast(0.5),
+      },
+    ],
+  },
+  {
+    name: 'idempotent',
+    sides: {
+      idempotent: ({ idempotent }) =>
+        consumeBacklog('rivulet', { ...idempotent, options: { idempotent: true } }),
+      plain: ({ idempotent }) => consumeBacklog('rivulet', idempotent),
+    },
+    rows: [
+      {
+        name: 'idempotent.plain',
+        sides: ['idempotent', 'plain'],
+        ...throughput,
+        bar: atLeast(0.5),
+      },
+    ],
+  },
+  {
+    name: 'transactional',
+    sides: {
+      transactional: ({ transactional }) => run('transactional/rivulet.mjs', transactional),
+      plain: ({ transactional }) => run('send/rivulet.mjs', transactional),
+      raw: ({ transactional }) => run('send/raw.mjs', transactional),
+    },
+    rows: [
+      {
+        name: 'transactional.plain',
+        sides: ['transactional', 'plain'],
+        ...throughput,
+        bar: atLeast(0.2),
+      },
+      {
+        name: 'transactional.raw',
+        sides: ['transactional', 'raw'],
+        ...throughput,
+        bar: atLeast(0.4),
+      },
+    ],
+  },
+  {
     name: 'request',
     sides: {
       rivulet: ({ request }) => run('request/rivulet.mjs', request),
@@ -121,14 +175,6 @@ export const benchmarks = [
       },
     ],
   },
-];
-
-/** Rows of DESIGN section 8 whose subject this version does not have. */
-export const notInThisVersion = [
-  'ordered.unordered',
-  'idempotent.plain',
-  'transactional.plain',
-  'transactional.raw',
 ];
 
 async function consumeBacklog(side, job) {

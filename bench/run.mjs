@@ -3,7 +3,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { notInThisVersion } from './benchmarks.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { Server } from './redis.mjs';
 import { json, resultOf, table } from './report.mjs';
@@ -30,7 +29,7 @@ async function main(options) {
     server.close();
   }
 
-  console.log(`\n${table(results)}\n\nnot in this version: ${notInThisVersion.join(', ')}`);
+  console.log(`\n${table(results)}`);
   if (!options.json) return;
   mkdirSync(dirname(resolve(options.json)), { recursive: true });
   writeFileSync(options.json, json(scale, results));
