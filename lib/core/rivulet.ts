@@ -20,6 +20,7 @@ import {
   idempotentSettings,
 } from './idempotency/idempotent-options.js';
 import { HealthWatch } from './health-watch.js';
+import type { InboxEntry } from './idempotency/through-inbox.js';
 import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
@@ -36,6 +37,8 @@ import { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
 import type { CheckMethods } from './transaction/check-methods.js';
 import type { HalfFirst } from './transaction/half-first.js';
+import { once } from './transaction/inbox.js';
+import { InboxBusyError } from './transaction/participant-errors.js';
 import { TransactionSupport } from './transaction/transaction-support.js';
 import type { Transactions } from './transaction/transactions.js';
 import { Upkeep } from './upkeep.js';
@@ -182,6 +185,7 @@ export class Rivulet {
       events: this.events,
       logger,
       leaseMs: settings.consumer.claimLeaseMs,
+      inbox: (entry, handle) => this.throughInbox(entry, handle),
       responderFor: (delivery) => this.responder(delivery),
       onTrouble: (doing, error) => this.trouble(doing, error),
     });
@@ -264,9 +268,23 @@ export class Rivulet {
     const { reply, idempotent, ...rest } = options;
     const problems = idempotentProblems(idempotent, rest.mode);
     const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
+    // Throws now, rather than with the first message, when there is none of this name.
+    if (settings?.participant !== undefined) this.transactions.participant(settings.participant);
     const around = settings && this.idempotency.around(settings);
     const made = { ...rest, around, ...(reply && this.answering(rest)) };
     return this.consumers.add(subscription(made, [...found, ...problems]));
+  }
+
+  private async throughInbox(
+    { participant, ...entry }: InboxEntry,
+    handle: () => Promise<void>,
+  ): Promise<'handled' | 'duplicate' | 'busy'> {
+    try {
+      return await once(entry, handle, { transactions: this.transactions, participant });
+    } catch (error) {
+      if (!(error instanceof InboxBusyError)) throw error;
+      return 'busy';
+    }
   }
 
   private answering({

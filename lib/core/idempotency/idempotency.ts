@@ -10,6 +10,7 @@ import { type Claim, Claims } from './claims.js';
 import { dedupKey } from './dedup-key.js';
 import type { IdempotentSettings } from './idempotent-options.js';
 import { KeptAnswer, readAnswer } from './kept-answer.js';
+import { type Inbox, throughInbox } from './through-inbox.js';
 
 export interface IdempotencyOptions {
   dedup: DedupStore;
@@ -18,6 +19,7 @@ export interface IdempotencyOptions {
   logger: Logger;
   /** How long a claim lasts unless it is renewed. */
   leaseMs: number;
+  inbox: Inbox;
   responderFor(delivery: Delivery): Responder;
   onTrouble(doing: string, error: unknown): void;
 }
@@ -116,14 +118,35 @@ export class Idempotency {
     this.claims.add(claim);
     let outcome: Outcome;
     try {
-      outcome = await handle();
+      outcome = await this.run(claim, {
+        settings,
+        handle,
+        isError: () => answer?.isError === true,
+      });
     } finally {
       this.claims.remove(claim);
     }
-    if (outcome.kind === 'succeeded' && !answer?.isError)
+    if (outcome.kind === 'duplicate') await this.duplicate(delivery, claim.ref.key, undefined);
+    if (outcome.kind === 'duplicate' || (outcome.kind === 'succeeded' && !answer?.isError))
       await this.complete(claim, settings.ttlMs, answer);
     else await this.abandon(claim);
     return outcome;
+  }
+
+  /** In a database transaction, where one is wanted. */
+  private run(
+    { ref }: Claim,
+    handler: { settings: IdempotentSettings; handle(): Promise<Outcome>; isError(): boolean },
+  ): Promise<Outcome> {
+    const { participant } = handler.settings;
+    if (participant === undefined) return handler.handle();
+    // An inbox knows groups only: the topic has its place in the key.
+    const entry = { participant, group: ref.group, key: `${ref.topic}:${ref.key}` };
+    return throughInbox(this.options.inbox, entry, {
+      dedupKey: ref.key,
+      handle: () => handler.handle(),
+      isSuccess: ({ kind }) => kind === 'succeeded' && !handler.isError(),
+    });
   }
 
   /** Again until the store answers: what was handled must not be handled again because a reply got lost. */

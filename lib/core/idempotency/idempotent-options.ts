@@ -17,6 +17,12 @@ export interface IdempotentOptions {
    * request is answered with an error that says so. Answers that are errors are never kept.
    */
   storeResult?: boolean;
+  /**
+   * Name of a database that takes part in transactions (`transactions.participants`): the handler runs in a transaction
+   * of it that first notes the dedup key, so that its writes, and the messages it sends, are there once, also when Redis
+   * loses its data. An answer to a request is sent before the COMMIT. Default: Redis alone remembers.
+   */
+  participant?: string;
 }
 
 const DEFAULT_TTL_MS = 24 * 3_600_000;
@@ -26,6 +32,7 @@ export interface IdempotentSettings {
   readonly key: ((message: MessageView, body: unknown) => unknown) | undefined;
   readonly ttlMs: number;
   readonly storeResult: boolean;
+  readonly participant: string | undefined;
 }
 
 /** Undefined: not idempotent. */
@@ -36,7 +43,8 @@ export function idempotentSettings(
   const { ttlMs = DEFAULT_TTL_MS, storeResult = false } = given === true ? {} : given;
   // Called as a method: it may use its neighbours.
   const key = given !== true && given.key && given.key.bind(given);
-  return { key: key || undefined, ttlMs, storeResult };
+  const participant = given === true ? undefined : given.participant;
+  return { key: key || undefined, ttlMs, storeResult, participant };
 }
 
 /** Every problem, for whoever collects them. */
@@ -49,10 +57,17 @@ export function idempotentProblems(given: unknown, mode?: SubscriptionMode): str
   if (given === true) return [];
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     return [
-      `idempotent must be true, false or { key, ttlMs, storeResult }, got: ${describeValue(given)}`,
+      `idempotent must be true, false or { key, ttlMs, storeResult, participant }, got: ${describeValue(given)}`,
     ];
-  const { key, ttlMs, storeResult } = given as { [K in keyof IdempotentOptions]: unknown };
-  const known = ['key', 'ttlMs', 'storeResult'] satisfies (keyof IdempotentOptions)[];
+  const { key, ttlMs, storeResult, participant } = given as {
+    [K in keyof IdempotentOptions]: unknown;
+  };
+  const known = [
+    'key',
+    'ttlMs',
+    'storeResult',
+    'participant',
+  ] satisfies (keyof IdempotentOptions)[];
   return [
     ...unknownOptions(given, known).map((problem) => `idempotent: ${problem}`),
     key === undefined || typeof key === 'function'
@@ -62,5 +77,8 @@ export function idempotentProblems(given: unknown, mode?: SubscriptionMode): str
     storeResult === undefined || typeof storeResult === 'boolean'
       ? undefined
       : `idempotent.storeResult must be true or false, got: ${describeValue(storeResult)}`,
+    participant === undefined || typeof participant === 'string'
+      ? undefined
+      : `idempotent.participant must be the name of a database, got: ${describeValue(participant)}`,
   ].filter((problem) => problem !== undefined);
 }

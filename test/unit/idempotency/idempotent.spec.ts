@@ -216,6 +216,31 @@ describe('an idempotent subscription', () => {
     expect(effects).toEqual(['first', 'second']);
   });
 
+  it('works with ordered subscriptions: a duplicate waits in its lane, or is passed over', async () => {
+    await subscribe({ ordered: true, ...keyed((message) => message.key!) });
+    const send = (body: string, key: string) =>
+      bed.publish('orders', body, { key, messageGroup: 'a' });
+    const sent = [await send('1', 'x'), await send('again', 'x'), await send('2', 'y')];
+    await bed.advance(1_000);
+    expect(await bed.settled(sent[1]!.messageId)).toMatchObject({ state: 'duplicate' });
+    expect(await bed.settled(sent[2]!.messageId)).toMatchObject({ state: 'acked' });
+    expect(effects).toEqual(['1', '2']);
+  });
+
+  it('waits in its lane for what another process is handling, at no cost in attempts', async () => {
+    await subscribe({ ordered: true, ...keyed((message) => message.key!) });
+    const ref = { group: 'billing', topic: 'orders', key: 'x' };
+    await bed.stores.dedup.begin(ref, { owner: 'somebody', leaseMs: 10_000 });
+    const first = await bed.publish('orders', '1', { key: 'x', messageGroup: 'a' });
+    const second = await bed.publish('orders', '2', { key: 'y', messageGroup: 'a' });
+    await bed.advance(8_000);
+    expect(effects).toEqual([]);
+    await bed.advance(10_000);
+    expect(await bed.settled(first.messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+    expect(await bed.settled(second.messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+    expect(effects).toEqual(['1', '2']);
+  });
+
   it('forgets what was handled after its lifetime', async () => {
     await subscribe({ idempotent: { key: () => 'one', ttlMs: 60_000 } });
     await bed.settled((await bed.publish('orders', 1)).messageId);
@@ -323,7 +348,7 @@ describe('an idempotent subscription', () => {
   });
 
   it.each([
-    [17, 'idempotent must be true, false or { key, ttlMs, storeResult }, got: 17'],
+    [17, 'idempotent must be true, false or { key, ttlMs, storeResult, participant }, got: 17'],
     [null, 'idempotent must be true, false'],
     [{ ttl: 5 }, 'idempotent: unknown option "ttl", did you mean "ttlMs"?'],
     [{ key: 'id' }, 'idempotent.key must be a function of the message and its body, got: "id"'],
