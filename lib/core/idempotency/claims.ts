@@ -1,6 +1,7 @@
 import type { GuardedDelivery } from '../consumer/subscription.js';
 import { ClosedError } from '../message/errors.js';
 import type { Clock } from '../runtime/clock.js';
+import { UnderWay } from '../runtime/under-way.js';
 import type { DedupRef, DedupStore } from '../store/dedup-store.js';
 
 /** A dedup record that is this process's while its handler runs. */
@@ -24,7 +25,7 @@ export class Claims {
   private readonly leaseMs: number;
   private readonly renewMs: number;
   private readonly onTrouble: (error: unknown) => void;
-  private readonly claims = new Set<Claim>();
+  private readonly claims = new UnderWay<{ claim: Claim; end(): boolean }>();
   private cancelTimer: (() => void) | undefined;
 
   constructor(options: {
@@ -40,19 +41,17 @@ export class Claims {
     this.onTrouble = options.onTrouble;
   }
 
-  add(claim: Claim): void {
-    this.claims.add(claim);
+  /** The returned function ends it; `false` when it had ended before. */
+  add(claim: Claim): () => boolean {
+    const end = this.claims.add({ claim, end: () => end() });
     // Left armed when the last claim ends: one timer in each third of a lease costs less than one for each message.
     this.cancelTimer ??= this.clock.after(this.renewMs, () => this.onTimer());
-  }
-
-  remove(claim: Claim): void {
-    this.claims.delete(claim);
+    return end;
   }
 
   /** No claim is renewed any more. */
   stop(): void {
-    this.claims.clear();
+    for (const { end } of this.claims) end();
     this.cancelTimer?.();
     this.cancelTimer = undefined;
   }
@@ -62,17 +61,16 @@ export class Claims {
       this.claims.size > 0 ? this.clock.after(this.renewMs, () => this.onTimer()) : undefined;
     // A claim that is missed now is looked at again well before its lease ends.
     const old = this.clock.monotonic() - this.renewMs / 2;
-    for (const claim of this.claims) if (claim.since <= old) void this.renew(claim);
+    for (const { claim, end } of this.claims) if (claim.since <= old) void this.renew(claim, end);
   }
 
-  private async renew(claim: Claim): Promise<void> {
+  private async renew(claim: Claim, end: () => boolean): Promise<void> {
     const { ref, owner, delivery } = claim;
-    if (delivery.signal.aborted) return this.remove(claim);
+    if (delivery.signal.aborted) return void end();
     try {
       const reply = await this.dedup.renew(ref, { owner, leaseMs: this.leaseMs });
       // What ended while the question was under way is not lost.
-      if (reply === 'renewed' || !this.claims.has(claim)) return;
-      this.remove(claim);
+      if (reply === 'renewed' || !end()) return;
       delivery.abort(
         new ClosedError(
           `Message ${delivery.message.messageId} is being handled by another consumer: its claim could not be renewed in time`,

@@ -115,7 +115,7 @@ export class Idempotency {
         ? undefined
         : new KeptAnswer({ isKept: settings.storeResult });
     if (answer) this.answers.set(delivery, answer);
-    this.claims.add(claim);
+    const end = this.claims.add(claim);
     let outcome: Outcome;
     try {
       outcome = await this.run(claim, {
@@ -124,7 +124,7 @@ export class Idempotency {
         isError: () => answer?.isError === true,
       });
     } finally {
-      this.claims.remove(claim);
+      end();
     }
     if (outcome.kind === 'duplicate') await this.duplicate(delivery, claim.ref.key, undefined);
     if (outcome.kind === 'duplicate' || (outcome.kind === 'succeeded' && !answer?.isError))

@@ -7,6 +7,7 @@ import { type Clock, sleep } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
+import { UnderWay } from '../runtime/under-way.js';
 import type { Availability } from '../store/stores.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { type Begin, DatabaseTransaction } from './database-transaction.js';
@@ -64,7 +65,7 @@ export class Transactions {
   private readonly relay: OutboxRelay;
   private readonly turns = new Map<string, { queues: number; turns: QueueTurns }>();
   /** Transactions that run, and messages on their way after COMMIT. */
-  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly underWay = new UnderWay<Promise<unknown>>();
   private isStarted = false;
   private closed = false;
   private stopWatching: () => void = () => {};
@@ -263,8 +264,7 @@ export class Transactions {
   }
 
   private track<T>(work: Promise<T>): Promise<T> {
-    this.underWay.add(work);
-    const done = (): void => void this.underWay.delete(work);
+    const done = this.underWay.add(work);
     work.then(done, done);
     return work;
   }
