@@ -13,8 +13,8 @@ export interface EnlistedMessage {
 
 /** Takes messages that are sent within it, in place of the store. */
 export interface Enlistment {
-  /** Rejects when nothing is taken any more. */
-  enlist(make: () => Promise<EnlistedMessage>): Promise<SendResult>;
+  /** Rejects when nothing is taken any more, and with what `make` fails with. */
+  enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult>;
 
   /** @returns undefined when the store is down and the message may be kept without knowing its queue. */
   lookUpTopic(topic: string): Promise<TopicInfo | undefined>;

@@ -16,6 +16,7 @@ import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
+import type { TopicInfo } from '../store/topic-registry.js';
 import { Confirm, publishFailed } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
@@ -160,22 +161,23 @@ export class Producer {
     return check;
   }
 
-  /** Everything that `send` does before the store is asked. Rejects as `send` would. */
-  async outgoing(
+  /** Everything that `send` does before the store is asked; at once where nothing has to be waited for. Fails as `send`. */
+  outgoing(
     name: TopicName,
     body: unknown,
     { options, lookUpTopic }: { options: SendOptions } & Pick<Enlistment, 'lookUpTopic'>,
-  ): Promise<EnlistedMessage> {
+  ): EnlistedMessage | Promise<EnlistedMessage> {
     const topic = topicOf(name);
     const { topics } = this.options;
     this.check(topic, options);
     if (typeof name === 'object') topics.define(name);
     const schema = topics.definition(topic)?.options.schema;
-    const checked = schema ? await validated(topic, body, schema) : body;
-    const message = this.encode({ topic, body: checked, options, system: {} });
-    const info = topics.cached(topic) ?? (await lookUpTopic(topic));
-    const route = sendRoute(message, () => info?.queues ?? unknownQueues(message));
-    return { message, route, topic: info };
+    const keep = (checked: unknown): EnlistedMessage | Promise<EnlistedMessage> => {
+      const message = this.encode({ topic, body: checked, options, system: NO_SYSTEM });
+      const info = topics.cached(topic);
+      return info ? routed(message, info) : lookUpTopic(topic).then((is) => routed(message, is));
+    };
+    return schema ? validated(topic, body, schema).then(keep) : keep(body);
   }
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
@@ -333,4 +335,11 @@ function unknownQueues({ topic, options }: EncodedMessage): number {
   throw new InvalidInputError(`Send to topic "${topic}"`, [
     'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
   ]);
+}
+
+const NO_SYSTEM: SystemHeader = {};
+
+function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
+  const route = sendRoute(message, () => topic?.queues ?? unknownQueues(message));
+  return { message, route, topic };
 }

@@ -7,24 +7,29 @@ import type { TransactionId } from '../store/half-message-store.js';
 import type { TransactionParticipant } from './participant.js';
 import type { TransactionFacts } from './publisher.js';
 import type { TransactionScope } from './transaction-scope.js';
-import { UnitOfWork, type UnitOfWorkOptions } from './unit-of-work.js';
+import { UnitOfWork, type UnitOfWorkTools } from './unit-of-work.js';
 
 /** Runs `body` in a transaction, as `TransactionParticipant.run` promises. */
 export type Begin = <R>(body: (tx: unknown) => Promise<R>) => Promise<R>;
 
-export interface DatabaseTransactionOptions {
-  participant: TransactionParticipant;
-  owner: HalfOwner;
-  begin: Begin;
+/** What every transaction of an instance needs. */
+export interface DatabaseTransactionTools {
   scope: TransactionScope;
   clock: Clock;
-  unit: Pick<UnitOfWorkOptions, 'limits' | 'lookUpTopic' | 'nextTurn'>;
+  unit: UnitOfWorkTools;
   half: LateHalfTools;
   /** The database committed: the messages are to be delivered. */
   onCommitted(half: LateHalf, facts: TransactionFacts): void;
   /** COMMIT was never sent, or the database decided against it. */
   onRolledBack(half: LateHalf): void;
   onInDoubt(facts: TransactionFacts, error: Error): void;
+}
+
+export interface DatabaseTransactionOptions {
+  participant: TransactionParticipant;
+  owner: HalfOwner;
+  begin: Begin;
+  tools: DatabaseTransactionTools;
 }
 
 /** One run of the body. A database that repeats runs it again, as another attempt with an id of its own. */
@@ -76,21 +81,21 @@ export class DatabaseTransaction {
   }
 
   private attempt<R>(tx: unknown): Attempt<R> {
-    const { participant, owner, clock, unit } = this.options;
-    const id = mintTransactionId(clock.now());
-    return {
-      facts: { id, owner },
-      unit: new UnitOfWork({ ...unit, id, participant: participant.name, tx }),
-    };
+    const { participant, owner, tools } = this.options;
+    const id = mintTransactionId(tools.clock.now());
+    const unit = new UnitOfWork({ id, participant: participant.name, tx, tools: tools.unit });
+    return { facts: { id, owner }, unit };
   }
 
   private async runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
-    const { participant, scope, clock, half: tools } = this.options;
+    const { participant } = this.options;
+    const { scope, clock, half: tools } = this.options.tools;
     const { unit, facts } = attempt;
     const deadline = clock.now() + tools.settings.maxTransactionMs;
     try {
       const value = await scope.run(unit, () => body(unit.tx));
-      await unit.seal();
+      const pending = unit.seal();
+      if (pending) await pending;
       if (!unit.isEmpty) {
         const messages = unit.messages();
         attempt.half = new LateHalf({ facts, messages, participant, deadline, tools });
@@ -104,7 +109,8 @@ export class DatabaseTransaction {
   }
 
   private async afterFailure<R>(attempt: Attempt<R> | undefined, error: unknown): Promise<R> {
-    const { onRolledBack, onInDoubt, participant } = this.options;
+    const { participant } = this.options;
+    const { onRolledBack, onInDoubt } = this.options.tools;
     const { half, ready } = attempt ?? {};
     if (!half) throw error;
     if (!ready) {
@@ -128,12 +134,13 @@ export class DatabaseTransaction {
   }
 
   private committed<R>(attempt: Attempt<R> | undefined): void {
-    if (attempt?.half) this.options.onCommitted(attempt.half, attempt.facts);
+    if (attempt?.half) this.options.tools.onCommitted(attempt.half, attempt.facts);
   }
 
   /** On another connection: what became of a COMMIT that was not answered. */
   private async ask(id: TransactionId): Promise<'commit' | 'rollback' | undefined> {
-    const { participant, clock } = this.options;
+    const { participant, tools } = this.options;
+    const { clock } = tools;
     const since = clock.monotonic();
     for (const pauseMs of ASK_AGAIN_MS) {
       if (pauseMs > 0) await sleep(clock, pauseMs);

@@ -27,6 +27,8 @@ export interface QueueRun {
 
 /** Messages by their queues. Those without one are left out. */
 export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
+  const [only] = messages;
+  if (only?.place && messages.length === 1) return [{ topic: only.topic, ...only.place, messages }];
   const runs = new Map<string, QueueRun & { messages: KeptMessage[] }>();
   for (const message of messages) {
     const { topic, place } = message;

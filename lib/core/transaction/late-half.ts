@@ -59,18 +59,27 @@ export class LateHalf {
       await this.keepInDatabase(tx);
       return participant.mark(tx, marker);
     }
-    const [marked, stored] = await Promise.allSettled([
-      participant.mark(tx, marker),
-      this.prepareAll(),
-    ]);
-    if (marked.status === 'rejected') throw marked.reason;
-    if (stored.status === 'rejected') await this.fallBack(tx, stored.reason);
+    // Both at once, and both have ended before anything else is done with the transaction.
+    const stored = this.prepareAll().then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    try {
+      await participant.mark(tx, marker);
+    } catch (error) {
+      await stored;
+      throw error;
+    }
+    const refused = await stored;
+    if (refused) await this.fallBack(tx, refused);
   }
 
   /** The database committed. Rejects when others have to complete it, which they will. */
   async deliver(): Promise<void> {
     const { facts, participant, messages, tools } = this.options;
     if (this.isInOutbox) return tools.outbox.publish(participant, facts, messages);
+    const [only] = this.asked;
+    if (only && this.asked.length === 1) return tools.publisher.commit(facts, only);
     const ends = await Promise.allSettled(
       this.asked.map((run) => tools.publisher.commit(facts, run)),
     );
@@ -95,7 +104,9 @@ export class LateHalf {
         topic: homeless.topic,
         messageId: frameMessageId(homeless.entry.frame),
       });
-    await Promise.all(runsOf(messages).map((run) => this.prepare(run, facts)));
+    const runs = runsOf(messages);
+    if (runs.length === 1) return this.prepare(runs[0]!, facts);
+    await Promise.all(runs.map((run) => this.prepare(run, facts)));
   }
 
   private async prepare(run: QueueRun, facts: TransactionFacts, isAnew = false): Promise<void> {
@@ -121,11 +132,11 @@ export class LateHalf {
   }
 
   /** The store did not take all of it: the transaction is still open, and its messages can wait in the database. */
-  private async fallBack(tx: unknown, error: unknown): Promise<void> {
+  private async fallBack(tx: unknown, error: Error): Promise<void> {
     if (error instanceof TopicFullError) throw error;
     const { facts, tools } = this.options;
     if (tools.settings.whenBrokerDown === 'fail')
-      throw new BrokerUnavailableError(facts.id, (error as Error).message, { cause: error });
+      throw new BrokerUnavailableError(facts.id, error.message, { cause: error });
     await this.keepInDatabase(tx);
   }
 

@@ -10,6 +10,7 @@ export class Participants {
   private readonly all: readonly TransactionParticipant[];
   private readonly createTables: boolean;
   private readonly owners = new Map<TransactionParticipant, Promise<DatabaseOwner>>();
+  private readonly settled = new Map<TransactionParticipant, DatabaseOwner>();
 
   constructor(options: { participants: readonly TransactionParticipant[]; createTables: boolean }) {
     this.all = options.participants;
@@ -46,6 +47,11 @@ export class Participants {
     return (await this.owner(participant)).database;
   }
 
+  /** Without waiting: undefined until it was ready once. */
+  known(participant: TransactionParticipant): DatabaseOwner | undefined {
+    return this.settled.get(participant);
+  }
+
   /** Who decides about its half messages: one object for as long as the process lives. As `ready`. */
   owner(participant: TransactionParticipant): Promise<DatabaseOwner> {
     const known = this.owners.get(participant);
@@ -78,6 +84,8 @@ export class Participants {
   private async prepare(participant: TransactionParticipant): Promise<DatabaseOwner> {
     if (this.createTables) await participant.prepare();
     const database = await participant.identity();
-    return { kind: 'database', database, name: participant.name };
+    const owner: DatabaseOwner = { kind: 'database', database, name: participant.name };
+    this.settled.set(participant, owner);
+    return owner;
   }
 }

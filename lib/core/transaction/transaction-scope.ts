@@ -7,7 +7,7 @@ import type { UnitOfWork } from './unit-of-work.js';
  * One scope per instance of Rivulet, so that two applications in one process never meet.
  */
 export class TransactionScope {
-  private readonly storage = new AsyncLocalStorage<UnitOfWork>();
+  private readonly storage = new AsyncLocalStorage<UnitOfWork | undefined>();
   private used = false;
 
   run<T>(unit: UnitOfWork, work: () => T): T {
@@ -17,7 +17,8 @@ export class TransactionScope {
 
   /** Work that is no part of the unit of work it is called from, such as what goes on after its end. */
   outside<T>(work: () => T): T {
-    return this.used ? this.storage.exit(work) : work();
+    // Not `exit`: that switches the tracking of the whole process off and on again.
+    return this.used ? this.storage.run(undefined, work) : work();
   }
 
   /** Also one that has ended: code that outlived its transaction is told so. Free of cost until the first one. */

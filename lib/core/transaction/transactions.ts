@@ -7,12 +7,16 @@ import { type Clock, sleep } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import { UnderWay } from '../runtime/under-way.js';
 import type { Availability } from '../store/stores.js';
 import type { TopicInfo } from '../store/topic-registry.js';
-import { type Begin, DatabaseTransaction } from './database-transaction.js';
+import {
+  type Begin,
+  DatabaseTransaction,
+  type DatabaseTransactionTools,
+} from './database-transaction.js';
 import { UnmanagedTransactionError } from './errors.js';
 import type { HalfSender } from './half-sender.js';
+import type { LateHalf } from './late-half.js';
 import { Outbox } from './outbox.js';
 import { OutboxRelay } from './outbox-relay.js';
 import type { TransactionParticipant } from './participant.js';
@@ -20,7 +24,7 @@ import type { Participants } from './participants.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
 import { TransactionScope } from './transaction-scope.js';
 import type { TransactionSettings } from './transaction-settings.js';
-import type { UnitOfWork, UnitOfWorkOptions } from './unit-of-work.js';
+import type { UnitOfWork, UnitOfWorkTools } from './unit-of-work.js';
 
 /** How a transaction is begun. */
 export interface TransactionOptions {
@@ -38,7 +42,7 @@ export interface TransactionOptions {
 
 export interface TransactionsOptions {
   settings: TransactionSettings;
-  limits: UnitOfWorkOptions['limits'];
+  limits: UnitOfWorkTools['limits'];
   participants: Participants;
   sender: HalfSender;
   publisher: Publisher;
@@ -64,8 +68,10 @@ export class Transactions {
   private readonly outbox: Outbox;
   private readonly relay: OutboxRelay;
   private readonly turns = new Map<string, { queues: number; turns: QueueTurns }>();
+  private readonly tools: DatabaseTransactionTools;
   /** Transactions that run, and messages on their way after COMMIT. */
-  private readonly underWay = new UnderWay<Promise<unknown>>();
+  private underWay = 0;
+  private idleWaiters: (() => void)[] = [];
   private isStarted = false;
   private closed = false;
   private stopWatching: () => void = () => {};
@@ -90,6 +96,7 @@ export class Transactions {
       logger,
       everyMs: RELAY_EVERY_MS[settings.store],
     });
+    this.tools = this.toolsOfEach();
   }
 
   /**
@@ -177,8 +184,9 @@ export class Transactions {
     await orAborted(Promise.all([this.relay.stop(), this.outbox.close()]), timeUp);
   }
 
-  private async whenIdle(): Promise<void> {
-    while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
+  private whenIdle(): Promise<void> {
+    if (this.underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idleWaiters.push(resolve));
   }
 
   private openUnit(): UnitOfWork | undefined {
@@ -193,12 +201,16 @@ export class Transactions {
   ): Promise<R> {
     if (this.closed)
       throw new ClosedError('Transaction: the application is closing. Nothing was begun.');
-    const owner = await this.options.participants.owner(participant);
+    const { participants } = this.options;
+    const owner = participants.known(participant) ?? (await participants.owner(participant));
+    const { tools } = this;
+    const transaction = new DatabaseTransaction({ participant, owner, begin, tools });
+    return this.track(transaction.run(body));
+  }
+
+  private toolsOfEach(): DatabaseTransactionTools {
     const { sender, publisher, topics, availability, settings, clock, limits } = this.options;
-    const transaction = new DatabaseTransaction({
-      participant,
-      owner,
-      begin,
+    return {
       scope: this.scope,
       clock,
       unit: {
@@ -214,11 +226,10 @@ export class Transactions {
         availability,
         settings,
       },
-      onCommitted: (half, facts) => this.inBackground(() => half.deliver(), facts),
+      onCommitted: (half, facts) => void this.scope.outside(() => this.deliver(half, facts)),
       onRolledBack: (half) => void this.track(this.scope.outside(() => half.abandon())),
       onInDoubt: (facts, error) => this.tell('in-doubt', facts, error),
-    });
-    return this.track(transaction.run(body));
+    };
   }
 
   private async savepoint<R>(
@@ -242,11 +253,14 @@ export class Transactions {
     }
   }
 
-  private inBackground(work: () => Promise<void>, facts: TransactionFacts): void {
-    const done = this.scope.outside(work);
-    void this.track(
-      done.catch((error: unknown) => this.tell('delivery-delayed', facts, error as Error)),
-    );
+  private async deliver(half: LateHalf, facts: TransactionFacts): Promise<void> {
+    this.underWay += 1;
+    try {
+      await half.deliver();
+    } catch (error) {
+      this.tell('delivery-delayed', facts, error as Error);
+    }
+    this.ended();
   }
 
   private tell(
@@ -263,10 +277,18 @@ export class Transactions {
     );
   }
 
-  private track<T>(work: Promise<T>): Promise<T> {
-    const done = this.underWay.add(work);
-    work.then(done, done);
-    return work;
+  private async track<T>(work: Promise<T>): Promise<T> {
+    this.underWay += 1;
+    try {
+      return await work;
+    } finally {
+      this.ended();
+    }
+  }
+
+  private ended(): void {
+    this.underWay -= 1;
+    if (this.underWay === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 
   /** A topic nobody used here yet must not hold a database transaction open for long. */

@@ -7,21 +7,28 @@ import { TransactionEndedError } from './errors.js';
 import type { KeptMessage } from './kept-message.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
-export interface UnitOfWorkOptions {
-  id: TransactionId;
-  /** Name of the participant that decides. */
-  participant: string;
-  /** The handle of the database transaction. */
-  tx: unknown;
-  /** How much it may send: its messages travel together, and are kept in memory until its end. */
+/** What every unit of work of an instance needs. */
+export interface UnitOfWorkTools {
+  /** How much one may send: its messages travel together, and are kept in memory until its end. */
   limits: { messages: number; bytes: number };
   lookUpTopic(topic: string): Promise<TopicInfo | undefined>;
   /** The queue whose turn it is, for messages that nothing binds to one. */
   nextTurn(topic: TopicInfo): number;
 }
 
+export interface UnitOfWorkOptions {
+  id: TransactionId;
+  /** Name of the participant that decides. */
+  participant: string;
+  /** The handle of the database transaction. */
+  tx: unknown;
+  tools: UnitOfWorkTools;
+}
+
 /** What a sender is told while nobody knows how many queues the topic has. */
 const QUEUE_UNDECIDED = -1;
+/** For routes that need none. */
+const NO_TURNS = { next: (): number => 0 };
 
 /**
  * What one run of a transaction's body sends: checked, encoded and kept in order, and not stored before the body ended.
@@ -33,18 +40,19 @@ export class UnitOfWork implements Enlistment {
   readonly id: TransactionId;
   readonly participant: string;
   readonly tx: unknown;
-  private readonly options: UnitOfWorkOptions;
+  private readonly tools: UnitOfWorkTools;
   private readonly outer: UnitOfWork | undefined;
-  private readonly pending = new Set<Promise<unknown>>();
+  /** What waits for a topic or a schema. */
+  private readonly pending: Promise<unknown>[] = [];
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
-  private readonly turns = new Map<string, number>();
+  private readonly turns: { topic: string; queue: number }[] = [];
   private kept: { number: number; message: KeptMessage }[] = [];
   private isOpen = true;
   private nextNumber = 0;
   private bytes = 0;
 
   constructor(options: UnitOfWorkOptions, outer?: UnitOfWork) {
-    this.options = options;
+    this.tools = options.tools;
     this.outer = outer;
     this.id = options.id;
     this.participant = options.participant;
@@ -60,32 +68,35 @@ export class UnitOfWork implements Enlistment {
     return this.kept.length === 0;
   }
 
-  enlist(make: () => Promise<EnlistedMessage>): Promise<SendResult> {
-    if (!this.open) return Promise.reject(new TransactionEndedError(this.id));
+  async enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult> {
+    if (!this.open) throw new TransactionEndedError(this.id);
     const number = this.outermost.nextNumber++;
-    const taken = make().then((enlisted) => this.take(number, enlisted));
-    this.pending.add(taken);
-    const done = (): void => void this.pending.delete(taken);
-    taken.then(done, done);
+    const made = make();
+    if (!(made instanceof Promise)) return this.take(number, made);
+    const taken = made.then((enlisted) => this.take(number, enlisted));
+    this.pending.push(taken);
+    // Who called may have caught it; what nobody waited for is found by `seal`.
+    taken.catch(() => this.pending.splice(this.pending.indexOf(taken), this.isOpen ? 1 : 0));
     return taken;
   }
 
   lookUpTopic(topic: string): Promise<TopicInfo | undefined> {
-    return this.options.lookUpTopic(topic);
+    return this.tools.lookUpTopic(topic);
   }
 
   savepoint(tx: unknown): UnitOfWork {
-    return new UnitOfWork({ ...this.options, tx }, this);
+    const { id, participant, tools } = this;
+    return new UnitOfWork({ id, participant, tx, tools }, this);
   }
 
   /**
    * Take nothing more. What was called and not awaited is waited for.
    *
-   * @throws what such a call failed with: nobody was there to hear of it, so the transaction must not commit.
+   * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to hear of it, so the transaction must not commit.
    */
-  async seal(): Promise<void> {
+  seal(): Promise<unknown> | void {
     this.isOpen = false;
-    await Promise.all(this.pending);
+    if (this.pending.length > 0) return Promise.all(this.pending);
   }
 
   /** The savepoint succeeded: what it sent belongs to the outer one now. */
@@ -102,7 +113,8 @@ export class UnitOfWork implements Enlistment {
 
   /** In the order of the calls. */
   messages(): KeptMessage[] {
-    return this.kept.sort((a, b) => a.number - b.number).map(({ message }) => message);
+    if (this.kept.length > 1) this.kept.sort((a, b) => a.number - b.number);
+    return this.kept.map(({ message }) => message);
   }
 
   private get outermost(): UnitOfWork {
@@ -136,18 +148,17 @@ export class UnitOfWork implements Enlistment {
   }
 
   private queueOf({ route }: EnlistedMessage, info: TopicInfo): number {
+    if (route.by !== 'turn') return queueOf(route, { queues: info.queues, turns: NO_TURNS });
     const { turns } = this.outermost;
-    const next = (): number => {
-      const turn = turns.get(info.topic) ?? this.options.nextTurn(info);
-      turns.set(info.topic, turn);
-      return turn;
-    };
-    return queueOf(route, { queues: info.queues, turns: { next } });
+    const { topic } = info;
+    let turn = turns.find((known) => known.topic === topic);
+    if (!turn) turns.push((turn = { topic, queue: this.tools.nextTurn(info) }));
+    return turn.queue;
   }
 
   private limit(topic: string, messages: number, bytes: number): void {
     const whole = this.outermost;
-    const { limits } = this.options;
+    const { limits } = this.tools;
     whole.bytes += bytes;
     if (messages <= limits.messages && whole.bytes <= limits.bytes) return;
     throw new InvalidInputError(`Send to topic "${topic}"`, [

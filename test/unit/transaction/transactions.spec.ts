@@ -1,3 +1,4 @@
+import { defineTopic } from '../../../lib/core/message/topic.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 
@@ -94,13 +95,28 @@ describe('a transaction', () => {
     expect(await visible(bed)).toEqual([]);
   });
 
-  it('is rolled back when a send that nobody awaits is refused', async () => {
+  it('is rolled back when a send that nobody awaited is refused after the body ended', async () => {
+    const schema = {
+      '~standard': {
+        version: 1 as const,
+        vendor: 'test',
+        validate: async () => ({ issues: [{ message: 'no' }] }),
+      },
+    };
     const failing = run(async (tx) => {
       tx.set('order-1', {});
-      bed.publish('orders', 'x', { ttlMs: -1 }).catch(() => undefined);
+      bed.publish(defineTopic('checked', { schema }), 'x').catch(() => undefined);
     });
-    await expect(failing).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    await expect(failing).rejects.toMatchObject({ code: 'SCHEMA' });
     expect(bed.database.get('order-1')).toBeUndefined();
+  });
+
+  it('goes on when a send is refused and its code deals with that', async () => {
+    await run(async () => {
+      await expect(bed.publish('orders', 'x', { ttlMs: -1 })).rejects.toThrow('ttlMs');
+      await bed.publish('orders', 'y');
+    });
+    expect(await visible(bed)).toEqual(['y']);
   });
 
   it('costs the database nothing when nothing is sent', async () => {
