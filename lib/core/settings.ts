@@ -111,6 +111,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     integerProblem('consumer.renewMs', consumer.renewMs, positive),
     integerProblem('consumer.swallowedAfterMs', consumer.swallowedAfterMs, positive),
     integerProblem('consumer.quarantineMs', consumer.quarantineMs, positive),
+    integerProblem('consumer.maxInHandBytes', consumer.maxInHandBytes, positive),
     integerProblem('consumer.claimLeaseMs', consumer.claimLeaseMs, { min: 100 }),
     ...transactionSettingProblems(transactions).map(
       (problem) => problem && `transactions.${problem}`,

@@ -8,6 +8,11 @@ export interface ConsumerTiming {
   /** How long a queue that cannot be read is left alone. Default 30 000. */
   quarantineMs: number;
   /**
+   * Most bytes of messages that one subscription has in its handlers; it reads no more until some of them end. Default
+   * 64 MiB. One message is always handled, however large.
+   */
+  maxInHandBytes: number;
+  /**
    * How long the claim of an idempotent handler lasts; it is renewed each third of it while the handler runs. A message
    * whose consumer died waits for the rest of it. Default 30 000.
    */
@@ -19,5 +24,6 @@ export const DEFAULT_CONSUMER_TIMING: ConsumerTiming = {
   renewMs: 10_000,
   swallowedAfterMs: 5_000,
   quarantineMs: 30_000,
+  maxInHandBytes: 64 * 1024 * 1024,
   claimLeaseMs: 30_000,
 };

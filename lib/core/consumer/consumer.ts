@@ -79,6 +79,7 @@ export class Consumer implements RunningSubscription {
       clock,
       capacity: this.capacity,
       reporter: this.reporter,
+      maxInHandBytes: this.options.timing.maxInHandBytes,
       onWaiting: (queue, delayMs) => this.waiting!.expect(queue, delayMs),
     });
     this.startVisibility(this.runner);
@@ -171,6 +172,7 @@ export class Consumer implements RunningSubscription {
       clock,
       capacity: this.capacity,
       pollMs: this.options.pollMs,
+      fits: () => runner.fits,
       accept: (entries) => runner.accept(entries),
       runAlone: (entry) => runner.runAlone(entry),
       afterSuspects: () => this.capacity.serve(),

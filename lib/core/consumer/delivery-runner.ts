@@ -3,6 +3,7 @@ import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import { Attempt } from './attempt.js';
+import { ByteBudget } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
 import { type DispatchTools, dispatch, open, type Opened } from './dispatch.js';
 import { HandlerTimeoutError } from './handler-errors.js';
@@ -26,6 +27,7 @@ export interface DeliveryRunnerOptions {
   clock: Clock;
   capacity: Capacity;
   reporter: Reporter;
+  maxInHandBytes: number;
   /** A delivery was settled so that it waits: it is due again in `delayMs`. */
   onWaiting(queue: number, delayMs: number): void;
 }
@@ -38,12 +40,14 @@ export class DeliveryRunner {
   private readonly overflow: Overflow;
   private readonly settlers: Settler[];
   private readonly wantedShare = new WantedShare();
+  private readonly budget: ByteBudget;
   private starting = false;
   private readonly leaveLine: () => void;
 
   constructor(options: DeliveryRunnerOptions) {
     const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
     this.options = options;
+    this.budget = new ByteBudget({ mostBytes: options.maxInHandBytes });
     this.capacity = capacity;
     this.overflow = new Overflow({
       clock,
@@ -86,6 +90,7 @@ export class DeliveryRunner {
   /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   accept(entries: readonly DeliveredEntry[]): void {
     const { subscription, tools } = this.options;
+    this.budget.learn(entries.map(sizeOf));
     let wanted = 0;
     for (const entry of entries) {
       const opened = open(entry, subscription, tools);
@@ -105,9 +110,14 @@ export class DeliveryRunner {
     for (const settler of this.settlers) settler.flush();
   }
 
-  /** How many messages to ask for when so many slots are free. */
+  /** How many more messages may be in hand, by their bytes. */
+  get fits(): number {
+    return this.budget.room;
+  }
+
+  /** How many messages to ask for when so many slots are free; 0 when they have too many bytes in hand. */
   toRead(free: number): number {
-    return this.wantedShare.toRead(free);
+    return Math.min(this.wantedShare.toRead(free), this.budget.room);
   }
 
   /** Slots are free. */
@@ -134,6 +144,7 @@ export class DeliveryRunner {
       new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
     );
     this.inHand.remove(attempt);
+    this.budget.give(sizeOf(attempt.entry));
     this.capacity.handled();
     this.capacity.settled();
     attempt.whenOver();
@@ -182,6 +193,7 @@ export class DeliveryRunner {
       whenOver,
     });
     this.capacity.take();
+    this.budget.take(sizeOf(entry));
     this.inHand.add(attempt);
     reporter.delivered(attempt);
     const outcome = dispatch(attempt, subscription, tools);
@@ -209,6 +221,7 @@ export class DeliveryRunner {
     if (attempt.ended) return;
     attempt.ended = true;
     this.inHand.remove(attempt);
+    this.budget.give(sizeOf(attempt.entry));
     this.capacity.handled();
     this.capacity.serve();
     const { entry, message } = attempt;
@@ -249,6 +262,10 @@ export class DeliveryRunner {
   private get unsettled(): number {
     return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
   }
+}
+
+function sizeOf({ content }: DeliveredEntry): number {
+  return content.kind === 'message' ? content.frame.length : 0;
 }
 
 const NOBODY_WAITS = (): void => {};

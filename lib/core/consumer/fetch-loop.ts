@@ -20,7 +20,7 @@ export interface FetchLoopOptions {
   isStuck(ref: QueueRef): boolean;
   /** Whether deliveries that wait for another attempt should get the free slots first. */
   overdue(): boolean;
-  /** How many messages to ask for when so many slots are free. */
+  /** How many messages to ask for when so many slots are free; 0 when those in hand are too large for more. */
   toRead(free: number): number;
   /** The next read leaves now, and whatever leaves together with it costs the store and this process less. */
   beforeRead?(): void;
@@ -31,6 +31,9 @@ export interface FetchLoopOptions {
   /** A read failed: what its reply held is in our name and not in our hands. */
   onError(error: unknown): void;
 }
+
+/** How often is looked whether enough of what is in hand has ended, when it has too many bytes. */
+const TOO_LARGE_MS = 10;
 
 /**
  * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
@@ -117,7 +120,8 @@ export class FetchLoop {
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
     const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
-    return this.read(this.plan.next(healthy, this.options.toRead(free)), signal);
+    const wanted = this.options.toRead(free);
+    return wanted <= 0 ? TOO_LARGE_MS : this.read(this.plan.next(healthy, wanted), signal);
   }
 
   private read(planned: PlannedRead, signal: AbortSignal): Reading {
@@ -140,7 +144,9 @@ export class FetchLoop {
       capacity.free === capacity.limit && clock.monotonic() - this.acceptedAt <= QUICK_MS;
     const healthy = isQuick && !overdue() && !signal.aborted ? this.healthy() : [];
     if (healthy.length === 0 || !this.plan.hasMore) return;
-    this.ahead = this.read(this.plan.next(healthy, toRead(capacity.free)), signal);
+    const wanted = toRead(capacity.free);
+    if (wanted <= 0) return;
+    this.ahead = this.read(this.plan.next(healthy, wanted), signal);
     // Whoever takes it next hears of it; nobody may be there yet.
     this.ahead.entries.catch(() => undefined);
   }

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, sleep } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Capacity } from './capacity.js';
@@ -12,6 +12,8 @@ export interface WaitingDeliveriesOptions {
   capacity: Capacity;
   /** How often every queue is asked although nothing is known to be due: a bound for what others left behind. */
   pollMs(): number;
+  /** How many more messages may be in hand, by their bytes. */
+  fits(): number;
   accept(entries: DeliveredEntry[], queue: number): void;
   /** Run this delivery alone; resolves when it is settled, or given up to others. */
   runAlone(entry: DeliveredEntry): Promise<void>;
@@ -19,6 +21,9 @@ export interface WaitingDeliveriesOptions {
   afterSuspects(): void;
   onError(error: unknown): void;
 }
+
+/** How often is looked whether enough of what is in hand has ended, when it has too many bytes. */
+const TOO_LARGE_MS = 10;
 
 /** How long a queue is left alone whose waiting deliveries the store refuses to hand out. */
 const REFUSED_PAUSE_MS = 5_000;
@@ -69,11 +74,12 @@ export class WaitingDeliveries {
   }
 
   private async claimAllDue(signal: AbortSignal): Promise<number> {
-    const { clock, capacity, refs, onError } = this.options;
+    const { clock, capacity, refs, fits, onError } = this.options;
     await eachQueue(refs, {
       visit: async ({ queue }) => {
         while (this.dueAt[queue]! <= clock.monotonic() && !signal.aborted) {
           await capacity.whenFree(signal);
+          while (fits() <= 0 && !signal.aborted) await sleep(clock, TOO_LARGE_MS, signal);
           if (signal.aborted) return;
           await this.claim(queue, signal);
         }
@@ -88,8 +94,8 @@ export class WaitingDeliveries {
   }
 
   private async claim(queue: number, signal: AbortSignal): Promise<void> {
-    const { deliveries, refs, consumer, capacity } = this.options;
-    const limit = Math.min(capacity.free, 100);
+    const { deliveries, refs, consumer, capacity, fits } = this.options;
+    const limit = Math.min(capacity.free, fits(), 100);
     if (limit <= 0) return;
     const giveBack = capacity.reserve(limit);
     const reply = await deliveries

@@ -57,6 +57,7 @@ describe('WaitingDeliveries', () => {
       clock,
       capacity,
       pollMs: () => POLL_MS,
+      fits: () => Infinity,
       accept: (entries) => accepted.push(...entries.map(({ offset }) => offset)),
       runAlone: async ({ offset }) => {
         ranAlone.push(offset);
