@@ -98,11 +98,8 @@ export class Groups {
     return this.stores.deliveries.lag(ref);
   }
 
-  private async refuseWhileAlive(
-    info: TopicInfo,
-    groups: readonly string[],
-    what: string,
-  ): Promise<void> {
+  /** @throws InUseError */
+  async refuseWhileAlive(info: TopicInfo, groups: readonly string[], what: string): Promise<void> {
     const members = await this.members(groups.flatMap((group) => this.refs(info, group)));
     const alive = members.filter((member) => member.alive).map(({ member }) => member);
     if (alive.length > 0) throw new InUseError(what, alive);

@@ -30,6 +30,7 @@ import {
   type SearchOptions,
 } from './messages.js';
 import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
+import { Rewind, type RewindTarget } from './rewind.js';
 import { type NewDueTime, Scheduled } from './scheduled.js';
 import { queuesOf, type TopicChanges, type TopicDescription, Topics } from './topics.js';
 
@@ -50,6 +51,7 @@ export class MessageAdmin {
   private readonly redrives: Redrive;
   private readonly halves: Halves;
   private readonly recurring: RecurringSends;
+  private readonly rewinds: Rewind;
   private readonly rivulet: Rivulet;
 
   constructor({ rivulet }: { rivulet: Rivulet }) {
@@ -66,6 +68,7 @@ export class MessageAdmin {
       topics,
       deadAfterMs: settings.deadAfterMs,
     }));
+    this.rewinds = new Rewind({ stores, groups, storeTime });
     const deadLetters = (this.deadLetters = new DeadLetters({ stores, groups, codecs }));
     this.messages = new Messages({ stores, topics, deadLetters, codecs });
     this.scheduled = new Scheduled({ stores, topics, storeTime });
@@ -154,6 +157,26 @@ export class MessageAdmin {
     options: { force?: boolean } = {},
   ): Promise<boolean> {
     return this.groups.remove(topic, group, options);
+  }
+
+  /**
+   * Let a group go on somewhere else: from the earliest message that is kept, the latest, a time, or an offset in one queue.
+   * Every message from there on is handed out as if for the first time; retries that waited are forgotten, dead letters
+   * stay. To handle old messages beside the new ones, let a new group subscribe `from` where you want instead.
+   *
+   * Idempotent handlers remember what they have done, for as long as they were told to: they are not run for it again.
+   *
+   * Safe to repeat. @throws InvalidInputError for groups that keep the order or broadcast.
+   * @throws InUseError when a living process consumes in it, unless `force` is true: what it has in hand is handed out
+   *   again, and may be handled twice.
+   */
+  rewindGroup(
+    topic: TopicName,
+    group: string,
+    to: RewindTarget,
+    options: { force?: boolean } = {},
+  ): Promise<void> {
+    return this.rewinds.run(topic, group, to, options);
   }
 
   /**

@@ -143,6 +143,14 @@ export class RedisDeliveryStore implements DeliveryStore {
     }
   }
 
+  async rewind(ref: GroupQueue, behind: string): Promise<boolean> {
+    const [word] = (await scripts.rewind.run(this.connections, {
+      keys: this.keys.groupQueue(ref),
+      args: { group: ref.group, to: behind },
+    })) as [string];
+    return word === 'moved';
+  }
+
   async lag(ref: GroupQueue): Promise<GroupLag> {
     const [first, inFlight, waiting, deadLetters, oldest, held] = (await scripts.lag.run(
       this.connections,

@@ -61,6 +61,11 @@ export const scripts = {
     keys: ['log', 'suspects', 'attempts'],
     args: ['group', 'consumer', 'limit'],
   }),
+  rewind: new Script({
+    name: 'rewind',
+    keys: ['meta', 'log', 'retry', 'suspects', 'attempts'],
+    args: ['group', 'to'],
+  }),
   lag: new Script({ name: 'lag', keys: ['log', 'only', 'dead', 'lease'], args: ['group'] }),
 
   acquireLease: new Script({

@@ -24,6 +24,7 @@ import { describeRemoveGroup } from './remove-group.contract.js';
 import { describeRenew } from './renew.contract.js';
 import { describeReopen } from './reopen.contract.js';
 import { describeReplyStore } from './reply-store.contract.js';
+import { describeRewind } from './rewind.contract.js';
 import { describeScheduleStore } from './schedule-store.contract.js';
 import { describeSettle } from './settle.contract.js';
 import { describeLifecycle } from './stores.contract.js';
@@ -56,6 +57,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeReclaim,
   describeRenew,
   describeLag,
+  describeRewind,
   describeDeadLetterStore,
   // QueueLeaseStore
   describeLease,

@@ -32,6 +32,25 @@ export function storedAt(offset: string): number {
   return Number(offset.slice(0, offset.indexOf('-')));
 }
 
+const LAST_SEQ = 18_446_744_073_709_551_615n;
+
+/** The last possible offset before this one: whoever stands there has it next. */
+export function offsetBefore(offset: string): string {
+  const [ms, seq] = split(offset);
+  if (seq > 0n) return `${ms}-${seq - 1n}`;
+  return ms > 0n ? `${ms - 1n}-${LAST_SEQ}` : '0-0';
+}
+
+/** Likewise, before everything that was appended at that time (Unix ms) or later. */
+export function offsetBeforeTime(ms: number): string {
+  return offsetBefore(`${Math.max(0, Math.ceil(ms))}-0`);
+}
+
+/** Whether the text is an offset. */
+export function isOffset(text: unknown): text is string {
+  return typeof text === 'string' && /^\d{1,20}-\d{1,20}$/.test(text);
+}
+
 function split(offset: string): [bigint, bigint] {
   const dash = offset.indexOf('-');
   return [BigInt(offset.slice(0, dash)), BigInt(offset.slice(dash + 1))];

@@ -137,4 +137,14 @@ export interface DeliveryStore {
   consumers(ref: GroupQueue): Promise<string[]>;
 
   lag(ref: GroupQueue): Promise<GroupLag>;
+
+  /**
+   * Move the group to another place in the queue: every message behind `behind` (an offset, or `latest`) is handed out as
+   * if for the first time, none before it. What was in hand or waited is forgotten; dead letters stay. Safe to repeat.
+   *
+   * Only for groups without order.
+   *
+   * @returns false when there is no such group; nothing changed.
+   */
+  rewind(ref: GroupQueue, behind: string): Promise<boolean>;
 }

@@ -3,6 +3,7 @@ import { describeDeadLetterAdmin } from './dead-letters.suite.js';
 import { describeGroupAdmin } from './groups.suite.js';
 import { describeHalfAdmin } from './halves.suite.js';
 import { describeMessageAdmin } from './messages.suite.js';
+import { describeRewindAdmin } from './rewind.suite.js';
 import { describeTopicAdmin } from './topics.suite.js';
 
 /** What `MessageAdmin` promises, whatever the store. */
@@ -13,5 +14,6 @@ export function describeAdmin(where: string, open: OpenAdminBed): void {
     describeMessageAdmin(open);
     describeDeadLetterAdmin(open);
     describeHalfAdmin(open);
+    describeRewindAdmin(open);
   });
 }

@@ -1,3 +1,4 @@
+import { offsetBeforeTime } from '../../message/offset.js';
 import type { DeliveredEntry, GroupReader } from '../../store/delivery-store.js';
 import type { LogReader, MessageLog } from '../../store/message-log.js';
 import type { QueueRef, StartFrom } from '../../store/refs.js';
@@ -48,9 +49,7 @@ export class LogFollower implements GroupReader {
   private async startOf(ref: QueueRef, from: StartFrom): Promise<string> {
     if (from === 'earliest') return BEFORE_ALL;
     if (from === 'latest') return (await this.log.extent(ref)).last ?? BEFORE_ALL;
-    const ms = from.getTime();
-    // Behind the last possible offset before that time.
-    return ms > 0 ? `${ms - 1}-18446744073709551615` : BEFORE_ALL;
+    return offsetBeforeTime(from.getTime());
   }
 }
 

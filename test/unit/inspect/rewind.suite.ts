@@ -1,0 +1,96 @@
+import { storedAt } from '../../../lib/core/message/offset.js';
+import { InvalidInputError } from '../../../lib/core/message/errors.js';
+import type { RewindTarget } from '../../../lib/inspect/rewind.js';
+import { InUseError } from '../../../lib/inspect/errors.js';
+import { type AdminBed, consume, type OpenAdminBed, publish, useBed } from './bed.js';
+
+export function describeRewindAdmin(open: OpenAdminBed): void {
+  describe('rewindGroup', () => {
+    const bed = useBed(open, { topics: { queues: 2 } });
+
+    /** Resolves once so many were acked. */
+    const acked = (count: number): Promise<void> =>
+      new Promise((resolve) => {
+        const off = bed.rivulet.events.on('acked', () => {
+          if (--count > 0) return;
+          off();
+          resolve();
+        });
+      });
+
+    /** A group that has handled a, b and c, and still reads. */
+    async function handledThree(from: AdminBed): Promise<string[]> {
+      const handled: string[] = [];
+      await consume(from, ({ body }) => void handled.push(String(body)));
+      const all = acked(3);
+      await publish(from, 'a', { queue: 0 });
+      await publish(from, 'b', { queue: 0 });
+      await publish(from, 'c', { queue: 1 });
+      await from.until(all);
+      return handled;
+    }
+
+    it('hands everything out again, also to a living process when forced to', async () => {
+      const handled = await handledThree(bed);
+      await expect(bed.admin.rewindGroup('orders', 'billing', 'earliest')).rejects.toThrow(
+        InUseError,
+      );
+      const again = acked(3);
+      await bed.admin.rewindGroup('orders', 'billing', 'earliest', { force: true });
+      await bed.until(again);
+      expect(handled.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c']);
+      const next = acked(1);
+      await publish(bed, 'd');
+      await bed.until(next);
+      expect(handled.at(-1)).toBe('d');
+      expect((await bed.admin.describeGroup('orders', 'billing')).total).toMatchObject({ lag: 0 });
+    });
+
+    it('begins at an offset of one queue, and leaves the others', async () => {
+      const { offset } = await publish(bed, 'first', { queue: 0 });
+      const handled = await handledThree(bed);
+      expect(handled).toHaveLength(4);
+      const again = acked(3);
+      const to = { queue: 0, offset: offset! };
+      await bed.admin.rewindGroup('orders', 'billing', to, { force: true });
+      await bed.until(again);
+      expect(handled.slice(4).toSorted()).toEqual(['a', 'b', 'first']);
+    });
+
+    it('begins at a time', async () => {
+      const { offset } = await publish(bed, 'first', { queue: 0 });
+      const handled = await handledThree(bed);
+      const again = acked(4);
+      const time = new Date(storedAt(offset!));
+      await bed.admin.rewindGroup('orders', 'billing', time, { force: true });
+      await bed.until(again);
+      expect(handled).toHaveLength(8);
+    });
+
+    it.each(['ordered', 'broadcasting'] as const)(
+      'is refused for a group that is %s',
+      async (mode) => {
+        await bed.admin.createTopic('orders', { queues: 2 });
+        const facts = { group: 'other', mode, filterDigest: '', from: 'earliest' } as const;
+        await bed.stores.topics.joinGroup('orders', facts);
+        await expect(bed.admin.rewindGroup('orders', 'other', 'earliest')).rejects.toThrow(
+          /only groups without order can be rewound/,
+        );
+      },
+    );
+
+    it.each<[string | object, RegExp]>([
+      ['yesterday', /the place must be "earliest", "latest", a Date or \{ queue, offset \}/],
+      [new Date(NaN), /must not be an invalid Date/],
+      [new Date(Date.UTC(2100, 0, 1)), /must not be in the future/],
+      [{ queue: 0, offset: 'first' }, /offset must be one that a message had, got: "first"/],
+      [{ queue: -1, offset: '1-0' }, /queue must be/],
+      [{ queue: 2, offset: '1-0' }, /queue must be from 0 to 1, got: 2/],
+    ])('refuses %j', async (to, problem) => {
+      await consume(bed, () => {});
+      const rewinding = bed.admin.rewindGroup('orders', 'billing', to as RewindTarget);
+      await expect(rewinding).rejects.toThrow(InvalidInputError);
+      await expect(rewinding).rejects.toThrow(problem);
+    });
+  });
+}
