@@ -34,6 +34,11 @@ export class MemoryDatabase {
   purgedBefore = 0;
   private readonly waiting = new Set<() => void>();
 
+  clear(): void {
+    for (const table of [this.values, this.markers, this.outbox, this.inbox]) table.clear();
+    this.purgedBefore = 0;
+  }
+
   commit(transaction: MemoryTransaction): void {
     const { values, markers, outbox, inbox } = transaction.end();
     for (const [key, value] of values)

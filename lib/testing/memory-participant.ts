@@ -48,6 +48,16 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
     return this.database.values.get(key) as T | undefined;
   }
 
+  /** Names of the committed values. */
+  keys(): string[] {
+    return [...this.database.values.keys()];
+  }
+
+  /** Everything is gone, as with a fresh database of the same identity. */
+  clear(): void {
+    this.database.clear();
+  }
+
   /** Transactions whose messages wait in the outbox. */
   get waiting(): readonly TransactionId[] {
     return [...this.database.outbox.keys()];
