@@ -30,9 +30,9 @@ const KEY = 'nestjs-rivulet:transaction-check';
  * Say what became of a transaction without a database: `@Transactional({ name, … })` of the same name.
  *
  * Asked about a half message whose process died, perhaps in another process than the one that began it: answer from what
- * all of them can see. "unknown" asks again later, and so does an error; never answer "rollback" because nothing is there
- * *yet*: it is not accepted before `maxTransactionMs` have passed. When nobody knows for too long, the message is parked for
- * the operator.
+ * all of them can see. "unknown" asks again later, and so does an error. Do not answer "rollback" because nothing is there
+ * *yet*: the method may still run in a process that was only paused. It is not believed in the first minute; a method that
+ * may take longer should answer "unknown". When nobody knows for too long, the message is parked for the operator.
  */
 export function TransactionCheck(
   name: string,

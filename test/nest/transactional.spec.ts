@@ -10,16 +10,20 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { of } from 'rxjs';
+import { lastValueFrom, of } from 'rxjs';
 import {
+  InjectProducer,
+  InjectTransactions,
   MessageProducer,
+  RivuletClient,
+  RivuletModule,
   Subscribe,
   Transactional,
   TransactionalMessage,
   Transactions,
 } from 'nestjs-rivulet';
 import { MemoryParticipant, type MemoryTransaction } from 'nestjs-rivulet/testing';
-import { closeApps, start, type TestApp } from './helpers/open-app.js';
+import { closeApps, inMemory, start, type TestApp } from './helpers/open-app.js';
 
 afterEach(closeApps);
 
@@ -211,6 +215,75 @@ describe('@Transactional', () => {
     await Promise.all(published);
     expect([first.get('app-0'), first.get('app-1')]).toEqual(['placed', undefined]);
     expect(await heardBy(apps[1]!)).toEqual(['app-1']);
+  });
+
+  it('takes what is sent in any way: in batches, one-way, and by a client of Nest', async () => {
+    @Injectable()
+    class Many {
+      constructor(
+        private readonly producer: MessageProducer,
+        private readonly client: RivuletClient,
+      ) {}
+
+      @Transactional()
+      async send(fails: boolean): Promise<void> {
+        await this.producer.sendBatch('orders', [{ body: 1 }, { body: 2 }]);
+        this.producer.oneway('orders', 3);
+        await lastValueFrom(this.client.emit('orders', 4), { defaultValue: undefined });
+        if (fails) throw new Error('no');
+      }
+    }
+    const made = await start({
+      providers: [Many, Listener],
+      rivulet: {
+        transactions: { participants: [database()] },
+        topics: { queues: 1 },
+      },
+    });
+    await expect(made.app.get(Many).send(true)).rejects.toThrow('no');
+    expect(await heardBy(made)).toEqual([]);
+    await made.app.get(Many).send(false);
+    await made.events.next('published');
+    expect(await heardBy(made)).toEqual([1, 2, 3, 4]);
+  });
+
+  it('belongs to the instance it names', async () => {
+    @Injectable()
+    class Named {
+      constructor(
+        @InjectProducer('audit') private readonly audit: MessageProducer,
+        private readonly producer: MessageProducer,
+        @InjectTransactions('audit') private readonly transactions: Transactions,
+      ) {}
+
+      @Transactional({ instance: 'audit' })
+      async note(): Promise<string[]> {
+        this.transactions.current<MemoryTransaction>()!.set('noted', true);
+        const inside = await this.audit.send('notes', 1);
+        const apart = await this.producer.send('orders', 1);
+        return [inside.state, apart.state];
+      }
+    }
+    const [own, audit] = [database(), database()];
+    const { app } = await start({
+      imports: [
+        RivuletModule.forRoot({
+          name: 'audit',
+          ...inMemory({ transactions: { participants: [audit] } }),
+        }),
+      ],
+      providers: [Named],
+      rivulet: { transactions: { participants: [own] } },
+    });
+    expect(await app.get(Named).note()).toEqual(['half', 'stored']);
+    expect([own.get('noted'), audit.get('noted')]).toEqual([undefined, true]);
+
+    @Injectable()
+    class Lost {
+      @Transactional({ instance: 'adit' })
+      async note(): Promise<void> {}
+    }
+    await expect(start({ providers: [Lost] })).rejects.toThrow(/Rivulet:adit|"adit"/);
   });
 
   it('finds its database by name', async () => {
