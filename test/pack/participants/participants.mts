@@ -1,4 +1,5 @@
 // Compiled without a look into the types of the databases' clients: not all of them pass a strict compiler.
+import { NoOpTransactionalAdapter } from '@nestjs-cls/transactional';
 import { createClient } from '@libsql/client';
 import { sql } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/node-postgres';
@@ -8,6 +9,7 @@ import { drizzleParticipant } from 'nestjs-rivulet/participants/drizzle';
 import { knexParticipant } from 'nestjs-rivulet/participants/knex';
 import { libsqlParticipant } from 'nestjs-rivulet/participants/libsql';
 import { mysql2Participant } from 'nestjs-rivulet/participants/mysql2';
+import { withMessaging } from 'nestjs-rivulet/participants/nestjs-cls';
 import { pgParticipant } from 'nestjs-rivulet/participants/pg';
 import { typeormParticipant } from 'nestjs-rivulet/participants/typeorm';
 import { Pool } from 'pg';
@@ -22,6 +24,8 @@ console.log([
   typeormParticipant(new DataSource({ type: 'postgres' })),
 ]);
 
+console.log(withMessaging(new NoOpTransactionalAdapter({ tx: undefined })));
+
 // Types that did not resolve would accept anything.
 // @ts-expect-error no database
 drizzleParticipant(17, { sql });
@@ -35,3 +39,5 @@ mysql2Participant(17);
 pgParticipant(17);
 // @ts-expect-error no data source
 typeormParticipant(17);
+// @ts-expect-error no adapter
+withMessaging(17);
