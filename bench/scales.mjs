@@ -8,7 +8,7 @@ export const scales = {
     // What a process does for long is compiled: ours took a hundred thousand sends until then, the raw floor fewer.
     send: { warmUp: 150_000, messages: 100_000, inFlight: 200 },
     bullmqSend: { warmUp: 20_000, messages: 100_000, inFlight: 200 },
-    consume: { warmUp: 50_000, messages: 100_000, concurrency: 100 },
+    consume: { warmUp: 100_000, messages: 100_000, concurrency: 100 },
     bullmqConsume: { warmUp: 20_000, messages: 100_000, concurrency: 100 },
     ordered: { warmUp: 50_000, messages: 100_000, concurrency: 100, messageGroups: 1_000 },
     idempotent: { warmUp: 50_000, messages: 100_000, concurrency: 100 },
@@ -25,7 +25,7 @@ export const scales = {
     rounds: 3,
     send: { warmUp: 100_000, messages: 50_000, inFlight: 200 },
     bullmqSend: { warmUp: 3_000, messages: 10_000, inFlight: 200 },
-    consume: { warmUp: 30_000, messages: 50_000, concurrency: 100 },
+    consume: { warmUp: 60_000, messages: 50_000, concurrency: 100 },
     bullmqConsume: { warmUp: 3_000, messages: 10_000, concurrency: 100 },
     ordered: { warmUp: 10_000, messages: 30_000, concurrency: 100, messageGroups: 1_000 },
     idempotent: { warmUp: 10_000, messages: 30_000, concurrency: 100 },
@@ -35,7 +35,7 @@ export const scales = {
     lateness: { messages: 10_000, firstDueInMs: 1_200, spreadMs: MINUTE / 20 },
     idle: { messages: 10_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 2_000 },
     backlog: { few: 10_000, many: 100_000, slices: 3, sliceMessages: 10_000, concurrency: 100 },
-    topics: { few: 10, many: 100, warmUp: 10_000, messages: 40_000, concurrency: 100 },
+    topics: { few: 10, many: 100, warmUp: 20_000, messages: 40_000, concurrency: 100 },
     memory: { messages: 100_000 },
   },
 };

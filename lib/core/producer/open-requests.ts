@@ -47,7 +47,7 @@ const PLACES = 1_024;
  * Requests by age and by message id.
  *
  * A list and a table of short lists, which let go of what leaves them: a Map or Set with so much coming and going would
- * keep all of it from being collected (decision 8).
+ * keep all of it from being collected (decision 13).
  */
 export class OpenRequests {
   private readonly places: (OpenRequest | undefined)[] = Array.from(

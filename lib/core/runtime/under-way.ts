@@ -1,6 +1,6 @@
 /**
  * What is under way, oldest first, where much comes and goes. A list that lets go of what leaves it: a Set would keep
- * everything that ever was in it from being collected for a while (decision 8).
+ * everything that ever was in it from being collected for a while (decision 13).
  */
 export class UnderWay<T> implements Iterable<T> {
   private oldest: Place<T> | undefined;
