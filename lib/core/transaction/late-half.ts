@@ -38,11 +38,13 @@ export class LateHalf {
   private readonly options: LateHalfOptions;
   /** Whether a row of the outbox shares the fate of the transaction. */
   private isInOutbox = false;
-  /** What the store was asked to keep. */
-  private asked: QueueRun[] = [];
+  /** What the store was asked to keep, and did not refuse. */
+  private readonly asked: QueueRun[] = [];
+  private messages: readonly KeptMessage[];
 
   constructor(options: LateHalfOptions) {
     this.options = options;
+    this.messages = options.messages;
   }
 
   /**
@@ -76,8 +78,8 @@ export class LateHalf {
 
   /** The database committed. Rejects when others have to complete it, which they will. */
   async deliver(): Promise<void> {
-    const { facts, participant, messages, tools } = this.options;
-    if (this.isInOutbox) return tools.outbox.publish(participant, facts, messages);
+    const { facts, participant, tools } = this.options;
+    if (this.isInOutbox) return tools.outbox.publish(participant, facts, this.messages);
     const [only] = this.asked;
     if (only && this.asked.length === 1) return tools.publisher.commit(facts, only);
     const ends = await Promise.allSettled(
@@ -97,38 +99,71 @@ export class LateHalf {
   }
 
   private async prepareAll(): Promise<void> {
-    const { facts, messages } = this.options;
-    const homeless = messages.find(({ place }) => !place);
-    if (homeless)
-      throw new SendFailedError(`topic "${homeless.topic}" could not be looked up`, {
-        topic: homeless.topic,
-        messageId: frameMessageId(homeless.entry.frame),
-      });
-    const runs = runsOf(messages);
-    if (runs.length === 1) return this.prepare(runs[0]!, facts);
-    await Promise.all(runs.map((run) => this.prepare(run, facts)));
+    const homeless = this.messages.find(({ place }) => !place);
+    if (homeless) throw this.notTaken(homeless, 'the topic could not be looked up');
+    const moved = await this.prepareRuns(runsOf(this.messages));
+    if (moved.length > 0) await this.prepareAnew(moved);
   }
 
-  private async prepare(run: QueueRun, facts: TransactionFacts, isAnew = false): Promise<void> {
-    const { sender, publisher, topics, settings } = this.options.tools;
+  /** @returns those whose topic has changed: nothing of them is stored. */
+  private async prepareRuns(runs: readonly QueueRun[]): Promise<QueueRun[]> {
+    if (runs.length === 1) return (await this.prepare(runs[0]!)) ? [] : [...runs];
+    const taken = await Promise.all(runs.map((run) => this.prepare(run)));
+    return runs.filter((_, i) => !taken[i]);
+  }
+
+  /**
+   * Messages whose topic has changed meanwhile, in their new queues. A queue has one half of a transaction, so what comes to
+   * one that has it already goes by the outbox.
+   */
+  private async prepareAnew(moved: readonly QueueRun[]): Promise<void> {
+    const { facts, tools } = this.options;
+    const topics = [...new Set(moved.map(({ topic }) => topic))];
+    const infos = await Promise.all(topics.map((topic) => tools.topics.refresh(topic)));
+    const anew = new Map<KeptMessage, KeptMessage>();
+    for (const { topic, messages } of moved) {
+      const info = infos[topics.indexOf(topic)]!;
+      for (const message of messages) anew.set(message, placed(message, info, facts.id));
+    }
+    this.messages = this.messages.map((message) => anew.get(message) ?? message);
+    const runs = runsOf([...anew.values()]);
+    const isTaken = (run: QueueRun): boolean =>
+      this.asked.some(({ topic, queue }) => topic === run.topic && queue === run.queue);
+    const left = runs.some(isTaken) ? runs : await this.prepareRuns(runs);
+    if (left.length > 0) throw this.notTaken(left[0]!.messages[0]!, 'the topic is changing');
+  }
+
+  /** @returns false when the topic has changed. */
+  private async prepare(run: QueueRun): Promise<boolean> {
+    const { facts, tools } = this.options;
+    const { sender, publisher, settings } = tools;
     this.asked.push(run);
     const reply = await sender.prepare(publisher.place(facts, run), publisher.half(facts, run), {
       timeoutMs: settings.halfTimeoutMs,
     });
-    if (reply.state === 'prepared') return;
-    const { topic, queue } = run;
-    const about = { topic, messageId: frameMessageId(run.messages[0]!.entry.frame) };
-    if (reply.state === 'full')
-      throw new TopicFullError(
-        `Topic "${topic}" queue ${queue} is full (its maxLength is reached). Transaction ${facts.id} was rolled back; consume or raise maxLength, then repeat it.`,
-        about,
-      );
-    if (reply.state !== 'moved' || isAnew)
-      throw new SendFailedError(`the store answered "${reply.state}" for ${topic}/${queue}`, about);
-    this.asked.splice(this.asked.indexOf(run), 1);
-    const info = await topics.refresh(topic);
-    const anew = runsOf(run.messages.map((message) => placed(message, info, facts.id)));
-    await Promise.all(anew.map((moved) => this.prepare(moved, facts, true)));
+    const [first] = run.messages;
+    switch (reply.state) {
+      case 'prepared':
+        return true;
+      case 'moved':
+        this.asked.splice(this.asked.indexOf(run), 1);
+        return false;
+      case 'full':
+        throw new TopicFullError(
+          `Topic "${run.topic}" queue ${run.queue} is full (its maxLength is reached). Transaction ${facts.id} was rolled back; consume or raise maxLength, then repeat it.`,
+          { topic: run.topic, messageId: frameMessageId(first!.entry.frame) },
+        );
+      default:
+        throw this.notTaken(first!, `the store answered "${reply.state}"`);
+    }
+  }
+
+  private notTaken({ topic, entry }: KeptMessage, why: string): Error {
+    const messageId = frameMessageId(entry.frame);
+    return new SendFailedError(`Message ${messageId} to topic "${topic}" was not stored: ${why}`, {
+      topic,
+      messageId,
+    });
   }
 
   /** The store did not take all of it: the transaction is still open, and its messages can wait in the database. */
@@ -141,8 +176,8 @@ export class LateHalf {
   }
 
   private async keepInDatabase(tx: unknown): Promise<void> {
-    const { participant, facts, messages, tools } = this.options;
-    await tools.outbox.keep({ participant, tx, facts, messages });
+    const { participant, facts, tools } = this.options;
+    await tools.outbox.keep({ participant, tx, facts, messages: this.messages });
     this.isInOutbox = true;
   }
 }

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { StoreUnavailableError, TopicFullError } from '../message/errors.js';
+import { formatMessageId, parseMessageId } from '../message/message-id.js';
 import { frameMessageId } from '../message/wire-format.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { Events } from '../runtime/events.js';
@@ -8,6 +10,7 @@ import type { HalfMessages } from '../store/half-message-store.js';
 import type { HalfOwner } from './half-owner.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
 import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import type { TopicInfo } from '../store/topic-registry.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
 export interface PublisherOptions {
@@ -56,7 +59,7 @@ export class Publisher {
   async commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
     const reply = await this.options.sender.commit(this.place(facts, run), this.half(facts, run));
     if (reply.state === 'committed') return this.tell(run, reply.results);
-    if (reply.state === 'unknown') return this.publish(facts, run.messages);
+    if (reply.state === 'unknown') return this.publishRun(facts, run);
     this.alarmRolledBack(facts, run);
   }
 
@@ -65,28 +68,22 @@ export class Publisher {
    *
    * @throws whatever keeps one of them from being stored; those of other queues are stored none the less.
    */
-  async publish(
-    facts: TransactionFacts,
-    messages: readonly KeptMessage[],
-    moves = 0,
-  ): Promise<void> {
-    const known = await Promise.all(
-      messages.map(async (message) =>
-        message.place
-          ? message
-          : placed(message, await this.options.topics.get(message.topic), facts.id),
-      ),
-    );
-    const ends = await Promise.allSettled(
-      runsOf(known).map((run) => this.publishRun(facts, run, moves)),
-    );
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed) throw failed.reason;
+  async publish(facts: TransactionFacts, messages: readonly KeptMessage[]): Promise<void> {
+    const homeless = messages.filter(({ place }) => !place);
+    const topics = [...new Set(homeless.map(({ topic }) => topic))];
+    await allEnded([
+      ...runsOf(messages).map((run) => this.publishRun(facts, run)),
+      ...topics.map(async (topic) => {
+        const own = homeless.filter((message) => message.topic === topic);
+        const info = await this.options.topics.get(topic);
+        await this.publishAnew({ facts: partOf(facts, topic), messages: own, info, moves: 0 });
+      }),
+    ]);
   }
 
-  private async publishRun(facts: TransactionFacts, run: QueueRun, moves: number): Promise<void> {
+  private async publishRun(facts: TransactionFacts, run: QueueRun, moves = 0): Promise<void> {
     const { sender, topics } = this.options;
-    const { topic, queue, messages } = run;
+    const { topic, queue, generation, messages } = run;
     const reply = await sender.publish(this.place(facts, run), this.half(facts, run));
     switch (reply.state) {
       case 'committed':
@@ -102,10 +99,21 @@ export class Publisher {
         if (moves === MOST_MOVES)
           throw new StoreUnavailableError(`Topic "${topic}" changes again and again`);
         const info = await topics.refresh(topic);
-        const anew = messages.map((message) => placed(message, info, facts.id));
-        return this.publish(facts, anew, moves + 1);
+        const part = partOf(facts, `${topic}/${queue}/${generation}`);
+        await this.publishAnew({ facts: part, messages, info, moves: moves + 1 });
       }
     }
+  }
+
+  private async publishAnew(options: {
+    facts: TransactionFacts;
+    messages: readonly KeptMessage[];
+    info: TopicInfo;
+    moves: number;
+  }): Promise<void> {
+    const { facts, messages, info, moves } = options;
+    const anew = messages.map((message) => placed(message, info, facts.id));
+    await allEnded(runsOf(anew).map((run) => this.publishRun(facts, run, moves)));
   }
 
   tell({ topic, queue, messages }: QueueRun, results: readonly AppendResult[]): void {
@@ -129,4 +137,21 @@ export class Publisher {
       `The messages of transaction ${id} to topic "${topic}" queue ${queue} were rolled back although it was committed: an operator decided so, or the database was another one. They are not delivered.`,
     );
   }
+}
+
+/**
+ * A part of a transaction that comes to a queue besides its own messages there: the store takes one run of each id in each
+ * queue, and would take a second one for a repeat. Always the same id for the same part, whoever publishes it.
+ */
+function partOf({ id, owner }: TransactionFacts, part: string): TransactionFacts {
+  const bytes = parseMessageId(id);
+  createHash('sha256').update(`${id}/${part}`).digest().copy(bytes, 9, 0, 7);
+  return { id: formatMessageId(bytes), owner };
+}
+
+/** @throws the first error, once all have ended. */
+async function allEnded(work: readonly Promise<void>[]): Promise<void> {
+  const ends = await Promise.allSettled(work);
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed) throw failed.reason;
 }

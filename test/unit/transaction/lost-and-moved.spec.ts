@@ -1,0 +1,84 @@
+import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
+import { selectQueue } from '../../../lib/core/producer/queue-selector.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+describe('a store that changes under a transaction', () => {
+  let bed: TestBed;
+
+  beforeEach(async () => {
+    bed = await TestBed.open();
+    await bed.publish('orders', 'before');
+  });
+
+  afterEach(() => bed.close());
+
+  const bodies = async (): Promise<unknown[]> => {
+    await bed.advance(1);
+    return (await bed.sent('orders')).map(({ body }) => body);
+  };
+
+  it('loses nothing when it forgot the half: its owner still knows the messages', async () => {
+    const { halves } = bed.stores;
+    halves.commit = async (_queue, ids) => ids.map((id) => ({ id, state: 'unknown' }));
+    await bed.rivulet.transactions.run(() => bed.publish('orders', 'known'));
+    expect(await bodies()).toEqual(['before', 'known']);
+  });
+
+  it('tells when a committed half was rolled back behind its back, and delivers nothing', async () => {
+    const { halves } = bed.stores;
+    halves.commit = async (_queue, ids) => ids.map((id) => ({ id, state: 'rolled-back' }));
+    await bed.rivulet.transactions.run(() => bed.publish('orders', 'lost'));
+    expect(await bodies()).toEqual(['before']);
+  });
+
+  it.each(['half', 'outbox'] as const)(
+    'is followed when the topic was made anew, with store "%s"',
+    async (store) => {
+      const other = await bed.sibling({ settings: { transactions: { store } } });
+      await other.publish('orders', 'other');
+      const admin = new MessageAdmin({ rivulet: bed.rivulet });
+      await admin.deleteTopic('orders', { force: true });
+      await admin.createTopic('orders', { queues: 2 });
+      await other.rivulet.transactions.run(async () => {
+        for (let i = 0; i < 6; i++) await other.publish('orders', i, { messageGroup: `g${i}` });
+        await other.publish('orders', 'a');
+        await other.publish('orders', 'b');
+      });
+      await other.advance(1_000);
+      const sent = await other.sent('orders');
+      expect(sent.map(({ body }) => body)).toEqual([0, 1, 2, 3, 4, 5, 'a', 'b']);
+      expect(sent.every(({ queue }) => queue < 2)).toBe(true);
+      await other.close();
+    },
+  );
+
+  it('loses nothing when moved messages come to a queue that has a half of the transaction', async () => {
+    await bed.rivulet.topics.get('pairs');
+    const { halves, topics } = bed.stores;
+    const prepare = halves.prepare.bind(halves);
+    const declare = topics.declare.bind(topics);
+    let isOld = true;
+    halves.prepare = async (call) => {
+      if (call.queue === 0 || !isOld) return prepare(call);
+      isOld = false;
+      topics.declare = async (topic) => ({ ...(await declare(topic)), queues: 1 });
+      return call.halves.map(({ id }) => ({ id, state: 'moved', generation: 9 }));
+    };
+    const kept = bed.rivulet.events.next('outbox-kept');
+    await bed.rivulet.transactions.run(async () => {
+      for (const queue of [0, 3, 0]) await bed.publish('pairs', queue, groupOf(queue));
+    });
+    expect(await kept).toMatchObject({ messages: 3 });
+    await bed.advance(1_000);
+    expect((await bed.sent('pairs')).map(({ body, queue }) => [body, queue])).toEqual([
+      [0, 0],
+      [3, 0],
+      [0, 0],
+    ]);
+  });
+});
+
+/** A message group of this queue, of four. */
+function groupOf(queue: number): { messageGroup: string } {
+  for (let i = 0; ; i++) if (selectQueue(`g${i}`, 4) === queue) return { messageGroup: `g${i}` };
+}
