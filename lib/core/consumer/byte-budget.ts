@@ -1,3 +1,5 @@
+import type { StoredEntry } from '../store/refs.js';
+
 /** Nothing is known of the size of messages before the first are there. */
 const FIRST_READ = 16;
 const GROWTH = 4;
@@ -44,4 +46,9 @@ export class ByteBudget {
     const fits = Math.floor((this.most - this.held) / this.expected);
     return Math.min(this.held === 0 ? Math.max(1, fits) : Math.max(0, fits), this.mostRead);
   }
+}
+
+/** What a message counts for. */
+export function bytesOf({ content }: StoredEntry): number {
+  return content.kind === 'message' ? content.frame.length : 0;
 }

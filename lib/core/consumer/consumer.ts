@@ -5,13 +5,13 @@ import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
 import type { Stores } from '../store/stores.js';
-import { Capacity } from './capacity.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import { DeliveryRunner } from './delivery-runner.js';
 import type { DispatchTools } from './dispatch.js';
 import { FetchLoop } from './fetch-loop.js';
 import { GroupRegistration, type TopicLookup } from './group-registration.js';
 import { Reporter } from './reporter.js';
+import { Intake } from './intake.js';
 import type { RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { Visibility } from './visibility.js';
@@ -28,8 +28,8 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   pollMs(): number;
-  /** Slots that several topics share; who gives them fetches for all. By default this consumer fetches for itself. */
-  capacity?: Capacity;
+  /** Shared by the topics of one subscription: who gives it fetches for all. By default this consumer fetches itself. */
+  intake?: Intake;
   topic: TopicLookup;
 }
 
@@ -37,7 +37,7 @@ export interface ConsumerOptions {
 export class Consumer implements RunningSubscription {
   readonly subscription: Subscription;
   private readonly options: ConsumerOptions;
-  private readonly capacity: Capacity;
+  private readonly intake: Intake;
   private readonly reporter: Reporter;
   private readonly registration: GroupRegistration;
   private refs: GroupQueue[] = [];
@@ -50,7 +50,12 @@ export class Consumer implements RunningSubscription {
   constructor(options: ConsumerOptions) {
     this.options = options;
     this.subscription = options.subscription;
-    this.capacity = options.capacity ?? new Capacity({ limit: options.subscription.concurrency });
+    this.intake =
+      options.intake ??
+      new Intake({
+        concurrency: options.subscription.concurrency,
+        mostBytes: options.timing.maxInHandBytes,
+      });
     this.reporter = new Reporter(options);
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
   }
@@ -77,14 +82,13 @@ export class Consumer implements RunningSubscription {
       deliveries: stores.deliveries,
       tools,
       clock,
-      capacity: this.capacity,
+      intake: this.intake,
       reporter: this.reporter,
-      maxInHandBytes: this.options.timing.maxInHandBytes,
       onWaiting: (queue, delayMs) => this.waiting!.expect(queue, delayMs),
     });
     this.startVisibility(this.runner);
     this.startWaiting(this.runner);
-    if (!this.options.capacity) this.startFetching(this.runner);
+    if (!this.options.intake) this.startFetching(this.runner);
   }
 
   private startFetching(runner: DeliveryRunner): void {
@@ -94,12 +98,12 @@ export class Consumer implements RunningSubscription {
       name: `fetch ${topic}/${group}`,
       queues: () => this.refs,
       reader: stores.deliveries.openReader(group, member),
-      capacity: this.capacity,
+      capacity: this.intake.capacity,
       clock,
       blockMs: timing.blockMs,
       isStuck: ({ queue }) => runner.isStuck(queue),
       overdue: () => this.waiting!.overdue,
-      toRead: (free) => runner.toRead(free),
+      toRead: (free) => this.intake.toRead(free),
       beforeRead: () => runner.flushSettles(),
       accept: (entries) => runner.accept(entries),
       onFault: (fault) => this.onFault(fault),
@@ -121,11 +125,6 @@ export class Consumer implements RunningSubscription {
   /** Whether something waits that only lacks a free slot. */
   get overdue(): boolean {
     return this.waiting?.overdue ?? false;
-  }
-
-  /** How many messages to ask for when so many slots are free. */
-  toRead(free: number): number {
-    return this.runner?.toRead(free) ?? free;
   }
 
   /** Settles that wait for the end of the turn go now. */
@@ -170,12 +169,12 @@ export class Consumer implements RunningSubscription {
       consumer: member,
       deliveries: stores.deliveries,
       clock,
-      capacity: this.capacity,
+      capacity: this.intake.capacity,
       pollMs: this.options.pollMs,
-      fits: () => runner.fits,
+      fits: () => this.intake.budget.room,
       accept: (entries) => runner.accept(entries),
       runAlone: (entry) => runner.runAlone(entry),
-      afterSuspects: () => this.capacity.serve(),
+      afterSuspects: () => this.intake.capacity.serve(),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('claim what is due', error);

@@ -3,11 +3,12 @@ import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import { Attempt } from './attempt.js';
-import { ByteBudget } from './byte-budget.js';
+import { type ByteBudget, bytesOf } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
 import { type DispatchTools, dispatch, open, type Opened } from './dispatch.js';
 import { HandlerTimeoutError } from './handler-errors.js';
 import { InHand } from './in-hand.js';
+import type { Intake } from './intake.js';
 import type { Outcome } from './outcome.js';
 import { Overflow } from './overflow.js';
 import type { Reporter } from './reporter.js';
@@ -15,7 +16,6 @@ import { settle } from './settle.js';
 import { Settler } from './settler.js';
 import type { Subscription } from './subscription.js';
 import { toSettlement } from './to-settlement.js';
-import { WantedShare } from './wanted-share.js';
 
 export interface DeliveryRunnerOptions {
   subscription: Subscription;
@@ -25,9 +25,8 @@ export interface DeliveryRunnerOptions {
   deliveries: DeliveryStore;
   tools: DispatchTools;
   clock: Clock;
-  capacity: Capacity;
+  intake: Intake;
   reporter: Reporter;
-  maxInHandBytes: number;
   /** A delivery was settled so that it waits: it is due again in `delayMs`. */
   onWaiting(queue: number, delayMs: number): void;
 }
@@ -39,15 +38,15 @@ export class DeliveryRunner {
   private readonly inHand: InHand;
   private readonly overflow: Overflow;
   private readonly settlers: Settler[];
-  private readonly wantedShare = new WantedShare();
   private readonly budget: ByteBudget;
   private starting = false;
   private readonly leaveLine: () => void;
 
   constructor(options: DeliveryRunnerOptions) {
-    const { subscription, refs, member, deliveries, clock, capacity, reporter } = options;
+    const { subscription, refs, member, deliveries, clock, intake, reporter } = options;
+    const { capacity, budget } = intake;
     this.options = options;
-    this.budget = new ByteBudget({ mostBytes: options.maxInHandBytes });
+    this.budget = budget;
     this.capacity = capacity;
     this.overflow = new Overflow({
       clock,
@@ -89,8 +88,8 @@ export class DeliveryRunner {
 
   /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   accept(entries: readonly DeliveredEntry[]): void {
-    const { subscription, tools } = this.options;
-    this.budget.learn(entries.map(sizeOf));
+    const { subscription, tools, intake } = this.options;
+    this.budget.learn(entries.map(bytesOf));
     let wanted = 0;
     for (const entry of entries) {
       const opened = open(entry, subscription, tools);
@@ -101,23 +100,13 @@ export class DeliveryRunner {
         else this.overflow.push(entry);
       }
     }
-    if (subscription.filter) this.wantedShare.note({ read: entries.length, wanted });
+    if (subscription.filter) intake.wanted.note({ read: entries.length, wanted });
     this.overflow.watch();
   }
 
   /** Sends the settles that wait for the end of the turn. */
   flushSettles(): void {
     for (const settler of this.settlers) settler.flush();
-  }
-
-  /** How many more messages may be in hand, by their bytes. */
-  get fits(): number {
-    return this.budget.room;
-  }
-
-  /** How many messages to ask for when so many slots are free; 0 when they have too many bytes in hand. */
-  toRead(free: number): number {
-    return Math.min(this.wantedShare.toRead(free), this.budget.room);
   }
 
   /** Slots are free. */
@@ -144,7 +133,7 @@ export class DeliveryRunner {
       new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
     );
     this.inHand.remove(attempt);
-    this.budget.give(sizeOf(attempt.entry));
+    this.budget.give(bytesOf(attempt.entry));
     this.capacity.handled();
     this.capacity.settled();
     attempt.whenOver();
@@ -193,7 +182,7 @@ export class DeliveryRunner {
       whenOver,
     });
     this.capacity.take();
-    this.budget.take(sizeOf(entry));
+    this.budget.take(bytesOf(entry));
     this.inHand.add(attempt);
     reporter.delivered(attempt);
     const outcome = dispatch(attempt, subscription, tools);
@@ -221,7 +210,7 @@ export class DeliveryRunner {
     if (attempt.ended) return;
     attempt.ended = true;
     this.inHand.remove(attempt);
-    this.budget.give(sizeOf(attempt.entry));
+    this.budget.give(bytesOf(attempt.entry));
     this.capacity.handled();
     this.capacity.serve();
     const { entry, message } = attempt;
@@ -262,10 +251,6 @@ export class DeliveryRunner {
   private get unsettled(): number {
     return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
   }
-}
-
-function sizeOf({ content }: DeliveredEntry): number {
-  return content.kind === 'message' ? content.frame.length : 0;
 }
 
 const NOBODY_WAITS = (): void => {};

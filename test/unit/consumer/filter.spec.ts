@@ -51,6 +51,21 @@ describe('a subscription with a filter', () => {
     expect(await lag()).toEqual([0, 0]);
   });
 
+  it('keeps the order of what it wants, when it is ordered', async () => {
+    await subscribe(tags('paid || sent'), { ordered: true });
+    for (const [i, tag] of ['paid', 'created', 'sent', 'created', 'paid'].entries())
+      await bed.publish('orders', i, { tag, key: String(i), messageGroup: 'g' });
+    await bed.advance(5_000);
+    expect(handled).toEqual([0, 2, 4]);
+    expect(filtered.toSorted()).toEqual(['1', '3']);
+    expect(await lag()).toEqual([0, 0]);
+    const other = await bed.sibling();
+    await expect(
+      other.subscribe({ ...ORDERS, ordered: true, filter: tags('paid') }),
+    ).rejects.toThrow(/registered as ordered with the filter tags paid \|\| sent/);
+    await other.close();
+  });
+
   it('looks into no body, and makes no dead letter, of what it does not want', async () => {
     const strange = { name: 'strange', encode: () => 'x', decode: () => 'x' };
     const other = await bed.sibling({ settings: { codec: strange } });

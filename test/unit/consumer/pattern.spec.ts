@@ -102,6 +102,28 @@ describe('a subscription to a pattern of topics', () => {
     expect(new Set(handled.slice(0, 15)).size).toBe(3);
   });
 
+  it('reads as much at once as it may, whatever topics have nothing', async () => {
+    for (let topic = 0; topic < 5; topic++) await bed.stores.topics.declare(`order.idle-${topic}`);
+    for (let i = 0; i < 1_000; i++) await bed.publish('order.busy', i, { queue: 0 });
+    let reads = 0;
+    const { deliveries } = bed.stores;
+    const openReader = deliveries.openReader.bind(deliveries);
+    deliveries.openReader = (group, consumer) => {
+      const reader = openReader(group, consumer);
+      const read = reader.read.bind(reader);
+      reader.read = (request) => {
+        if (handled.length < 1_000) reads += 1;
+        return read(request);
+      };
+      return reader;
+    };
+    await subscribe({ concurrency: 200 });
+    await bed.advance(100);
+    expect(handled).toHaveLength(1_000);
+    // Queues are read in turns while one has a backlog: about a dozen questions to the others for each large read.
+    expect(reads).toBeLessThan(120);
+  });
+
   it('goes through a filter', async () => {
     await subscribe({ filter: tags('eu') });
     await bed.publish('order.a', 1, { tag: 'eu' });

@@ -4,13 +4,15 @@ import { Loop } from '../../runtime/loop.js';
 import type { DeliveredEntry, GroupQueue } from '../../store/delivery-store.js';
 import type { QueueRef } from '../../store/refs.js';
 import { Attempt } from '../attempt.js';
-import { Capacity } from '../capacity.js';
+import { bytesOf } from '../byte-budget.js';
+import type { Capacity } from '../capacity.js';
 import type { ConsumerOptions } from '../consumer.js';
 import { dispatch, open } from '../dispatch.js';
 import { FetchLoop } from '../fetch-loop.js';
 import { groupConflict } from '../group-conflict.js';
 import { HandlerTimeoutError } from '../handler-errors.js';
 import { InHand } from '../in-hand.js';
+import { Intake } from '../intake.js';
 import type { Outcome } from '../outcome.js';
 import { Reporter } from '../reporter.js';
 import type { RunningSubscription } from '../running-subscription.js';
@@ -31,6 +33,7 @@ export class BroadcastConsumer implements RunningSubscription {
   /** A broadcast holds nothing that others could take over. */
   readonly queues: readonly GroupQueue[] = [];
   private readonly options: ConsumerOptions;
+  private readonly intake: Intake;
   private readonly capacity: Capacity;
   private readonly reporter: Reporter;
   private readonly inHand: InHand;
@@ -46,7 +49,11 @@ export class BroadcastConsumer implements RunningSubscription {
     const { subscription, clock } = options;
     this.options = options;
     this.subscription = subscription;
-    this.capacity = new Capacity({ limit: subscription.concurrency });
+    this.intake = new Intake({
+      concurrency: subscription.concurrency,
+      mostBytes: options.timing.maxInHandBytes,
+    });
+    this.capacity = this.intake.capacity;
     this.reporter = new Reporter(options);
     this.inHand = new InHand({
       clock,
@@ -116,7 +123,7 @@ export class BroadcastConsumer implements RunningSubscription {
       blockMs: timing.blockMs,
       isStuck: () => false,
       overdue: () => false,
-      toRead: (free) => free,
+      toRead: (free) => this.intake.toRead(free),
       accept: (entries) => this.accept(entries),
       onFault: (fault) => this.onFault(fault),
       onRecovered: ({ queue }) => events.emit('queue-recovered', { topic, queue, group }),
@@ -156,6 +163,7 @@ export class BroadcastConsumer implements RunningSubscription {
   private accept(entries: readonly DeliveredEntry[]): void {
     const { tools } = this.options;
     if (this.stopped) return;
+    this.intake.budget.learn(entries.map(bytesOf));
     for (const entry of entries) {
       const opened = open(entry, this.subscription, tools);
       if ('outcome' in opened) this.reporter.passed(entry, opened.outcome, opened.message);
@@ -192,6 +200,7 @@ export class BroadcastConsumer implements RunningSubscription {
       whenOver: () => {},
     });
     this.capacity.take();
+    this.intake.budget.take(bytesOf(entry));
     this.inHand.add(attempt);
     this.reporter.delivered(attempt);
     const outcome = dispatch(attempt, this.subscription, tools);
@@ -203,6 +212,7 @@ export class BroadcastConsumer implements RunningSubscription {
     if (attempt.ended) return;
     attempt.ended = true;
     this.inHand.remove(attempt);
+    this.intake.budget.give(bytesOf(attempt.entry));
     this.capacity.handled();
     this.capacity.settled();
     this.reporter.passed(attempt.entry, outcome, attempt.message);

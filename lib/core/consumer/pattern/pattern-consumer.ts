@@ -4,15 +4,15 @@ import { orAborted } from '../../runtime/drain.js';
 import { eachOf } from '../../runtime/each-of.js';
 import type { DeliveredEntry, GroupQueue } from '../../store/delivery-store.js';
 import type { StartFrom } from '../../store/refs.js';
-import { Capacity } from '../capacity.js';
 import { Consumer, type ConsumerOptions } from '../consumer.js';
 import { FetchLoop } from '../fetch-loop.js';
+import { Intake } from '../intake.js';
 import { Reporter } from '../reporter.js';
 import type { RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import type { TopicWatch } from './topic-watch.js';
 
-export interface PatternConsumerOptions extends Omit<ConsumerOptions, 'topic' | 'capacity'> {
+export interface PatternConsumerOptions extends Omit<ConsumerOptions, 'topic' | 'intake'> {
   watch: TopicWatch;
   /** A topic that exists; it is not made for this. @throws TopicNotFoundError */
   findTopic(topic: string): Promise<{ queues: number }>;
@@ -25,8 +25,7 @@ const LONGEST_BLOCK_MS = 1_000;
 const TAKEN_AT_ONCE = 16;
 
 /**
- * One subscription at work on every topic that fits a pattern: the same group in each, one set of slots and one reader for
- * all.
+ * One subscription at work on every topic that fits a pattern: the same group in each, one intake and one reader for all.
  *
  * Topics that are made while it runs, or ran before, are read from their start. One that is removed is given up.
  */
@@ -34,7 +33,7 @@ export class PatternConsumer implements RunningSubscription {
   readonly subscription: Subscription;
   private readonly options: PatternConsumerOptions;
   private readonly fits: (topic: string) => boolean;
-  private readonly capacity: Capacity;
+  private readonly intake: Intake;
   private readonly reporter: Reporter;
   private readonly consumers = new Map<string, Consumer>();
   private readonly onTopics = (topics: readonly string[]): Promise<void> => this.meet(topics);
@@ -46,7 +45,10 @@ export class PatternConsumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.fits = compileTopicPattern(options.subscription.topic);
-    this.capacity = new Capacity({ limit: options.subscription.concurrency });
+    this.intake = new Intake({
+      concurrency: options.subscription.concurrency,
+      mostBytes: options.timing.maxInHandBytes,
+    });
     this.reporter = new Reporter(options);
   }
 
@@ -135,7 +137,7 @@ export class PatternConsumer implements RunningSubscription {
         from,
         schema: this.subscription.schema ?? schemaOf(topic),
       },
-      capacity: this.capacity,
+      intake: this.intake,
       topic: { get: find, refresh: find },
     });
     this.consumers.set(topic, made);
@@ -165,16 +167,12 @@ export class PatternConsumer implements RunningSubscription {
       name: `fetch ${pattern}/${group}`,
       queues: () => this.queues,
       reader: stores.deliveries.openReader(group, member),
-      capacity: this.capacity,
+      capacity: this.intake.capacity,
       clock,
       blockMs: Math.min(timing.blockMs, LONGEST_BLOCK_MS),
       isStuck: (ref) => of(ref)?.isStuck(ref.queue) ?? true,
       overdue: () => [...this.consumers.values()].some(({ overdue }) => overdue),
-      toRead: (free) =>
-        [...this.consumers.values()].reduce(
-          (least, each) => Math.min(least, each.toRead(free)),
-          Infinity,
-        ),
+      toRead: (free) => this.intake.toRead(free),
       beforeRead: () => {
         for (const consumer of this.consumers.values()) consumer.flushSettles();
       },

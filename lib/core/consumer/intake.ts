@@ -1,0 +1,20 @@
+import { ByteBudget } from './byte-budget.js';
+import { Capacity } from './capacity.js';
+import { WantedShare } from './wanted-share.js';
+
+/** How much one subscription takes in, over all of its topics: by slots, by bytes, and by what its filter leaves. */
+export class Intake {
+  readonly capacity: Capacity;
+  readonly budget: ByteBudget;
+  readonly wanted = new WantedShare();
+
+  constructor(options: { concurrency: number; mostBytes: number }) {
+    this.capacity = new Capacity({ limit: options.concurrency });
+    this.budget = new ByteBudget({ mostBytes: options.mostBytes });
+  }
+
+  /** How many messages to ask for when so many slots are free; 0 when there are too many bytes in hand. */
+  toRead(free: number): number {
+    return Math.min(this.wanted.toRead(free), this.budget.room);
+  }
+}
