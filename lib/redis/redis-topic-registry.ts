@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { TopicNotFoundError } from '../core/message/errors.js';
+import { StoreRefusedError, TopicNotFoundError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import type {
@@ -41,6 +41,18 @@ export class RedisTopicRegistry implements TopicRegistry {
   }
 
   async declare(topic: string, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
+    try {
+      return await this.make(topic, settings);
+    } catch (error) {
+      // Whoever comes to drain what filled the memory needs a topic that is there, and no new one.
+      const isFull = error instanceof StoreRefusedError && error.reason === 'OOM';
+      const found = isFull ? await this.find(topic) : undefined;
+      if (found) return found;
+      throw error;
+    }
+  }
+
+  private async make(topic: string, settings: Partial<TopicSettings>): Promise<TopicInfo> {
     const wanted = withDefaults(settings);
     for (;;) {
       const [word, ...facts] = (await scripts.declareTopic.run(this.host, {

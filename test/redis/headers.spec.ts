@@ -8,6 +8,8 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 const DRAINS = [
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
   ...['reschedule', 'alter-topic', 'begin-removal', 'remove-life', 'open-queue', 'close-group'],
+  // Whoever drains joins first.
+  ...['join-group', 'open-group'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
   ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],

@@ -3,7 +3,8 @@ import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import type { HalfCall } from '../../lib/core/store/half-message-store.js';
 import { newTransaction, statesOf } from '../contract/halves.js';
-import { entries, frame, openStores, session } from './helpers/open-stores.js';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import { entries, frame, newNamespace, openStores, session } from './helpers/open-stores.js';
 
 describe('when memory is full', () => {
   const queue = { topic: 'orders', queue: 0 };
@@ -110,5 +111,61 @@ describe('when memory is full', () => {
     await stores.agenda.finish(taken[0]!.work, taken[0]!.version, null);
     const reopen = { ...queue, session: producer.id, epoch: 2, asked: [{ epoch: 1, number: 1 }] };
     expect(await stores.log.reopen(reopen)).toMatchObject({ state: 'open' });
+  });
+});
+
+describe('an application whose Redis runs out of memory', () => {
+  let server: TestRedis;
+  let redis: Redis;
+  let namespace: string;
+  const applications: Rivulet[] = [];
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    namespace = newNamespace();
+  });
+  afterAll(async () => {
+    await Promise.all(applications.map((application) => application.stop(1_000)));
+    redis.disconnect();
+    await server.stop();
+  });
+  const start = async (): Promise<Rivulet> => {
+    const application = new Rivulet({ stores: await openStores(server.url, { namespace }) });
+    applications.push(application);
+    return application;
+  };
+
+  it('is told at once that a message is not stored, and goes on consuming, also in a process that starts', async () => {
+    const producing = await start();
+    const bodies = Array.from({ length: 50 }, (_, i) => i);
+    await Promise.all(bodies.map((i) => producing.producer.send('orders', i)));
+    await redis.config('SET', 'maxmemory', '1');
+
+    for (const topic of ['orders', 'new-topic'])
+      await expect(producing.producer.send(topic, 'more')).rejects.toMatchObject({
+        code: 'FLOW_BLOCKED',
+        message: expect.stringContaining('out of memory'),
+      });
+
+    const consuming = await start();
+    const handled = new Set<unknown>();
+    let noteAll = (): void => {};
+    const all = new Promise<void>((resolve) => (noteAll = resolve));
+    consuming.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      origin: 'test',
+      retry: { maxAttempts: 2, backoff: { fromMs: 1, jitter: 0 } },
+      handler: ({ body, attempt }) => {
+        if (attempt === 1 && Number(body) % 10 === 0) throw new Error('again');
+        handled.add(body);
+        if (handled.size === bodies.length) noteAll();
+      },
+    });
+    await consuming.consume();
+    await all;
+
+    await redis.config('SET', 'maxmemory', '0');
+    expect(await producing.producer.send('orders', 'more')).toMatchObject({ state: 'stored' });
   });
 });

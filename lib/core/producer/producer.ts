@@ -3,10 +3,12 @@ import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codec.js';
 import {
   ClosedError,
+  FlowBlockedError,
   InvalidInputError,
   ProducerBufferFullError,
   SchemaError,
   SendFailedError,
+  StoreRefusedError,
 } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
@@ -249,7 +251,8 @@ export class Producer {
         lookUp: () => topics.get(message.topic),
         goOn: (error) => {
           trouble = error;
-          return !isTimeUp && !this.closed;
+          // Of a full memory the sender hears at once, as it does from its queue.
+          return !isTimeUp && !this.closed && !isOutOfMemory(error);
         },
         clock,
         signal: this.closing.signal,
@@ -264,11 +267,13 @@ export class Producer {
       cancel();
     }
     if (!isTimeUp && !trouble) return { answer: this.dispatch(message) };
-    const failure = new SendFailedError(
-      `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
-      message,
-      { cause: trouble },
-    );
+    const failure = isOutOfMemory(trouble)
+      ? new FlowBlockedError(flowBlocked(message), message, { cause: trouble })
+      : new SendFailedError(
+          `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
+          message,
+          { cause: trouble },
+        );
     publishFailed(this.options.events, message, failure);
     throw failure;
   }
@@ -342,4 +347,12 @@ const NO_SYSTEM: SystemHeader = {};
 function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
   const route = sendRoute(message, () => topic?.queues ?? unknownQueues(message));
   return { message, route, topic };
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof StoreRefusedError && error.reason === 'OOM';
+}
+
+function flowBlocked({ messageId, topic }: EncodedMessage): string {
+  return `Message ${messageId} to topic "${topic}" was not stored: the store is out of memory, and the topic is new or was not used by this process yet. Consuming goes on; send again later.`;
 }

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Register a consumer group of a topic, unless it is registered with other facts.
 --
 -- KEYS[1]  HASH    meta: settings, generation, version of the settings

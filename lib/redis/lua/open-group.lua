@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Make a consumer group known in one queue.
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
