@@ -246,7 +246,11 @@ export class GroupQueueKeys extends QueueKeys {
   }
 }
 
+/** What percent-encoding leaves as it is: nearly every name and id. */
+const PLAIN = /^[A-Za-z0-9_.~-]*$/;
+
 /** Lone surrogates, which cannot be encoded, become U+FFFD first. */
 function encode(text: string): string {
+  if (PLAIN.test(text)) return text;
   return encodeURIComponent(Buffer.from(text, 'utf8').toString('utf8'));
 }

@@ -14,13 +14,23 @@ type Kind = 'begin' | 'renew' | 'complete' | 'abandon';
 
 interface Asked {
   readonly key: string;
-  readonly args: readonly [kind: Kind, owner: string, ms: string, bytes: Buffer | ''];
-  resolve(word: Buffer): void;
-  reject(error: Error): void;
+  /** As the script is told. */
+  readonly change: string;
+  readonly result: Buffer | undefined;
+  /** Each by itself, so that a question makes one promise. */
+  answer(word: Buffer): void;
+  fail(error: Error): void;
 }
 
 const MOST_PER_CALL = 250;
 const GRANTED = Buffer.from('granted');
+const LETTERS: Readonly<Record<Kind, string>> = {
+  begin: 'b',
+  renew: 'r',
+  complete: 'c',
+  abandon: 'a',
+};
+const NEW: BeginReply = { state: 'new' };
 
 /**
  * One string per record. What is asked in one turn of the event loop travels together: in one call, or in one per slot
@@ -36,31 +46,25 @@ export class RedisDedupStore implements DedupStore {
     this.keys = options.keys;
   }
 
-  async begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
-    const word = await this.ask(ref, ['begin', owner, String(leaseMs), '']);
-    if (word === GRANTED) return { state: 'new' };
-    const text = word.toString('latin1', 0, 5);
-    if (text === 'busy ') return { state: 'busy', leftMs: Number(word.toString('latin1', 5)) };
-    if (text === 'done ') return { state: 'done', result: resultOf(word.subarray(5)) };
-    return { state: 'new' };
+  begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
+    return this.ask(ref, { kind: 'begin', owner, ms: leaseMs, read: beginReply });
   }
 
-  async renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
-    const word = await this.ask(ref, ['renew', owner, String(leaseMs), '']);
-    return isGranted(word) ? 'renewed' : 'lost';
+  renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
+    const read = (word: Buffer): 'renewed' | 'lost' => (isGranted(word) ? 'renewed' : 'lost');
+    return this.ask(ref, { kind: 'renew', owner, ms: leaseMs, read });
   }
 
-  async complete(
+  complete(
     ref: DedupRef,
-    done: { owner: string; ttlMs: number; result?: Buffer | undefined },
+    { owner, ttlMs, result }: { owner: string; ttlMs: number; result?: Buffer | undefined },
   ): Promise<'completed' | 'lost'> {
-    const { owner, ttlMs, result = '' } = done;
-    const word = await this.ask(ref, ['complete', owner, String(ttlMs), result]);
-    return isGranted(word) ? 'completed' : 'lost';
+    return this.ask(ref, { kind: 'complete', owner, ms: ttlMs, result, read: completeReply });
   }
 
-  async abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
-    return isGranted(await this.ask(ref, ['abandon', owner, '', ''])) ? 'abandoned' : 'lost';
+  abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
+    const read = (word: Buffer): 'abandoned' | 'lost' => (isGranted(word) ? 'abandoned' : 'lost');
+    return this.ask(ref, { kind: 'abandon', owner, ms: 0, read });
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
@@ -83,9 +87,30 @@ export class RedisDedupStore implements DedupStore {
     return (await answer({ operation: 'UNLINK', key }, redis.unlink(key))) > 0;
   }
 
-  private ask(ref: DedupRef, args: Asked['args']): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      const length = this.waiting.push({ key: this.keys.dedupRecord(ref), args, resolve, reject });
+  private ask<Reply>(
+    ref: DedupRef,
+    {
+      kind,
+      owner,
+      ms,
+      result,
+      read,
+    }: {
+      kind: Kind;
+      owner: string;
+      ms: number;
+      result?: Buffer | undefined;
+      read(word: Buffer): Reply;
+    },
+  ): Promise<Reply> {
+    return new Promise((resolve, fail) => {
+      const length = this.waiting.push({
+        key: this.keys.dedupRecord(ref),
+        change: `${result ? 'k' : LETTERS[kind]} ${ms} ${owner}\n`,
+        result,
+        answer: (word) => resolve(read(word)),
+        fail,
+      });
       if (length === 1) setImmediate(() => this.sendAll());
     });
   }
@@ -99,21 +124,34 @@ export class RedisDedupStore implements DedupStore {
   }
 
   private async send(asked: readonly Asked[]): Promise<void> {
+    let changes = '';
+    for (const { change } of asked) changes += change;
     try {
-      const words = (await scripts.dedup.runBinary(this.connections, {
+      const words = (await scripts.dedup.runBinary(this.connections.gathered, {
         keys: {},
         moreKeys: asked.map(({ key }) => key),
-        args: {},
-        moreArgs: asked.flatMap(({ args }) => args),
+        args: { changes },
+        moreArgs: asked.map(({ result }) => result).filter((result) => result !== undefined),
       })) as Buffer[];
       // One word for all of them, unless there are as many words as questions.
-      asked.forEach(({ resolve }, i) =>
-        resolve(asked.length === words.length ? words[i]! : GRANTED),
-      );
+      const isEach = asked.length === words.length;
+      asked.forEach((one, i) => one.answer(isEach ? words[i]! : GRANTED));
     } catch (error) {
-      for (const { reject } of asked) reject(error as Error);
+      for (const one of asked) one.fail(error as Error);
     }
   }
+}
+
+function beginReply(word: Buffer): BeginReply {
+  if (isGranted(word)) return NEW;
+  const text = word.toString('latin1', 0, 5);
+  return text === 'busy '
+    ? { state: 'busy', leftMs: Number(word.toString('latin1', 5)) }
+    : { state: 'done', result: resultOf(word.subarray(5)) };
+}
+
+function completeReply(word: Buffer): 'completed' | 'lost' {
+  return isGranted(word) ? 'completed' : 'lost';
 }
 
 function isGranted(word: Buffer): boolean {

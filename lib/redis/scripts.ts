@@ -230,8 +230,8 @@ export const scripts = {
     name: 'dedup',
     keys: [],
     moreKeys: 'records',
-    args: [],
-    moreArgs: 'changes',
+    args: ['changes'],
+    moreArgs: 'results',
   }),
 
   advanceRecurring: new Script({

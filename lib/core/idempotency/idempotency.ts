@@ -94,14 +94,14 @@ export class Idempotency {
     return Math.min(leftMs, Math.max(WAIT_MS.from, Math.min(lastedMs, WAIT_MS.to)));
   }
 
-  private async begin({ ref, owner, delivery }: Claim): Promise<BeginReply> {
+  private begin({ ref, owner, delivery }: Claim): Promise<BeginReply> {
     const { dedup, leaseMs } = this.options;
-    const begun = await this.untilAnswered('claim a dedup record', {
-      ask: () => dedup.begin(ref, { owner, leaseMs }),
-      delivery,
-      tries: MOST_BEGINS,
+    const ask = (): Promise<BeginReply> => dedup.begin(ref, { owner, leaseMs });
+    return ask().catch(async (error: unknown) => {
+      const doing = 'claim a dedup record';
+      const begun = await this.askAgain(error, { doing, ask, delivery, tries: MOST_BEGINS });
+      return begun ?? { state: 'busy', leftMs: AWAY_MS };
     });
-    return begun ?? { state: 'busy', leftMs: AWAY_MS };
   }
 
   private async handle(
@@ -118,11 +118,13 @@ export class Idempotency {
     const end = this.claims.add(claim);
     let outcome: Outcome;
     try {
-      outcome = await this.run(claim, {
-        settings,
-        handle,
-        isError: () => answer?.isError === true,
-      });
+      outcome =
+        settings.participant === undefined
+          ? await handle()
+          : await this.inTransaction(claim, settings.participant, {
+              handle,
+              isError: () => answer?.isError === true,
+            });
     } finally {
       end();
     }
@@ -133,19 +135,17 @@ export class Idempotency {
     return outcome;
   }
 
-  /** In a database transaction, where one is wanted. */
-  private run(
+  private inTransaction(
     { ref }: Claim,
-    handler: { settings: IdempotentSettings; handle(): Promise<Outcome>; isError(): boolean },
+    participant: string,
+    { handle, isError }: { handle: () => Promise<Outcome>; isError: () => boolean },
   ): Promise<Outcome> {
-    const { participant } = handler.settings;
-    if (participant === undefined) return handler.handle();
     // An inbox knows groups only: the topic has its place in the key.
     const entry = { participant, group: ref.group, key: `${ref.topic}:${ref.key}` };
     return throughInbox(this.options.inbox, entry, {
       dedupKey: ref.key,
-      handle: () => handler.handle(),
-      isSuccess: ({ kind }) => kind === 'succeeded' && !handler.isError(),
+      handle,
+      isSuccess: ({ kind }) => kind === 'succeeded' && !isError(),
     });
   }
 
@@ -158,30 +158,32 @@ export class Idempotency {
     const { dedup } = this.options;
     const result = answer?.bytes;
     if (answer?.isTooLarge) this.tellTooLarge(delivery);
-    const reply = await this.untilAnswered('record that a message was handled', {
-      ask: () => dedup.complete(ref, { owner, ttlMs, result }),
-      delivery,
-      tries: Infinity,
+    const ask = (): Promise<'completed' | 'lost'> => dedup.complete(ref, { owner, ttlMs, result });
+    const reply = await ask().catch((error: unknown) => {
+      const doing = 'record that a message was handled';
+      return this.askAgain(error, { doing, ask, delivery, tries: Infinity });
     });
     if (reply === 'lost') this.tellLost(delivery, ref.key);
   }
 
   /** Undefined: not within these tries, or before the time of the delivery was up. */
-  private async untilAnswered<Reply>(
-    doing: string,
-    { ask, delivery, tries }: { ask(): Promise<Reply>; delivery: Delivery; tries: number },
+  private async askAgain<Reply>(
+    error: unknown,
+    question: { doing: string; ask(): Promise<Reply>; delivery: Delivery; tries: number },
   ): Promise<Reply | undefined> {
+    const { doing, ask, delivery, tries } = question;
+    const { signal } = delivery;
+    let last = error;
     let pauseMs = PAUSE_MS.from;
     for (let left = tries; left > 0; left--) {
+      this.trouble(doing, last);
+      if (signal.aborted) return undefined;
+      await sleep(this.options.clock, pauseMs * (0.75 + Math.random() / 2), signal);
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to);
       try {
         return await ask();
-      } catch (error) {
-        this.trouble(doing, error);
-        // Asked for here only: a signal costs more than a claim.
-        const { signal } = delivery;
-        if (signal.aborted) return undefined;
-        await sleep(this.options.clock, pauseMs * (0.75 + Math.random() / 2), signal);
-        pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to);
+      } catch (again) {
+        last = again;
       }
     }
     return undefined;

@@ -2,8 +2,9 @@
 -- Claim, renew, complete or abandon dedup records, each by itself, all in one step.
 --
 -- KEYS[1+] STRING  dedup records: 'P <until> <owner>' in progress, 'D <until> <owner>[ <result>]' done; until = Unix ms
--- ARGV[1+] string  four per key: kind, owner, ms, bytes. Kinds: 'begin', 'renew' (ms = lease), 'complete' (ms =
---                  lifetime, bytes = result, '' = none), 'abandon'
+-- ARGV[1]  string  one per key, a line feed after each: '<kind> <ms> <owner>'. Kinds: b = begin, r = renew (ms = lease),
+--                  c = complete (ms = lifetime), k = complete and keep the next result, a = abandon
+-- ARGV[2+] bytes   results, in the order of the k
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { 'granted' }        each of them
@@ -34,19 +35,25 @@ local function write(key, state, owner, ms, result)
   records[key] = text
 end
 
-local function carry_out(key, kind, owner, ms, bytes)
+local results = 1
+local function carry_out(key, kind, ms, owner)
+  local kept = ''
+  if kind == 'k' then
+    results = results + 1
+    kept = ARGV[results]
+  end
   local state, holder, left, result = read(key)
-  if kind == 'begin' then
+  if kind == 'b' then
     if state == 'D' then return 'done ' .. result end
     if state == 'P' and holder ~= owner then return 'busy ' .. whole(left) end
     write(key, 'P', owner, ms, '')
   elseif state and holder ~= owner then
     return 'lost'
-  elseif kind == 'complete' then
-    write(key, 'D', owner, ms, bytes)
+  elseif kind == 'c' or kind == 'k' then
+    write(key, 'D', owner, ms, kept)
   elseif state == 'D' then
     return 'lost'
-  elseif kind == 'renew' then
+  elseif kind == 'r' then
     write(key, 'P', owner, ms, '')
   elseif state then
     redis.call('UNLINK', key)
@@ -55,11 +62,11 @@ local function carry_out(key, kind, owner, ms, bytes)
   return 'granted'
 end
 
-local words, all_granted = {}, true
-for i, key in ipairs(KEYS) do
-  local at = 4 * (i - 1)
-  words[i] = carry_out(key, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
-  all_granted = all_granted and words[i] == 'granted'
+local words, count, all_granted = {}, 0, true
+for kind, ms, owner in string.gmatch(ARGV[1], '(%l) (%d+) ([^\n]+)\n') do
+  count = count + 1
+  words[count] = carry_out(KEYS[count], kind, ms, owner)
+  all_granted = all_granted and words[count] == 'granted'
 end
 if all_granted then return { 'granted' } end
 return words
