@@ -3,6 +3,7 @@ import type { MessageId } from '../core/message/message-id.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { RecurringSend, RecurringSends } from '../core/producer/recurring-sends.js';
 import type { Rivulet } from '../core/rivulet.js';
+import type { ResumeAction } from '../core/store/queue-lease-store.js';
 import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import {
   type DeadLetter,
@@ -29,6 +30,7 @@ import {
   Messages,
   type SearchOptions,
 } from './messages.js';
+import { type ParkedLane, ParkedLanes } from './parked-lanes.js';
 import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
 import { Rewind, type RewindTarget } from './rewind.js';
 import { type NewDueTime, Scheduled } from './scheduled.js';
@@ -49,6 +51,7 @@ export class MessageAdmin {
   private readonly scheduled: Scheduled;
   private readonly deadLetters: DeadLetters;
   private readonly redrives: Redrive;
+  private readonly parkedLanes: ParkedLanes;
   private readonly halves: Halves;
   private readonly recurring: RecurringSends;
   private readonly rewinds: Rewind;
@@ -73,6 +76,7 @@ export class MessageAdmin {
     this.messages = new Messages({ stores, topics, deadLetters, codecs });
     this.scheduled = new Scheduled({ stores, topics, storeTime });
     this.halves = new Halves({ stores, topics, storeTime, codecs });
+    this.parkedLanes = new ParkedLanes({ stores, groups, codecs, clock });
     this.redrives = new Redrive({ store: stores.deadLetters, deadLetters, groups, clock });
   }
 
@@ -229,6 +233,26 @@ export class MessageAdmin {
    */
   reschedule(topic: TopicName, messageId: MessageId, due: NewDueTime): Promise<boolean> {
     return this.scheduled.reschedule(topic, messageId, due);
+  }
+
+  /** Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first. */
+  listParkedLanes(topic: TopicName, group: string): Promise<ParkedLane[]> {
+    return this.parkedLanes.list(topic, group);
+  }
+
+  /**
+   * Let a parked lane go on: with another run of its first message (default), with that among the dead letters, or
+   * without it. Attempts begin anew, and what waited behind it follows in its order.
+   *
+   * Safe to repeat. @returns false when the lane is not parked (any more); nothing changed.
+   */
+  resumeLane(
+    topic: TopicName,
+    group: string,
+    lane: { queue: number; lane: string },
+    action: ResumeAction = 'retry',
+  ): Promise<boolean> {
+    return this.parkedLanes.resume(topic, group, lane, action);
   }
 
   /** One page of what a group gave up on: queue after queue, oldest first in each. Cannot fail on a damaged one. */

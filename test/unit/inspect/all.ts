@@ -4,6 +4,7 @@ import { describeGroupAdmin } from './groups.suite.js';
 import { describeHalfAdmin } from './halves.suite.js';
 import { describeMessageAdmin } from './messages.suite.js';
 import { describeRewindAdmin } from './rewind.suite.js';
+import { describeLaneAdmin } from './lanes.suite.js';
 import { describeTopicAdmin } from './topics.suite.js';
 
 /** What `MessageAdmin` promises, whatever the store. */
@@ -15,5 +16,6 @@ export function describeAdmin(where: string, open: OpenAdminBed): void {
     describeDeadLetterAdmin(open);
     describeHalfAdmin(open);
     describeRewindAdmin(open);
+    describeLaneAdmin(open);
   });
 }

@@ -1,0 +1,64 @@
+import { type OpenAdminBed, useBed } from './bed.js';
+
+export function describeLaneAdmin(open: OpenAdminBed): void {
+  describe('parked lanes', () => {
+    const bed = useBed(open);
+
+    it.each([
+      ['retry', ['1', '1', '2'], 0],
+      ['skip', ['1', '2'], 0],
+      ['dead-letter', ['1', '2'], 1],
+    ] as const)('are listed with their reason, and go on: %s', async (action, all, letters) => {
+      const { admin, rivulet } = bed;
+      const seen: unknown[] = [];
+      let isBroken = true;
+      rivulet.subscribe({
+        ...{ topic: 'orders', group: 'billing', origin: 'Billing.charge', ordered: true },
+        retry: { maxAttempts: 1 },
+        handler: ({ body }) => {
+          seen.push(body);
+          if (isBroken) throw new Error('no credit');
+        },
+      });
+      const parked = rivulet.events.next('lane-parked');
+      await bed.until(rivulet.consume());
+      for (const body of ['1', '2'])
+        await bed.until(rivulet.producer.send('orders', body, { messageGroup: 'vase' }));
+      await bed.until(parked);
+
+      const [lane, ...others] = await bed.until(admin.listParkedLanes('orders', 'billing'));
+      expect(others).toEqual([]);
+      expect(lane).toMatchObject({
+        messageGroup: 'vase',
+        note: { reason: 'failed 1 times; last: Error: no credit', attempts: 1 },
+        head: { kind: 'message', body: { value: '1' } },
+      });
+      isBroken = false;
+      const acked = rivulet.events.next(
+        'acked',
+        ({ attempt }) => seen.length === all.length && attempt === 1,
+      );
+      expect(await bed.until(admin.resumeLane('orders', 'billing', lane!, action))).toBe(true);
+      expect(await bed.until(admin.resumeLane('orders', 'billing', lane!, action))).toBe(false);
+      await bed.until(acked);
+      expect(seen).toEqual(all);
+      expect(await bed.until(admin.listParkedLanes('orders', 'billing'))).toEqual([]);
+      const { letters: found } = await bed.until(admin.listDeadLetters('orders', 'billing'));
+      expect(found).toHaveLength(letters);
+    });
+
+    it('are not resumed where there is none, or with an action nobody knows', async () => {
+      const { admin, rivulet } = bed;
+      rivulet.subscribe({
+        ...{ topic: 'orders', group: 'billing', origin: 'Billing.charge', ordered: true },
+        handler: () => undefined,
+      });
+      await bed.until(rivulet.consume());
+      const lane = { queue: 0, lane: '=vase' };
+      expect(await bed.until(admin.resumeLane('orders', 'billing', lane))).toBe(false);
+      await expect(
+        bed.until(admin.resumeLane('orders', 'billing', { ...lane, queue: 99 }, 'drop' as 'skip')),
+      ).rejects.toThrow(/queue must be .*action must be "retry", "dead-letter" or "skip"/);
+    });
+  });
+}
