@@ -159,6 +159,8 @@ export class LaneRunner implements SlotUser {
       run.lane = undefined;
       if (run.state === 'planned') this.close(run);
     }
+    // Its timer would keep the process alive for as long as a handler may take.
+    if (this.runs.size === 0) this.inHand.stop();
   }
 
   /** The queue is somebody else's: handlers are told, and nothing of them is settled. */

@@ -64,6 +64,8 @@ export class LeasedQueue {
   private recovering = false;
   private again = false;
   private failures = 0;
+  /** Grows when the queue is lost or given up: what was asked for before that is not wanted any more. */
+  private era = 0;
   private nudge: number | undefined;
   private isNudged = false;
   /** Everything up to here was read; undefined while there may be more. */
@@ -152,6 +154,7 @@ export class LeasedQueue {
   /** Give up at once: handlers are told, and what is not settled is left to others. @returns whether nothing was. */
   abandon(why: string): boolean {
     const wasIdle = !this.isHeld || (this.runner.isIdle && this.steps.isEmpty);
+    this.era += 1;
     if (this.isHeld) this.lose(why);
     return wasIdle;
   }
@@ -293,9 +296,11 @@ export class LeasedQueue {
 
   private async acquireAndLoad(): Promise<number> {
     const { leases, timing, clock, member, events } = this.options;
+    const { era } = this;
     const sentAt = clock.monotonic();
     const claim = { owner: member, leaseMs: timing.leaseMs };
     const reply = await leases.acquire(this.ref, claim);
+    if (era !== this.era) return RECOVER_MS.to;
     if (reply.state === 'held') {
       if (this.isHeld) this.lose(FOLLOWED);
       return Math.max(1, reply.leftMs);
@@ -308,6 +313,7 @@ export class LeasedQueue {
     for (let after: string | null = null, last = false; !last;) {
       const page = { after, count: LOADED_AT_ONCE };
       const loaded = await leases.load(this.ref, proof, page);
+      if (era !== this.era) return RECOVER_MS.to;
       if (loaded.state !== 'loaded') throw new Error(`queue ${this.ref.queue}: ${loaded.state}`);
       if (after === null) lanes.restore(loaded.records, loaded.held);
       for (const entry of loaded.entries) {
@@ -368,6 +374,7 @@ export class LeasedQueue {
 
   private lose(why: string): void {
     const wasHeld = this.isHeld;
+    this.era += 1;
     this.proof = undefined;
     this.recovering = false;
     this.cancelSelfStop?.();
