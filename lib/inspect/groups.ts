@@ -107,7 +107,10 @@ export class Groups {
 
   private async members(refs: readonly GroupQueue[]): Promise<GroupMember[]> {
     const listed = await Promise.all(refs.map((ref) => this.stores.deliveries.consumers(ref)));
-    const names = [...new Set(listed.flat())].sort();
+    // An ordered group has owners of queues instead of consumers.
+    const views = await Promise.all(refs.map((ref) => this.stores.leases.view(ref)));
+    const owners = views.flatMap(({ owner }) => (owner === null ? [] : [owner]));
+    const names = [...new Set([...listed.flat(), ...owners])].sort();
     if (names.length === 0) return [];
     const alive = await this.living();
     return names.map((member) => ({ member, alive: alive.has(member) }));

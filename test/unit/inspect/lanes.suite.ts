@@ -47,6 +47,20 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
       expect(found).toHaveLength(letters);
     });
 
+    it('belong to a group that is not deleted while it owns queues', async () => {
+      const { admin, rivulet } = bed;
+      rivulet.subscribe({
+        ...{ topic: 'orders', group: 'billing', origin: 'Billing.charge', ordered: true },
+        handler: () => undefined,
+      });
+      const acquired = rivulet.events.next('queue-acquired');
+      await bed.until(rivulet.consume());
+      await bed.until(acquired);
+      await expect(bed.until(admin.deleteGroup('orders', 'billing'))).rejects.toThrow(
+        rivulet.member,
+      );
+    });
+
     it('are not resumed where there is none, or with an action nobody knows', async () => {
       const { admin, rivulet } = bed;
       rivulet.subscribe({
@@ -55,6 +69,8 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
       });
       await bed.until(rivulet.consume());
       const lane = { queue: 0, lane: '=vase' };
+      const { mode } = await bed.until(admin.describeGroup('orders', 'billing'));
+      expect(mode).toBe('ordered');
       expect(await bed.until(admin.resumeLane('orders', 'billing', lane))).toBe(false);
       await expect(
         bed.until(admin.resumeLane('orders', 'billing', { ...lane, queue: 99 }, 'drop' as 'skip')),
