@@ -4,7 +4,7 @@ import { Loop } from '../runtime/loop.js';
 import { type CheckMethodBook, databaseAnswerer, methodAnswerer } from './answerers.js';
 import type { CheckPolicy } from './check-policy.js';
 import { boardOf, type HalfOwner, ownerKey, readCheckWork } from './half-owner.js';
-import { purgeMarkers } from './marker-purge.js';
+import { purgeInbox, purgeMarkers } from './marker-purge.js';
 import type { TransactionParticipant } from './participant.js';
 import { type Answerer, QueueCheck, type QueueCheckTools } from './queue-check.js';
 
@@ -20,6 +20,8 @@ export interface BackCheckOptions extends QueueCheckTools {
   producerGroup: string;
   /** A queue that is in use is looked at so often, at the most. */
   checkAfterMs: number;
+  /** How long an inbox remembers. */
+  inboxKeptMs: number;
   /** Default: 15 checks, and "rollback" by a method after 60 s. */
   policy?: Partial<CheckPolicy>;
   /**
@@ -186,13 +188,11 @@ export class BackCheckLoop {
 
   private async purge(owner: string, participant: TransactionParticipant): Promise<number> {
     const { halves, storeTime, clock } = this.options;
-    const hasMore = await purgeMarkers({
-      participant,
-      owner,
-      halves,
-      agenda: halves.agenda(owner),
-      now: Math.min(storeTime.now(), clock.now()),
-    });
+    const now = Math.min(storeTime.now(), clock.now());
+    const agenda = halves.agenda(owner);
+    const hasVerdicts = await purgeMarkers({ participant, owner, halves, agenda, now });
+    const hasEntries = await purgeInbox(participant, now - this.options.inboxKeptMs);
+    const hasMore = hasVerdicts || hasEntries;
     return storeTime.now() + (hasMore ? 0 : PURGE_EVERY_MS);
   }
 }

@@ -40,6 +40,8 @@ interface Attempt<R> {
   half?: LateHalf;
   /** From here on COMMIT may have been sent. */
   ready?: { value: R };
+  /** Why it must not be sent. */
+  refused?: unknown;
 }
 
 /** Between two questions about a COMMIT that was not answered: its connection may have to be given up first. */
@@ -73,6 +75,8 @@ export class DatabaseTransaction {
         last = this.attempt<R>(tx);
         return this.runBody(last, body);
       });
+      // Somebody between the body and us swallowed why it may not be committed.
+      if (last?.half && !last.ready) throw last.refused;
       this.committed(last);
       return result;
     } catch (error) {
@@ -103,6 +107,9 @@ export class DatabaseTransaction {
       }
       attempt.ready = { value };
       return value;
+    } catch (error) {
+      attempt.refused = error;
+      throw error;
     } finally {
       unit.discard();
     }

@@ -10,6 +10,16 @@ const MARGIN_MS = 600_000;
 const MOST_PER_CALL = 5_000;
 const MOST_CALLS = 20;
 
+/** Delete what an inbox remembers of messages that were handled before `before` (Unix ms). @returns whether there is more. */
+export async function purgeInbox(
+  participant: TransactionParticipant,
+  before: number,
+): Promise<boolean> {
+  for (let call = 0; call < MOST_CALLS; call++)
+    if ((await participant.inbox.purge(before, MOST_PER_CALL)) < MOST_PER_CALL) return false;
+  return true;
+}
+
 /**
  * Delete the verdicts of a database that no half can ask for any more: older than an hour, and than every half that waits
  * for this database.

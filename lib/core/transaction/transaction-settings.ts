@@ -21,6 +21,8 @@ export interface TransactionSettings {
   maxTransactionMs: number;
   /** Make missing tables at the start. Default true. */
   createTables: boolean;
+  /** How long a database remembers which messages were handled (`idempotent: { participant }`). Default 7 days. */
+  inboxKeptMs: number;
   /** Whose processes answer for transactions without a database. Default: the module's `group`, else `default`. */
   producerGroup: string;
 }
@@ -33,6 +35,7 @@ export const DEFAULT_TRANSACTION_SETTINGS: TransactionSettings = {
   checkAfterMs: 5_000,
   maxTransactionMs: 600_000,
   createTables: true,
+  inboxKeptMs: 7 * 24 * 3_600_000,
   producerGroup: 'default',
 };
 
@@ -57,6 +60,7 @@ export function transactionSettingProblems(settings: TransactionSettings): (stri
       min: 1,
       max: LONGEST_TRANSACTION_MS,
     }),
+    integerProblem('inboxKeptMs', settings.inboxKeptMs, { min: 60_000 }),
     groupProblem(settings.producerGroup, 'producerGroup'),
     ...participantProblems(participants),
   ];

@@ -85,6 +85,7 @@ export class TransactionSupport {
       methods: this.checks,
       producerGroup,
       checkAfterMs,
+      inboxKeptMs: settings.inboxKeptMs,
       storeTime,
       clock,
       events,

@@ -55,6 +55,7 @@ const loop = new BackCheckLoop({
   databases: { list: () => [decided], ready: () => participant.identity() },
   methods: { names: [], ask: async () => 'unknown' },
   producerGroup: 'orders',
+  inboxKeptMs: 7 * 86_400_000,
   checkAfterMs: 500,
   leaseMs: { database: leaseMs, method: leaseMs },
   onError: () => {},

@@ -59,6 +59,7 @@ export class CheckBed {
       },
       methods,
       producerGroup: 'orders',
+      inboxKeptMs: 7 * 86_400_000,
       checkAfterMs: CHECK_AFTER_MS,
     });
   }

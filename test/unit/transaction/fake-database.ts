@@ -33,6 +33,7 @@ export class FakeDatabase {
       for (const id of old) this.markers.delete(id);
       return this.answered(old.length);
     },
+    inbox: { purge: async () => this.answered(0) },
   } as unknown as TransactionParticipant;
 
   private verdict(id: string): Verdict {

@@ -87,4 +87,18 @@ describe('a COMMIT that is not answered', () => {
     expect(bed.database.get('order-1')).toBeUndefined();
     expect(await visible()).toEqual([]);
   });
+
+  it('is not taken for one when somebody in between swallowed why there must be none', async () => {
+    const { database } = bed;
+    const placed = bed.rivulet.transactions.manage(
+      'default',
+      async () => {
+        await bed.publish('orders', 'x');
+        await bed.clock.advance(600_000);
+      },
+      { begin: (body) => database.run(body).catch(() => undefined as never) },
+    );
+    await expect(placed).rejects.toMatchObject({ code: 'MARKER_REFUSED' });
+    expect(await visible()).toEqual([]);
+  });
 });

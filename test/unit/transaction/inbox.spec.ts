@@ -78,4 +78,14 @@ describe('the inbox', () => {
     await expect(silent).rejects.toThrow('The answer to COMMIT was lost');
     expect(await run()).toBe('duplicate');
   });
+
+  it('forgets after its time, so that the table does not grow for ever', async () => {
+    await bed.close();
+    bed = await TestBed.open({ settings: { transactions: { inboxKeptMs: 3_600_000 } } });
+    expect(await run()).toBe('handled');
+    await bed.advance(3_000_000);
+    expect(await run()).toBe('duplicate');
+    await bed.advance(1_800_000);
+    expect(await run()).toBe('handled');
+  });
 });
