@@ -12,6 +12,7 @@ import {
   type NestInterceptor,
   ParseIntPipe,
   type PipeTransform,
+  StandardSchemaValidationPipe,
   type Type,
   UnprocessableEntityException,
   UseFilters,
@@ -177,6 +178,38 @@ describe('Enhancers of a handler', () => {
       state: 'dead-lettered',
       reason: 'BadRequestException: Validation failed (numeric string is expected)',
     });
+  });
+});
+
+// Nest 12 checks a parameter by the schema beside its pipes.
+describe('A parameter with a Standard Schema', () => {
+  const schema = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value: unknown) =>
+        typeof value === 'number' ? { value } : { issues: [{ message: 'must be a number' }] },
+    },
+  } as const;
+
+  it('is checked by the validation pipe of Nest, and is final when it does not match', async () => {
+    const seen: unknown[] = [];
+
+    @Injectable()
+    class Handlers {
+      @Subscribe('orders', { retry: AT_ONCE })
+      @UsePipes(new StandardSchemaValidationPipe())
+      on(@Payload({ schema }) order: number) {
+        seen.push(order);
+      }
+    }
+    const made = await start({ providers: [Handlers] });
+    expect(await fate(made, 17)).toEqual({ state: 'acked' });
+    expect(await fate(made, 'x')).toMatchObject({
+      state: 'dead-lettered',
+      reason: expect.stringContaining('must be a number'),
+    });
+    expect(seen).toEqual([17]);
   });
 });
 

@@ -30,6 +30,19 @@ describe('take-over', () => {
     expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
   });
 
+  it('answers a request whose first process died, to whoever asked', async () => {
+    const serving = { topic: 'orders', group: 'billing', reply: true };
+    await bed.subscribe({ ...serving, handler: hang });
+    const caller = await another();
+    const answer = caller.rivulet.requester.request('orders', 'a', { timeoutMs: 60_000 });
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ ...serving, handler: () => 'answered by another' });
+    bed.crash();
+    await bed.advance(25_000);
+    expect(await answer).toBe('answered by another');
+  });
+
   it('does not wait for longer than a dead process may be silent, and two beats', async () => {
     await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
     await bed.publish('orders', 'a');
