@@ -1,0 +1,175 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import pg from 'pg';
+import { schema } from '../../lib/participants/index.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { bodyOf } from '../contract/messages.js';
+import { within } from './workload.js';
+
+const PROGRAM = new URL('../guarantees/programs/transactor.mjs', import.meta.url);
+const TOPICS = ['orders', 'audit'];
+const QUEUES = 2;
+
+export interface Transactor {
+  name?: string;
+  lanes?: number;
+  slow?: number;
+  slowMs?: number;
+  once?: string;
+  control?: 'publish-after-commit' | 'select-only';
+  transactions?: {
+    store?: string;
+    whenBrokerDown?: string;
+    checkAfterMs?: number;
+    halfTimeoutMs?: number;
+  };
+}
+
+export interface ShopOptions {
+  redisUrl: string;
+  databaseUrl: string;
+  namespace: string;
+}
+
+/** Orders in a database and the messages that tell of them, written by processes that a test kills. */
+export class Shop {
+  readonly namespace: string;
+  private readonly redisUrl: string;
+  private readonly databaseUrl: string;
+  private readonly pool: pg.Pool;
+  private readonly stores: RedisStores;
+  private readonly children = new Set<ChildProcess>();
+
+  private constructor(options: ShopOptions) {
+    this.redisUrl = options.redisUrl;
+    this.databaseUrl = options.databaseUrl;
+    this.namespace = options.namespace;
+    this.pool = new pg.Pool({ connectionString: options.databaseUrl, max: 2 });
+    this.pool.on('error', () => undefined);
+    this.stores = new RedisStores({ connection: options.redisUrl, namespace: options.namespace });
+  }
+
+  static async open(options: ShopOptions): Promise<Shop> {
+    const shop = new Shop(options);
+    await shop.stores.open(10_000);
+    for (const topic of TOPICS) await shop.stores.topics.declare(topic, { queues: QUEUES });
+    await shop.query('CREATE TABLE orders (id text PRIMARY KEY)');
+    await shop.query(schema('postgres'));
+    return shop;
+  }
+
+  /** With a database of its own on this server. */
+  static async openOwn(options: {
+    redisUrl: string;
+    serverUrl: string;
+    namespace: string;
+  }): Promise<Shop> {
+    const { redisUrl, serverUrl, namespace } = options;
+    const admin = new pg.Client({ connectionString: serverUrl });
+    await admin.connect();
+    await admin.query(`CREATE DATABASE ${namespace}`);
+    await admin.end();
+    const databaseUrl = new URL(serverUrl);
+    databaseUrl.pathname = namespace;
+    return Shop.open({ redisUrl, databaseUrl: databaseUrl.href, namespace });
+  }
+
+  async query(sql: string): Promise<Record<string, unknown>[]> {
+    return (await this.pool.query<Record<string, unknown>>(sql)).rows;
+  }
+
+  arguments(transactor: Transactor): string[] {
+    const { namespace, databaseUrl: database } = this;
+    return [this.redisUrl, JSON.stringify({ namespace, database, name: 'p', ...transactor })];
+  }
+
+  /** Resolves once the process is ready, or has ended. */
+  async launch(transactor: Transactor, env: NodeJS.ProcessEnv = {}): Promise<ChildProcess> {
+    const child = fork(PROGRAM, this.arguments(transactor), {
+      execArgv: [],
+      env: { ...process.env, ...env },
+    });
+    this.children.add(child);
+    child.once('exit', () => this.children.delete(child));
+    await Promise.race([once(child, 'message'), once(child, 'exit')]);
+    return child;
+  }
+
+  /** Lets one process decide everything that is left, and ends it. Those that were at work must be gone. */
+  async settle(): Promise<void> {
+    await this.stores.open(10_000);
+    // What a killed checker claimed would wait for its lease to end: an operator does not.
+    for (const half of await this.halves()) await this.stores.halves.unpark(half, [half.id]);
+    const transactions = { store: 'outbox', checkAfterMs: 300 };
+    const survivor = await this.launch({ name: 'survivor', transactions });
+    await within(60_000, 'decisions', this.whenQuiet());
+    survivor.kill('SIGTERM');
+    await once(survivor, 'exit');
+  }
+
+  halves() {
+    return this.eachQueue((ref) => this.stores.halves.list(ref, { count: 10_000 }));
+  }
+
+  async orders(): Promise<Set<string>> {
+    return new Set((await this.query('SELECT id FROM orders')).map(({ id }) => String(id)));
+  }
+
+  /** What consumers can see, with the number of times. */
+  async messages(topic: string): Promise<Map<string, number>> {
+    const times = new Map<string, number>();
+    for (let queue = 0; queue < QUEUES; queue++) {
+      const range = { topic, queue, from: '-', to: '+', count: 1_000_000 };
+      for (const { content } of await this.stores.log.range(range)) {
+        if (content.kind !== 'message') continue;
+        const key = JSON.parse(bodyOf(content.frame).toString()) as string;
+        times.set(key, (times.get(key) ?? 0) + 1);
+      }
+    }
+    return times;
+  }
+
+  /** Orders without a message, messages without an order, and messages that are there twice, over all topics. */
+  async differences(): Promise<{ lost: string[]; ghosts: string[]; doubled: string[] }> {
+    const orders = await this.orders();
+    const found = { lost: [] as string[], ghosts: [] as string[], doubled: [] as string[] };
+    for (const topic of TOPICS) {
+      const seen = await this.messages(topic);
+      const named = (keys: Iterable<string>): string[] => [...keys].map((key) => `${topic} ${key}`);
+      found.lost.push(...named([...orders].filter((key) => !seen.has(key))));
+      found.ghosts.push(...named([...seen.keys()].filter((key) => !orders.has(key))));
+      found.doubled.push(...named([...seen].flatMap(([key, times]) => (times > 1 ? [key] : []))));
+    }
+    return found;
+  }
+
+  /** kill -9 of a connection of the database, whichever it is. */
+  async killBackEnd(): Promise<void> {
+    await this.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1',
+    );
+  }
+
+  /** Also ends what a failed test left behind. */
+  async close(): Promise<void> {
+    for (const child of this.children) child.kill('SIGKILL');
+    await Promise.all([this.stores.close(), this.pool.end()]);
+  }
+
+  private async whenQuiet(): Promise<void> {
+    for (;;) {
+      const [outbox] = await this.query('SELECT count(*)::int AS rows FROM rivulet_outbox');
+      if (outbox!['rows'] === 0 && (await this.halves()).length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  private async eachQueue<T>(
+    ask: (ref: { topic: string; queue: number }) => Promise<T[]>,
+  ): Promise<T[]> {
+    const refs = TOPICS.flatMap((topic) =>
+      Array.from({ length: QUEUES }, (_, queue) => ({ topic, queue })),
+    );
+    return (await Promise.all(refs.map(ask))).flat();
+  }
+}
