@@ -56,7 +56,7 @@ export type {
 } from './nest/transaction-check.js';
 export type { HalfMessage } from './core/transaction/check-methods.js';
 export { Transactions } from './core/transaction/transactions.js';
-export type { TransactionOptions } from './core/transaction/transactions.js';
+export type { TransactionOptions } from './core/transaction/transaction-options.js';
 export type { PrepareOptions } from './core/transaction/half-first.js';
 export { AlreadyDecidedError } from './core/transaction/prepared-message.js';
 export type { PreparedMessage } from './core/transaction/prepared-message.js';

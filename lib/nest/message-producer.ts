@@ -8,7 +8,7 @@ import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { PrepareOptions } from '../core/transaction/half-first.js';
 import type { PreparedMessage } from '../core/transaction/prepared-message.js';
-import type { TransactionOptions } from '../core/transaction/transactions.js';
+import type { TransactionOptions } from '../core/transaction/transaction-options.js';
 import { type Metadata, reservedProblems, withMetadata } from './metadata.js';
 
 /** An outgoing message as a dispatch hook sees it: Nest's `ReadPacket`. */

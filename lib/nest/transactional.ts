@@ -6,7 +6,7 @@ import type { PrepareOptions } from '../core/transaction/half-first.js';
 import {
   type TransactionOptions,
   transactionOptionProblems,
-} from '../core/transaction/transactions.js';
+} from '../core/transaction/transaction-options.js';
 import { injectInstance, instanceOf } from './instance-slot.js';
 import { replaceMethod } from './replace-method.js';
 

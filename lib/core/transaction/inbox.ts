@@ -1,5 +1,6 @@
 import { InboxBusyError } from './participant-errors.js';
-import type { TransactionOptions, Transactions } from './transactions.js';
+import type { Transactions } from './transactions.js';
+import type { TransactionOptions } from './transaction-options.js';
 
 /** Which message, for whom. */
 export interface InboxEntry {

@@ -9,8 +9,8 @@ type DatabaseOwner = HalfOwner & { kind: 'database' };
 export class Participants {
   private readonly all: readonly TransactionParticipant[];
   private readonly createTables: boolean;
-  private readonly owners = new Map<TransactionParticipant, Promise<DatabaseOwner>>();
-  private readonly settled = new Map<TransactionParticipant, DatabaseOwner>();
+  private readonly preparing = new Map<TransactionParticipant, Promise<DatabaseOwner>>();
+  private readonly owners = new Map<TransactionParticipant, DatabaseOwner>();
 
   constructor(options: { participants: readonly TransactionParticipant[]; createTables: boolean }) {
     this.all = options.participants;
@@ -49,18 +49,18 @@ export class Participants {
 
   /** Without waiting: undefined until it was ready once. */
   known(participant: TransactionParticipant): DatabaseOwner | undefined {
-    return this.settled.get(participant);
+    return this.owners.get(participant);
   }
 
   /** Who decides about its half messages: one object for as long as the process lives. As `ready`. */
   owner(participant: TransactionParticipant): Promise<DatabaseOwner> {
-    const known = this.owners.get(participant);
+    const known = this.preparing.get(participant);
     if (known) return known;
     const preparing = this.prepare(participant).catch((error: unknown) => {
-      this.owners.delete(participant);
+      this.preparing.delete(participant);
       throw error;
     });
-    this.owners.set(participant, preparing);
+    this.preparing.set(participant, preparing);
     return preparing;
   }
 
@@ -85,7 +85,7 @@ export class Participants {
     if (this.createTables) await participant.prepare();
     const database = await participant.identity();
     const owner: DatabaseOwner = { kind: 'database', database, name: participant.name };
-    this.settled.set(participant, owner);
+    this.owners.set(participant, owner);
     return owner;
   }
 }

@@ -1,14 +1,11 @@
-import { ClosedError, InvalidOptionsError, StoreUnavailableError } from '../message/errors.js';
-import { describeValue, unknownOptions } from '../message/options.js';
+import { ClosedError, InvalidOptionsError } from '../message/errors.js';
 import type { Enlistment } from '../producer/enlistment.js';
-import { QueueTurns } from '../producer/queue-turns.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Availability } from '../store/stores.js';
-import type { TopicInfo } from '../store/topic-registry.js';
 import {
   type Begin,
   DatabaseTransaction,
@@ -23,22 +20,10 @@ import type { TransactionParticipant } from './participant.js';
 import type { Participants } from './participants.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
 import { TransactionScope } from './transaction-scope.js';
+import { type TransactionOptions, transactionOptionProblems } from './transaction-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
+import { TransactionTopics } from './transaction-topics.js';
 import type { UnitOfWork, UnitOfWorkTools } from './unit-of-work.js';
-
-/** How a transaction is begun. */
-export interface TransactionOptions {
-  /** Name of the database, when several take part. Default: the one of the transaction that runs, else the only one. */
-  participant?: string;
-  /**
-   * Inside a transaction of the same database: `required` (default) becomes a part of it, `requires-new` is decided by
-   * itself, on another connection, and `nested` is a savepoint: when it fails and the error is caught, what it wrote and
-   * sent is undone and the transaction goes on.
-   */
-  propagation?: 'required' | 'requires-new' | 'nested';
-  /** Handed to the participant as it is: isolation level and the like. */
-  database?: unknown;
-}
 
 export interface TransactionsOptions {
   settings: TransactionSettings;
@@ -53,8 +38,6 @@ export interface TransactionsOptions {
   logger: Logger;
 }
 
-const KNOWN: readonly (keyof TransactionOptions)[] = ['participant', 'propagation', 'database'];
-const LOOK_UP_MS = 1_000;
 const RELAY_EVERY_MS = { half: 30_000, outbox: 5_000 };
 
 /**
@@ -67,7 +50,6 @@ export class Transactions {
   private readonly scope = new TransactionScope();
   private readonly outbox: Outbox;
   private readonly relay: OutboxRelay;
-  private readonly turns = new Map<string, { queues: number; turns: QueueTurns }>();
   private readonly tools: DatabaseTransactionTools;
   /** Transactions that run, and messages on their way after COMMIT. */
   private underWay = 0;
@@ -210,13 +192,14 @@ export class Transactions {
 
   private toolsOfEach(): DatabaseTransactionTools {
     const { sender, publisher, topics, availability, settings, clock, limits } = this.options;
+    const asked = new TransactionTopics(this.options);
     return {
       scope: this.scope,
       clock,
       unit: {
         limits,
-        lookUpTopic: (topic) => this.lookUpTopic(topic),
-        nextTurn: (info) => this.turnsOf(info).next(),
+        lookUpTopic: (topic) => asked.lookUp(topic),
+        nextTurn: (info) => asked.nextTurn(info),
       },
       half: {
         sender,
@@ -290,50 +273,4 @@ export class Transactions {
     this.underWay -= 1;
     if (this.underWay === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
-
-  /** A topic nobody used here yet must not hold a database transaction open for long. */
-  private async lookUpTopic(topic: string): Promise<TopicInfo | undefined> {
-    const { topics, availability, clock, settings } = this.options;
-    const mayWait = settings.store === 'outbox' || settings.whenBrokerDown === 'outbox';
-    if (mayWait && !availability.ready) return undefined;
-    const tooLate = new AbortController();
-    try {
-      const late = sleep(clock, LOOK_UP_MS, tooLate.signal).then(() => {
-        throw new StoreUnavailableError(
-          `Topic "${topic}" could not be looked up within ${LOOK_UP_MS} ms`,
-        );
-      });
-      late.catch(() => undefined);
-      return await Promise.race([topics.get(topic), late]);
-    } catch (error) {
-      if (mayWait && error instanceof StoreUnavailableError) return undefined;
-      throw error;
-    } finally {
-      tooLate.abort();
-    }
-  }
-
-  private turnsOf({ topic, queues }: TopicInfo): QueueTurns {
-    const known = this.turns.get(topic);
-    if (known?.queues === queues) return known.turns;
-    const turns = new QueueTurns({ queues });
-    this.turns.set(topic, { queues, turns });
-    return turns;
-  }
-}
-
-/** Problems with how a transaction is to be begun, for decorators that find them early. */
-export function transactionOptionProblems(options: TransactionOptions): string[] {
-  if (typeof options !== 'object' || options === null)
-    return [`options must be an object, got: ${describeValue(options)}`];
-  const { propagation = 'required', participant } = options;
-  return [
-    ...unknownOptions(options, KNOWN),
-    participant === undefined || typeof participant === 'string'
-      ? undefined
-      : `participant must be the name of one, got: ${describeValue(participant)}`,
-    propagation === 'required' || propagation === 'requires-new' || propagation === 'nested'
-      ? undefined
-      : `propagation must be "${'required' satisfies TransactionOptions['propagation']}", "${'requires-new' satisfies TransactionOptions['propagation']}" or "${'nested' satisfies TransactionOptions['propagation']}", got: ${describeValue(propagation satisfies never)}`,
-  ].filter((problem) => problem !== undefined);
 }
