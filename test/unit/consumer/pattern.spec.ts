@@ -224,6 +224,9 @@ describe('a subscription to a pattern of topics', () => {
     await bed.publish('order.b', 'ours');
     await bed.advance(10_000);
     expect(handled).toEqual(['order.b ours']);
+    await bed.stores.topics.removeGroup('order.a', 'audit');
+    await bed.advance(40_000);
+    expect(handled).toEqual(['order.b ours', 'order.a theirs']);
   });
 
   async function joinAsOrdered(topic: string): Promise<void> {

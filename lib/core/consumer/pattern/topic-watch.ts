@@ -29,6 +29,8 @@ export class TopicWatch {
       clock: options.clock,
       step: () => this.look(),
       onError: options.onError,
+      // A topic that cannot be taken may stay so until somebody changes something.
+      backOffMs: { from: LOOK_MS, to: LIST_EVERY_MS },
     });
   }
 
