@@ -1,0 +1,87 @@
+import { Redis } from 'ioredis';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import { Keys } from '../../lib/redis/keys.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { newNamespace, openStores } from './helpers/open-stores.js';
+
+describe('a subscription on a real Redis', () => {
+  let server: TestRedis;
+  let rivulets: Rivulet[];
+  let namespace: string;
+
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(() => {
+    rivulets = [];
+    namespace = newNamespace();
+  });
+  afterEach(() => Promise.all(rivulets.map((rivulet) => rivulet.stop())));
+
+  async function open(): Promise<Rivulet> {
+    const stores = await openStores(server.url, { namespace });
+    const rivulet = new Rivulet({
+      stores,
+      settings: { topics: { queues: 2 }, consumer: { quarantineMs: 100, blockMs: 200 } },
+    });
+    rivulets.push(rivulet);
+    await rivulet.open();
+    return rivulet;
+  }
+
+  /** Subscribes; the returned function resolves with the next topic and body. */
+  async function subscribe(
+    options: Partial<Parameters<Rivulet['subscribe']>[0]>,
+  ): Promise<() => Promise<string>> {
+    const rivulet = await open();
+    const handled: string[] = [];
+    let wake = (): void => {};
+    rivulet.subscribe({
+      topic: 'order.*',
+      group: 'audit',
+      origin: 'test',
+      handler: ({ message, body }) => {
+        handled.push(`${message.topic} ${String(body)}`);
+        wake();
+      },
+      ...options,
+    });
+    await rivulet.consume();
+    return async () => {
+      while (handled.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      return handled.shift()!;
+    };
+  }
+
+  it('to a pattern goes on when one of its topics is removed, and made anew, while it waits', async () => {
+    const { producer, stores } = await open();
+    for (const topic of ['order.a', 'order.b']) await stores.topics.declare(topic);
+    const next = await subscribe({});
+    await producer.send('order.a', 1);
+    expect(await next()).toBe('order.a 1');
+    await stores.topics.remove('order.a');
+    await producer.send('order.b', 2);
+    expect(await next()).toBe('order.b 2');
+    expect(await stores.topics.list()).toEqual(['order.b']);
+    const other = await open();
+    await other.producer.send('order.a', 'anew');
+    await other.producer.send('order.c', 'new');
+    expect([await next(), await next()].toSorted()).toEqual(['order.a anew', 'order.c new']);
+  });
+
+  it('that broadcasts goes on when a key is of a wrong type, and is mended', async () => {
+    const { producer, stores } = await open();
+    await stores.topics.declare('prices', { queues: 2 });
+    const redis = new Redis(server.url);
+    const next = await subscribe({ topic: 'prices', mode: 'broadcasting' });
+    const { log } = new Keys({ namespace }).queue({ topic: 'prices', queue: 0 });
+    await redis.set(log, 'no stream');
+    await producer.send('prices', 1, { queue: 1 });
+    expect(await next()).toBe('prices 1');
+    await redis.del(log);
+    await producer.send('prices', 2, { queue: 0 });
+    expect(await next()).toBe('prices 2');
+    redis.disconnect();
+  });
+});
