@@ -13,6 +13,7 @@ export interface TransactionTopicsOptions {
   settings: TransactionSettings;
 }
 
+/** Longer than `halfTimeoutMs`, since a topic that nobody used here takes several steps; once for each topic. */
 const LOOK_UP_MS = 1_000;
 
 /** What transactions ask about topics. */
@@ -34,11 +35,12 @@ export class TransactionTopics {
     const { topics, availability, clock, settings } = this.options;
     const mayWait = settings.store === 'outbox' || settings.whenBrokerDown === 'outbox';
     if (mayWait && !availability.ready) return undefined;
+    const longestMs = Math.max(LOOK_UP_MS, settings.halfTimeoutMs);
     const tooLate = new AbortController();
     try {
-      const late = sleep(clock, LOOK_UP_MS, tooLate.signal).then(() => {
+      const late = sleep(clock, longestMs, tooLate.signal).then(() => {
         throw new StoreUnavailableError(
-          `Topic "${topic}" could not be looked up within ${LOOK_UP_MS} ms`,
+          `Topic "${topic}" could not be looked up within ${longestMs} ms`,
         );
       });
       late.catch(() => undefined);
