@@ -1,4 +1,3 @@
-import type { SQL } from 'drizzle-orm';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
@@ -12,8 +11,9 @@ const DIALECTS: Record<string, DialectName> = {
 };
 const KIND = Symbol.for('drizzle:entityKind');
 
+// Structural: Drizzle's types for `import` and for `require` are not assignable to each other.
 interface Executes {
-  execute(query: SQL): PromiseLike<unknown>;
+  execute(query: never): PromiseLike<unknown>;
 }
 
 export interface DrizzleTransactionOptions {
@@ -23,7 +23,7 @@ export interface DrizzleTransactionOptions {
 
 export interface DrizzleParticipantOptions extends SqlParticipantOptions {
   /** Drizzle's `sql`, of the same copy of `drizzle-orm` as the database. */
-  sql: (strings: TemplateStringsArray, ...values: unknown[]) => SQL;
+  sql: (strings: TemplateStringsArray, ...values: unknown[]) => object;
 }
 
 /** The `tx` that Drizzle hands to a transaction of this database. */
@@ -62,7 +62,7 @@ export function drizzleParticipant<Database extends object>(
       async execute(tx, text, values) {
         const strings = text.split(/\$\d+|\?/);
         const query = sql(Object.assign(strings, { raw: strings }), ...values);
-        return resultOf(await (tx as Executes).execute(query));
+        return resultOf(await (tx as Executes).execute(query as never));
       },
     },
     options,
