@@ -22,6 +22,7 @@ import {
 import { HealthWatch } from './health-watch.js';
 import type { InboxEntry } from './idempotency/through-inbox.js';
 import { Codecs } from './message/codec.js';
+import { InvalidInputError } from './message/errors.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Requester } from './producer/requester.js';
@@ -293,6 +294,29 @@ export class Rivulet {
       this.responder(delivery).error({ status: 'error', message: error.message }),
   }: SubscriptionOptions): Pick<SubscriptionOptions, 'handler' | 'refuse'> {
     return { handler: replying(handler, (delivery) => this.responder(delivery)), refuse };
+  }
+
+  /**
+   * Start no handler of this subscription in this process until `resume`; other processes go on. A subscription to a
+   * pattern is paused as a whole, by its pattern. Safe to repeat.
+   *
+   * @throws InvalidInputError when this process has no such subscription.
+   */
+  pause(topic: string, group: string): void {
+    for (const each of this.subscriptionsOf(topic, group)) each.pause();
+  }
+
+  /** Safe to repeat. @throws InvalidInputError as `pause` does. */
+  resume(topic: string, group: string): void {
+    for (const each of this.subscriptionsOf(topic, group)) each.resume();
+  }
+
+  private subscriptionsOf(topic: string, group: string): RunningSubscription[] {
+    const found = this.consumers.of(topic, group);
+    if (found.length > 0) return found;
+    throw new InvalidInputError('Pause or resume', [
+      `this process has no subscription to topic "${topic}" in group "${group}"`,
+    ]);
   }
 
   /** The way to answer a delivery that is a request. */

@@ -10,7 +10,7 @@ export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'grou
   group?: string;
 }
 
-/** Takes messages by hand, for jobs and scripts: RocketMQ's SimpleConsumer. Inject it anywhere. */
+/** Takes messages by hand, for jobs and scripts, as RocketMQ's SimpleConsumer; pauses and resumes handlers. Inject it anywhere. */
 export class MessageConsumer {
   private readonly rivulet: Rivulet;
   private readonly group: string | undefined;
@@ -29,14 +29,8 @@ export class MessageConsumer {
    *
    * @throws InvalidInputError, DuplicateSubscriptionError, StoreUnavailableError, ClosedError while the process stops.
    */
-  receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
-    const group = options.group ?? this.group;
-    if (group === undefined)
-      return Promise.reject(
-        new InvalidInputError(`Receive from topic "${topicOf(options.topic)}"`, [
-          'no consumer group; give { group }, or set the group of RivuletModule',
-        ]),
-      );
+  async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    const group = this.groupOf(options.group);
     return this.rivulet.pulls.receive({ ...options, topic: topicOf(options.topic), group });
   }
 
@@ -57,8 +51,30 @@ export class MessageConsumer {
     return this.rivulet.pulls.changeInvisibleDuration(receipt, invisibleDurationMs);
   }
 
+  /**
+   * Start no handler of the topic (or pattern) in the group, in this process, until `resume`; those that run go on, and
+   * other processes take what comes. Safe to repeat.
+   *
+   * @throws InvalidInputError when this process has no such handler.
+   */
+  pause(handlers: { topic: TopicName; group?: string }): void {
+    this.rivulet.pause(topicOf(handlers.topic), this.groupOf(handlers.group));
+  }
+
+  /** Safe to repeat. @throws InvalidInputError as `pause` does. */
+  resume(handlers: { topic: TopicName; group?: string }): void {
+    this.rivulet.resume(topicOf(handlers.topic), this.groupOf(handlers.group));
+  }
+
   /** No attempt will succeed: it becomes a dead letter. @throws ReceiptExpiredError as `ack` does. */
   reject(receipt: string, why: string): Promise<void> {
     return this.rivulet.pulls.reject(receipt, why);
+  }
+
+  private groupOf(group = this.group): string {
+    if (group !== undefined) return group;
+    throw new InvalidInputError('MessageConsumer', [
+      'no consumer group; give { group }, or set the group of RivuletModule',
+    ]);
   }
 }

@@ -11,6 +11,7 @@ export class Capacity {
   private reserved = 0;
   private queued = 0;
   private holds = 0;
+  private endPause: (() => void) | undefined;
   private readonly waiters: (() => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
   private readonly lines: (() => void)[] = [];
@@ -117,6 +118,18 @@ export class Capacity {
       this.holds -= 1;
       this.changed();
     };
+  }
+
+  /** Nothing starts until `resume`; what runs goes on. Safe to repeat. */
+  pause(): void {
+    this.endPause ??= this.hold();
+  }
+
+  /** What waits for a slot starts. Safe to repeat. */
+  resume(): void {
+    this.endPause?.();
+    this.endPause = undefined;
+    this.serve();
   }
 
   /** Resolves when a slot is free, or when the signal aborts. */

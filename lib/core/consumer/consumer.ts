@@ -142,6 +142,14 @@ export class Consumer implements RunningSubscription {
     this.visibility?.suspectLoss();
   }
 
+  pause(): void {
+    this.intake.capacity.pause();
+  }
+
+  resume(): void {
+    this.intake.capacity.resume();
+  }
+
   recheck(): void {
     this.visibility?.renewNow();
     for (const { queue } of this.refs) this.waiting?.expect(queue, 0);

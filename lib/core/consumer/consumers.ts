@@ -117,6 +117,13 @@ export class Consumers {
     return puller;
   }
 
+  /** Subscriptions of this topic (or pattern) and group. */
+  of(topic: string, group: string): RunningSubscription[] {
+    return this.running.filter(
+      ({ subscription: each }) => each.topic === topic && each.group === group,
+    );
+  }
+
   private refuseTwin(subscription: Subscription): void {
     const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
     if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);

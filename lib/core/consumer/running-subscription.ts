@@ -23,6 +23,13 @@ export interface RunningSubscription {
   recheck(): void;
 
   /**
+   * Start no handler in this process until `resume`; those that run go on. What a read still brings goes to others, at no
+   * cost in attempts. Safe to repeat.
+   */
+  pause(): void;
+  resume(): void;
+
+  /**
    * Read no more, let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal.
    *
    * @returns true when nothing is left.

@@ -92,6 +92,15 @@ export class BroadcastConsumer implements RunningSubscription {
     for (const loop of this.loops) loop.start();
   }
 
+  pause(): void {
+    this.capacity.pause();
+  }
+
+  resume(): void {
+    this.capacity.resume();
+    this.startWaiting();
+  }
+
   recheck(): void {}
 
   async stop(timeUp: AbortSignal): Promise<boolean> {

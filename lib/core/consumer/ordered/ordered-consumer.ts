@@ -42,6 +42,7 @@ export class OrderedConsumer implements RunningSubscription {
   private readonly options: OrderedConsumerOptions;
   private readonly reporter: Reporter;
   private readonly registration: GroupRegistration;
+  private readonly slots: LaneSlots;
   private leased: LeasedQueue[] = [];
   private share: GroupShare | undefined;
   private bell: DoorbellLoop | undefined;
@@ -52,6 +53,7 @@ export class OrderedConsumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.reporter = new Reporter(options);
+    this.slots = new LaneSlots({ limit: options.subscription.concurrency });
     this.registration = new GroupRegistration({ ...options, mode: 'ordered' });
   }
 
@@ -67,11 +69,19 @@ export class OrderedConsumer implements RunningSubscription {
     const { queues } = await this.registration.join();
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
-    const slots = new LaneSlots({ limit: this.subscription.concurrency });
-    this.leased = Array.from({ length: queues }, (_, queue) => this.leasedQueue(queue, slots));
+    this.leased = Array.from({ length: queues }, (_, queue) => this.leasedQueue(queue));
     this.startSharing();
     this.startListening();
     this.startRenewing();
+  }
+
+  pause(): void {
+    this.slots.capacity.pause();
+  }
+
+  resume(): void {
+    this.slots.capacity.resume();
+    this.slots.freed();
   }
 
   recheck(): void {
@@ -91,8 +101,9 @@ export class OrderedConsumer implements RunningSubscription {
     return left.every((wasIdle) => wasIdle);
   }
 
-  private leasedQueue(queue: number, slots: LaneSlots): LeasedQueue {
+  private leasedQueue(queue: number): LeasedQueue {
     const { topic, group } = this.subscription;
+    const { slots } = this;
     const { stores, rules, events, timing } = this.options;
     return new LeasedQueue({
       ...this.options,

@@ -80,6 +80,14 @@ export class PatternConsumer implements RunningSubscription {
     this.options.watch.follow(this.onTopics);
   }
 
+  pause(): void {
+    this.intake.capacity.pause();
+  }
+
+  resume(): void {
+    this.intake.capacity.resume();
+  }
+
   recheck(): void {
     for (const consumer of this.consumers.values()) consumer.recheck();
   }

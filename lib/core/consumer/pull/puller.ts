@@ -87,6 +87,11 @@ export class Puller implements RunningSubscription {
     this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
   }
 
+  /** Whoever wants no messages need not ask for any. */
+  pause(): void {}
+
+  resume(): void {}
+
   recheck(): void {
     this.audit();
   }

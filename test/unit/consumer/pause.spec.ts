@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { InvalidInputError } from '../../../lib/core/message/errors.js';
+import { TestBed, type TestSubscription } from '../../../lib/testing/test-bed.js';
+
+const WAYS: [string, Partial<TestSubscription>][] = [
+  ['unordered', {}],
+  ['ordered', { ordered: true }],
+  ['broadcasting', { mode: 'broadcasting', from: 'earliest' }],
+  ['to a pattern', { topic: 'order.*' }],
+];
+
+describe.each(WAYS)('a subscription that is %s', (_, options) => {
+  let bed: TestBed;
+  let handled: unknown[];
+  const topic = 'order.placed';
+  const { topic: pattern = topic } = options as { topic?: string };
+  beforeEach(async () => {
+    bed = await TestBed.open({ settings: { topics: { queues: 2 } } });
+    handled = [];
+    await bed.publish(topic, 0);
+    await bed.subscribe({
+      topic,
+      group: 'billing',
+      handler: ({ body, attempt }) => void handled.push([body, attempt]),
+      ...options,
+    });
+    await bed.advance(100);
+  });
+  afterEach(() => bed.close());
+
+  it('starts nothing while it is paused, and goes on where it was', async () => {
+    expect(handled).toEqual([[0, 1]]);
+    bed.rivulet.pause(pattern, 'billing');
+    bed.rivulet.pause(pattern, 'billing');
+    for (const n of [1, 2, 3]) await bed.publish(topic, n, { messageGroup: 'a' });
+    await bed.advance(60_000);
+    expect(handled).toHaveLength(1);
+    bed.rivulet.resume(pattern, 'billing');
+    bed.rivulet.resume(pattern, 'billing');
+    await bed.advance(10_000);
+    expect(handled.slice(1).sort()).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 1],
+    ]);
+  });
+
+  it('can be stopped while it is paused', async () => {
+    bed.rivulet.pause(pattern, 'billing');
+    await bed.publish(topic, 1);
+    await bed.advance(100);
+    await bed.close();
+    expect(handled).toHaveLength(1);
+  });
+});
+
+describe('pausing', () => {
+  it('leaves the messages to other processes', async () => {
+    const bed = await TestBed.open();
+    const other = await bed.sibling();
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    bed.rivulet.pause('orders', 'billing');
+    const sent = await Promise.all([1, 2, 3, 4].map((n) => bed.publish('orders', n)));
+    await bed.advance(10_000);
+    for (const { messageId } of sent)
+      expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+    await other.close();
+    await bed.close();
+  });
+
+  it('is refused for what is not here', async () => {
+    const bed = await TestBed.open();
+    expect(() => bed.rivulet.pause('orders', 'billing')).toThrow(InvalidInputError);
+    expect(() => bed.rivulet.resume('orders', 'billing')).toThrow(
+      'this process has no subscription to topic "orders" in group "billing"',
+    );
+    await bed.close();
+  });
+});
