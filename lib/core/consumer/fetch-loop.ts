@@ -39,7 +39,7 @@ const TOO_LARGE_MS = 10;
  * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
  * longer this time, so long or a little longer is what a message waits here that another process might have handled.
  */
-const QUICK_MS = 10;
+const QUICK_MS = 3;
 
 interface Reading {
   planned: PlannedRead;
