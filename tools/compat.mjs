@@ -65,7 +65,7 @@ const tarball = join(work, run('npm', pack).trim());
 
 for (const application of APPLICATIONS) {
   const folder = build(application, tarball);
-  const redis = await startRedis(binary);
+  const redis = await startRedis(binary, { persistence: 'aof-everysec' });
   const env = { ...process.env, REDIS_URL: redis.url };
   const said = run('node', ['out/main.js'], { cwd: folder, env, timeout: 30_000 }).trim();
   await redis.stop();
