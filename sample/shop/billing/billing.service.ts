@@ -10,7 +10,11 @@ export class BillingService {
   constructor(private readonly bank: Bank) {}
 
   /** Returning is an ack. Throwing is another attempt, except for what no attempt will change. */
-  @Subscribe(orderPlaced, { group: 'billing', retry: { maxAttempts: 5, backoff: { fromMs: 300 } } })
+  @Subscribe(orderPlaced, {
+    group: 'billing',
+    idempotent: true, // a card is not charged again for an order that was paid
+    retry: { maxAttempts: 5, backoff: { fromMs: 300 } },
+  })
   async charge(@Payload() order: Order): Promise<void> {
     try {
       await this.bank.charge(order.card, order.totalCents);
