@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 // can take the port while a restarted server is down.
 const PORTS = { first: 11_000, count: 10_000 };
 const START_TIMEOUT_MS = 30_000;
+const RESTARTS = 8;
 const ENDING = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 
 // The subshell outlives the server, which `exec` gives the shell's own pid. It reads a pipe only our parent holds:
@@ -66,13 +67,25 @@ export async function startPrivateServer({
     kill: (signal = 'SIGKILL') => server.kill(signal),
     async restart() {
       await server.end(stopSignal);
-      server = await launch();
+      server = await launchAgain(launch);
     },
     async stop() {
       await server.end('SIGKILL');
       removeDir();
     },
   };
+}
+
+/** After kill -9 the server's own children may live on for a moment, and it does not start beside them (PostgreSQL). */
+async function launchAgain(launch) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch();
+    } catch (error) {
+      if (attempt === RESTARTS) throw error;
+      await sleep(100 * attempt);
+    }
+  }
 }
 
 /** A free port and the folder named after it. Making the folder is the claim: two processes cannot both succeed. */

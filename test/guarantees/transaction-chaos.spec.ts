@@ -100,6 +100,7 @@ it.each(['half', 'outbox'])(
     );
     expect(differences).toEqual({ lost: [], ghosts: [], doubled: [] });
     expect(size).toBeGreaterThan(50);
+    expect(crew.fallen).toEqual([]);
     await shop.close();
   },
   CHAOS_MS + 120_000,
