@@ -18,6 +18,7 @@ import {
   type IdempotentOptions,
   idempotentProblems,
   idempotentSettings,
+  inboxProblems,
 } from './idempotency/idempotent-options.js';
 import { HealthWatch } from './health-watch.js';
 import type { InboxEntry } from './idempotency/through-inbox.js';
@@ -267,7 +268,10 @@ export class Rivulet {
 
   private add(options: SubscribeOptions, found: readonly string[]): RunningSubscription {
     const { reply, idempotent, ...rest } = options;
-    const problems = idempotentProblems(idempotent, rest.mode);
+    const problems = [
+      ...idempotentProblems(idempotent, rest.mode),
+      ...inboxProblems(idempotent, this.settings.transactions),
+    ];
     const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
     // Throws now, rather than with the first message, when there is none of this name.
     if (settings?.participant !== undefined) this.transactions.participant(settings.participant);

@@ -10,7 +10,7 @@ export interface IdempotentOptions {
    * Answers text of 1 to 255 characters; anything else makes a dead letter of the message. Throwing fails the attempt.
    */
   key?(message: MessageView, body: unknown): string;
-  /** How long a handled message is remembered. Default 24 h. */
+  /** How long a handled message is remembered. Default 24 h. With a `participant` at most `transactions.inboxKeptMs`. */
   ttlMs?: number;
   /**
    * Keep the answer to a request (at most 64 KiB), so that a duplicate gets the same one. Default false: a duplicate
@@ -81,4 +81,18 @@ export function idempotentProblems(given: unknown, mode?: SubscriptionMode): str
       ? undefined
       : `idempotent.participant must be the name of a database, got: ${describeValue(participant)}`,
   ].filter((problem) => problem !== undefined);
+}
+
+/** A database forgets by one rule for all groups: nothing may be promised beyond it. */
+export function inboxProblems(
+  given: boolean | IdempotentOptions | undefined,
+  { inboxKeptMs }: { inboxKeptMs: number },
+): string[] {
+  if (typeof given !== 'object' || given?.participant === undefined) return [];
+  const { ttlMs = DEFAULT_TTL_MS, participant } = given;
+  if (!(ttlMs > inboxKeptMs)) return [];
+  return [
+    `idempotent.ttlMs (${ttlMs}) is longer than participant "${participant}" remembers what was handled (transactions.inboxKeptMs ${inboxKeptMs}): ` +
+      'a message that comes again later would be handled twice. Raise inboxKeptMs in every process that shares the database, or lower ttlMs',
+  ];
 }

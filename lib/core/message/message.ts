@@ -39,7 +39,10 @@ export interface SendOptions {
    * before the message takes its place: later sends may overtake it. What the filters of the groups want is not looked at.
    */
   mandatory?: boolean | readonly string[];
-  /** Where it goes instead when no consumer group has subscribed to its topic; the result says where it went. */
+  /**
+   * Where it goes instead when no consumer group has subscribed to its topic; the result says where it went. Asked before
+   * the message takes its place: later sends may overtake it.
+   */
   alternateTopic?: string;
   /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */
   transaction?: false;

@@ -100,4 +100,11 @@ describe('an idempotent handler with a database', () => {
       'idempotent.participant must be the name of a database, got: 5',
     );
   });
+
+  it('is refused with a lifetime longer than the database remembers', async () => {
+    const ttlMs = 8 * 24 * 3_600_000;
+    await expect(subscribe({ idempotent: { participant: 'default', ttlMs } })).rejects.toThrow(
+      'idempotent.ttlMs (691200000) is longer than participant "default" remembers',
+    );
+  });
 });
