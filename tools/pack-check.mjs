@@ -63,11 +63,17 @@ function holdsWhatItShould(packed) {
   if (stray.length > 0) throw new Error(`The tarball should not hold ${stray.join(', ')}`);
 }
 
-/** As a user would, but for the peers: npm would ask the registry for them. */
+/** As a user would, but for what the library needs: npm would ask the registry for it. */
 function installInto(folder) {
   mkdirSync(folder);
   cpSync('test/pack', folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true }));
+  const overrides = Object.fromEntries(
+    Object.keys(manifest.dependencies).map((name) => [
+      name,
+      `file:${resolve('node_modules', name)}`,
+    ]),
+  );
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, overrides }));
   npm('install', '--silent', '--offline', '--legacy-peer-deps', '--prefix', folder, tarball);
 }
 
