@@ -209,7 +209,11 @@ export class LaneRunner implements SlotUser {
     const isOver = (): Promise<void> =>
       new Promise((resolve) => {
         if (this.startsNoMore || !isOurs()) return resolve();
+        const { offset } = lane.head!.entry;
         this.start(lane, resolve, true);
+        // Needs no handler: if its settle gets lost, nothing else says that it is over.
+        if (!this.runs.has(offset))
+          signal.addEventListener('abort', () => resolve(), { once: true });
         this.wake();
       });
     void slots.alone(isOver, signal);

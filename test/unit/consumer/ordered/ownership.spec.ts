@@ -189,6 +189,34 @@ describe('the owner of a queue', () => {
       ]);
   });
 
+  it('lets the others start when the reply for a suspect that needs no handler is lost', async () => {
+    const first = await open(1);
+    await first.publish('orders', 'suspect', { messageGroup: 'g', ttlMs: 1_000 });
+    await first.subscribe({
+      ...BILLING,
+      handler: async () => {
+        first.crash();
+        await new Promise(() => {});
+      },
+    });
+    await first.advance(LEASE_MS + 5_000);
+    const bed = await sibling(first);
+    const { leases } = bed.stores;
+    const step = leases.step.bind(leases);
+    let lost = 0;
+    leases.step = (ref, proof, steps) => {
+      if (lost === 0) bed.stores.loseReplies(++lost);
+      return step(ref, proof, steps);
+    };
+    const { bodies, handler } = recorder();
+    await bed.subscribe({ ...BILLING, handler });
+    await bed.advance(LEASE_MS + 5_000);
+    expect(lost).toBe(1);
+    await send(bed, 'h', 'next');
+    await bed.advance(60_000);
+    expect(bodies()).toEqual(['next']);
+  });
+
   it('shares its queues with who joins, and takes them back when it leaves', async () => {
     const a = await open(4);
     const b = await sibling(a);
