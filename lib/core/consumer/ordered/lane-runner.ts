@@ -61,6 +61,8 @@ export class LaneRunner implements SlotUser {
   private readonly runs = new Map<string, Run>();
   /** How many handlers that no longer count still run in a lane. */
   private readonly ghosts = new Map<string, number>();
+  /** Held messages that were under way when the queue was loaded anew, until their lanes are looked at. */
+  private readonly sought = new Set<Run>();
   private readonly timers = new Map<Lane, () => void>();
   private aloneEnd = new AbortController();
   private slotsInUse = 0;
@@ -104,16 +106,18 @@ export class LaneRunner implements SlotUser {
     const before = [...this.runs.values()];
     for (const lane of lanes.values()) this.bring(lane);
     for (const run of before) {
-      if (run.lane || run.head.held) continue;
-      // Settled before its reply got lost; or the store went back to before it was started.
-      if (run.state === 'ended') this.close(run);
-      else this.disown(run, 'is not the next one of its lane any more');
+      if (run.lane) continue;
+      const lane = lanes.find(run.laneName);
+      if (run.head.held && lane && lanes.peeking.has(lane)) this.sought.add(run);
+      else this.giveUp(run);
     }
   }
 
   /** Something may have changed for the lane: choose its head, and see whether that may start. */
   bring(lane: Lane): void {
-    if (!this.lanes.choose(lane)) return;
+    const hasHead = this.lanes.choose(lane);
+    this.seek(lane);
+    if (!hasHead) return;
     const { entry } = lane.head!;
     const run = this.runs.get(entry.offset);
     if (run) {
@@ -155,6 +159,7 @@ export class LaneRunner implements SlotUser {
     this.aloneEnd.abort();
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
+    this.sought.clear();
     for (const run of this.runs.values()) {
       run.lane = undefined;
       if (run.state === 'planned') this.close(run);
@@ -173,6 +178,21 @@ export class LaneRunner implements SlotUser {
       this.options.reporter.refused(entry, message);
     }
     this.inHand.stop();
+  }
+
+  /** What a lane holds was looked at: its head says which of those that were under way still are. */
+  private seek(lane: Lane): void {
+    for (const run of this.sought) {
+      if (run.laneName !== lane.name || this.lanes.peeking.has(lane)) continue;
+      this.sought.delete(run);
+      if (run.head.entry.offset !== lane.head?.entry.offset) this.giveUp(run);
+    }
+  }
+
+  /** Settled before its reply got lost; or the store went back to before it was started. */
+  private giveUp(run: Run): void {
+    if (run.state === 'ended') this.close(run);
+    else this.disown(run, 'is not the next one of its lane any more');
   }
 
   private start(lane: Lane, whenOver: () => void = () => {}, alone = false): void {

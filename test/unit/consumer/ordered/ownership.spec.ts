@@ -217,6 +217,40 @@ describe('the owner of a queue', () => {
     expect(bodies()).toEqual(['next']);
   });
 
+  it.each([1, 2, 5, 6])(
+    'has nothing left when reply %s about what it put aside is lost',
+    async (nth) => {
+      const bed = await TestBed.open({ settings: { ...SETTINGS, ordered: { laneBuffer: 2 } } });
+      beds.push(bed);
+      await bed.stores.topics.declare('orders', { queues: 1 });
+      const sent = ['0', '1', '2', '3', '4', '5', '6', '7'];
+      await send(bed, 'hot', ...sent);
+      const { leases } = bed.stores;
+      const stepHeld = leases.stepHeld.bind(leases);
+      let calls = 0;
+      leases.stepHeld = (...call) => {
+        if (++calls === nth) bed.stores.loseReplies(1);
+        return stepHeld(...call);
+      };
+      const seen: unknown[] = [];
+      await bed.subscribe({
+        ...BILLING,
+        handler: ({ body, attempt }) => {
+          if (body === '0' && attempt === 1) throw new Error('later');
+          seen.push(body);
+        },
+      });
+      await bed.advance(60_000);
+      expect(calls).toBeGreaterThanOrEqual(nth);
+      expect([...new Set(seen)]).toEqual(sent);
+      let isQuiet = false;
+      void bed.rivulet.stopConsuming(60_000).then(() => (isQuiet = true));
+      await bed.advance(1_000);
+      expect(isQuiet).toBe(true);
+      expect((await owned(bed))[0]).toBeNull();
+    },
+  );
+
   it('shares its queues with who joins, and takes them back when it leaves', async () => {
     const a = await open(4);
     const b = await sibling(a);
