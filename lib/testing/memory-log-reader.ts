@@ -1,46 +1,26 @@
-import { ClosedError } from '../core/message/errors.js';
 import type { LogReader } from '../core/store/message-log.js';
 import type { StoredEntry } from '../core/store/refs.js';
-import { firstOf, type MemoryGate, onAbort } from './memory-gate.js';
+import type { MemoryGate } from './memory-gate.js';
 import type { MemoryState } from './memory-state.js';
+import { MemoryWait } from './memory-wait.js';
 
 type ReadRequest = Parameters<LogReader['read']>[0];
 
 export class MemoryLogReader implements LogReader {
   private readonly state: MemoryState;
-  private readonly gate: MemoryGate;
-  private readonly closing = new AbortController();
+  private readonly waiting: MemoryWait;
 
   constructor(state: MemoryState, gate: MemoryGate) {
     this.state = state;
-    this.gate = gate;
+    this.waiting = new MemoryWait({ state, gate, who: 'The reader of a log' });
   }
 
-  async read(request: ReadRequest): Promise<StoredEntry[]> {
-    const { clock } = this.gate;
-    const until = clock.monotonic() + request.blockMs;
-    if (this.closing.signal.aborted)
-      throw new ClosedError('The reader of a log was closed; nothing was read. Open another.');
-    for (;;) {
-      this.gate.enter();
-      const entries = this.find(request);
-      const leftMs = until - clock.monotonic();
-      if (entries.length > 0 || leftMs <= 0 || request.signal.aborted)
-        return this.gate.answer(entries);
-      await firstOf([
-        (wake) => this.state.onChange(wake),
-        (wake) => this.gate.onInterrupt(wake),
-        (wake) => clock.after(leftMs, wake),
-        onAbort(request.signal),
-        onAbort(this.closing.signal),
-      ]);
-      if (this.closing.signal.aborted) return [];
-    }
+  read(request: ReadRequest): Promise<StoredEntry[]> {
+    return this.waiting.until(() => this.find(request), request);
   }
 
   close(): Promise<void> {
-    this.closing.abort();
-    return Promise.resolve();
+    return this.waiting.close();
   }
 
   private find({ positions, perQueue }: ReadRequest): StoredEntry[] {
