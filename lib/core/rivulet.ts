@@ -1,29 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Consumers } from './consumer/consumers.js';
-import { type BatchOptions, batchProblems, batchSettings } from './consumer/batch/batch-options.js';
-import { type BatchHandler, Batcher } from './consumer/batch/batcher.js';
 import { describeError } from './consumer/outcome.js';
 import { Pulls } from './consumer/pull/pulls.js';
-import { replying } from './consumer/replying.js';
 import type { RunningSubscription } from './consumer/running-subscription.js';
-import { Responder } from './consumer/responder.js';
-import {
-  type Delivery,
-  type Subscription,
-  subscription,
-  type SubscriptionOptions,
-} from './consumer/subscription.js';
-import { Idempotency } from './idempotency/idempotency.js';
-import {
-  type IdempotentOptions,
-  idempotentProblems,
-  idempotentSettings,
-  inboxProblems,
-} from './idempotency/idempotent-options.js';
+import type { Responder } from './consumer/responder.js';
+import type { Delivery, Subscription } from './consumer/subscription.js';
 import { HealthWatch } from './health-watch.js';
-import type { InboxEntry } from './idempotency/through-inbox.js';
 import { Codecs } from './message/codec.js';
-import { InvalidInputError } from './message/errors.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Requester } from './producer/requester.js';
@@ -39,8 +22,11 @@ import { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
 import type { CheckMethods } from './transaction/check-methods.js';
 import type { HalfFirst } from './transaction/half-first.js';
-import { once } from './transaction/inbox.js';
-import { InboxBusyError } from './transaction/participant-errors.js';
+import {
+  type SubscribeBatchOptions,
+  type SubscribeOptions,
+  Subscriptions,
+} from './subscriptions.js';
 import { TransactionSupport } from './transaction/transaction-support.js';
 import type { Transactions } from './transaction/transactions.js';
 import { Upkeep } from './upkeep.js';
@@ -52,20 +38,6 @@ export interface RivuletOptions {
   logger?: Logger;
   /** Reads cron expressions, for recurring sends. */
   nextRun?: NextRun;
-}
-
-export interface SubscribeOptions extends SubscriptionOptions {
-  /** Answer requests with what the handler returns. Default false. */
-  reply?: boolean;
-  /** Run the handler once for each dedup key, also when the message is delivered again. Default false. */
-  idempotent?: boolean | IdempotentOptions;
-}
-
-export interface SubscribeBatchOptions extends Omit<SubscribeOptions, 'handler' | 'reply'> {
-  handler: BatchHandler;
-  batch?: BatchOptions;
-  /** Batches at the same time in this process. Default 1. */
-  concurrency?: number;
 }
 
 /**
@@ -95,7 +67,7 @@ export class Rivulet {
   private readonly health: HealthWatch;
   private readonly support: TransactionSupport;
   private readonly consumers: Consumers;
-  private readonly idempotency: Idempotency;
+  private readonly making: Subscriptions;
   private opening: Promise<void> | undefined;
   private connecting: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
@@ -181,16 +153,6 @@ export class Rivulet {
       timeoutMs: settings.requestTimeoutMs,
       onError: (error) => this.trouble('read replies', error),
     });
-    this.idempotency = new Idempotency({
-      dedup: stores.dedup,
-      clock,
-      events: this.events,
-      logger,
-      leaseMs: settings.consumer.claimLeaseMs,
-      inbox: (entry, handle) => this.throughInbox(entry, handle),
-      responderFor: (delivery) => this.responder(delivery),
-      onTrouble: (doing, error) => this.trouble(doing, error),
-    });
     this.consumers = new Consumers({
       member: this.member,
       stores,
@@ -210,6 +172,17 @@ export class Rivulet {
         deadAfterMs: settings.deadAfterMs,
       },
       orderedTiming: settings.ordered,
+      onTrouble: (doing, error) => this.trouble(doing, error),
+    });
+    this.making = new Subscriptions({
+      consumers: this.consumers,
+      transactions: this.transactions,
+      stores,
+      codecs: this.codecs,
+      clock,
+      events: this.events,
+      logger,
+      settings,
       onTrouble: (doing, error) => this.trouble(doing, error),
     });
     this.pulls = new Pulls({
@@ -250,7 +223,7 @@ export class Rivulet {
    * @throws InvalidOptionsError, or DuplicateSubscriptionError when this instance has one for the same topic and group.
    */
   subscribe(options: SubscribeOptions): RunningSubscription {
-    return this.add(options, []);
+    return this.making.add(options);
   }
 
   /**
@@ -258,46 +231,7 @@ export class Rivulet {
    * `subscribe`.
    */
   subscribeBatch(options: SubscribeBatchOptions): RunningSubscription {
-    const { handler, batch, concurrency = 1, ...rest } = options;
-    const problems = batchProblems(batch, concurrency);
-    const settings = batchSettings(problems.length === 0 ? batch : {});
-    const batcher = new Batcher({ ...settings, handler, concurrency, clock: this.clock });
-    const slots = problems.length === 0 ? settings.size * concurrency : 1;
-    return this.add({ ...rest, handler: batcher.handler, concurrency: slots }, problems);
-  }
-
-  private add(options: SubscribeOptions, found: readonly string[]): RunningSubscription {
-    const { reply, idempotent, ...rest } = options;
-    const problems = [
-      ...idempotentProblems(idempotent, rest.mode),
-      ...inboxProblems(idempotent, this.settings.transactions),
-    ];
-    const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
-    // Throws now, rather than with the first message, when there is none of this name.
-    if (settings?.participant !== undefined) this.transactions.participant(settings.participant);
-    const around = settings && this.idempotency.around(settings);
-    const made = { ...rest, around, ...(reply && this.answering(rest)) };
-    return this.consumers.add(subscription(made, [...found, ...problems]));
-  }
-
-  private async throughInbox(
-    { participant, ...entry }: InboxEntry,
-    handle: () => Promise<void>,
-  ): Promise<'handled' | 'duplicate' | 'busy'> {
-    try {
-      return await once(entry, handle, { transactions: this.transactions, participant });
-    } catch (error) {
-      if (!(error instanceof InboxBusyError)) throw error;
-      return 'busy';
-    }
-  }
-
-  private answering({
-    handler,
-    refuse = (delivery, error) =>
-      this.responder(delivery).error({ status: 'error', message: error.message }),
-  }: SubscriptionOptions): Pick<SubscriptionOptions, 'handler' | 'refuse'> {
-    return { handler: replying(handler, (delivery) => this.responder(delivery)), refuse };
+    return this.making.addBatch(options);
   }
 
   /**
@@ -307,32 +241,17 @@ export class Rivulet {
    * @throws InvalidInputError when this process has no such subscription.
    */
   pause(topic: string, group: string): void {
-    for (const each of this.subscriptionsOf(topic, group)) each.pause();
+    for (const each of this.making.of(topic, group)) each.pause();
   }
 
   /** Safe to repeat. @throws InvalidInputError as `pause` does. */
   resume(topic: string, group: string): void {
-    for (const each of this.subscriptionsOf(topic, group)) each.resume();
-  }
-
-  private subscriptionsOf(topic: string, group: string): RunningSubscription[] {
-    const found = this.consumers.of(topic, group);
-    if (found.length > 0) return found;
-    throw new InvalidInputError('Pause or resume', [
-      `this process has no subscription to topic "${topic}" in group "${group}"`,
-    ]);
+    for (const each of this.making.of(topic, group)) each.resume();
   }
 
   /** The way to answer a delivery that is a request. */
   responder(delivery: Delivery): Responder {
-    return new Responder({
-      message: delivery.message,
-      replies: this.stores.replies,
-      codecs: this.codecs,
-      clock: this.clock,
-      onStep: (kind, packet) => this.idempotency.answerTo(delivery)?.note(kind, packet),
-      onError: (error) => this.trouble('reply', error),
-    });
+    return this.making.responder(delivery);
   }
 
   /**
@@ -389,7 +308,7 @@ export class Rivulet {
 
   private async quieten(drain: Drain): Promise<void> {
     const checks = drain.within(this.support.stopChecks());
-    await this.consumers.stop(drain).finally(() => this.idempotency.stop());
+    await this.consumers.stop(drain).finally(() => this.making.stop());
     await checks;
   }
 

@@ -3,7 +3,7 @@ import { BatchResult } from '../../../lib/core/consumer/batch/batch-result.js';
 import type { BatchHandler } from '../../../lib/core/consumer/batch/batcher.js';
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
-import type { SubscribeBatchOptions } from '../../../lib/core/rivulet.js';
+import type { SubscribeBatchOptions } from '../../../lib/core/subscriptions.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('a batch subscription', () => {
