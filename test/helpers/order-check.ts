@@ -1,6 +1,7 @@
 /** One entry of the trace that handlers write: its place in the trace is when it happened. */
 export interface Trace {
-  kind: 'start' | 'end';
+  /** `told`: what the signal of a handler said once timers that were overdue at its end had run. */
+  kind: 'start' | 'end' | 'told';
   /** Whether the handler had succeeded, at its end. */
   ok: boolean;
   group: string;
@@ -8,7 +9,7 @@ export interface Trace {
   /** The process. */
   who: string;
   token: number;
-  /** Whether the signal of the handler had aborted, at its end. */
+  /** Whether the signal of the handler has aborted, when `told`. */
   aborted: boolean;
 }
 
@@ -27,7 +28,8 @@ export interface OrderReport {
 /**
  * Reads a trace for what must never be: two handlers of a group at once, a message before its predecessor is done, an
  * older one than the last. `excused`: processes that were killed or frozen, which nobody can keep from overlapping; they
- * must know it by their signals when they end.
+ * must know it by their signals as soon as their timers run: not earlier, since a process that stood still between a
+ * timer and what follows it has no way to notice.
  */
 export function checkOrder(trace: readonly Trace[], excused: ReadonlySet<string>): OrderReport {
   const report: OrderReport = {
@@ -35,13 +37,11 @@ export function checkOrder(trace: readonly Trace[], excused: ReadonlySet<string>
     ...{ besideZombies: 0, zombieEnds: 0 },
   };
   const groups = new Map<string, GroupState>();
+  const reactions = { start: onStart, end: onEnd, told: onTold };
   for (const entry of trace) {
-    const state = groups.get(entry.group) ?? { last: 0, token: 0, open: [] };
+    const state = groups.get(entry.group) ?? { last: 0, token: 0, open: [], followed: [] };
     groups.set(entry.group, state);
-    const problem =
-      entry.kind === 'start'
-        ? onStart(state, entry, excused, report)
-        : onEnd(state, entry, excused, report);
+    const problem = reactions[entry.kind](state, entry, excused, report);
     if (problem) report.violations.push(`${entry.group}/${entry.seq} of ${entry.who}: ${problem}`);
   }
   report.done = [...groups.values()].reduce((sum, { last }) => sum + last, 0);
@@ -54,6 +54,8 @@ interface GroupState {
   /** The highest fencing token of a start. */
   token: number;
   open: Trace[];
+  /** Handlers that ended after somebody else had followed. */
+  followed: Trace[];
 }
 
 function onStart(
@@ -83,13 +85,24 @@ function onEnd(
   excused: ReadonlySet<string>,
   report: OrderReport,
 ): string | undefined {
-  const { seq, who, token, ok, aborted } = entry;
-  state.open = state.open.filter((other) => other.who !== who || other.seq !== seq);
+  const { seq, who, token, ok } = entry;
+  state.open = state.open.filter((other) => !isSameHandler(other, entry));
   if (token < state.token) {
     report.zombieEnds += 1;
-    if (!excused.has(who)) return 'ended after a newer owner had started';
-    return aborted ? undefined : 'ended without knowing that a newer owner had started';
+    state.followed.push(entry);
+    return excused.has(who) ? undefined : 'ended after a newer owner had started';
   }
   if (ok && seq === state.last + 1) state.last = seq;
   return undefined;
+}
+
+function onTold({ followed }: GroupState, entry: Trace): string | undefined {
+  const wasFollowed = followed.some((other) => isSameHandler(other, entry));
+  return wasFollowed && !entry.aborted
+    ? 'was not told by its signal that a newer owner had started'
+    : undefined;
+}
+
+function isSameHandler(one: Trace, other: Trace): boolean {
+  return one.who === other.who && one.seq === other.seq;
 }

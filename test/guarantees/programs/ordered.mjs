@@ -27,21 +27,12 @@ rivulet.subscribe({
     const facts = ['group', lane, 'seq', seq, 'who', who, 'token', String(fencingToken)];
     await trace.xadd('trace', '*', 'kind', 'start', ...facts);
     await wait(Math.random() * handlerMs);
-    // A process that was frozen learns of it with the timers that are overdue.
-    await new Promise((resolve) => setImmediate(resolve));
     const ok = Math.random() >= failing;
-    const aborted = signal.aborted ? '1' : '';
-    await trace.xadd(
-      'trace',
-      '*',
-      'kind',
-      'end',
-      ...facts,
-      'ok',
-      ok ? '1' : '',
-      'aborted',
-      aborted,
-    );
+    await trace.xadd('trace', '*', 'kind', 'end', ...facts, 'ok', ok ? '1' : '');
+    // A process that was frozen learns of it with the timers that were overdue before this one.
+    await wait(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    await trace.xadd('trace', '*', 'kind', 'told', ...facts, 'aborted', signal.aborted ? '1' : '');
     if (!ok) throw new Error('one of the failing ones');
     if (!signal.aborted) process.send({ handled: message.key });
   },

@@ -7,6 +7,9 @@ const start = (seq: number, who = 'a', more: Partial<Trace> = {}): Trace => ({
 const end = (seq: number, who = 'a', more: Partial<Trace> = {}): Trace => ({
   ...{ ...base, kind: 'end', seq, who, ...more },
 });
+const told = (seq: number, who: string, more: Partial<Trace> = {}): Trace => ({
+  ...{ ...base, kind: 'told', seq, who, ...more },
+});
 const check = (...trace: Trace[]) => checkOrder(trace, new Set(['frozen']));
 
 describe('the order checker', () => {
@@ -15,12 +18,17 @@ describe('the order checker', () => {
       ...[start(1), end(1, 'a', { ok: false }), start(1), end(1), start(2), end(2)],
       ...[start(2, 'b', { token: 2 }), end(2, 'b', { token: 2 })],
       ...[start(3, 'frozen', { token: 3 }), start(3, 'b', { token: 4 }), end(3, 'b', { token: 4 })],
-      end(3, 'frozen', { token: 3, aborted: true }),
+      end(3, 'frozen', { token: 3 }),
+      told(3, 'frozen', { token: 3, aborted: true }),
     );
     expect(report).toEqual({
       ...{ violations: [], done: 3, again: 1 },
       ...{ besideZombies: 1, zombieEnds: 1 },
     });
+  });
+
+  it('wants nothing of the signal of a handler that nobody followed', () => {
+    expect(check(start(1), end(1), told(1, 'a')).violations).toEqual([]);
   });
 
   it.each([
@@ -37,6 +45,7 @@ describe('the order checker', () => {
         start(1, 'b', { token: 2 }),
         end(1, 'b', { token: 2 }),
         end(1, 'frozen'),
+        told(1, 'frozen'),
       ],
     ],
   ])('sees %s', (_, trace) => {
