@@ -56,11 +56,21 @@ for (const project of [app, join(app, 'participants')])
 function holdsWhatItShould(packed) {
   const scripts = readdirSync('lib', { recursive: true }).filter((path) => path.endsWith('.lua'));
   const required = ['LICENSE', 'README.md', ...scripts.map((path) => join('dist', path))];
-  const missing = required.filter((path) => !packed.includes(path));
+  const missing = [...required, ...linksOf('README.md')].filter(
+    (path) => !packed.some((file) => file === path || file.startsWith(`${path}/`)),
+  );
   if (missing.length > 0) throw new Error(`The tarball lacks ${missing.join(', ')}`);
 
-  const stray = packed.filter((path) => !/^(dist\/|package\.json|README|LICENSE)/.test(path));
+  const stray = packed.filter(
+    (path) => !/^((dist|docs|sample)\/|package\.json|README|LICENSE)/.test(path),
+  );
   if (stray.length > 0) throw new Error(`The tarball should not hold ${stray.join(', ')}`);
+}
+
+/** Where the relative links of a page lead: npm shows the page to those who have only the tarball. */
+function linksOf(page) {
+  const targets = readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g);
+  return [...targets].map(([, target]) => target);
 }
 
 /** As a user would, but for what the library needs: npm would ask the registry for it. */
