@@ -29,7 +29,7 @@ describe('a delivery whose settle is on its way', () => {
     bed.stores.deliveries.settle = () => Promise.reject(new Error('no settles today'));
     end();
     await bed.advance(1);
-    bed.rivulet['consumers']['running'][0]!.recheck();
+    bed.rivulet['parts'].consumers['running'][0]!.recheck();
     await bed.advance(4_000);
     bed.stores.deliveries.settle = settle;
     await bed.advance(10_000);

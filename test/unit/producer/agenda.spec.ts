@@ -18,11 +18,11 @@ describe('the release of scheduled messages', () => {
     await admin.cancelScheduled('orders', cancelled.messageId);
     // Another process schedules something earlier and releases it: for it, nothing more is scheduled then.
     await other.publish('orders', 'early', { delayMs: 10_000 });
-    const { perform } = other.rivulet['upkeep'];
+    const { perform } = other.rivulet['parts'].upkeep;
     expect(perform).toBeDefined();
-    bed.rivulet['upkeep'].perform = () => Promise.reject(new Error('busy elsewhere'));
+    bed.rivulet['parts'].upkeep.perform = () => Promise.reject(new Error('busy elsewhere'));
     await bed.advance(20_000);
-    delete (bed.rivulet['upkeep'] as { perform?: unknown }).perform;
+    delete (bed.rivulet['parts'].upkeep as { perform?: unknown }).perform;
 
     const { messageId } = await bed.publish('orders', 'late', { delayMs: 12 * MINUTE_MS });
     await bed.subscribe({ topic: 'orders', group: 'billing' });

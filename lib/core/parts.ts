@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto';
+import { Consumers } from './consumer/consumers.js';
+import { describeError } from './consumer/outcome.js';
+import { Pulls } from './consumer/pull/pulls.js';
+import { HealthWatch } from './health-watch.js';
+import { Codecs } from './message/codec.js';
+import { Producer } from './producer/producer.js';
+import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
+import { Requester } from './producer/requester.js';
+import { SubscribedGroups } from './producer/subscribed-groups.js';
+import { TopicDirectory } from './producer/topic-directory.js';
+import { type Clock, systemClock } from './runtime/clock.js';
+import { Events } from './runtime/events.js';
+import { type Logger, silentLogger, steadyLogger } from './runtime/logger.js';
+import { TraceScope } from './runtime/trace.js';
+import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
+import { StoreTime } from './store/store-time.js';
+import type { Stores } from './store/stores.js';
+import { Subscriptions } from './subscriptions.js';
+import { TransactionSupport } from './transaction/transaction-support.js';
+import { Upkeep } from './upkeep.js';
+
+export interface RivuletOptions {
+  stores: Stores;
+  settings?: RivuletSettingsInput;
+  clock?: Clock;
+  logger?: Logger;
+  /** Reads cron expressions, for recurring sends. */
+  nextRun?: NextRun;
+}
+
+/** What an instance is made of. Nothing of it has been started. */
+export interface Parts {
+  stores: Stores;
+  settings: RivuletSettings;
+  clock: Clock;
+  events: Events;
+  member: string;
+  topics: TopicDirectory;
+  storeTime: StoreTime;
+  health: HealthWatch;
+  upkeep: Upkeep;
+  /** Database transactions and transactions without a database. */
+  support: TransactionSupport;
+  producer: Producer;
+  recurring: RecurringSends;
+  requester: Requester;
+  consumers: Consumers;
+  making: Subscriptions;
+  pulls: Pulls;
+}
+
+/** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
+export function makeParts(options: RivuletOptions, open: () => Promise<void>): Parts {
+  const { stores, clock = systemClock } = options;
+  const logger = steadyLogger(options.logger ?? silentLogger);
+  const settings = settingsFrom(options.settings ?? {});
+  const member = `m-${randomBytes(9).toString('base64url')}`;
+  const events = new Events({ logger });
+  const trace = new TraceScope();
+  const storeTime = new StoreTime({ clock });
+  const codecs = new Codecs({
+    ...(settings.codec && { preferred: settings.codec }),
+    others: settings.codecs,
+  });
+  const onTrouble = (doing: string, error: unknown): void =>
+    logger.warn(`Could not ${doing}: ${describeError(error)}. Trying again.`);
+
+  const topics = new TopicDirectory({
+    registry: stores.topics,
+    autoCreate: settings.autoCreateTopics,
+    defaults: settings.topics,
+    onKnown: (info) => upkeep.look(info),
+  });
+  const health = new HealthWatch({
+    health: () => stores.health(),
+    clock,
+    events,
+    logger,
+  });
+  const upkeep: Upkeep = new Upkeep({
+    stores,
+    clock,
+    events,
+    storeTime,
+    recurring: {
+      fire: (name) => recurring.fire(name),
+      noteAll: () => recurring.noteAll(),
+    },
+    topicsInUse: () => topics.all(),
+    onTrouble,
+  });
+  const support: TransactionSupport = new TransactionSupport({
+    stores,
+    topics,
+    producer: () => producer,
+    codecs,
+    storeTime,
+    clock,
+    events,
+    logger,
+    settings,
+    noteRelease: (queue, at) => upkeep.noteRelease(queue, at),
+    onTrouble,
+  });
+  const producer: Producer = new Producer({
+    enlistment: () => support.transactions.enlistment(),
+    log: upkeep.watched(stores.log),
+    topics,
+    groups: new SubscribedGroups({ registry: stores.topics, clock }),
+    codecs,
+    clock,
+    events,
+    trace,
+    settings: settings.producer,
+  });
+  const recurring: RecurringSends = new RecurringSends({
+    store: stores.recurring,
+    producer,
+    storeTime,
+    nextRun: options.nextRun,
+    note: (name, at) => upkeep.noteRecurring(name, at),
+  });
+  const requester = new Requester({
+    producer,
+    replies: stores.replies,
+    codecs,
+    clock,
+    timeoutMs: settings.requestTimeoutMs,
+    onError: (error) => onTrouble('read replies', error),
+  });
+  const consumers = new Consumers({
+    member,
+    stores,
+    topics,
+    tools: {
+      codecs,
+      trace,
+      storeNow: () => storeTime.now(),
+    },
+    storeTime,
+    clock,
+    events,
+    logger,
+    timing: {
+      ...settings.consumer,
+      heartbeatMs: settings.heartbeatMs,
+      deadAfterMs: settings.deadAfterMs,
+    },
+    orderedTiming: settings.ordered,
+    onTrouble,
+  });
+  const making = new Subscriptions({
+    consumers,
+    transactions: support.transactions,
+    stores,
+    codecs,
+    clock,
+    events,
+    logger,
+    settings,
+    onTrouble,
+  });
+  const pulls = new Pulls({
+    member,
+    deliveries: stores.deliveries,
+    clock,
+    events,
+    open: async (made) => {
+      await open();
+      return consumers.openPuller(made);
+    },
+  });
+
+  return {
+    stores,
+    settings,
+    clock,
+    events,
+    member,
+    topics,
+    storeTime,
+    health,
+    upkeep,
+    support,
+    producer,
+    recurring,
+    requester,
+    consumers,
+    making,
+    pulls,
+  };
+}
