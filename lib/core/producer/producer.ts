@@ -3,12 +3,10 @@ import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codec.js';
 import {
   ClosedError,
-  FlowBlockedError,
   InvalidInputError,
   ProducerBufferFullError,
   SchemaError,
   SendFailedError,
-  StoreRefusedError,
 } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
@@ -19,10 +17,9 @@ import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
-import { Confirm, publishFailed } from './confirm.js';
+import { Confirm } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
-import { lookUpPatiently } from './patient-look-up.js';
 import { PendingSend } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import { SendBuffer } from './send-buffer.js';
@@ -30,6 +27,7 @@ import { checkSendOptions } from './send-options.js';
 import { sendRoute } from './send-route.js';
 import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
+import { TopicLines } from './topic-lines.js';
 import { TopicRoutes } from './topic-routes.js';
 
 export interface ProducerOptions {
@@ -55,19 +53,25 @@ export class Producer {
   private readonly options: ProducerOptions;
   private readonly buffer: SendBuffer;
   private readonly routes: TopicRoutes;
-  /** Sends of a topic that could not go at once; later ones line up behind them. */
-  private readonly lines = new Map<string, Promise<unknown>>();
+  private readonly lines: TopicLines;
   private closed = false;
   private readonly closing = new AbortController();
 
   constructor(options: ProducerOptions) {
     this.options = options;
-    const { log, topics, clock, settings } = options;
+    const { log, topics, clock, events, settings } = options;
     // Every topic that is looked up during an outage listens; Node would take more than ten for a leak.
     setMaxListeners(0, this.closing.signal);
     this.buffer = new SendBuffer({
       maxMessages: settings.maxBufferedMessages,
       maxBytes: settings.maxBufferedBytes,
+    });
+    this.lines = new TopicLines({
+      topics,
+      clock,
+      events,
+      closing: this.closing.signal,
+      dispatch: (message) => this.dispatch(message),
     });
     this.routes = new TopicRoutes({
       log,
@@ -75,7 +79,7 @@ export class Producer {
       clock,
       session: randomBytes(9).toString('base64url'),
       batch: { messages: settings.maxBatchMessages, bytes: MAX_BATCH_BYTES },
-      holdLine: (topic, work) => this.holdLine(topic, work),
+      holdLine: (topic, work) => this.lines.hold(topic, work),
     });
   }
 
@@ -114,14 +118,14 @@ export class Producer {
       const schema = topics.definition(topic)?.options.schema;
       if (schema) {
         const checked = validated(topic, body, schema);
-        return this.inLine(
+        return this.lines.add(
           topic,
           checked.then((valid) => this.encode({ topic, body: valid, options, system })),
         );
       }
       const message = this.encode({ topic, body, options, system });
       if (topics.cached(topic) && !this.lines.has(topic)) return this.dispatch(message);
-      return this.inLine(topic, message);
+      return this.lines.add(topic, message);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -193,7 +197,7 @@ export class Producer {
   private async whenDrained(): Promise<void> {
     // What is moved to another queue, or let in when others are answered, was on neither list before.
     while (this.lines.size > 0 || !this.routes.idle) {
-      await Promise.all(this.lines.values());
+      await this.lines.allGone();
       await this.routes.whenIdle();
     }
   }
@@ -211,81 +215,6 @@ export class Producer {
 
   private encode(message: Parameters<typeof encodeMessage>[0]): EncodedMessage {
     return encodeMessage(message, this.options);
-  }
-
-  /** Goes after everything of this topic that waits already, and makes later sends wait for it. */
-  private inLine(
-    topic: string,
-    encoding: EncodedMessage | Promise<EncodedMessage>,
-  ): Promise<SendResult> {
-    const before = this.lines.get(topic);
-    const place = Promise.resolve(encoding).then((message) => this.goOnceKnown(message, before));
-    this.holdLine(
-      topic,
-      place.catch(() => undefined),
-    );
-    return place.then(({ answer }) => answer);
-  }
-
-  /**
-   * Resolves when the message is on its way: once everything `before` it is, and its topic is known. Its time runs
-   * meanwhile. A store that is down for a moment fails nothing; for longer, it fails each message in its time.
-   */
-  private async goOnceKnown(
-    message: EncodedMessage,
-    before: Promise<unknown> | undefined,
-  ): Promise<{ answer: Promise<SendResult> }> {
-    const { clock, topics } = this.options;
-    let isTimeUp = false;
-    let trouble: Error | undefined;
-    let cancel = (): void => {};
-    const timeUp = new Promise<void>((resolve) => {
-      cancel = clock.after(message.deadline - clock.monotonic(), () => {
-        isTimeUp = true;
-        resolve();
-      });
-    });
-    const known = async (): Promise<void> => {
-      await before;
-      await lookUpPatiently({
-        lookUp: () => topics.get(message.topic),
-        goOn: (error) => {
-          trouble = error;
-          // Of a full memory the sender hears at once, as it does from its queue.
-          return !isTimeUp && !this.closed && !isOutOfMemory(error);
-        },
-        clock,
-        signal: this.closing.signal,
-      });
-      trouble = undefined;
-    };
-    try {
-      await Promise.race([known(), timeUp]);
-    } catch (error) {
-      if (error !== trouble) throw error;
-    } finally {
-      cancel();
-    }
-    if (!isTimeUp && !trouble) return { answer: this.dispatch(message) };
-    const failure = isOutOfMemory(trouble)
-      ? new FlowBlockedError(flowBlocked(message), message, { cause: trouble })
-      : new SendFailedError(
-          `Message ${message.messageId} to topic "${message.topic}" was not stored: the topic could not be looked up within ${message.timeoutMs} ms. It is safe to send it again.`,
-          message,
-          { cause: trouble },
-        );
-    publishFailed(this.options.events, message, failure);
-    throw failure;
-  }
-
-  /** Later sends of the topic wait for `work`, and for what waits already. */
-  private holdLine(topic: string, work: Promise<unknown>): void {
-    const before = this.lines.get(topic);
-    const line = before ? before.then(() => work) : work;
-    this.lines.set(topic, line);
-    void line.then(() => {
-      if (this.lines.get(topic) === line) this.lines.delete(topic);
-    });
   }
 
   private dispatch(message: EncodedMessage): Promise<SendResult> {
@@ -347,12 +276,4 @@ const NO_SYSTEM: SystemHeader = {};
 function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
   const route = sendRoute(message, () => topic?.queues ?? unknownQueues(message));
   return { message, route, topic };
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof StoreRefusedError && error.reason === 'OOM';
-}
-
-function flowBlocked({ messageId, topic }: EncodedMessage): string {
-  return `Message ${messageId} to topic "${topic}" was not stored: the store is out of memory, and the topic is new or was not used by this process yet. Consuming goes on; send again later.`;
 }
