@@ -1,4 +1,5 @@
 import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message/errors.js';
+import { tellFigures } from '../helpers/figures.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
@@ -58,9 +59,10 @@ describe('a network that swallows everything without a word', () => {
     await direct.consume();
     await within(5_000, 'the last message', handled.all(['after']));
     const stored = settled.filter((_, i) => handled.times.has(`in${i}`)).length;
-    console.log(
-      `black-hole producer sends=200 failed=${failed} unknown=${unknown} stored=${stored} ended-after-ms=${tookMs} back-after-ms=${backMs} handled-again=${handled.repeated}`,
-    );
+    tellFigures('black-hole-producer', {
+      ...{ sent: 200, failed, unknown, stored, endedAfterMs: tookMs, sendsBackMs: backMs },
+      again: handled.repeated,
+    });
     expect(handled.repeated).toBe(0);
     await Promise.all([producing.stop(1_000), direct.stop(1_000)]);
   }, 40_000);
@@ -92,9 +94,10 @@ describe('a network that swallows everything without a word', () => {
     const after = await publishMany(producing, 20, { prefix: 'after' });
     await within(20_000, 'what was on its way', handled.all([...during, ...after])).catch(() => {});
     const backMs = Math.round(performance.now() - healedAt);
-    console.log(
-      `black-hole consumer sent=60 handled=${handled.times.size} lost=${60 - handled.times.size} again=${handled.repeated} back-after-ms=${backMs}`,
-    );
+    tellFigures('black-hole-consumer', {
+      ...{ sent: 60, handled: handled.times.size, lost: 60 - handled.times.size },
+      ...{ again: handled.repeated, handlingBackMs: backMs },
+    });
     expect(handled.missing([...during, ...after])).toEqual([]);
     expect(handled.repeated).toBe(0);
     await Promise.all([producing.stop(1_000), consuming.stop(1_000)]);
@@ -143,7 +146,9 @@ describe('a network that swallows everything without a word', () => {
       ),
     );
     await within(15_000, 'the abort of what was taken away', told);
-    console.log(`black-hole take-over held=5 handled=${handled.times.size} after-ms=${tookMs}`);
+    tellFigures('black-hole-take-over', {
+      ...{ sent: 5, handled: handled.times.size, again: handled.repeated, handlingBackMs: tookMs },
+    });
     expect(handled.repeated).toBe(0);
     await Promise.all([producing.stop(500), behind.stop(500), other.stop(500)]);
   }, 60_000);

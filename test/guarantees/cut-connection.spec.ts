@@ -3,6 +3,7 @@ import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message
 import { decodeMessage } from '../../lib/core/message/wire-format.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { tellFigures } from '../helpers/figures.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
@@ -49,11 +50,11 @@ it('stores each send once and in order, or says what it does not know, while con
   const ghosts = [...outcomes].filter(([key, outcome]) => outcome === 'failed' && stored.has(key));
   const doubled = [...stored.values()].filter((times) => times > 1);
   const reordered = await outOfOrder();
-  console.log(
-    `cut-connection seed=${seed} sent=${outcomes.size} resolved=${count('resolved')} failed=${count('failed')} ` +
-      `unknown=${count('unknown')} cuts=${proxy.cuts} lost=${lost.length} ghosts=${ghosts.length} ` +
-      `doubled=${doubled.length} reordered=${reordered}`,
-  );
+  tellFigures('cut-connection', {
+    ...{ seed, sent: outcomes.size, confirmed: count('resolved'), failed: count('failed') },
+    ...{ unknown: count('unknown'), cuts: proxy.cuts, lost: lost.length, ghosts: ghosts.length },
+    ...{ doubled: doubled.length, reordered },
+  });
   expect({ lost, ghosts, doubled, reordered }).toEqual({
     lost: [],
     ghosts: [],

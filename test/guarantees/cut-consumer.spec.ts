@@ -1,3 +1,4 @@
+import { tellFigures } from '../helpers/figures.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
@@ -71,10 +72,11 @@ it('handles each message once, with true attempt numbers, while the connections 
     queue: 0,
     group: 'billing',
   });
-  console.log(
-    `cut-consumer seed=${seed} sent=${MESSAGES} handled=${handled.times.size} missing=${handled.missing(keys).length} ` +
-      `again=${handled.repeated} wrong-attempts=${attempts.length} failed-once=${failing.size} cuts=${cuts} in-flight-left=${lag.inFlight}`,
-  );
+  tellFigures('cut-consumer', {
+    ...{ seed, sent: MESSAGES, handled: handled.times.size, lost: handled.missing(keys).length },
+    ...{ again: handled.repeated, wrongAttempts: attempts.length, failedOnce: failing.size, cuts },
+    inFlightLeft: lag.inFlight,
+  });
   expect(keys).toHaveLength(MESSAGES);
   expect(handled.missing(keys)).toEqual([]);
   expect(attempts).toEqual([]);

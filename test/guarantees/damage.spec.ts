@@ -3,6 +3,7 @@ import { encodeFrame, type Header } from '../../lib/core/message/wire-format.js'
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
+import { tellFigures } from '../helpers/figures.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import {
   connect,
@@ -111,9 +112,10 @@ describe('entries nobody can read', () => {
     await done;
 
     const { letters: kept } = await here.admin.listDeadLetters('orders', 'billing', { limit: 100 });
-    console.log(
-      `damage entries=${bad.length} dead-letters=${kept.length} held=${letters['message-held'].length} lost=${letters['message-lost'].length}`,
-    );
+    tellFigures('malformed-entries', {
+      ...{ entries: bad.length, deadLetters: kept.length, held: letters['message-held'].length },
+      lost: letters['message-lost'].length,
+    });
     expect(kept).toHaveLength(bad.length);
     expect(kept[0]!.entry).toEqual({
       kind: 'foreign',
@@ -178,9 +180,9 @@ describe('what is destroyed while it is used', () => {
     await operator.flushall();
     await expectToWork(here, 'after');
     await expectToWork(here, 'later');
-    console.log(
-      `damage FLUSHALL alarms=${seen['group-recreated'].length} handled=${here.handled.times.size}`,
-    );
+    tellFigures('flushall', {
+      ...{ alarms: seen['group-recreated'].length, handled: here.handled.times.size },
+    });
     expect(await here.admin.listTopics()).toEqual(['orders']);
   });
 

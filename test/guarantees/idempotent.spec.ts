@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
+import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -72,9 +73,10 @@ it('makes as many effects as there are messages, although each is delivered agai
   await fleet.stop();
   const after = await effectsOf(namespace);
   const twice = [...after.values()].filter((count) => count > 1).length;
-  console.log(
-    `idempotent messages=${MESSAGES} effects=${[...after.values()].reduce((a, b) => a + b, 0)} twice=${twice} duplicates=${fleet.duplicates.size} kills=${fleet.kills}`,
-  );
+  tellFigures('idempotent', {
+    ...{ sent: MESSAGES, effects: [...after.values()].reduce((a, b) => a + b, 0), again: twice },
+    ...{ duplicates: fleet.duplicates.size, kills: fleet.kills },
+  });
   await producing.stop();
   expect(after.size).toBe(MESSAGES);
   expect(after).toEqual(before);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -40,10 +41,10 @@ it('handles every message although consumers are killed with deliveries in hand'
 
   const lag = await lagOf(producing, facts);
   const again = [...fleet.handled.values()].filter((times) => times > 1).length;
-  console.log(
-    `kill-consumer seed=${seed} sent=${MESSAGES} handled=${fleet.handled.size} lost=${MESSAGES - fleet.handled.size} ` +
-      `kills=${fleet.kills} handled-again=${again} highest-attempt=${fleet.highestAttempt} left=${lag}`,
-  );
+  tellFigures('kill-consumer', {
+    ...{ seed, sent: MESSAGES, handled: fleet.handled.size, lost: MESSAGES - fleet.handled.size },
+    ...{ kills: fleet.kills, again, highestAttempt: fleet.highestAttempt, left: lag },
+  });
   await producing.stop();
   expect(fleet.handled.size).toBe(MESSAGES);
   expect(fleet.kills).toBe(KILLS);
@@ -80,9 +81,9 @@ it.each(DEATHS)(
 
     const starts = fleet.started.get(poison) ?? 0;
     const dead = await deadLetters(producing, facts);
-    console.log(
-      `poison ${death} sent=60 handled=${fleet.handled.size} dead-letters=${dead} starts-of-poison=${starts} max-attempts=${maxAttempts}`,
-    );
+    tellFigures('poison', {
+      ...{ death, sent: 60, handled: fleet.handled.size, deadLetters: dead, starts, maxAttempts },
+    });
     await producing.stop();
     expect(fleet.handled.size).toBe(59);
     expect(fleet.handled.has(poison)).toBe(false);

@@ -1,3 +1,4 @@
+import { tellFigures } from '../helpers/figures.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { connect, Handled, IMPATIENT, within } from '../helpers/workload.js';
 
@@ -47,10 +48,10 @@ it('has no more large messages in hand than its bytes allow, however many slots 
   await consuming.consume();
   await within(20_000, 'all messages', handled.all([...keys, 'small']));
   const later = most.slice(64);
-  console.log(
-    `large messages=${MESSAGES} bytes=${BYTES} slots=1000 most-in-hand-at-first=${Math.max(...most.slice(0, 64))} ` +
-      `most-later=${Math.max(...later)} most-buffers-mb=${Math.round(mostBuffers.bytes / 1e6)}`,
-  );
+  tellFigures('large-messages', {
+    ...{ sent: MESSAGES, bytes: BYTES, mostInHandAtFirst: Math.max(...most.slice(0, 64)) },
+    ...{ mostLater: Math.max(...later), mostBuffersMb: Math.round(mostBuffers.bytes / 1e6) },
+  });
   expect(later.length).toBeGreaterThan(MESSAGES / 2);
   expect(Math.max(...later)).toBeLessThanOrEqual(IN_HAND);
   await Promise.all([sending, consuming].map((one) => one.stop(2_000)));

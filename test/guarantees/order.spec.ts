@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pass } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { checkOrder, type Trace } from '../helpers/order-check.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
@@ -89,11 +90,12 @@ it(
 
     const trace = await readTrace(traceRedis.url);
     const report = checkOrder(trace, excused);
-    console.log(
-      `order seed=${seed} groups=${GROUPS} messages=${keys.length} per-second=${Math.round(perSecond)} done=${report.done} ` +
-        `lost=${keys.length - report.done} violations=${report.violations.length} starts=${trace.filter(({ kind }) => kind === 'start').length} ` +
-        `again=${report.again} beside-zombies=${report.besideZombies} zombie-ends=${report.zombieEnds}`,
-    );
+    tellFigures('order', {
+      ...{ seed, groups: GROUPS, sent: keys.length, perSecond: Math.round(perSecond) },
+      ...{ handled: report.done, lost: keys.length - report.done, again: report.again },
+      ...{ reordered: report.violations.length, besideZombies: report.besideZombies },
+      zombieEnds: report.zombieEnds,
+    });
     await producing.stop();
     await proxy.close();
     await Promise.all([redis.stop(), traceRedis.stop()]);

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message/errors.js';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
+import { tellFigures } from '../helpers/figures.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
 import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
@@ -96,11 +97,12 @@ describe.each([
     const unknown = keysOf('unknown');
     const unknownStored = unknown.filter((key) => handled.times.has(key)).length;
     const doubled = entries - handled.times.size;
-    console.log(
-      `redis-crash fsync=${fsync} seed=${seed} crashes=${CRASHES} sent=${outcomes.size} resolved=${resolved.length} ` +
-        `failed=${keysOf('failed').length} unknown=${unknown.length} lost=${handled.missing(resolved).length} ` +
-        `ghosts=${failed.length} doubled-in-store=${doubled} unknown-stored=${unknownStored} handled-again=${handled.repeated}`,
-    );
+    tellFigures(`redis-crash-${fsync}`, {
+      ...{ seed, crashes: CRASHES, sent: outcomes.size, confirmed: resolved.length },
+      ...{ failed: keysOf('failed').length, unknown: unknown.length, unknownStored },
+      ...{ lost: handled.missing(resolved).length, ghosts: failed.length, doubled },
+      again: handled.repeated,
+    });
     await Promise.all([producing.stop(2_000), consuming.stop(2_000)]);
     await redis.stop();
     expect(handled.missing(resolved)).toEqual([]);
@@ -137,9 +139,10 @@ describe('a power failure that takes the newest writes of Redis with it', () => 
     // The store counts on from where it was: what it had acknowledged since, it knows nothing of.
     const after = await publishMany(rivulet, 80, { prefix: 'after', timeoutMs: 5_000 });
     await within(10_000, 'the messages sent afterwards', handled.all(after)).catch(() => {});
-    console.log(
-      `redis-crash power-failure taken-bytes=${statSync(log).size - survives} sent-after=${after.length} lost-after=${handled.missing(after).length}`,
-    );
+    tellFigures('redis-forgot', {
+      ...{ sent: after.length, lost: handled.missing(after).length },
+      takenBytes: statSync(log).size - survives,
+    });
     await rivulet.stop(2_000);
     await redis.stop();
     expect(after).toHaveLength(80);

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { tellFigures } from '../helpers/figures.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { connect, Handled, publishMany, within } from '../helpers/workload.js';
 
@@ -78,7 +79,11 @@ describe('a shutdown', () => {
       const child = await launch(redis.url, { namespace: 'idle', drainMs: DRAIN_MS });
       await harm(redis);
       const left = await leave(child);
-      console.log(`shutdown idle, Redis ${state}: ${JSON.stringify(left)}`);
+      tellFigures('shutdown-idle', {
+        redis: state,
+        stoppedMs: left.stoppedMs,
+        goneMs: left.goneMs,
+      });
       expect(left).toMatchObject({ code: 0, signal: null });
       expect(left.stoppedMs).toBeLessThan(DRAIN_MS + 250);
       expect(left.goneMs).toBeLessThan(DRAIN_MS + 1_500);
@@ -118,9 +123,10 @@ describe('a shutdown', () => {
       });
       await other.consume();
       await within(15_000, 'the take-over', handled.all(keys)).catch(() => {});
-      console.log(
-        `shutdown with 8 in hand, Redis ${state}: ${JSON.stringify(left)} taken-over=${8 - handled.missing(keys).length} again=${handled.repeated}`,
-      );
+      tellFigures('shutdown-hanging', {
+        ...{ redis: state, stoppedMs: left.stoppedMs, goneMs: left.goneMs },
+        ...{ sent: 8, lost: handled.missing(keys).length, again: handled.repeated },
+      });
       expect(handled.missing(keys)).toEqual([]);
       expect(handled.repeated).toBe(0);
       await Promise.all([producing.stop(1_000), other.stop(1_000)]);
@@ -157,9 +163,9 @@ describe('a shutdown', () => {
     const stoppedMs = Math.round(performance.now() - begunAt);
     const keys = await sending;
     await within(15_000, 'the rest', handled.all(keys)).catch(() => {});
-    console.log(
-      `shutdown under load: stopped-after-ms=${stoppedMs} sent=300 handled=${handled.times.size} again=${handled.repeated}`,
-    );
+    tellFigures('shutdown-busy', {
+      ...{ sent: 300, handled: handled.times.size, again: handled.repeated, stoppedMs },
+    });
     expect(handled.missing(keys)).toEqual([]);
     expect(handled.repeated).toBe(0);
     expect(stoppedMs).toBeLessThan(1_000);

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message/errors.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
+import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
@@ -130,11 +131,13 @@ it('handles everything that was confirmed, whatever goes wrong at the same time'
   for (let queue = 0; queue < 4; queue++)
     entries += await operator.xlen(keys.queue({ topic: 'orders', queue }).log);
   const doubled = entries - fleet.handled.size;
-  console.log(
-    `storm seed=${seed} seconds=${SECONDS} ${JSON.stringify(done)} sent=${outcomes.size} resolved=${resolved.length} ` +
-      `failed=${count('failed')} unknown=${count('unknown')} lost=${missing().length} ghosts=${ghosts.length} doubled=${doubled} ` +
-      `handled-again=${again} kills=${fleet.kills} left=${total.lag} dead-letters=${total.deadLetters} members-left=${members.length}`,
-  );
+  tellFigures('storm', {
+    ...{ seed, seconds: SECONDS, harms: Object.values(done).reduce((a, b) => a + b, 0) },
+    ...{ sent: outcomes.size, confirmed: resolved.length, failed: count('failed') },
+    ...{ unknown: count('unknown'), lost: missing().length, ghosts: ghosts.length, doubled, again },
+    ...{ kills: fleet.kills, left: total.lag, deadLetters: total.deadLetters },
+    membersLeft: members.length,
+  });
   expect(missing()).toEqual([]);
   expect(ghosts).toEqual([]);
   expect(doubled).toBe(0);

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { tellFigures } from '../helpers/figures.js';
 import { startPostgres } from '../helpers/postgres.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
@@ -92,12 +93,11 @@ it.each(['half', 'outbox'])(
 
     const differences = await shop.differences();
     const { size } = await shop.orders();
-    const counts = Object.entries(broken).map(([what, times]) => `${what}=${times}`);
     const { lost, ghosts, doubled } = differences;
-    console.log(
-      `transaction-chaos seed=${seed} store=${store} committed=${size} killed: ${counts.join(' ')} ` +
-        `lost=${lost.length} ghosts=${ghosts.length} doubled=${doubled.length}`,
-    );
+    tellFigures(`transaction-chaos-${store}`, {
+      ...{ seed, confirmed: size, ...broken },
+      ...{ lost: lost.length, ghosts: ghosts.length, doubled: doubled.length },
+    });
     expect(differences).toEqual({ lost: [], ghosts: [], doubled: [] });
     expect(size).toBeGreaterThan(50);
     expect(crew.fallen).toEqual([]);

@@ -1,0 +1,135 @@
+// What can go wrong, and the tests that make it go wrong: the rows of `npm run test:faults`.
+//   tests    files, and optionally which of their tests, by a part of the full name
+//   figures  names under which they tell their figures (test/helpers/figures.ts)
+//   long     environment of the long form
+const guarantees = (name) => `test/guarantees/${name}.spec.ts`;
+const faults = (name) => `test/faults/${name}.spec.ts`;
+
+export const MATRIX = [
+  {
+    id: 'F1',
+    fault: 'kill -9 of Redis, appendfsync always',
+    tests: [[guarantees('redis-crash'), 'appendfsync always']],
+    figures: ['redis-crash-always'],
+    long: { RIVULET_CRASHES: '5' },
+  },
+  {
+    id: 'F2',
+    fault: 'kill -9 of Redis, appendfsync everysec',
+    tests: [[guarantees('redis-crash'), 'appendfsync everysec']],
+    figures: ['redis-crash-everysec'],
+  },
+  {
+    id: 'F6',
+    fault: 'Redis stands still (1, 5, 20 s)',
+    tests: [[faults('frozen-redis')]],
+    figures: ['frozen-redis'],
+    long: { RIVULET_FROZEN_SECONDS: '1,5,20' },
+  },
+  {
+    id: 'F7',
+    fault: 'owners of ordered queues killed, frozen, cut off',
+    tests: [[guarantees('order')]],
+    figures: ['order'],
+    long: { RIVULET_GROUPS: '3000', RIVULET_LAPS: '2' },
+  },
+  {
+    id: 'F9',
+    fault: 'connections cut within requests and replies',
+    tests: [[guarantees('cut-connection')], [guarantees('cut-consumer')]],
+    figures: ['cut-connection', 'cut-consumer'],
+    long: { RIVULET_SENDS: '40000', RIVULET_MESSAGES: '2400' },
+  },
+  {
+    id: 'F10',
+    fault: 'network swallows everything',
+    tests: [[guarantees('black-hole')]],
+    figures: ['black-hole-producer', 'black-hole-consumer', 'black-hole-take-over'],
+  },
+  {
+    id: 'F22',
+    fault: 'consumers killed with deliveries in hand',
+    tests: [
+      [guarantees('kill-consumer'), 'although consumers are killed'],
+      [guarantees('idempotent')],
+    ],
+    figures: ['kill-consumer', 'idempotent'],
+    long: { RIVULET_KILLS: '10' },
+  },
+  {
+    id: 'F23',
+    fault: 'transactions: processes, databases, Redis killed',
+    tests: [[guarantees('transaction-crash')], [guarantees('transaction-chaos')]],
+    figures: ['transaction-chaos-half', 'transaction-chaos-outbox'],
+    long: { RIVULET_CHAOS_MS: '60000' },
+  },
+  {
+    id: 'F24',
+    fault: 'checkers fail, hang, do not know, come in twos',
+    tests: [['test/unit/transaction/back-check-loop.spec.ts'], [guarantees('half-messages')]],
+  },
+  {
+    id: 'F25',
+    fault: 'commit and rollback race, each repeated',
+    tests: [['test/contract/redis.spec.ts', 'half']],
+  },
+  {
+    id: 'F26',
+    fault: 'FLUSHALL, keys deleted or of a wrong type',
+    tests: [
+      [guarantees('damage'), 'what is destroyed'],
+      [guarantees('damage'), 'a key of the wrong type'],
+    ],
+    figures: ['flushall'],
+  },
+  {
+    id: 'F29',
+    fault: 'Redis is out of memory',
+    tests: [['test/redis/memory-full.spec.ts']],
+  },
+  {
+    id: 'F30',
+    fault: 'an eviction policy, at the start and later',
+    tests: [
+      ['test/redis/health.spec.ts', 'eviction'],
+      ['test/redis/connection.spec.ts', 'evicts'],
+      ['test/unit/core/health-watch.spec.ts'],
+    ],
+  },
+  {
+    id: 'F34',
+    fault: 'poison messages',
+    tests: [
+      [guarantees('kill-consumer'), 'ends its consumers'],
+      ['test/unit/consumer/handlers.spec.ts'],
+    ],
+    figures: ['poison'],
+    long: { RIVULET_LONG: '1' },
+  },
+  {
+    id: 'F36',
+    fault: 'large messages',
+    tests: [[guarantees('large-messages')]],
+    figures: ['large-messages'],
+    long: { RIVULET_LARGE: '400' },
+  },
+  {
+    id: 'F37',
+    fault: 'entries that nobody can read',
+    tests: [[guarantees('damage'), 'entries nobody can read']],
+    figures: ['malformed-entries'],
+  },
+  {
+    id: 'F38',
+    fault: 'shutdowns under load, with Redis gone or frozen',
+    tests: [[guarantees('shutdown')]],
+    figures: ['shutdown-idle', 'shutdown-hanging', 'shutdown-busy'],
+  },
+  {
+    id: 'F40',
+    fault: 'everything at once',
+    tests: [[guarantees('storm')]],
+    figures: ['storm'],
+    long: { RIVULET_STORM_SECONDS: '60' },
+  },
+];
