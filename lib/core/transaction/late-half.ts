@@ -62,10 +62,7 @@ export class LateHalf {
       return participant.mark(tx, marker);
     }
     // Both at once, and both have ended before anything else is done with the transaction.
-    const stored = this.prepareAll().then(
-      () => undefined,
-      (error: Error) => error,
-    );
+    const stored = this.prepareAll();
     try {
       await participant.mark(tx, marker);
     } catch (error) {
@@ -77,11 +74,16 @@ export class LateHalf {
   }
 
   /** The database committed. Rejects when others have to complete it, which they will. */
-  async deliver(): Promise<void> {
+  deliver(): Promise<void> {
     const { facts, participant, tools } = this.options;
     if (this.isInOutbox) return tools.outbox.publish(participant, facts, this.messages);
     const [only] = this.asked;
     if (only && this.asked.length === 1) return tools.publisher.commit(facts, only);
+    return this.commitEach();
+  }
+
+  private async commitEach(): Promise<void> {
+    const { facts, tools } = this.options;
     const ends = await Promise.allSettled(
       this.asked.map((run) => tools.publisher.commit(facts, run)),
     );
@@ -98,16 +100,24 @@ export class LateHalf {
     );
   }
 
-  private async prepareAll(): Promise<void> {
-    const homeless = this.messages.find(({ place }) => !place);
-    if (homeless) throw this.notTaken(homeless, 'the topic could not be looked up');
-    const moved = await this.prepareRuns(runsOf(this.messages));
-    if (moved.length > 0) await this.prepareAnew(moved);
+  /** Never rejects. @returns why the store did not take all of them. */
+  private async prepareAll(): Promise<Error | undefined> {
+    try {
+      const homeless = this.messages.find(({ place }) => !place);
+      if (homeless) return this.notTaken(homeless, 'the topic could not be looked up');
+      const runs = runsOf(this.messages);
+      const [only] = runs;
+      if (only && runs.length === 1 && (await this.prepare(only))) return undefined;
+      const moved = runs.length === 1 ? runs : await this.prepareRuns(runs);
+      if (moved.length > 0) await this.prepareAnew(moved);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   /** @returns those whose topic has changed: nothing of them is stored. */
   private async prepareRuns(runs: readonly QueueRun[]): Promise<QueueRun[]> {
-    if (runs.length === 1) return (await this.prepare(runs[0]!)) ? [] : [...runs];
     const taken = await Promise.all(runs.map((run) => this.prepare(run)));
     return runs.filter((_, i) => !taken[i]);
   }

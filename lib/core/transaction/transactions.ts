@@ -12,6 +12,7 @@ import {
   type DatabaseTransactionTools,
 } from './database-transaction.js';
 import { UnmanagedTransactionError } from './errors.js';
+import type { HalfOwner } from './half-owner.js';
 import type { HalfSender } from './half-sender.js';
 import type { LateHalf } from './late-half.js';
 import { Outbox } from './outbox.js';
@@ -91,16 +92,21 @@ export class Transactions {
    * @throws InDoubtError when the database does not say whether it committed; BrokerUnavailableError (rolled back) when
    *   the messages could not be stored and may not wait in the database.
    */
-  async run<R, Tx = never>(
-    body: (tx: Tx) => Promise<R>,
-    options: TransactionOptions = {},
-  ): Promise<R> {
+  run<R, Tx = never>(body: (tx: Tx) => Promise<R>, options: TransactionOptions = {}): Promise<R> {
+    // Not an async function: every promise on the way of a transaction is tracked, and costs.
+    try {
+      return Promise.resolve(this.enter(body as (tx: unknown) => Promise<R>, options));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  private enter<R>(work: (tx: unknown) => Promise<R>, options: TransactionOptions): Promise<R> {
     const problems = transactionOptionProblems(options);
     if (problems.length > 0) throw new InvalidOptionsError('Transaction', problems);
     const outer = this.openUnit();
     const participant = this.participant(options.participant);
     const { propagation = 'required' } = options;
-    const work = body as (tx: unknown) => Promise<R>;
     if (outer?.participant !== participant.name || propagation === 'requires-new')
       return this.begin(participant, work, (inner) => participant.run(inner, options.database));
     if (propagation === 'required') return work(outer.tx);
@@ -176,18 +182,23 @@ export class Transactions {
     return unit?.open ? unit : undefined;
   }
 
-  private async begin<R>(
+  private begin<R>(
     participant: TransactionParticipant,
     body: (tx: unknown) => Promise<R>,
     begin: Begin,
   ): Promise<R> {
     if (this.closed)
-      throw new ClosedError('Transaction: the application is closing. Nothing was begun.');
+      return Promise.reject(
+        new ClosedError('Transaction: the application is closing. Nothing was begun.'),
+      );
     const { participants } = this.options;
-    const owner = participants.known(participant) ?? (await participants.owner(participant));
-    const { tools } = this;
-    const transaction = new DatabaseTransaction({ participant, owner, begin, tools });
-    return this.track(transaction.run(body));
+    const runAs = (owner: HalfOwner): Promise<R> => {
+      const { tools } = this;
+      const transaction = new DatabaseTransaction({ participant, owner, begin, tools });
+      return this.track(transaction.run(body));
+    };
+    const owner = participants.known(participant);
+    return owner ? runAs(owner) : participants.owner(participant).then(runAs);
   }
 
   private toolsOfEach(): DatabaseTransactionTools {
@@ -260,13 +271,18 @@ export class Transactions {
     );
   }
 
-  private async track<T>(work: Promise<T>): Promise<T> {
+  private track<T>(work: Promise<T>): Promise<T> {
     this.underWay += 1;
-    try {
-      return await work;
-    } finally {
-      this.ended();
-    }
+    return work.then(
+      (value) => {
+        this.ended();
+        return value;
+      },
+      (error: unknown) => {
+        this.ended();
+        throw error;
+      },
+    );
   }
 
   private ended(): void {
