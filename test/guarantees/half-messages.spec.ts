@@ -82,7 +82,7 @@ it('appends what was committed, once, while connections are cut and Redis forget
     const place = { topic: 'orders', queue: n % QUEUES, generation, owner };
     const commits = random() < 0.7;
     try {
-      const { state } = await sender.prepare(place, half, { timeoutMs: 2_000 });
+      const { state } = await sender.prepare(place, half, 2_000);
       expect(state).toBe('prepared');
       // From here on it is decided, whatever the store says.
       if (commits) committed.add(`${n}`);
@@ -155,7 +155,7 @@ async function decidedAfterDeath(point: string): Promise<string> {
   );
   const deadline = Date.now() + 60_000;
   await participant.run((tx) => participant.mark(tx, { id: kept!.id, deadline }));
-  for (const half of [kept!, dropped!]) await sender.prepare(place, half, { timeoutMs: 5_000 });
+  for (const half of [kept!, dropped!]) await sender.prepare(place, half, 5_000);
 
   const launch = (env: NodeJS.ProcessEnv): ChildProcess =>
     fork(CHECKER, [redis.url, JSON.stringify({ namespace, file, leaseMs: LEASE_MS })], {

@@ -167,7 +167,7 @@ export class HalfFirst {
     const [run] = runsOf([message]) as [QueueRun];
     const place = publisher.place(facts, run);
     const half = publisher.half(facts, run);
-    const reply = await sender.prepare(place, half, { timeoutMs }).catch((error: Error) => {
+    const reply = await sender.prepare(place, half, timeoutMs).catch((error: Error) => {
       // Perhaps it is there: without this its check method would be asked about work that was never begun.
       void this.forget(place, facts.id);
       throw this.notStored(facts, message, error);

@@ -13,7 +13,7 @@ import type {
 import type { AppendEntry } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
-import { CheckList } from './check-list.js';
+import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
 import { TurnBatch } from './turn-batch.js';
 
@@ -34,14 +34,14 @@ export interface HalfSenderOptions {
 }
 
 /** How long a commit is repeated before it is left to the back-check. */
-const COMMIT_PATIENCE_MS = 2_000;
+const PATIENT_COMMIT = { patienceMs: 2_000 };
 const PAUSE_MS = { from: 10, to: 250 };
 /** Refusals that will not pass by themselves. */
 const FINAL = new Set(['OOM', 'WRONGTYPE', 'NOPERM', 'NOAUTH', 'WRONGPASS', 'UNKNOWN_COMMAND']);
 
-interface Queue extends QueueRef {
-  generation: number;
-  owner: string;
+/** One object for each place in use, so that looking for its batch compares no text. */
+interface Queue extends Listed {
+  readonly generation: number;
 }
 
 /**
@@ -57,12 +57,22 @@ export class HalfSender {
   private readonly publishes: TurnBatch<Queue, HalfMessages, PublishReply>;
   private readonly extensions: TurnBatch<Queue, { id: string; afterMs: number }, ExtendReply>;
 
+  /** By owner and topic. An owner is one object for as long as its process lives. */
+  private readonly queues = new WeakMap<HalfOwner, Map<string, Queue[]>>();
+
   constructor(options: HalfSenderOptions) {
     this.options = options;
     const { halves } = options;
     this.list = new CheckList(options);
-    this.prepares = new TurnBatch((queue, some) => halves.prepare({ ...queue, halves: some }));
-    this.commits = new TurnBatch((queue, ids) => halves.commit(queue, ids));
+    this.prepares = new TurnBatch((queue, some, patienceMs) =>
+      this.repeatedly(patienceMs, async () => {
+        await this.list.beOn(queue, some[0]!.checkAfterMs);
+        return halves.prepare({ ...queue, halves: some });
+      }),
+    );
+    this.commits = new TurnBatch((queue, ids, patienceMs) =>
+      this.repeatedly(patienceMs, () => halves.commit(queue, ids)),
+    );
     this.rollbacks = new TurnBatch((queue, ids) => halves.rollback(queue, ids));
     this.publishes = new TurnBatch((queue, some) => halves.publish({ ...queue, halves: some }));
     this.extensions = new TurnBatch((queue, items) =>
@@ -76,20 +86,13 @@ export class HalfSender {
   /**
    * Store a half, once its queue is listed for those who check. Safe to repeat.
    *
-   * @throws after `timeoutMs`: StoreRefusedError, it was not stored; StoreUnavailableError, nobody knows. At once what
-   *   time does not heal, e.g. a store that is out of memory.
+   * @throws after `timeoutMs` (the same for all of an owner): StoreRefusedError, it was not stored; StoreUnavailableError,
+   *   nobody knows. At once what time does not heal, e.g. a store that is out of memory.
    */
-  prepare(
-    place: HalfPlace,
-    half: HalfMessages,
-    options: { timeoutMs: number },
-  ): Promise<PrepareReply> {
-    const { key, queue } = keyed(place);
-    const { owner } = place;
-    const { checkAfterMs } = half;
-    return this.repeatedly(options.timeoutMs, async () => {
-      await this.list.beOn(key, { owner, queue: place, checkAfterMs });
-      return this.prepares.ask(key, queue, half, bytesOf(half));
+  prepare(place: HalfPlace, half: HalfMessages, timeoutMs: number): Promise<PrepareReply> {
+    return this.prepares.ask(this.queueOf(place), half, {
+      bytes: bytesOf(half),
+      patienceMs: timeoutMs,
     });
   }
 
@@ -98,29 +101,35 @@ export class HalfSender {
    *
    * @throws when it could not be done for a while: the back-check will do it.
    */
-  commit(place: HalfPlace, half: HalfMessages): Promise<ResolveReply> {
-    const { key, queue } = keyed(place);
+  commit(place: HalfPlace, half: Pick<HalfMessages, 'id' | 'entries'>): Promise<ResolveReply> {
     this.noteScheduled(place, half.entries);
-    return this.repeatedly(COMMIT_PATIENCE_MS, () => this.commits.ask(key, queue, half.id, 0));
+    return this.commits.ask(this.queueOf(place), half.id, PATIENT_COMMIT);
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
   rollback(place: HalfPlace, id: TransactionId): Promise<Resolved> {
-    const { key, queue } = keyed(place);
-    return this.rollbacks.ask(key, queue, id, 0);
+    return this.rollbacks.ask(this.queueOf(place), id);
   }
 
   /** Append messages of a transaction that is known to be committed. Safe to repeat. Tried once. */
   publish(place: HalfPlace, half: HalfMessages): Promise<PublishReply> {
-    const { key, queue } = keyed(place);
     this.noteScheduled(place, half.entries);
-    return this.publishes.ask(key, queue, half, bytesOf(half));
+    return this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half) });
   }
 
   /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */
   extend(place: HalfPlace, id: TransactionId, afterMs: number): Promise<ExtendReply> {
-    const { key, queue } = keyed(place);
-    return this.extensions.ask(key, queue, { id, afterMs }, 0);
+    return this.extensions.ask(this.queueOf(place), { id, afterMs });
+  }
+
+  private queueOf({ topic, queue, generation, owner }: HalfPlace): Queue {
+    let topics = this.queues.get(owner);
+    if (!topics) this.queues.set(owner, (topics = new Map()));
+    let queues = topics.get(topic);
+    if (!queues) topics.set(topic, (queues = []));
+    const known = queues[queue];
+    if (known?.generation === generation) return known;
+    return (queues[queue] = { topic, queue, generation, owner: ownerKey(owner), whose: owner });
   }
 
   private noteScheduled(queue: QueueRef, entries: readonly AppendEntry[]): void {
@@ -173,23 +182,8 @@ function isPassing(error: unknown): boolean {
   return error instanceof StoreUnavailableError;
 }
 
-function keyed({ topic, queue, generation, owner }: HalfPlace): { key: string; queue: Queue } {
-  const text = keyOf(owner);
-  return {
-    key: `${topic}/${queue}/${generation}/${text}`,
-    queue: { topic, queue, generation, owner: text },
-  };
-}
-
-/** An owner is one object for as long as its process lives. */
-const keys = new WeakMap<HalfOwner, string>();
-
-function keyOf(owner: HalfOwner): string {
-  let key = keys.get(owner);
-  if (key === undefined) keys.set(owner, (key = ownerKey(owner)));
-  return key;
-}
-
 function bytesOf({ entries }: HalfMessages): number {
-  return entries.reduce((sum, { frame }) => sum + frame.length, 0);
+  let bytes = 0;
+  for (const { frame } of entries) bytes += frame.length;
+  return bytes;
 }

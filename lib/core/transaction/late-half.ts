@@ -1,6 +1,7 @@
 import { SendFailedError, TopicFullError } from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
+import type { PrepareReply } from '../store/half-message-store.js';
 import type { Availability } from '../store/stores.js';
 import { BrokerUnavailableError } from './errors.js';
 import type { HalfSender } from './half-sender.js';
@@ -101,19 +102,19 @@ export class LateHalf {
   }
 
   /** Never rejects. @returns why the store did not take all of them. */
-  private async prepareAll(): Promise<Error | undefined> {
-    try {
-      const homeless = this.messages.find(({ place }) => !place);
-      if (homeless) return this.notTaken(homeless, 'the topic could not be looked up');
-      const runs = runsOf(this.messages);
-      const [only] = runs;
-      if (only && runs.length === 1 && (await this.prepare(only))) return undefined;
-      const moved = runs.length === 1 ? runs : await this.prepareRuns(runs);
-      if (moved.length > 0) await this.prepareAnew(moved);
-      return undefined;
-    } catch (error) {
-      return error as Error;
-    }
+  private prepareAll(): Promise<Error | undefined> {
+    const homeless = this.messages.find(({ place }) => !place);
+    if (homeless)
+      return Promise.resolve(this.notTaken(homeless, 'the topic could not be looked up'));
+    const runs = runsOf(this.messages);
+    const [only] = runs;
+    const prepared =
+      only && runs.length === 1
+        ? this.prepare(only).then((isTaken) => (isTaken ? undefined : this.prepareAnew(runs)))
+        : this.prepareRuns(runs).then((moved) =>
+            moved.length > 0 ? this.prepareAnew(moved) : undefined,
+          );
+    return prepared.then(nothing, asError);
   }
 
   /** @returns those whose topic has changed: nothing of them is stored. */
@@ -144,17 +145,19 @@ export class LateHalf {
   }
 
   /** @returns false when the topic has changed. */
-  private async prepare(run: QueueRun): Promise<boolean> {
+  private prepare(run: QueueRun): Promise<boolean> {
     const { facts, tools } = this.options;
     const { sender, publisher, settings } = tools;
     this.asked.push(run);
-    const reply = await sender.prepare(publisher.place(facts, run), publisher.half(facts, run), {
-      timeoutMs: settings.halfTimeoutMs,
-    });
+    return sender
+      .prepare(publisher.place(facts, run), publisher.half(facts, run), settings.halfTimeoutMs)
+      .then(({ state }) => state === 'prepared' || this.refused(run, state));
+  }
+
+  private refused(run: QueueRun, state: Exclude<PrepareReply['state'], 'prepared'>): false {
+    const { facts } = this.options;
     const [first] = run.messages;
-    switch (reply.state) {
-      case 'prepared':
-        return true;
+    switch (state) {
       case 'moved':
         this.asked.splice(this.asked.indexOf(run), 1);
         return false;
@@ -164,7 +167,7 @@ export class LateHalf {
           { topic: run.topic, messageId: frameMessageId(first!.entry.frame) },
         );
       default:
-        throw this.notTaken(first!, `the store answered "${reply.state}"`);
+        throw this.notTaken(first!, `the store answered "${state}"`);
     }
   }
 
@@ -190,4 +193,10 @@ export class LateHalf {
     await tools.outbox.keep({ participant, tx, facts, messages: this.messages });
     this.isInOutbox = true;
   }
+}
+
+function nothing(): undefined {}
+
+function asError(error: unknown): Error {
+  return error as Error;
 }

@@ -56,11 +56,14 @@ export class Publisher {
    *
    * @throws StoreUnavailableError the back-check completes it.
    */
-  async commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
-    const reply = await this.options.sender.commit(this.place(facts, run), this.half(facts, run));
-    if (reply.state === 'committed') return this.tell(run, reply.results);
-    if (reply.state === 'unknown') return this.publishRun(facts, run);
-    this.alarmRolledBack(facts, run);
+  commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
+    return this.options.sender
+      .commit(this.place(facts, run), this.half(facts, run))
+      .then((reply) => {
+        if (reply.state === 'committed') return this.tell(run, reply.results);
+        if (reply.state === 'unknown') return this.publishRun(facts, run);
+        this.alarmRolledBack(facts, run);
+      });
   }
 
   /**

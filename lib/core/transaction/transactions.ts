@@ -220,7 +220,7 @@ export class Transactions {
         availability,
         settings,
       },
-      onCommitted: (half, facts) => void this.scope.outside(() => this.deliver(half, facts)),
+      onCommitted: (half, facts) => this.scope.outside(() => this.deliver(half, facts)),
       onRolledBack: (half) => void this.track(this.scope.outside(() => half.abandon())),
       onInDoubt: (facts, error) => this.tell('in-doubt', facts, error),
     };
@@ -247,14 +247,13 @@ export class Transactions {
     }
   }
 
-  private async deliver(half: LateHalf, facts: TransactionFacts): Promise<void> {
+  private deliver(half: LateHalf, facts: TransactionFacts): void {
     this.underWay += 1;
-    try {
-      await half.deliver();
-    } catch (error) {
+    const ended = (): void => this.ended();
+    void half.deliver().then(ended, (error: unknown) => {
       this.tell('delivery-delayed', facts, error as Error);
-    }
-    this.ended();
+      ended();
+    });
   }
 
   private tell(

@@ -2,63 +2,75 @@
 const MOST_ITEMS = 500;
 const MOST_BYTES = 1024 * 1024;
 
-interface Asked<Item, Reply> {
-  item: Item;
-  resolve(reply: Reply): void;
-  reject(error: unknown): void;
-}
+/** A call about one place. `patienceMs`: for how long those who asked are willing to wait; 0 = as long as one try takes. */
+type TurnCall<Place, Item, Reply> = (
+  place: Place,
+  items: readonly Item[],
+  patienceMs: number,
+) => Promise<readonly Reply[]>;
 
-interface Batch<Place, Item, Reply> {
-  place: Place;
-  asked: Asked<Item, Reply>[];
+interface Batch<Item, Reply> {
+  items: Item[];
+  resolves: ((reply: Reply) => void)[];
+  rejects: ((error: unknown) => void)[];
   bytes: number;
+  patienceMs: number;
 }
 
-/** What is asked about one place within one turn of the event loop goes there in one call, in the order it was asked. */
-export class TurnBatch<Place, Item, Reply> {
-  private readonly call: (place: Place, items: readonly Item[]) => Promise<readonly Reply[]>;
-  private batches = new Map<string, Batch<Place, Item, Reply>>();
+/**
+ * What is asked about one place within one turn of the event loop goes there in one call, in the order it was asked. A
+ * place is the same when it is the same object.
+ */
+export class TurnBatch<Place extends object, Item, Reply> {
+  private readonly call: TurnCall<Place, Item, Reply>;
+  private batches = new Map<Place, Batch<Item, Reply>>();
 
-  constructor(call: (place: Place, items: readonly Item[]) => Promise<readonly Reply[]>) {
+  constructor(call: TurnCall<Place, Item, Reply>) {
     this.call = call;
   }
 
-  /** `key`: the same for the same place. Rejects as the call does, together with the others of it. */
-  ask(key: string, place: Place, item: Item, bytes: number): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const batch = this.batchFor(key, place);
-      batch.asked.push({ item, resolve, reject });
-      batch.bytes += bytes;
-      if (batch.asked.length < MOST_ITEMS && batch.bytes < MOST_BYTES) return;
-      this.batches.delete(key);
-      this.send(batch);
+  /** Rejects as the call does, together with the others of it. */
+  ask(
+    place: Place,
+    item: Item,
+    { bytes = 0, patienceMs = 0 }: { bytes?: number; patienceMs?: number } = {},
+  ): Promise<Reply> {
+    const batch = this.batchFor(place);
+    batch.items.push(item);
+    batch.bytes += bytes;
+    batch.patienceMs = patienceMs;
+    const answer = new Promise<Reply>((resolve, reject) => {
+      batch.resolves.push(resolve);
+      batch.rejects.push(reject);
     });
+    if (batch.items.length >= MOST_ITEMS || batch.bytes >= MOST_BYTES) {
+      this.batches.delete(place);
+      this.send(place, batch);
+    }
+    return answer;
   }
 
-  private batchFor(key: string, place: Place): Batch<Place, Item, Reply> {
-    const open = this.batches.get(key);
+  private batchFor(place: Place): Batch<Item, Reply> {
+    const open = this.batches.get(place);
     if (open) return open;
     // After all I/O callbacks and promises of this turn: whatever they ask is in the same call.
     if (this.batches.size === 0) setImmediate(() => this.flush());
-    const batch = { place, asked: [], bytes: 0 };
-    this.batches.set(key, batch);
+    const batch = { items: [], resolves: [], rejects: [], bytes: 0, patienceMs: 0 };
+    this.batches.set(place, batch);
     return batch;
   }
 
   private flush(): void {
-    const batches = this.batches;
+    const { batches } = this;
     this.batches = new Map();
-    for (const batch of batches.values()) this.send(batch);
+    for (const [place, batch] of batches) this.send(place, batch);
   }
 
-  private send({ place, asked }: Batch<Place, Item, Reply>): void {
-    this.call(
-      place,
-      asked.map(({ item }) => item),
-    ).then(
-      (replies) => asked.forEach(({ resolve }, i) => resolve(replies[i]!)),
+  private send(place: Place, { items, resolves, rejects, patienceMs }: Batch<Item, Reply>): void {
+    this.call(place, items, patienceMs).then(
+      (replies) => resolves.forEach((resolve, i) => resolve(replies[i]!)),
       (error: unknown) => {
-        for (const { reject } of asked) reject(error);
+        for (const reject of rejects) reject(error);
       },
     );
   }

@@ -83,7 +83,7 @@ export class CheckBed {
   ): Promise<HalfMessages> {
     const half = halfOf(entries, { id: newTransaction(this.clock.now()), ...more });
     const place = await this.place(owner);
-    const preparing = this.sender.prepare(place, half, { timeoutMs: 250 });
+    const preparing = this.sender.prepare(place, half, 250);
     await this.clock.settle();
     const { state } = await preparing;
     if (state !== 'prepared') throw new Error(`expected "prepared", got "${state}"`);

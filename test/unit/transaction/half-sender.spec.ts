@@ -47,8 +47,7 @@ describe('HalfSender', () => {
     place = { ...QUEUE, generation: await generationOf(stores, 'orders'), owner: OWNER };
   });
 
-  const prepare = (half = halfOf(['a']), timeoutMs = 250) =>
-    sender.prepare(place, half, { timeoutMs });
+  const prepare = (half = halfOf(['a']), timeoutMs = 250) => sender.prepare(place, half, timeoutMs);
 
   it('sends what one turn of the event loop asks of a queue in one call for each kind of move', async () => {
     const halves = Array.from({ length: 200 }, (_, i) => halfOf([`m${i}`]));
@@ -62,11 +61,9 @@ describe('HalfSender', () => {
   it('keeps queues, owners and generations apart', async () => {
     const replies = await Promise.all([
       prepare(),
-      sender.prepare({ ...place, queue: 1 }, halfOf(['b']), { timeoutMs: 250 }),
-      sender.prepare({ ...place, generation: 9 }, halfOf(['c']), { timeoutMs: 250 }),
-      sender.prepare({ ...place, owner: { ...OWNER, database: 'db-2' } }, halfOf(['d']), {
-        timeoutMs: 250,
-      }),
+      sender.prepare({ ...place, queue: 1 }, halfOf(['b']), 250),
+      sender.prepare({ ...place, generation: 9 }, halfOf(['c']), 250),
+      sender.prepare({ ...place, owner: { ...OWNER, database: 'db-2' } }, halfOf(['d']), 250),
     ]);
     expect(replies.map(({ state }) => state)).toEqual([
       'prepared',
