@@ -1,4 +1,4 @@
-import { History } from '../helpers/history.js';
+import { type Happening, History } from '../helpers/history.js';
 import { judge, type Scene, type Verdict } from '../helpers/judge.js';
 
 /** Two messages of one lane, sent, confirmed, handled and settled in order. */
@@ -119,13 +119,14 @@ it('asks each consumer group for every message, and names it', () => {
   expect({ lost, stuck }).toEqual({ lost: [], stuck: ['mail a1', 'mail a2'] });
 });
 
-it('measures from each healing to the next sign of life', () => {
-  const at = (kind: 'healed' | 'confirmed' | 'handled', atMs: number) => ({
-    ...{ kind, atMs, key: 'k', group: '', lane: undefined, seq: 0 },
+it('measures from each healing until a message sent after it is confirmed, and handled', () => {
+  const at = (kind: Happening['kind'], atMs: number, key = 'old'): Happening => ({
+    ...{ kind, atMs, key, group: '', lane: undefined, seq: 0 },
   });
   const happenings = [
-    ...[at('handled', 5), at('healed', 10), at('confirmed', 30), at('handled', 40)],
-    ...[at('healed', 100), at('confirmed', 101), at('handled', 170)],
+    ...[at('sent', 0), at('handled', 5), at('healed', 10), at('confirmed', 11), at('handled', 12)],
+    ...[at('sent', 13, 'a'), at('confirmed', 30, 'a'), at('handled', 40, 'a'), at('healed', 100)],
+    ...[at('sent', 101, 'b'), at('confirmed', 102, 'b'), at('handled', 170, 'b')],
   ];
   expect(judge(happenings)).toMatchObject({
     ...{ sendsBackMs: 20, handlingBackMs: 70, longestGapMs: 130 },

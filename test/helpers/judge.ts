@@ -24,7 +24,10 @@ export interface Verdict {
   overtook: string[];
   /** Handled once more after they had been handled: what "at least once" allows. */
   again: number;
-  /** Longest time from a healing to the next confirmed send, and to the next handled message; `null`: never healed. */
+  /**
+   * Longest time from a healing until a message that was sent after it is confirmed, and until one is handled; `null`:
+   * nothing was healed.
+   */
   sendsBackMs: number | null;
   handlingBackMs: number | null;
   /** Longest time without a handled message, from the first to the last. */
@@ -166,15 +169,20 @@ function recovery(
     happenings.flatMap((one) => (one.kind === kind ? [one.atMs] : []));
   const healed = times('healed');
   const handled = times('handled');
-  const confirmed = times('confirmed');
-  const backAfter = (signs: number[]): number | null => {
-    const waits = healed.map((at) => (signs.find((sign) => sign >= at) ?? Infinity) - at);
+  const sentAt = new Map<string, number>();
+  for (const { kind, key, atMs } of happenings) if (kind === 'sent') sentAt.set(key, atMs);
+  const backAfter = (sign: 'confirmed' | 'handled'): number | null => {
+    const waits = healed.map((at) => {
+      const isNew = ({ kind, key }: Happening): boolean =>
+        kind === sign && (sentAt.get(key) ?? -1) >= at;
+      return (happenings.find(isNew)?.atMs ?? Infinity) - at;
+    });
     return waits.length === 0 ? null : Math.round(Math.max(...waits));
   };
   const gaps = handled.slice(1).map((at, i) => at - handled[i]!);
   return {
-    sendsBackMs: backAfter(confirmed),
-    handlingBackMs: backAfter(handled),
+    sendsBackMs: backAfter('confirmed'),
+    handlingBackMs: backAfter('handled'),
     longestGapMs: Math.round(gaps.reduce((a, b) => Math.max(a, b), 0)),
   };
 }

@@ -1,19 +1,32 @@
 import { once } from 'node:events';
 import net from 'node:net';
 
+type Direction = 'request' | 'reply';
+
 /** What happens to a connection: nothing, or a cut after so many bytes in one direction. */
-type Fate = { cutAfterBytes: number; direction: 'request' | 'reply' } | undefined;
+type Fate = { cutAfterBytes: number; direction: Direction } | undefined;
+
+/** How what passes is held up: each piece for a random time, in pieces of so many bytes. */
+interface Weather {
+  delayMs: () => number;
+  /** Default: as it comes. */
+  pieceBytes?: number;
+}
 
 /**
  * Stands between a client and Redis and breaks what passes: cuts connections within a request or a reply, swallows
- * everything without a word, or refuses to connect.
+ * everything without a word, holds it up and chops it, or refuses to connect.
  */
 export class TcpProxy {
   cuts = 0;
+  /** Connections that clients asked for. */
+  asked = 0;
   private readonly server: net.Server;
   private readonly links = new Set<Link>();
   private fateOf: () => Fate = () => undefined;
   private swallowing = false;
+  private refusing = false;
+  private weather: Weather | undefined;
 
   private constructor(private readonly targetPort: number) {
     this.server = net.createServer((client) => this.accept(client));
@@ -38,7 +51,13 @@ export class TcpProxy {
   heal(): void {
     this.fateOf = () => undefined;
     this.swallowing = false;
-    for (const link of this.links) link.fate = undefined;
+    this.refusing = false;
+    this.weather = undefined;
+    for (const link of this.links) {
+      link.fate = undefined;
+      link.swallows.clear();
+      this.arrive(link);
+    }
   }
 
   /** Cuts what is connected now. */
@@ -46,9 +65,28 @@ export class TcpProxy {
     for (const link of this.links) this.cut(link);
   }
 
-  /** From now on nothing passes in either direction, and nobody is told. */
+  /**
+   * From now on nothing passes in either direction, and nobody is told. What is sent meanwhile arrives once it heals, as
+   * TCP would have it, on connections that are still open then.
+   */
   swallow(): void {
     this.swallowing = true;
+  }
+
+  /** The connections of now are holes from here on, in this direction; new ones are not. */
+  swallowExisting(direction: Direction): void {
+    for (const link of this.links) link.swallows.add(direction);
+  }
+
+  /** Whatever passes is late. Nothing overtakes anything. */
+  holdUp(weather: Weather): void {
+    this.weather = weather;
+  }
+
+  /** Ends all connections, and each that is asked for, at once. */
+  refuse(): void {
+    this.refusing = true;
+    this.cutNow();
   }
 
   async close(): Promise<void> {
@@ -58,8 +96,17 @@ export class TcpProxy {
   }
 
   private accept(client: net.Socket): void {
+    this.asked += 1;
+    if (this.refusing) return void client.resetAndDestroy();
     const target = net.connect(this.targetPort, '127.0.0.1');
-    const link: Link = { client, target, fate: this.fateOf(), passed: { request: 0, reply: 0 } };
+    const link: Link = {
+      ...{ client, target, fate: this.fateOf(), passed: { request: 0, reply: 0 } },
+      ...{
+        swallows: new Set(),
+        swallowed: [],
+        late: { request: Promise.resolve(), reply: Promise.resolve() },
+      },
+    };
     this.links.add(link);
     client.on('data', (chunk) => this.pass(link, 'request', chunk));
     target.on('data', (chunk) => this.pass(link, 'reply', chunk));
@@ -70,8 +117,29 @@ export class TcpProxy {
     }
   }
 
-  private pass(link: Link, direction: 'request' | 'reply', chunk: Buffer): void {
-    if (this.swallowing) return;
+  private pass(link: Link, direction: Direction, chunk: Buffer): void {
+    if (this.swallowing || link.swallows.has(direction))
+      return void link.swallowed.push({ direction, chunk });
+    if (this.weather) this.passLate(link, direction, chunk, this.weather);
+    else this.passOn(link, direction, chunk);
+  }
+
+  private arrive(link: Link): void {
+    for (const { direction, chunk } of link.swallowed.splice(0))
+      this.passOn(link, direction, chunk);
+  }
+
+  private passLate(link: Link, direction: Direction, chunk: Buffer, weather: Weather): void {
+    const { delayMs, pieceBytes = chunk.length } = weather;
+    link.late[direction] = link.late[direction].then(async () => {
+      for (let at = 0; at < chunk.length && this.links.has(link); at += pieceBytes) {
+        await new Promise((resolve) => setTimeout(resolve, delayMs()));
+        this.passOn(link, direction, chunk.subarray(at, at + pieceBytes));
+      }
+    });
+  }
+
+  private passOn(link: Link, direction: Direction, chunk: Buffer): void {
     const to = direction === 'request' ? link.target : link.client;
     const { fate, passed } = link;
     const left = fate?.direction === direction ? fate.cutAfterBytes - passed[direction] : Infinity;
@@ -97,5 +165,9 @@ interface Link {
   client: net.Socket;
   target: net.Socket;
   fate: Fate;
-  passed: { request: number; reply: number };
+  passed: Record<Direction, number>;
+  swallows: Set<Direction>;
+  swallowed: { direction: Direction; chunk: Buffer }[];
+  /** What is held up, in order. */
+  late: Record<Direction, Promise<void>>;
 }

@@ -5,7 +5,7 @@ import type { Rivulet } from '../../lib/core/rivulet.js';
 import type { RivuletSettingsInput } from '../../lib/core/settings.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { History } from './history.js';
+import { type Happening, History } from './history.js';
 import { judge, type Verdict } from './judge.js';
 import { seededRandom } from './random.js';
 import { connect, IMPATIENT, within } from './workload.js';
@@ -108,22 +108,32 @@ export class Traffic {
           if (!signal.aborted) this.history.handled(message.key!, group);
         },
       });
-    rivulet.events.on('acked', ({ key, group }) => this.history.settled(key ?? '', group));
+    // A settle whose reply got lost is repeated, and refused since it was done.
+    for (const name of ['acked', 'settle-refused'] as const)
+      rivulet.events.on(name, ({ key, group }) => this.history.settled(key ?? '', group));
     await rivulet.consume();
     this.consuming.push(rivulet);
     return rivulet;
   }
 
-  /** Notes that the fault is over. Resolves once sends are confirmed and messages handled again. */
+  /** Notes that the fault is over. Resolves once what is sent from now on is confirmed, and handled by each group. */
   async healed(): Promise<void> {
-    const { history } = this;
-    history.healed();
-    const confirmed = history.count('confirmed');
-    const handled = history.count('handled');
-    const flows = (): boolean =>
-      history.count('confirmed') > confirmed && history.count('handled') > handled;
-    if (!(await until(30_000, flows)))
-      throw new Error('nothing moves 30 s after the fault was over');
+    this.history.healed();
+    await this.whenNewsFlow();
+  }
+
+  /** Resolves once something that is sent from now on is confirmed, and handled by each group. */
+  async whenNewsFlow(): Promise<void> {
+    const { happenings } = this.history;
+    const from = happenings.length;
+    const flows = (): boolean => {
+      const news = happenings.slice(from);
+      const isNew = new Set(news.flatMap(({ kind, key }) => (kind === 'sent' ? [key] : [])));
+      const isThere = (kind: Happening['kind'], group: string): boolean =>
+        news.some((one) => one.kind === kind && one.group === group && isNew.has(one.key));
+      return isThere('confirmed', '') && GROUPS.every((group) => isThere('handled', group));
+    };
+    if (!(await until(30_000, flows))) throw new Error('nothing new was sent and handled for 30 s');
   }
 
   /** What is broken must be whole again. Sends no more, waits until all is handled, and tries whether all works. */

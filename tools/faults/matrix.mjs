@@ -47,6 +47,25 @@ export const MATRIX = [
     figures: ['black-hole-producer', 'black-hole-consumer', 'black-hole-take-over'],
   },
   {
+    id: 'F11',
+    fault: 'connections are open in one direction only',
+    tests: [[faults('network'), 'one direction']],
+    figures: ['one-way-request', 'one-way-reply'],
+  },
+  {
+    id: 'F12',
+    fault: 'delays, byte by byte, replies that end in between',
+    tests: [[faults('network'), 'byte by byte']],
+    figures: ['bad-line'],
+    long: { RIVULET_NETWORK_SECONDS: '20' },
+  },
+  {
+    id: 'F13',
+    fault: 'connections are refused',
+    tests: [[faults('network'), 'are refused']],
+    figures: ['refused', 'refused-attempts'],
+  },
+  {
     id: 'F22',
     fault: 'consumers killed with deliveries in hand',
     tests: [
@@ -81,6 +100,13 @@ export const MATRIX = [
       [guarantees('damage'), 'a key of the wrong type'],
     ],
     figures: ['flushall'],
+  },
+  {
+    id: 'F28',
+    fault: 'scripts forgotten, connections closed, clients paused',
+    tests: [[faults('scripts-and-clients')]],
+    figures: ['scripts-and-clients'],
+    long: { RIVULET_UNREST_SECONDS: '30' },
   },
   {
     id: 'F29',
