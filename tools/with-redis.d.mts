@@ -7,7 +7,7 @@ export interface RedisBinary {
 
 export interface RedisOptions {
   /** Default `none`. */
-  persistence?: 'none' | 'aof-everysec';
+  persistence?: 'none' | 'aof-everysec' | 'aof-always';
   /** More server arguments; they win over ours: `['--maxmemory', '10mb', '--requirepass', 'x']`. */
   args?: string[];
 }

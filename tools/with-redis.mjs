@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs a command with REDIS_URL pointing to a usable Redis:
-//   node tools/with-redis.mjs [--persistence none|aof-everysec] [--] <command> [args...]
+//   node tools/with-redis.mjs [--persistence none|aof-everysec|aof-always] [--] <command> [args...]
 // Without a command it prints the URL and waits.
 // Order: REDIS_URL; a server of our own from this machine or its package manager (redis/find.mjs); docker.
 import { spawn } from 'node:child_process';

@@ -17,15 +17,21 @@ type Outcome = 'resolved' | 'failed' | 'unknown';
 /** Sends one message after the other until told to stop; every third is delayed for a moment. */
 async function sendOn(
   rivulet: Rivulet,
-  facts: { name: string; outcomes: Map<string, Outcome>; signal: AbortSignal },
+  facts: {
+    name: string;
+    outcomes: Map<string, Outcome>;
+    confirmedAt: Map<string, number>;
+    signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { name, outcomes, signal } = facts;
+  const { name, outcomes, confirmedAt, signal } = facts;
   for (let n = 0; !signal.aborted; n++) {
     const key = `${name}:${n}`;
     const delayMs = n % 3 === 0 ? 200 : 0;
     try {
       await rivulet.producer.send('orders', { key }, { key, messageGroup: name, delayMs });
       outcomes.set(key, 'resolved');
+      confirmedAt.set(key, performance.now());
     } catch (error) {
       if (error instanceof SendOutcomeUnknownError) outcomes.set(key, 'unknown');
       else if (error instanceof SendFailedError) outcomes.set(key, 'failed');
@@ -34,14 +40,17 @@ async function sendOn(
   }
 }
 
+/** While a disk is slow, `everysec` confirms for so long what it has not written yet (Redis, aof.c: a postponed write). */
+const POSTPONED_MS = 2_500;
+
 describe.each([
-  ['everysec', []],
-  ['always', ['--appendfsync', 'always']],
-])('kill -9 of Redis with appendfsync %s', (fsync, args) => {
-  it('loses no message whose send was confirmed', async () => {
+  ['everysec', POSTPONED_MS],
+  ['always', 0],
+] as const)('kill -9 of Redis with appendfsync %s', (fsync, postponedMs) => {
+  it(`loses no message whose send was confirmed ${postponedMs} ms before it or earlier`, async () => {
     const seed = newSeed();
     const random = seededRandom(seed);
-    const redis = await startRedis({ persistence: 'aof-everysec', args });
+    const redis = await startRedis({ persistence: `aof-${fsync}` });
     const settings = { ...IMPATIENT, producer: { sendTimeoutMs: 5_000 } };
     const producing = connect(redis.url, 'crash', settings);
     const consuming = connect(redis.url, 'crash', settings);
@@ -61,10 +70,12 @@ describe.each([
     await consuming.consume();
 
     const outcomes = new Map<string, Outcome>();
+    const confirmedAt = new Map<string, number>();
+    const kills: number[] = [];
     const stop = new AbortController();
     const sending = Promise.all(
       Array.from({ length: PRODUCERS }, (_, i) =>
-        sendOn(producing, { name: `p${i}`, outcomes, signal: stop.signal }),
+        sendOn(producing, { name: `p${i}`, outcomes, confirmedAt, signal: stop.signal }),
       ),
     );
     for (let crash = 0; crash < CRASHES; crash++) {
@@ -73,6 +84,7 @@ describe.each([
       const isBack = [producing, consuming].map((one) =>
         one.events.next('connection', ({ state }) => state === 'ready'),
       );
+      kills.push(performance.now());
       await redis.kill();
       await redis.restart();
       await within(10_000, 'connections after the restart', Promise.all(isBack));
@@ -105,7 +117,12 @@ describe.each([
     });
     await Promise.all([producing.stop(2_000), consuming.stop(2_000)]);
     await redis.stop();
-    expect(handled.missing(resolved)).toEqual([]);
+    const isYoung = (key: string): boolean =>
+      kills.some((at) => {
+        const age = at - confirmedAt.get(key)!;
+        return age >= 0 && age < postponedMs;
+      });
+    expect(handled.missing(resolved).filter((key) => !isYoung(key))).toEqual([]);
     expect(failed).toEqual([]);
     expect(doubled).toBe(0);
   }, 60_000);

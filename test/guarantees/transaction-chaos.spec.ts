@@ -18,7 +18,7 @@ type Server = Awaited<ReturnType<typeof startPostgres>>;
 let redis: Server;
 let postgres: Server;
 beforeAll(async () => {
-  redis = await startRedis({ persistence: 'aof-everysec' });
+  redis = await startRedis({ persistence: 'aof-always' });
   postgres = await startPostgres();
 }, 60_000);
 afterAll(async () => {

@@ -5,6 +5,7 @@ import { startPrivateServer } from '../private-server.mjs';
 export const PERSISTENCE = {
   none: ['--save', '', '--appendonly', 'no'],
   'aof-everysec': ['--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec'],
+  'aof-always': ['--save', '', '--appendonly', 'yes', '--appendfsync', 'always'],
 };
 
 /**
