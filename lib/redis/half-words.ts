@@ -1,5 +1,6 @@
-import { mintedAt } from '../core/message/message-id.js';
+import { MESSAGE_ID_BYTES, mintedAt, writeMessageId } from '../core/message/message-id.js';
 import { StoreUnavailableError } from '../core/message/errors.js';
+import { offsetsOfRun } from '../core/message/offset.js';
 import type {
   HalfFacts,
   HalfMessages,
@@ -39,6 +40,8 @@ export function fromWord(word: string): string {
 
 /** '<messages> <dues> <dedup ids>', as halves.lua keeps it. */
 export function contentWords({ entries }: HalfMessages): string {
+  if (!entries.some(({ due, dedupId }) => due || dedupId !== undefined))
+    return `${entries.length} - -`;
   const dues = listed(entries, ({ due }) => due && whenArgument(due));
   const dedups = listed(entries, ({ dedupId }) =>
     dedupId === undefined ? undefined : toWord(dedupId),
@@ -54,18 +57,76 @@ function listed(
   return words.every((word) => word === '-') ? '-' : words.join(',');
 }
 
+/** What a call is about. */
+export interface Item {
+  id: TransactionId;
+}
+
+export function idBytes(items: readonly Item[]): Buffer {
+  const bytes = Buffer.allocUnsafe(items.length * MESSAGE_ID_BYTES);
+  items.forEach(({ id }, i) => writeMessageId(id, bytes, i * MESSAGE_ID_BYTES));
+  return bytes;
+}
+
+/** For each half its length, what `headOf` says (latin1) and its frames, each with its length. One buffer for all. */
+export function joinedHalves(
+  halves: readonly HalfMessages[],
+  headOf: (half: HalfMessages) => string,
+): Buffer {
+  const heads = halves.map(headOf);
+  const sizes = halves.map(({ entries }, i) => {
+    let size = heads[i]!.length;
+    for (const { frame } of entries) size += LENGTH_BYTES + frame.length;
+    return size;
+  });
+  const all = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + LENGTH_BYTES + size, 0));
+  let at = 0;
+  halves.forEach(({ entries }, i) => {
+    at = all.writeUInt32BE(sizes[i]!, at);
+    at += all.write(heads[i]!, at, 'latin1');
+    for (const { frame } of entries) {
+      at = all.writeUInt32BE(frame.length, at);
+      all.set(frame, at);
+      at += frame.length;
+    }
+  });
+  return all;
+}
+
 /**
- * What a script answered for each id.
+ * What a script answered for each of them (see `replying` in halves.lua).
  *
  * @throws StoreUnavailableError when the answer is about something else: replies of a dying connection were seen to
  *   reach the wrong call (ioredis #1931).
  */
-export function readAnswers(ids: Buffer, [echo, ...answers]: readonly Buffer[]): string[] {
-  if (!echo?.equals(ids) || answers.length !== ids.length / 16)
-    throw new StoreUnavailableError(
-      'Redis answered about other transactions than were asked about; whether it acted is not known. Repeat the call',
+export function readAnswers(
+  items: readonly Item[],
+  [echo, ...runs]: readonly Buffer[],
+): (Item & HalfState)[] {
+  const answers: (Item & HalfState)[] = [];
+  if (echo?.equals(idBytes(items)))
+    for (const run of runs) {
+      const text = run.toString('latin1');
+      const space = text.indexOf(' ');
+      const some = items.slice(answers.length, answers.length + Number(text.slice(0, space)));
+      readRun(some, text.slice(space + 1), answers);
+    }
+  if (answers.length === items.length) return answers;
+  throw new StoreUnavailableError(
+    'Redis answered about other transactions than were asked about; whether it acted is not known. Repeat the call',
+  );
+}
+
+function readRun(items: readonly Item[], answer: string, into: (Item & HalfState)[]): void {
+  if (answer.startsWith('following ')) {
+    const offsets = offsetsOfRun(answer.slice('following '.length), items.length);
+    items.forEach(({ id }, i) =>
+      into.push({ id, state: 'committed', results: [{ state: 'stored', offset: offsets[i]! }] }),
     );
-  return answers.map((answer) => answer.toString('latin1'));
+    return;
+  }
+  const state = readState(answer);
+  for (const { id } of items) into.push({ id, ...state });
 }
 
 export type HalfState =
@@ -74,8 +135,7 @@ export type HalfState =
   | { state: 'moved'; generation: number }
   | { state: 'dedup'; dedups: string[] };
 
-/** One answer of a script. */
-export function readState(answer: string): HalfState {
+function readState(answer: string): HalfState {
   const space = answer.indexOf(' ');
   const word = space < 0 ? answer : answer.slice(0, space);
   const detail = space < 0 ? '' : answer.slice(space + 1);

@@ -21,15 +21,16 @@ import {
   contentWords,
   fromWord,
   type HalfState,
+  idBytes,
+  type Item,
+  joinedHalves,
   readAnswers,
   readHalf,
-  readState,
   toWord,
 } from './half-words.js';
 import type { HalfQueueKeys, Keys } from './keys.js';
 import { RedisAgenda } from './redis-agenda.js';
-import { joinedFrames } from './redis-message-log.js';
-import type { Argument, ScriptHost } from './script.js';
+import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
 /** Halves in a hash beside the queue they will enter; see commit-half.lua for what makes them enter it once. */
@@ -46,12 +47,16 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     return this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
       scripts.prepareHalf.runBinary(this.host, {
         keys,
-        args: { generation: String(call.generation), owner: toWord(call.owner) },
-        moreArgs: halves.flatMap((half): Argument[] => [
-          parseMessageId(half.id),
-          `${Math.round(half.checkAfterMs)} ${toWord(half.name)} ${contentWords(half)}`,
-          joinedFrames(half.entries),
-        ]),
+        args: {
+          generation: String(call.generation),
+          owner: toWord(call.owner),
+          ids: idBytes(halves),
+          halves: joinedHalves(
+            halves,
+            (half) =>
+              `${Math.round(half.checkAfterMs)} ${toWord(half.name)} ${contentWords(half)}\n`,
+          ),
+        },
       }),
     );
   }
@@ -76,12 +81,11 @@ export class RedisHalfMessageStore implements HalfMessageStore {
       );
       return scripts.publishHalf.runBinary(this.host, {
         keys,
-        ...withDedup(keys, dedupIds, { generation: String(call.generation) }),
-        moreArgs: halves.flatMap((half): Argument[] => [
-          parseMessageId(half.id),
-          contentWords(half),
-          joinedFrames(half.entries),
-        ]),
+        ...withDedup(keys, dedupIds, {
+          generation: String(call.generation),
+          ids: idBytes(halves),
+          halves: joinedHalves(halves, (half) => `${contentWords(half)}\n`),
+        }),
       });
     });
   }
@@ -223,26 +227,16 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   ): Promise<Reply[]> {
     const calls = byMinute(items).map(async ({ minute, items: some }) => {
       const reply = (await call(this.keys.halfQueue({ ...queue, minute }), some)) as Buffer[];
-      return readAnswers(idBytes(some), reply).map(
-        (text, i) => ({ id: some[i]!.id, ...readState(text) }) as Reply,
-      );
+      return readAnswers(some, reply) as Reply[];
     });
-    return (await Promise.all(calls)).flat();
+    return calls.length === 1 ? calls[0]! : (await Promise.all(calls)).flat();
   }
-}
-
-interface Item {
-  id: TransactionId;
 }
 
 type NeedsDedup = { id: TransactionId } & Extract<HalfState, { state: 'dedup' }>;
 
 function toItem(id: TransactionId): Item {
   return { id };
-}
-
-function idBytes(items: readonly Item[]): Buffer {
-  return Buffer.concat(items.map(({ id }) => parseMessageId(id)));
 }
 
 function withDedup<Args extends object>(

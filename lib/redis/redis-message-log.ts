@@ -150,7 +150,7 @@ type AppendWord =
   'appended' | 'full' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
 
 /** The frames, each with its length before it. */
-export function joinedFrames(entries: readonly AppendEntry[]): Buffer {
+function joinedFrames(entries: readonly AppendEntry[]): Buffer {
   let size = 0;
   for (const { frame } of entries) size += LENGTH_BYTES + frame.length;
   const all = Buffer.allocUnsafe(size);

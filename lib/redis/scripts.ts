@@ -136,15 +136,13 @@ export const scripts = {
     name: 'prepare-half',
     library: 'halves',
     keys: ['meta', 'log', 'due', 'half', 'checks', 'done'],
-    args: ['generation', 'owner'],
-    moreArgs: 'halves',
+    args: ['generation', 'owner', 'ids', 'halves'],
   }),
   commitHalf: new Script({ name: 'commit-half', ...HALF_APPEND, args: ['ids', 'dedups'] }),
   publishHalf: new Script({
     name: 'publish-half',
     ...HALF_APPEND,
-    args: ['generation', 'dedups'],
-    moreArgs: 'halves',
+    args: ['generation', 'dedups', 'ids', 'halves'],
   }),
   rollbackHalf: new Script({
     name: 'rollback-half',

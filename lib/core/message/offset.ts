@@ -22,9 +22,10 @@ export function offsetsOfRun(first: string, count: number): string[] {
   const seqAt = first.indexOf('-') + 1;
   const ms = first.slice(0, seqAt);
   const seq = Number(first.slice(seqAt));
-  return Number.isSafeInteger(seq + count)
-    ? Array.from({ length: count }, (_, i) => ms + String(seq + i))
-    : Array.from({ length: count }, (_, i) => offsetInRun(first, i));
+  const offsets: string[] = [];
+  const isSmall = Number.isSafeInteger(seq + count);
+  for (let i = 0; i < count; i++) offsets.push(isSmall ? `${ms}${seq + i}` : offsetInRun(first, i));
+  return offsets;
 }
 
 /** When the store appended the entry, by the store's clock, Unix ms. */

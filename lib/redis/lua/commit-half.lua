@@ -14,7 +14,7 @@
 -- ARGV[2]  string  dedup ids of KEYS[9+], percent-encoded and a space between
 -- ARGV[3]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   committed <results>     now or before: the results of the first time, as append.lua words them
 --   rolled-back             decided before; nothing changed
 --   unknown                 never prepared here, or decided too long ago; nothing changed
@@ -29,31 +29,32 @@ local ids = split_ids(ARGV[1])
 local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('HMGET', keys.half, unpack(ids))
 local append = appender(keys, ARGV[2], 9, ARGV[3])
 
-local reply, gone, ends, seen = { ARGV[1] }, { ids = {}, messages = 0 }, {}, {}
+local reply, gone, ends, seen = replying(ARGV[1]), { ids = {}, messages = 0 }, {}, {}
 local all, is_complete = {}, true
 for i in ipairs(ids) do
   all[i] = not ended[i] and halves[i] and facts_of(halves[i])
   if all[i] and not append.knows(all[i].dedups) then is_complete = false end
 end
 if not is_complete then
-  for i in ipairs(ids) do reply[i + 1] = 'dedup ' .. (all[i] and all[i].dedups or '-') end
-  return reply
+  for i in ipairs(ids) do reply.add('dedup ' .. (all[i] and all[i].dedups or '-')) end
+  return reply.all()
 end
 for i, id in ipairs(ids) do
   local facts, known = all[i], ended[i] or seen[id]
   if known then
-    reply[i + 1] = resolution(known)
+    reply.add(resolution(known))
   elseif not facts then
-    reply[i + 1] = 'unknown'
+    reply.add('unknown')
   else
-    seen[id] = 'c' .. (append.all(facts))
+    local results, _, offset, follows = append.all(facts)
+    seen[id] = 'c' .. results
     ends[#ends + 1] = id
     ends[#ends + 1] = seen[id]
     gone.ids[#gone.ids + 1] = id
     gone.messages = gone.messages + facts.messages
     gone.parked = gone.parked or facts.parked ~= '-'
-    reply[i + 1] = resolution(seen[id])
+    if offset then reply.add_stored(offset, follows) else reply.add(resolution(seen[id])) end
   end
 end
 resolve(keys, gone, ends)
-return reply
+return reply.all()

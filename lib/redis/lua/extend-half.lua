@@ -8,7 +8,7 @@
 -- ARGV[2]  string  for each one and a space between: '<ms from now>', and a '!' when somebody was asked and did not know
 -- ARGV[3]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   extended | parked | unknown | committed <results> | rolled-back; only the first changes anything
 --
 -- Invariant: a check is counted only when it was answered.
@@ -20,23 +20,23 @@ local now = now_ms(ARGV[3])
 local ended, halves = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
 redis.call('ZCARD', checks)
 
-local reply, i = { ARGV[1] }, 0
+local reply, i = replying(ARGV[1]), 0
 for after, answered in string.gmatch(ARGV[2], '(%d+)(!?)') do
   i = i + 1
   local facts = not ended[i] and halves[i] and facts_of(halves[i])
   if ended[i] then
-    reply[i + 1] = resolution(ended[i])
+    reply.add(resolution(ended[i]))
   elseif not facts then
-    reply[i + 1] = 'unknown'
+    reply.add('unknown')
   elseif facts.parked ~= '-' then
-    reply[i + 1] = 'parked'
+    reply.add('parked')
   else
     redis.call('ZADD', checks, whole(now + tonumber(after)), ids[i])
     if answered == '!' then
       facts.checks = whole(tonumber(facts.checks) + 1)
       redis.call('HSET', half, ids[i], half_of(facts))
     end
-    reply[i + 1] = 'extended'
+    reply.add('extended')
   end
 end
-return reply
+return reply.all()

@@ -5,7 +5,7 @@
 -- Dues and dedup ids: one for each message and a comma between, '-' for none; '-' alone when no message has one.
 -- Text is percent-encoded. What became of a transaction is 'r' (rolled back) or 'c' and the results of its append.
 
-local FACT = '^(%S+) (%S+) (%d+) (%d+) (%S+) (%d+) (%S+) (%S+)$'
+local FACT = '^(%S+) (%S+) (%d+) (%d+) (%S+) (%d+) (%S+) (%S+)\n()'
 local REMEMBERED_MS = 24 * 3600 * 1000
 
 -- The 16-byte ids in a string of them.
@@ -16,24 +16,49 @@ local function split_ids(text)
 end
 
 local function facts_of(half)
-  local line_end = string.find(half, '\n', 1, true)
-  local owner, name, prepared_at, checks, parked, messages, dues, dedups =
-    string.match(string.sub(half, 1, line_end - 1), FACT)
+  local owner, name, prepared_at, checks, parked, messages, dues, dedups, frames_at = string.match(half, FACT)
   return {
     owner = owner, name = name, prepared_at = prepared_at, checks = checks, parked = parked,
-    messages = tonumber(messages), dues = dues, dedups = dedups, frames = string.sub(half, line_end + 1),
+    messages = tonumber(messages), dues = dues, dedups = dedups, text = half, at = frames_at, last = #half,
   }
 end
 
 local function half_of(facts)
   return table.concat({ facts.owner, facts.name, facts.prepared_at, facts.checks, facts.parked, whole(facts.messages),
-    facts.dues, facts.dedups }, ' ') .. '\n' .. facts.frames
+    facts.dues, facts.dedups }, ' ') .. '\n' .. string.sub(facts.text, facts.at)
 end
 
 -- What became of a transaction as an answer.
 local function resolution(remembered)
   if remembered == 'r' then return 'rolled-back' end
   return 'committed ' .. string.sub(remembered, 2)
+end
+
+-- A reply: the ids as they came, then answers in their order, neighbours that are the same told once: '<how many> <answer>'.
+-- Transactions of one message each that were appended one after the other: '<how many> following <offset of the first>'.
+local function replying(ids)
+  local reply, answer, count = { ids }, nil, 0
+  local function flush(next)
+    if count > 0 then reply[#reply + 1] = count .. ' ' .. answer end
+    answer, count = next, 1
+  end
+  return {
+    add = function(next)
+      if next == answer then count = count + 1 else flush(next) end
+    end,
+    -- `follows`: directly after the one before it in the log.
+    add_stored = function(offset, follows)
+      if follows and answer and string.sub(answer, 1, 9) == 'following' then
+        count = count + 1
+      else
+        flush('following ' .. offset)
+      end
+    end,
+    all = function()
+      flush()
+      return reply
+    end,
+  }
 end
 
 -- Forget the halves, remember their ends. `pairs_of`: field and value in turn, as HSET takes them.
@@ -53,7 +78,7 @@ end
 -- Appends messages as append.lua does, limits apart. `named`: dedup ids, whose records are KEYS from `first` on.
 local function appender(keys, named, first, test_time)
   local now = now_ms(test_time)
-  local next_one, places, place = next_id(keys.log, test_time), {}, first
+  local next_one, is_run, places, place = next_id(keys.log, test_time), false, {}, first
   redis.call('XLEN', keys.log)
   redis.call('HLEN', keys.scheduled)
   redis.call('ZCARD', keys.due)
@@ -87,9 +112,11 @@ local function appender(keys, named, first, test_time)
       redis.call('ZADD', keys.due, whole(visible_at), id)
     else
       offset = redis.call('XADD', keys.log, next_one, 'rv', frame)
-      -- Redis counts on from here, so that the first offset of a run says the others.
-      local ms, seq = string.match(offset, '^(%d+%-)(%d+)$')
-      if #seq < 15 then next_one = ms .. '*' end
+      if not is_run then
+        -- Redis counts on from here, so that the first offset of a run says the others.
+        local ms, seq = string.match(offset, '^(%d+%-)(%d+)$')
+        if #seq < 15 then next_one, is_run = ms .. '*', true end
+      end
     end
     if key then
       local hex = string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
@@ -109,22 +136,30 @@ local function appender(keys, named, first, test_time)
       end
       return true
     end,
-    -- @returns the results as append.lua words them, and how many messages took room.
+    -- The frames of `messages.text` from `messages.at` to `messages.last`.
+    -- @returns the results as append.lua words them, and how many messages took room; of a single one that is stored also
+    -- its offset, and whether it stands directly after the one before.
     all = function(messages)
-      local results, first_of_run, count, placed, at = {}, nil, 0, 0, 1
+      local text, at, last = messages.text, messages.at, messages.last
+      if messages.messages == 1 and messages.dues == '-' and messages.dedups == '-' then
+        local follows = is_run
+        local _, offset = one(string.sub(text, at + 4, last), '-', '-')
+        return 'stored ' .. offset .. ' 1', 1, offset, follows
+      end
+      local results, first_of_run, count, placed = {}, nil, 0, 0
       local each_due = messages.dues ~= '-' and string.gmatch(messages.dues, '[^,]+')
       local each_dedup = messages.dedups ~= '-' and string.gmatch(messages.dedups, '[^,]+')
       local function end_run()
         if first_of_run then results[#results + 1] = 'stored ' .. first_of_run .. ' ' .. count end
         first_of_run, count = nil, 0
       end
-      while at <= #messages.frames do
-        local frame = string.sub(messages.frames, at + 4, at + 3 + struct.unpack('>I4', messages.frames, at))
+      while at <= last do
+        local frame = string.sub(text, at + 4, at + 3 + struct.unpack('>I4', text, at))
         at = at + 4 + #frame
         local word, detail = one(frame, each_due and each_due() or '-', each_dedup and each_dedup() or '-')
         if word ~= 'duplicate' then placed = placed + 1 end
         if word == 'stored' then
-          if next_one == '*' then end_run() end
+          if not is_run then end_run() end
           first_of_run, count = first_of_run or detail, count + 1
         else
           end_run()

@@ -9,7 +9,7 @@
 -- ARGV[2]  string  for each one why, percent-encoded, and a space between
 -- ARGV[3]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   parked                  now or before
 --   unknown | committed <results> | rolled-back; nothing changed
 --
@@ -23,14 +23,14 @@ local ended, halves = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET'
 redis.call('ZCARD', checks)
 redis.call('ZCARD', parked_halves)
 
-local reply, i = { ARGV[1] }, 0
+local reply, i = replying(ARGV[1]), 0
 for why in string.gmatch(ARGV[2], '%S+') do
   i = i + 1
   local facts = not ended[i] and halves[i] and facts_of(halves[i])
   if ended[i] then
-    reply[i + 1] = resolution(ended[i])
+    reply.add(resolution(ended[i]))
   elseif not facts then
-    reply[i + 1] = 'unknown'
+    reply.add('unknown')
   else
     if facts.parked == '-' then
       facts.parked = why
@@ -38,7 +38,7 @@ for why in string.gmatch(ARGV[2], '%S+') do
       redis.call('ZADD', parked_halves, now, ids[i])
       redis.call('ZREM', checks, ids[i])
     end
-    reply[i + 1] = 'parked'
+    reply.add('parked')
   end
 end
-return reply
+return reply.all()

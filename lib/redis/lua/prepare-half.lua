@@ -9,10 +9,11 @@
 -- KEYS[6]  HASH    done: transaction id -> what became of it
 -- ARGV[1]  string  generation by which the queue was chosen
 -- ARGV[2]  string  owner, percent-encoded
--- ARGV[3+] bytes   for each transaction: its id; '<ask after ms> <name> <messages> <dues> <dedup ids>'; frames. 500 at most
--- ARGV[last] ms    test time, '' = TIME
+-- ARGV[3]  bytes   transaction ids, 16 bytes each; 500 at most
+-- ARGV[4]  bytes   for each its length (4 bytes, big endian), '<ask after ms> <name> <messages> <dues> <dedup ids>', a line feed, frames
+-- ARGV[5]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   prepared                stored, now or before
 --   full                    maxLength leaves no room for all of it; nothing of it is stored
 --   moved <generation>      the topic changed ('0': no such queue); nothing of it is stored
@@ -24,9 +25,7 @@
 local meta, log, due, half, checks, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local generation, owner = ARGV[1], ARGV[2]
 
-local now = now_ms(ARGV[#ARGV])
-local ids = {}
-for i = 3, #ARGV - 1, 3 do ids[#ids + 1] = ARGV[i] end
+local now, ids = now_ms(ARGV[5]), split_ids(ARGV[3])
 local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'reserved', 'owner:' .. owner)
 local ended, known = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
 redis.call('ZCARD', checks)
@@ -35,25 +34,30 @@ if tonumber(settings[2]) then
   room = tonumber(settings[2]) - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[3] or 0)
 end
 
-local reply, halves, times, reserved, seen = { table.concat(ids) }, {}, {}, 0, {}
+local reply, halves, times, reserved, seen = replying(ARGV[3]), {}, {}, 0, {}
+local text, at = ARGV[4], 1
+local since = ' ' .. whole(now) .. ' 0 - '
 for i, id in ipairs(ids) do
-  local after, name, messages, rest = string.match(ARGV[3 * i + 1], '^(%d+) (%S+) (%d+) (.*)$')
+  local last = at + 3 + struct.unpack('>I4', text, at)
+  local after, name, rest_at, messages = string.match(text, '^(%d+) (%S+) ()(%d+)', at + 4)
+  messages = tonumber(messages)
   if ended[i] then
-    reply[i + 1] = resolution(ended[i])
+    reply.add(resolution(ended[i]))
   elseif known[i] or seen[id] then
-    reply[i + 1] = 'prepared'
+    reply.add('prepared')
   elseif settings[1] ~= generation then
-    reply[i + 1] = 'moved ' .. (settings[1] or '0')
-  elseif tonumber(messages) > room - reserved then
-    reply[i + 1] = 'full'
+    reply.add('moved ' .. (settings[1] or '0'))
+  elseif messages > room - reserved then
+    reply.add('full')
   else
-    seen[id], reserved = true, reserved + tonumber(messages)
+    seen[id], reserved = true, reserved + messages
     halves[#halves + 1] = id
-    halves[#halves + 1] = table.concat({ owner, name, whole(now), '0 -', messages, rest }, ' ') .. '\n' .. ARGV[3 * i + 2]
+    halves[#halves + 1] = owner .. ' ' .. name .. since .. string.sub(text, rest_at, last)
     times[#times + 1] = whole(now + tonumber(after))
     times[#times + 1] = id
-    reply[i + 1] = 'prepared'
+    reply.add('prepared')
   end
+  at = last + 1
 end
 if #halves > 0 then
   redis.call('HSET', half, unpack(halves))
@@ -61,4 +65,4 @@ if #halves > 0 then
   redis.call('HINCRBY', meta, 'reserved', reserved)
   if not settings[4] then redis.call('HSET', meta, 'owner:' .. owner, '1') end
 end
-return reply
+return reply.all()

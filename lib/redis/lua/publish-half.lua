@@ -12,10 +12,11 @@
 -- KEYS[9+] STRING  dedup records of these messages
 -- ARGV[1]  string  generation by which the queue was chosen
 -- ARGV[2]  string  dedup ids of KEYS[9+], percent-encoded and a space between
--- ARGV[3+] bytes   for each transaction: its id; '<messages> <dues> <dedup ids>'; frames. 500 at most
--- ARGV[last] ms    test time, '' = TIME
+-- ARGV[3]  bytes   transaction ids, 16 bytes each; 500 at most
+-- ARGV[4]  bytes   for each its length (4 bytes, big endian), '<messages> <dues> <dedup ids>', a line feed, frames
+-- ARGV[5]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   committed <results>     now or before: the results of the first time, as append.lua words them
 --   rolled-back             decided before; nothing changed
 --   full                    maxLength leaves no room for all of it; nothing of it is stored
@@ -25,31 +26,30 @@
 
 local keys = { meta = KEYS[1], log = KEYS[2], scheduled = KEYS[3], due = KEYS[4], half = KEYS[5], checks = KEYS[6],
   parked_halves = KEYS[7], done = KEYS[8] }
-local generation, test_time = ARGV[1], ARGV[#ARGV]
+local generation, ids = ARGV[1], split_ids(ARGV[3])
 
-local ids = {}
-for i = 3, #ARGV - 1, 3 do ids[#ids + 1] = ARGV[i] end
 local settings = redis.call('HMGET', keys.meta, 'generation', 'maxLength', 'reserved')
 local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('HMGET', keys.half, unpack(ids))
-local append = appender(keys, ARGV[2], 9, test_time)
+local append = appender(keys, ARGV[2], 9, ARGV[5])
 local room = math.huge
 if tonumber(settings[2]) then
   room = tonumber(settings[2]) - redis.call('XLEN', keys.log) - redis.call('ZCARD', keys.due) - tonumber(settings[3] or 0)
 end
 
-local reply, gone, ends = { table.concat(ids) }, { ids = {}, messages = 0 }, {}
-local seen = {}
+local reply, gone, ends, seen = replying(ARGV[3]), { ids = {}, messages = 0 }, {}, {}
+local text, at = ARGV[4], 1
 for i, id in ipairs(ids) do
-  local messages, dues, dedups = string.match(ARGV[3 * i + 1], '^(%d+) (%S+) (%S+)$')
+  local last = at + 3 + struct.unpack('>I4', text, at)
+  local messages, dues, dedups, frames_at = string.match(text, '^(%d+) (%S+) (%S+)\n()', at + 4)
   local known = ended[i] or seen[id]
   if known then
-    reply[i + 1] = resolution(known)
+    reply.add(resolution(known))
   elseif not halves[i] and settings[1] ~= generation then
-    reply[i + 1] = 'moved ' .. (settings[1] or '0')
+    reply.add('moved ' .. (settings[1] or '0'))
   elseif not halves[i] and tonumber(messages) > room then
-    reply[i + 1] = 'full'
+    reply.add('full')
   else
-    local results, placed = append.all({ dues = dues, dedups = dedups, frames = ARGV[3 * i + 2] })
+    local results, placed = append.all({ messages = tonumber(messages), dues = dues, dedups = dedups, text = text, at = frames_at, last = last })
     room = room - placed
     if halves[i] then
       local facts = facts_of(halves[i])
@@ -61,8 +61,9 @@ for i, id in ipairs(ids) do
     seen[id] = 'c' .. results
     ends[#ends + 1] = id
     ends[#ends + 1] = seen[id]
-    reply[i + 1] = resolution(seen[id])
+    reply.add(resolution(seen[id]))
   end
+  at = last + 1
 end
 resolve(keys, gone, ends)
-return reply
+return reply.all()

@@ -9,7 +9,7 @@
 -- ARGV[1]  bytes   transaction ids, 16 bytes each; 500 at most
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   rolled-back             now or before
 --   committed <results>     decided before; nothing changed
 --
@@ -22,9 +22,9 @@ local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('H
 redis.call('ZCARD', keys.checks)
 redis.call('ZCARD', keys.parked_halves)
 
-local reply, gone, ends, seen = { ARGV[1] }, { ids = {}, messages = 0 }, {}, {}
+local reply, gone, ends, seen = replying(ARGV[1]), { ids = {}, messages = 0 }, {}, {}
 for i, id in ipairs(ids) do
-  reply[i + 1] = ended[i] and resolution(ended[i]) or 'rolled-back'
+  reply.add(ended[i] and resolution(ended[i]) or 'rolled-back')
   if not ended[i] and not seen[id] then
     seen[id] = true
     ends[#ends + 1] = id
@@ -38,4 +38,4 @@ for i, id in ipairs(ids) do
   end
 end
 resolve(keys, gone, ends)
-return reply
+return reply.all()

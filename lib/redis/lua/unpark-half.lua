@@ -8,7 +8,7 @@
 -- ARGV[1]  bytes   transaction ids, 16 bytes each; 500 at most
 -- ARGV[2]  ms      test time, '' = TIME
 --
--- Returns  { ids, answer, ... }  the ids as they came, and for each one:
+-- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   extended                it is due now, and its checks are counted anew
 --   unknown | committed <results> | rolled-back; nothing changed
 --
@@ -22,19 +22,19 @@ local ended, halves = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET'
 redis.call('ZCARD', checks)
 redis.call('ZCARD', parked_halves)
 
-local reply = { ARGV[1] }
+local reply = replying(ARGV[1])
 for i, id in ipairs(ids) do
   local facts = not ended[i] and halves[i] and facts_of(halves[i])
   if ended[i] then
-    reply[i + 1] = resolution(ended[i])
+    reply.add(resolution(ended[i]))
   elseif not facts then
-    reply[i + 1] = 'unknown'
+    reply.add('unknown')
   else
     facts.parked, facts.checks = '-', '0'
     redis.call('HSET', half, id, half_of(facts))
     redis.call('ZREM', parked_halves, id)
     redis.call('ZADD', checks, now, id)
-    reply[i + 1] = 'extended'
+    reply.add('extended')
   end
 end
-return reply
+return reply.all()
