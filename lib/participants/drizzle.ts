@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { ForeignTransactions } from './sql/foreign-transactions.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -50,10 +51,11 @@ export function drizzleParticipant<Database extends object>(
       `the database is "${kind}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
         'For libSQL there is libsqlParticipant',
     ]);
-  const { transaction } = database as unknown as {
-    transaction<R>(body: (tx: Tx) => Promise<R>, config?: { isolationLevel: string }): Promise<R>;
-  };
-  const begin = transaction.bind(database) as typeof transaction;
+  const others = ForeignTransactions.of(database, 'transaction');
+  const begin = others.begin as <R>(
+    body: (tx: Tx) => Promise<R>,
+    config?: { isolationLevel: string },
+  ) => Promise<R>;
   return sqlParticipant<Tx, DrizzleTransactionOptions>(
     {
       dialect,
@@ -64,6 +66,7 @@ export function drizzleParticipant<Database extends object>(
         const query = sql(Object.assign(strings, { raw: strings }), ...values);
         return resultOf(await (tx as Executes).execute(query as never));
       },
+      isForeign: () => others.isOpen(),
     },
     options,
   );

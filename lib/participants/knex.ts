@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { ForeignTransactions } from './sql/foreign-transactions.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -26,16 +27,19 @@ export function knexParticipant(
     throw new InvalidOptionsError('knexParticipant', [
       `Knex is connected to "${name}"; it must be PostgreSQL, MySQL or MariaDB. For SQLite there is libsqlParticipant`,
     ]);
+  const others = ForeignTransactions.of(knex, 'transaction');
+  const begin = others.begin as Knex['transaction'];
   return sqlParticipant<Knex.Transaction, KnexTransactionOptions>(
     {
       dialect,
       run: (body, { isolation } = {}) =>
-        knex.transaction(body, isolation ? { isolationLevel: isolation } : {}),
-      alone: (body) => knex.transaction(body, { isolationLevel: 'read committed' }),
+        begin(body, isolation ? { isolationLevel: isolation } : {}),
+      alone: (body) => begin(body, { isolationLevel: 'read committed' }),
       async execute(tx, sql, values) {
         const answer: unknown = await tx.raw(sql.replaceAll(/\$\d+/g, '?'), [...values]);
         return dialect === 'postgres' ? ofPg(answer) : ofMysql(answer);
       },
+      isForeign: () => others.isOpen(),
     },
     options,
   );

@@ -1,4 +1,5 @@
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { ForeignTransactions } from './sql/foreign-transactions.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
 export interface PrismaTransactionOptions {
@@ -36,17 +37,20 @@ export function prismaParticipant<Tx extends PrismaTransactionLike>(
   client: PrismaClientLike<Tx>,
   options?: SqlParticipantOptions,
 ): TransactionParticipant<Tx, PrismaTransactionOptions> {
+  const others = ForeignTransactions.of(client, '$transaction');
+  const begin = others.begin as PrismaClientLike<Tx>['$transaction'];
   return sqlParticipant<Tx, PrismaTransactionOptions>(
     {
       dialect: 'postgres',
-      run: (body, runOptions) => client.$transaction(body, runOptions),
-      alone: (body) => client.$transaction(body, ALONE),
+      run: (body, runOptions) => begin(body, runOptions),
+      alone: (body) => begin(body, ALONE),
       async execute(tx, sql, values) {
         if (!answersRows(sql))
           return { rows: [], affected: await tx.$executeRawUnsafe(sql, ...values) };
         const rows = (await tx.$queryRawUnsafe(sql, ...values)) as Record<string, unknown>[];
         return { rows, affected: rows.length };
       },
+      isForeign: () => others.isOpen(),
     },
     options,
   );

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, QueryResult } from 'typeorm';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { ForeignTransactions } from './sql/foreign-transactions.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -32,6 +33,7 @@ export function typeormParticipant(
       `the DataSource is of type "${type}"; it must be PostgreSQL, MySQL or MariaDB. ` +
         'On SQLite, TypeORM mixes the statements of transactions that run at once: use libsqlParticipant',
     ]);
+  const others = ForeignTransactions.of(dataSource.manager, 'transaction');
   return sqlParticipant<EntityManager, TypeormTransactionOptions>(
     {
       dialect,
@@ -45,6 +47,7 @@ export function typeormParticipant(
         )) as QueryResult<Record<string, unknown>>;
         return { rows: records, affected: affected ?? 0 };
       },
+      isForeign: () => others.isOpen(),
     },
     options,
   );

@@ -16,29 +16,34 @@ import { describeParticipant } from './participant.contract.js';
 import { openPostgres } from './postgres-harness.js';
 
 type Shared = Pick<ParticipantHarness, 'dialect' | 'orders' | 'empty'>;
-/** A participant on a client of its own, and the end of that client. */
+/** A database of Drizzle, its participant, and the end of their client. */
 type Connect = (
   url: string,
   options: SqlParticipantOptions,
-) => { participant: TransactionParticipant; end(): Promise<void> };
+) => {
+  database: { transaction<R>(body: () => Promise<R>): Promise<R> };
+  participant: TransactionParticipant;
+  end(): Promise<void>;
+};
 
 function harness(
   connect: Connect,
   { database, shared }: { database: TestDatabase; shared: Shared },
 ): ParticipantHarness {
-  const ends: (() => Promise<void>)[] = [];
+  const clients = new Map<object, ReturnType<Connect>>();
   return {
     ...shared,
     async open(options = {}) {
-      const { participant, end } = connect(database.url, options);
-      ends.push(end);
-      return participant;
+      const client = connect(database.url, options);
+      clients.set(client.participant, client);
+      return client.participant;
     },
+    foreign: (participant, body) => clients.get(participant)!.database.transaction(body),
     write: async (tx, order) => void (await tx.execute(sql`INSERT INTO orders VALUES (${order})`)),
     read: async (tx) => tx.execute(sql`SELECT * FROM orders`),
     isolation: (isolation) => ({ isolation }),
     async close() {
-      await Promise.all(ends.map((end) => end()));
+      await Promise.all([...clients.values()].map(({ end }) => end()));
       await database.drop();
     },
   };
@@ -47,27 +52,33 @@ function harness(
 const pg: Connect = (url, options) => {
   const pool = new Pool({ connectionString: url });
   pool.on('error', () => undefined); // the database is dropped while connections end
+  const database = onPg(pool);
   return {
-    participant: drizzleParticipant(onPg(pool), { sql, ...options }),
+    database,
+    participant: drizzleParticipant(database, { sql, ...options }),
     end: () => pool.end(),
   };
 };
 const postgresJs: Connect = (url, options) => {
   const client = postgres(url, { onnotice: () => undefined });
+  const database = onPostgresJs(client);
   return {
-    participant: drizzleParticipant(onPostgresJs(client), { sql, ...options }),
+    database,
+    participant: drizzleParticipant(database, { sql, ...options }),
     end: () => client.end(),
   };
 };
 const mysql2: Connect = (url, options) => {
   const pool = createPool(url);
+  const database = onMysql2(pool);
   return {
-    participant: drizzleParticipant(onMysql2(pool), { sql, ...options }),
+    database,
+    participant: drizzleParticipant(database, { sql, ...options }),
     end: () => pool.end(),
   };
 };
 
-const can = { isolation: true, writersMeet: true };
+const can = { isolation: true, writersMeet: true, foreign: true };
 
 describeWith('postgres')('drizzle on pg', () => {
   describeParticipant(async () => harness(pg, await openPostgres()), can);

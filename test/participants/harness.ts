@@ -20,6 +20,8 @@ export interface ParticipantHarness<Tx = any> {
   kill?(tx: Tx): Promise<void>;
   /** A statement of the transaction fails, and nobody hears of it. */
   swallow?(tx: Tx): Promise<void>;
+  /** The application begins a transaction by itself, on the client of an opened participant. */
+  foreign?<R>(participant: TransactionParticipant<Tx>, body: () => Promise<R>): Promise<R>;
   /** Deletes all rows of all tables but the identity. */
   empty(): Promise<void>;
   close(): Promise<void>;
@@ -35,4 +37,6 @@ export interface Abilities {
   writersMeet: boolean;
   kill?: boolean;
   swallow?: boolean;
+  /** The client can tell of transactions that the application began by itself. */
+  foreign?: boolean;
 }

@@ -13,25 +13,27 @@ function harness(
   client: 'pg' | 'mysql2',
   { database, shared }: { database: TestDatabase; shared: Shared },
 ): ParticipantHarness<Knex.Transaction> {
-  const knexes: Knex[] = [];
+  const knexes = new Map<object, Knex>();
   return {
     ...shared,
     async open(options) {
       const knex = createKnex({ client, connection: database.url });
-      knexes.push(knex);
-      return knexParticipant(knex, options);
+      const participant = knexParticipant(knex, options);
+      knexes.set(participant, knex);
+      return participant;
     },
+    foreign: (participant, body) => knexes.get(participant)!.transaction(body),
     write: async (tx, order) => void (await tx('orders').insert({ id: order })),
     read: (tx) => tx('orders').select(),
     isolation: (isolation) => ({ isolation }),
     async close() {
-      await Promise.all(knexes.map((knex) => knex.destroy()));
+      await Promise.all([...knexes.values()].map((knex) => knex.destroy()));
       await database.drop();
     },
   };
 }
 
-const can = { isolation: true, writersMeet: true };
+const can = { isolation: true, writersMeet: true, foreign: true };
 
 describeWith('postgres')('knex on PostgreSQL', () => {
   describeParticipant(async () => harness('pg', await openPostgres()), can);

@@ -54,6 +54,14 @@ describe.each([
       });
     });
 
+    it('refuses what is sent where nobody wrapped the adapter', () => {
+      expect(told['forgotten']).toEqual({
+        outcome: 'UNMANAGED_TRANSACTION',
+        rows: [],
+        published: [],
+      });
+    });
+
     it('rejects when the database had ended it, and sends nothing', () => {
       expect(told['ended on the way']).toMatchObject({ outcome: 'MARKER_REFUSED', published: [] });
     });

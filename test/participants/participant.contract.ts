@@ -1,3 +1,4 @@
+import { describeForeign } from './foreign.contract.js';
 import type { Abilities, OpenParticipants } from './harness.js';
 import { useParticipants } from './subject.js';
 import { describeTables } from './tables.contract.js';
@@ -8,4 +9,5 @@ export function describeParticipant(open: OpenParticipants, can: Abilities): voi
   const subject = useParticipants(open);
   describeTransaction(subject, can);
   describeTables(subject);
+  if (can.foreign) describeForeign(subject);
 }

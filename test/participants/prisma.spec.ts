@@ -49,14 +49,19 @@ function shapedLikePrisma(pool: Pool): PrismaClientLike<PrismaTransactionLike> {
 async function open(): Promise<ParticipantHarness<PrismaTransactionLike>> {
   const { database, shared } = await openPostgres();
   const pools: Pool[] = [];
+  const clients = new Map<object, PrismaClientLike<PrismaTransactionLike>>();
   return {
     ...shared,
     async open(options) {
       const pool = new Pool({ connectionString: database.url });
       pool.on('error', () => undefined); // the database is dropped while connections end
       pools.push(pool);
-      return prismaParticipant(shapedLikePrisma(pool), options);
+      const client = shapedLikePrisma(pool);
+      const participant = prismaParticipant(client, options);
+      clients.set(participant, client);
+      return participant;
     },
+    foreign: (participant, body) => clients.get(participant)!.$transaction(body),
     write: async (tx, order) =>
       void (await tx.$executeRawUnsafe('INSERT INTO orders VALUES ($1)', order)),
     read: async (tx) => tx.$queryRawUnsafe('SELECT * FROM orders'),
@@ -69,5 +74,5 @@ async function open(): Promise<ParticipantHarness<PrismaTransactionLike>> {
 }
 
 describeWith('postgres')('a client shaped like Prisma', () => {
-  describeParticipant(open, { isolation: true, writersMeet: true });
+  describeParticipant(open, { isolation: true, writersMeet: true, foreign: true });
 });

@@ -13,14 +13,16 @@ function harness(
   type: 'postgres' | 'mysql',
   { database, shared }: { database: TestDatabase; shared: Shared },
 ): ParticipantHarness<EntityManager> {
-  const sources: DataSource[] = [];
+  const sources = new Map<object, DataSource>();
   return {
     ...shared,
     async open(options) {
       const source = await new DataSource({ type, url: database.url }).initialize();
-      sources.push(source);
-      return typeormParticipant(source, options);
+      const participant = typeormParticipant(source, options);
+      sources.set(participant, source);
+      return participant;
     },
+    foreign: (participant, body) => sources.get(participant)!.transaction(body),
     write: async (tx, order) => void (await tx.insert('orders', { id: order })),
     read: (tx) => tx.query('SELECT * FROM orders'),
     isolation: (level: Isolation) => ({ isolation: level.toUpperCase() }),
@@ -42,13 +44,13 @@ function harness(
           )
         : void (await tx.query('CREATE TABLE IF NOT EXISTS made_meanwhile (a INT)')),
     async close() {
-      await Promise.all(sources.map((source) => source.destroy()));
+      await Promise.all([...sources.values()].map((source) => source.destroy()));
       await database.drop();
     },
   };
 }
 
-const can = { isolation: true, writersMeet: true, kill: true, swallow: true };
+const can = { isolation: true, writersMeet: true, kill: true, swallow: true, foreign: true };
 
 describeWith('postgres')('typeorm on PostgreSQL', () => {
   describeParticipant(async () => harness('postgres', await openPostgres()), can);

@@ -32,4 +32,10 @@ export interface SqlDatabase<Tx = unknown, Options = unknown> {
    * prepared. Errors come through with the code of the database, at least as a `cause`.
    */
   execute(tx: Tx, sql: string, values: readonly SqlValue[]): Promise<SqlResult>;
+
+  /**
+   * Whether the code that runs now is in a transaction of this client that did not begin with `run` or `alone`. Left out
+   * by clients that cannot tell: what is sent there is sent at once.
+   */
+  isForeign?(): boolean;
 }

@@ -11,6 +11,9 @@ import type { SqlDatabase } from './sql-database.js';
 import { VerdictTable } from './verdict-table.js';
 
 const TABLES = 4;
+const INSTEAD_OF_FOREIGN =
+  'Begin it with @Transactional() or producer.transaction(), or wrap the adapter that begins it with withMessaging(); ' +
+  'or send with { transaction: false }, which sends at once.';
 
 /** What every participant of an SQL database may be told. */
 export interface SqlParticipantOptions {
@@ -75,6 +78,7 @@ export function sqlParticipant<Tx, Options>(
     mark: (tx, marker) => verdicts.mark(tx, marker),
     decide: (ids) => verdicts.decide(ids),
     purge: (before, limit) => verdicts.purge(before, limit),
+    foreign: () => (database.isForeign?.() ? INSTEAD_OF_FOREIGN : undefined),
     outbox: new SqlOutboxTable(site),
     inbox: new SqlInboxTable(site),
   };

@@ -38,6 +38,9 @@ class Orders {
     await andThen();
     return `placed ${id}`;
   }
+  async forgotten(id) {
+    await this.producer.send('orders', id, { key: id });
+  }
   async audit(id) {
     await this.write(id);
   }
@@ -55,6 +58,7 @@ const decorate = (name, decorator) => {
   );
 };
 decorate('place', Transactional());
+decorate('forgotten', Transactional('not wrapped'));
 decorate('audit', Transactional(Propagation.RequiresNew));
 decorate('part', Transactional(Propagation.Nested));
 
@@ -75,6 +79,11 @@ Module({
         new ClsPluginTransactional({
           imports: [DatabaseModule],
           adapter: withMessaging(new TransactionalAdapterTypeOrm({ dataSourceToken: DATABASE })),
+        }),
+        new ClsPluginTransactional({
+          connectionName: 'not wrapped',
+          imports: [DatabaseModule],
+          adapter: new TransactionalAdapterTypeOrm({ dataSourceToken: DATABASE }),
         }),
       ],
     }),
@@ -134,6 +143,7 @@ await run('savepoint', {
     }),
   expected: ['a', 'good'],
 });
+await run('forgotten', { scenario: () => orders.forgotten('a') });
 const ending = { postgres: 'SELECT 1 / 0', mysql: 'CREATE TABLE IF NOT EXISTS ddl (a INT)' }[type];
 await run('ended on the way', {
   scenario: () => orders.place('a', () => orders.host.tx.query(ending).catch(() => {})),

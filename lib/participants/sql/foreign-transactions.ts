@@ -1,0 +1,59 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { types } from 'node:util';
+
+type Begin = (...args: unknown[]) => unknown;
+
+const ENDED = { open: false };
+
+/**
+ * Transactions that the application begins on a client by itself, so that a send within one can be refused: whether it
+ * may be delivered would depend on a COMMIT that nobody sees.
+ *
+ * Seen are those whose body is a function handed to the client (`dataSource.transaction(async …)`), whoever hands it
+ * over, also the decorator of another library. A transaction that is begun and ended by statements is not seen.
+ */
+export class ForeignTransactions {
+  private static readonly ofClients = new WeakMap<object, ForeignTransactions>();
+
+  /** The client's own `method`, for transactions that are ours. */
+  readonly begin: Begin;
+  private readonly storage = new AsyncLocalStorage<{ open: boolean }>();
+  /** Tracking costs every promise of the process, so it begins with the first of them. */
+  private used = false;
+
+  /** From now on those of `client[method]` are seen. Safe to repeat: participants of one client share one watch. */
+  static of(client: object, method: string): ForeignTransactions {
+    const known = this.ofClients.get(client);
+    if (known) return known;
+    const watch = new ForeignTransactions(client as Record<string, Begin>, method);
+    this.ofClients.set(client, watch);
+    return watch;
+  }
+
+  private constructor(client: Record<string, Begin>, method: string) {
+    this.begin = client[method]!.bind(client);
+    const value: Begin = (...args) =>
+      this.begin(...args.map((arg) => (typeof arg === 'function' ? this.watched(arg) : arg)));
+    Object.defineProperty(client, method, { value, configurable: true, writable: true });
+  }
+
+  /** Whether the code that runs now belongs to one. */
+  isOpen(): boolean {
+    return this.used && (this.storage.getStore() ?? ENDED).open;
+  }
+
+  /** Bodies get along with being called more than once: their clients may repeat them. */
+  private watched(body: Function): Begin {
+    return (...args) => {
+      this.used = true;
+      const transaction = { open: true };
+      const end = (): void => void (transaction.open = false);
+      const result: unknown = this.storage.run(transaction, () => body(...args) as unknown);
+      // A loop or a timer that was started within it lives on after its end. To ask another thenable would run it: a
+      // query of Knex begins with `then`.
+      if (types.isPromise(result)) result.then(end, end);
+      else end();
+      return result;
+    };
+  }
+}
