@@ -42,7 +42,8 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   constructor(outgoing: Outgoing, bytes: { frame: Buffer; timeoutMs: number; deadline: number }) {
     const { options } = outgoing;
     this.topic = outgoing.topic;
-    this.body = outgoing.body;
+    // A selector may want it once the topic is known; nobody else does.
+    this.body = options.queueSelector && outgoing.body;
     this.options = options;
     this.system = outgoing.system;
     this.frame = bytes.frame;

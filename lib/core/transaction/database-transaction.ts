@@ -32,16 +32,29 @@ export interface DatabaseTransactionOptions {
   tools: DatabaseTransactionTools;
 }
 
+class Facts implements TransactionFacts {
+  constructor(
+    readonly id: TransactionId,
+    readonly owner: HalfOwner,
+  ) {}
+}
+
 /** One run of the body. A database that repeats runs it again, as another attempt with an id of its own. */
-interface Attempt<R> {
+class Attempt<R> {
   readonly facts: TransactionFacts;
   readonly unit: UnitOfWork;
   /** Once the body has ended and sent something. */
-  half?: LateHalf;
+  half: LateHalf | undefined;
   /** From here on COMMIT may have been sent. */
-  ready?: { value: R };
+  isReady = false;
+  value: R | undefined;
   /** Why it must not be sent. */
-  refused?: unknown;
+  refused: unknown;
+
+  constructor(facts: TransactionFacts, unit: UnitOfWork) {
+    this.facts = facts;
+    this.unit = unit;
+  }
 }
 
 /** Between two questions about a COMMIT that was not answered: its connection may have to be given up first. */
@@ -55,10 +68,16 @@ const LONGEST_ASKED_MS = 5_000;
  * and then nothing can fail any more: whoever finds a half message asks the marker.
  */
 export class DatabaseTransaction {
-  private readonly options: DatabaseTransactionOptions;
+  private readonly participant: TransactionParticipant;
+  private readonly owner: HalfOwner;
+  private readonly begin: Begin;
+  private readonly tools: DatabaseTransactionTools;
 
   constructor(options: DatabaseTransactionOptions) {
-    this.options = options;
+    this.participant = options.participant;
+    this.owner = options.owner;
+    this.begin = options.begin;
+    this.tools = options.tools;
   }
 
   /**
@@ -70,13 +89,13 @@ export class DatabaseTransaction {
   async run<R>(body: (tx: unknown) => Promise<R>): Promise<R> {
     let last: Attempt<R> | undefined;
     try {
-      const result = await this.options.begin<R>((tx) => {
+      const result = await this.begin<R>((tx) => {
         last?.unit.discard();
         last = this.attempt<R>(tx);
         return this.runBody(last, body);
       });
       // Somebody between the body and us swallowed why it may not be committed.
-      if (last?.half && !last.ready) throw last.refused;
+      if (last?.half && !last.isReady) throw last.refused;
       this.committed(last);
       return result;
     } catch (error) {
@@ -85,15 +104,15 @@ export class DatabaseTransaction {
   }
 
   private attempt<R>(tx: unknown): Attempt<R> {
-    const { participant, owner, tools } = this.options;
+    const { participant, owner, tools } = this;
     const id = mintTransactionId(tools.clock.now());
     const unit = new UnitOfWork({ id, participant: participant.name, tx, tools: tools.unit });
-    return { facts: { id, owner }, unit };
+    return new Attempt(new Facts(id, owner), unit);
   }
 
   private async runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
-    const { participant } = this.options;
-    const { scope, clock, half: tools } = this.options.tools;
+    const { participant } = this;
+    const { scope, clock, half: tools } = this.tools;
     const { unit, facts } = attempt;
     const deadline = clock.now() + tools.settings.maxTransactionMs;
     try {
@@ -105,7 +124,8 @@ export class DatabaseTransaction {
         attempt.half = new LateHalf({ facts, messages, participant, deadline, tools });
         await attempt.half.place(unit.tx);
       }
-      attempt.ready = { value };
+      attempt.value = value;
+      attempt.isReady = true;
       return value;
     } catch (error) {
       attempt.refused = error;
@@ -116,19 +136,19 @@ export class DatabaseTransaction {
   }
 
   private async afterFailure<R>(attempt: Attempt<R> | undefined, error: unknown): Promise<R> {
-    const { participant } = this.options;
-    const { onRolledBack, onInDoubt } = this.options.tools;
-    const { half, ready } = attempt ?? {};
+    const { participant } = this;
+    const { onRolledBack, onInDoubt } = this.tools;
+    const half = attempt?.half;
     if (!half) throw error;
-    if (!ready) {
+    if (!attempt.isReady) {
       onRolledBack(half);
       throw error;
     }
-    const { facts } = attempt!;
+    const { facts } = attempt;
     switch (await this.ask(facts.id)) {
       case 'commit':
         this.committed(attempt);
-        return ready.value;
+        return attempt.value as R;
       case 'rollback':
         onRolledBack(half);
         throw error;
@@ -141,12 +161,12 @@ export class DatabaseTransaction {
   }
 
   private committed<R>(attempt: Attempt<R> | undefined): void {
-    if (attempt?.half) this.options.tools.onCommitted(attempt.half, attempt.facts);
+    if (attempt?.half) this.tools.onCommitted(attempt.half, attempt.facts);
   }
 
   /** On another connection: what became of a COMMIT that was not answered. */
   private async ask(id: TransactionId): Promise<'commit' | 'rollback' | undefined> {
-    const { participant, tools } = this.options;
+    const { participant, tools } = this;
     const { clock } = tools;
     const since = clock.monotonic();
     for (const pauseMs of ASK_AGAIN_MS) {

@@ -101,9 +101,12 @@ export class HalfSender {
    *
    * @throws when it could not be done for a while: the back-check will do it.
    */
-  commit(place: HalfPlace, half: Pick<HalfMessages, 'id' | 'entries'>): Promise<ResolveReply> {
-    this.noteScheduled(place, half.entries);
-    return this.commits.ask(this.queueOf(place), half.id, PATIENT_COMMIT);
+  commit(
+    place: HalfPlace,
+    { id, entries }: Pick<HalfMessages, 'id' | 'entries'>,
+  ): Promise<ResolveReply> {
+    this.noteScheduled(place, entries);
+    return this.commits.ask(this.queueOf(place), id, PATIENT_COMMIT);
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */

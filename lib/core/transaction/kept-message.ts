@@ -1,44 +1,77 @@
 import { SendFailedError } from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
+import type { EnlistedMessage } from '../producer/enlistment.js';
 import { selectQueue } from '../producer/queue-selector.js';
 import { queueOf, type SendRoute } from '../producer/send-route.js';
 import type { AppendEntry } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
+interface QueuePlace {
+  readonly queue: number;
+  readonly generation: number;
+}
+
 /** A message of a transaction while it waits for the decision: in memory, or in the outbox. */
 export interface KeptMessage {
   readonly topic: string;
   /** Null while nobody could look the topic up: the store was down. */
-  readonly place: { queue: number; generation: number } | null;
+  readonly place: QueuePlace | null;
   readonly route: SendRoute;
   readonly entry: AppendEntry;
   /** As the sender gave it, for the event. */
   readonly key: string | undefined;
 }
 
+/**
+ * A message in the hands of the process that sent it. A class, as everything that lives through a transaction: see
+ * decision 7.
+ */
+export class HeldMessage implements KeptMessage {
+  readonly topic: string;
+  readonly place: QueuePlace | null;
+  readonly route: SendRoute;
+  readonly entry: AppendEntry;
+  readonly key: string | undefined;
+
+  constructor({ message, route }: EnlistedMessage, place: QueuePlace | null) {
+    this.topic = message.topic;
+    this.place = place;
+    this.route = route;
+    this.entry = message;
+    this.key = message.options.key;
+  }
+}
+
 /** The messages of a transaction for one queue, in the order they were sent. */
-export interface QueueRun {
+export class QueueRun {
   readonly topic: string;
   readonly queue: number;
   readonly generation: number;
   readonly messages: readonly KeptMessage[];
+  readonly entries: readonly AppendEntry[];
+
+  constructor(topic: string, place: QueuePlace, messages: readonly KeptMessage[]) {
+    this.topic = topic;
+    this.queue = place.queue;
+    this.generation = place.generation;
+    this.messages = messages;
+    this.entries = messages.map(({ entry }) => entry);
+  }
 }
 
 /** Messages by their queues. Those without one are left out. */
 export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
-  const [only] = messages;
-  if (only?.place && messages.length === 1) return [{ topic: only.topic, ...only.place, messages }];
-  const runs = new Map<string, QueueRun & { messages: KeptMessage[] }>();
+  const runs = new Map<string, { topic: string; place: QueuePlace; messages: KeptMessage[] }>();
   for (const message of messages) {
     const { topic, place } = message;
     if (!place) continue;
     const key = `${topic}/${place.queue}/${place.generation}`;
     const run = runs.get(key);
     if (run) run.messages.push(message);
-    else runs.set(key, { topic, ...place, messages: [message] });
+    else runs.set(key, { topic, place, messages: [message] });
   }
-  return [...runs.values()];
+  return [...runs.values()].map((run) => new QueueRun(run.topic, run.place, run.messages));
 }
 
 /**

@@ -29,6 +29,8 @@ export interface LateHalfOptions {
   tools: LateHalfTools;
 }
 
+const NONE: readonly QueueRun[] = [];
+
 /**
  * The messages of one transaction, from the end of its body to their delivery.
  *
@@ -36,15 +38,21 @@ export interface LateHalfOptions {
  * the back-check and the relay see to it.
  */
 export class LateHalf {
-  private readonly options: LateHalfOptions;
+  private readonly facts: TransactionFacts;
+  private readonly participant: TransactionParticipant;
+  private readonly deadline: number;
+  private readonly tools: LateHalfTools;
   /** Whether a row of the outbox shares the fate of the transaction. */
   private isInOutbox = false;
   /** What the store was asked to keep, and did not refuse. */
-  private readonly asked: QueueRun[] = [];
+  private asked: readonly QueueRun[] = NONE;
   private messages: readonly KeptMessage[];
 
   constructor(options: LateHalfOptions) {
-    this.options = options;
+    this.facts = options.facts;
+    this.participant = options.participant;
+    this.deadline = options.deadline;
+    this.tools = options.tools;
     this.messages = options.messages;
   }
 
@@ -55,7 +63,7 @@ export class LateHalf {
    * @throws whatever must keep the transaction from being committed.
    */
   async place(tx: unknown): Promise<void> {
-    const { participant, facts, deadline, tools } = this.options;
+    const { participant, facts, deadline, tools } = this;
     const marker = { id: facts.id, deadline };
     const { store, whenBrokerDown } = tools.settings;
     if (store === 'outbox' || (whenBrokerDown === 'outbox' && !tools.availability.ready)) {
@@ -76,7 +84,7 @@ export class LateHalf {
 
   /** The database committed. Rejects when others have to complete it, which they will. */
   deliver(): Promise<void> {
-    const { facts, participant, tools } = this.options;
+    const { facts, participant, tools } = this;
     if (this.isInOutbox) return tools.outbox.publish(participant, facts, this.messages);
     const [only] = this.asked;
     if (only && this.asked.length === 1) return tools.publisher.commit(facts, only);
@@ -84,7 +92,7 @@ export class LateHalf {
   }
 
   private async commitEach(): Promise<void> {
-    const { facts, tools } = this.options;
+    const { facts, tools } = this;
     const ends = await Promise.allSettled(
       this.asked.map((run) => tools.publisher.commit(facts, run)),
     );
@@ -94,7 +102,7 @@ export class LateHalf {
 
   /** COMMIT was not sent: what the store may have taken is dropped, also what arrives there later. Best effort. */
   async abandon(): Promise<void> {
-    const { facts, tools } = this.options;
+    const { facts, tools } = this;
     const { sender, publisher } = tools;
     await Promise.allSettled(
       this.asked.map((run) => sender.rollback(publisher.place(facts, run), facts.id)),
@@ -128,7 +136,7 @@ export class LateHalf {
    * one that has it already goes by the outbox.
    */
   private async prepareAnew(moved: readonly QueueRun[]): Promise<void> {
-    const { facts, tools } = this.options;
+    const { facts, tools } = this;
     const topics = [...new Set(moved.map(({ topic }) => topic))];
     const infos = await Promise.all(topics.map((topic) => tools.topics.refresh(topic)));
     const anew = new Map<KeptMessage, KeptMessage>();
@@ -146,20 +154,20 @@ export class LateHalf {
 
   /** @returns false when the topic has changed. */
   private prepare(run: QueueRun): Promise<boolean> {
-    const { facts, tools } = this.options;
+    const { facts, tools } = this;
     const { sender, publisher, settings } = tools;
-    this.asked.push(run);
+    this.asked = this.asked.concat(run);
     return sender
       .prepare(publisher.place(facts, run), publisher.half(facts, run), settings.halfTimeoutMs)
       .then(({ state }) => state === 'prepared' || this.refused(run, state));
   }
 
   private refused(run: QueueRun, state: Exclude<PrepareReply['state'], 'prepared'>): false {
-    const { facts } = this.options;
+    const { facts } = this;
     const [first] = run.messages;
     switch (state) {
       case 'moved':
-        this.asked.splice(this.asked.indexOf(run), 1);
+        this.asked = this.asked.filter((one) => one !== run);
         return false;
       case 'full':
         throw new TopicFullError(
@@ -182,14 +190,14 @@ export class LateHalf {
   /** The store did not take all of it: the transaction is still open, and its messages can wait in the database. */
   private async fallBack(tx: unknown, error: Error): Promise<void> {
     if (error instanceof TopicFullError) throw error;
-    const { facts, tools } = this.options;
+    const { facts, tools } = this;
     if (tools.settings.whenBrokerDown === 'fail')
       throw new BrokerUnavailableError(facts.id, error.message, { cause: error });
     await this.keepInDatabase(tx);
   }
 
   private async keepInDatabase(tx: unknown): Promise<void> {
-    const { participant, facts, tools } = this.options;
+    const { participant, facts, tools } = this;
     await tools.outbox.keep({ participant, tx, facts, messages: this.messages });
     this.isInOutbox = true;
   }

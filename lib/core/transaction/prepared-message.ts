@@ -61,10 +61,10 @@ export class PreparedMessage {
    */
   async commit(): Promise<SendResult> {
     const { sender, publisher } = this.tools;
-    const reply = await sender.commit(
-      publisher.place(this.facts, this.run),
-      publisher.half(this.facts, this.run),
-    );
+    const reply = await sender.commit(publisher.place(this.facts, this.run), {
+      id: this.transactionId,
+      entries: this.run.entries,
+    });
     if (reply.state === 'rolled-back')
       throw new AlreadyDecidedError(this.transactionId, 'rollback');
     if (reply.state === 'unknown')

@@ -5,7 +5,7 @@ import { frameMessageId } from '../message/wire-format.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { AppendResult } from '../store/message-log.js';
+import type { AppendEntry, AppendResult } from '../store/message-log.js';
 import type { HalfMessages } from '../store/half-message-store.js';
 import type { HalfOwner } from './half-owner.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
@@ -27,6 +27,15 @@ export interface TransactionFacts {
   readonly owner: HalfOwner;
 }
 
+class Half implements HalfMessages {
+  constructor(
+    readonly id: TransactionId,
+    readonly name: string,
+    readonly entries: readonly AppendEntry[],
+    readonly checkAfterMs: number,
+  ) {}
+}
+
 /** How often a topic may change under a message before it is left for later. */
 const MOST_MOVES = 3;
 
@@ -43,12 +52,7 @@ export class Publisher {
   }
 
   half({ id, owner }: TransactionFacts, run: QueueRun): HalfMessages {
-    return {
-      id,
-      name: owner.name,
-      entries: run.messages.map(({ entry }) => entry),
-      checkAfterMs: this.options.checkAfterMs,
-    };
+    return new Half(id, owner.name, run.entries, this.options.checkAfterMs);
   }
 
   /**
@@ -58,7 +62,7 @@ export class Publisher {
    */
   commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
     return this.options.sender
-      .commit(this.place(facts, run), this.half(facts, run))
+      .commit(this.place(facts, run), { id: facts.id, entries: run.entries })
       .then((reply) => {
         if (reply.state === 'committed') return this.tell(run, reply.results);
         if (reply.state === 'unknown') return this.publishRun(facts, run);

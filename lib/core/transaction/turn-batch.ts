@@ -67,10 +67,18 @@ export class TurnBatch<Place extends object, Item, Reply> {
   }
 
   private send(place: Place, { items, resolves, rejects, patienceMs }: Batch<Item, Reply>): void {
+    // Emptied in the end: V8 may have made them in the old generation, where they would keep all of it alive (decision 7).
+    const forget = (): void => {
+      items.length = resolves.length = rejects.length = 0;
+    };
     this.call(place, items, patienceMs).then(
-      (replies) => resolves.forEach((resolve, i) => resolve(replies[i]!)),
+      (replies) => {
+        resolves.forEach((resolve, i) => resolve(replies[i]!));
+        forget();
+      },
       (error: unknown) => {
         for (const reject of rejects) reject(error);
+        forget();
       },
     );
   }

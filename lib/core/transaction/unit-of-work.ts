@@ -4,7 +4,7 @@ import type { EnlistedMessage, Enlistment } from '../producer/enlistment.js';
 import { queueOf } from '../producer/send-route.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { TransactionEndedError } from './errors.js';
-import type { KeptMessage } from './kept-message.js';
+import { HeldMessage, type KeptMessage } from './kept-message.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
 /** What every unit of work of an instance needs. */
@@ -30,6 +30,30 @@ const QUEUE_UNDECIDED = -1;
 /** For routes that need none. */
 const NO_TURNS = { next: (): number => 0 };
 
+// Lists of objects that classes make, and no arrays until the end: see decision 7.
+class Kept {
+  constructor(
+    readonly number: number,
+    readonly message: KeptMessage,
+    readonly before: Kept | undefined,
+  ) {}
+}
+
+class Turn {
+  constructor(
+    readonly topic: string,
+    readonly queue: number,
+    readonly before: Turn | undefined,
+  ) {}
+}
+
+class Place {
+  constructor(
+    readonly queue: number,
+    readonly generation: number,
+  ) {}
+}
+
 /**
  * What one run of a transaction's body sends: checked, encoded and kept in order, and not stored before the body ended.
  *
@@ -43,10 +67,10 @@ export class UnitOfWork implements Enlistment {
   private readonly tools: UnitOfWorkTools;
   private readonly outer: UnitOfWork | undefined;
   /** What waits for a topic or a schema. */
-  private readonly pending: Promise<unknown>[] = [];
+  private pending: Promise<unknown>[] | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
-  private readonly turns: { topic: string; queue: number }[] = [];
-  private kept: { number: number; message: KeptMessage }[] = [];
+  private turns: Turn | undefined;
+  private last: Kept | undefined;
   private isOpen = true;
   private nextNumber = 0;
   private bytes = 0;
@@ -65,7 +89,7 @@ export class UnitOfWork implements Enlistment {
   }
 
   get isEmpty(): boolean {
-    return this.kept.length === 0;
+    return this.last === undefined;
   }
 
   async enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult> {
@@ -74,9 +98,10 @@ export class UnitOfWork implements Enlistment {
     const made = make();
     if (!(made instanceof Promise)) return this.take(number, made);
     const taken = made.then((enlisted) => this.take(number, enlisted));
-    this.pending.push(taken);
+    const pending = (this.pending ??= []);
+    pending.push(taken);
     // Who called may have caught it; what nobody waited for is found by `seal`.
-    taken.catch(() => this.pending.splice(this.pending.indexOf(taken), this.isOpen ? 1 : 0));
+    taken.catch(() => pending.splice(pending.indexOf(taken), this.isOpen ? 1 : 0));
     return taken;
   }
 
@@ -96,25 +121,28 @@ export class UnitOfWork implements Enlistment {
    */
   seal(): Promise<unknown> | void {
     this.isOpen = false;
-    if (this.pending.length > 0) return Promise.all(this.pending);
+    if (this.pending?.length) return Promise.all(this.pending);
   }
 
   /** The savepoint succeeded: what it sent belongs to the outer one now. */
   release(): void {
-    this.outer?.kept.push(...this.kept);
-    this.kept = [];
+    const { outer } = this;
+    for (let one = this.last; one && outer; one = one.before)
+      outer.last = new Kept(one.number, one.message, outer.last);
+    this.last = undefined;
   }
 
   /** Take nothing more, and forget what was sent. */
   discard(): void {
     this.isOpen = false;
-    this.kept = [];
+    this.last = undefined;
   }
 
   /** In the order of the calls. */
   messages(): KeptMessage[] {
-    if (this.kept.length > 1) this.kept.sort((a, b) => a.number - b.number);
-    return this.kept.map(({ message }) => message);
+    const all: Kept[] = [];
+    for (let one = this.last; one; one = one.before) all.push(one);
+    return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
   }
 
   private get outermost(): UnitOfWork {
@@ -126,16 +154,8 @@ export class UnitOfWork implements Enlistment {
     const { topic, messageId, frame } = message;
     this.limit(topic, number + 1, frame.length);
     const queue = info && this.queueOf(enlisted, info);
-    this.kept.push({
-      number,
-      message: {
-        topic,
-        place: info && queue !== undefined ? { queue, generation: info.generation } : null,
-        route: enlisted.route,
-        entry: message,
-        key: message.options.key,
-      },
-    });
+    const place = info && queue !== undefined ? new Place(queue, info.generation) : null;
+    this.last = new Kept(number, new HeldMessage(enlisted, place), this.last);
     return {
       messageId,
       topic,
@@ -149,11 +169,11 @@ export class UnitOfWork implements Enlistment {
 
   private queueOf({ route }: EnlistedMessage, info: TopicInfo): number {
     if (route.by !== 'turn') return queueOf(route, { queues: info.queues, turns: NO_TURNS });
-    const { turns } = this.outermost;
-    const { topic } = info;
-    let turn = turns.find((known) => known.topic === topic);
-    if (!turn) turns.push((turn = { topic, queue: this.tools.nextTurn(info) }));
-    return turn.queue;
+    const whole = this.outermost;
+    for (let turn = whole.turns; turn; turn = turn.before)
+      if (turn.topic === info.topic) return turn.queue;
+    whole.turns = new Turn(info.topic, this.tools.nextTurn(info), whole.turns);
+    return whole.turns.queue;
   }
 
   private limit(topic: string, messages: number, bytes: number): void {
