@@ -79,7 +79,7 @@ it.each(DEATHS)(
     }
     await fleet.stop();
 
-    const starts = fleet.started.get(poison) ?? 0;
+    const starts = fleet.started.get(poison)?.length ?? 0;
     const dead = await deadLetters(producing, facts);
     tellFigures('poison', {
       ...{ death, sent: 60, handled: fleet.handled.size, deadLetters: dead, starts, maxAttempts },

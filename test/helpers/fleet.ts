@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { type Answer, History } from './history.js';
 
 /** What a consumer program tells. */
 export interface Told {
@@ -11,15 +12,30 @@ export interface Told {
   /** The reason. */
   deadLettered?: string;
   attempt?: number;
+  /** Whether the signal of what was handled had aborted. */
+  aborted?: boolean;
+  /** Key of a settle that came too late. */
+  refused?: string;
+  /** Key of a message that is being sent, and of one whose send was answered. */
+  sending?: string;
+  answered?: string;
+  answer?: Answer;
 }
 
 /** Processes running one program, started and killed by a test. */
 export class Fleet {
-  readonly started = new Map<string, number>();
+  /** Which attempt each start of a message was. */
+  readonly started = new Map<string, number[]>();
   readonly handled = new Map<string, number>();
   readonly duplicates = new Map<string, number>();
   /** Reasons of dead letters. */
   readonly deadLettered: string[] = [];
+  /** Keys of settles that came too late. */
+  readonly refused: string[] = [];
+  /** Keys of what was handled although its signal had aborted. */
+  readonly handledInVain: string[] = [];
+  /** Of sends and of what was handled; fleets may share one. */
+  readonly history: History;
   highestAttempt = 0;
   kills = 0;
   private readonly program: URL;
@@ -29,7 +45,13 @@ export class Fleet {
   private readonly news = new EventEmitter();
 
   /** @param options.stderr `ignore` for programs that are meant to crash. Default `inherit`. */
-  constructor(options: { program: URL; args: string[]; stderr?: 'inherit' | 'ignore' }) {
+  constructor(options: {
+    program: URL;
+    args: string[];
+    stderr?: 'inherit' | 'ignore';
+    history?: History;
+  }) {
+    this.history = options.history ?? new History();
     this.program = options.program;
     this.args = options.args;
     this.stderr = options.stderr ?? 'inherit';
@@ -99,13 +121,24 @@ export class Fleet {
     );
   }
 
-  private note({ started, handled, duplicate, deadLettered, attempt = 0 }: Told): void {
-    if (deadLettered !== undefined) this.deadLettered.push(deadLettered);
-    if (started !== undefined) this.started.set(started, (this.started.get(started) ?? 0) + 1);
-    if (handled !== undefined) this.handled.set(handled, (this.handled.get(handled) ?? 0) + 1);
+  private note(told: Told): void {
+    const { started, handled, duplicate, attempt = 0 } = told;
+    if (told.deadLettered !== undefined) this.deadLettered.push(told.deadLettered);
+    if (told.refused !== undefined) this.refused.push(told.refused);
+    if (told.sending !== undefined) this.history.sent(told.sending);
+    if (told.answered !== undefined) this.history.answered(told.answered, told.answer!);
+    if (started !== undefined)
+      this.started.set(started, [...(this.started.get(started) ?? []), attempt]);
+    if (told.aborted) this.handledInVain.push(handled!);
+    else if (handled !== undefined) this.noteHandled(handled);
     if (duplicate !== undefined)
       this.duplicates.set(duplicate, (this.duplicates.get(duplicate) ?? 0) + 1);
     this.highestAttempt = Math.max(this.highestAttempt, attempt);
     this.news.emit('change');
+  }
+
+  private noteHandled(key: string): void {
+    this.handled.set(key, (this.handled.get(key) ?? 0) + 1);
+    this.history.handled(key);
   }
 }

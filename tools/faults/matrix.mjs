@@ -67,13 +67,14 @@ export const MATRIX = [
   },
   {
     id: 'F22',
-    fault: 'consumers killed with deliveries in hand',
+    fault: 'consumers killed, at each step and at random',
     tests: [
+      [faults('consumer-crash')],
       [guarantees('kill-consumer'), 'although consumers are killed'],
       [guarantees('idempotent')],
     ],
-    figures: ['kill-consumer', 'idempotent'],
-    long: { RIVULET_KILLS: '10' },
+    figures: ['consumer-crash-unordered', 'consumer-crash-ordered', 'kill-consumer', 'idempotent'],
+    long: { RIVULET_KILLS: '10', RIVULET_LONG: '1' },
   },
   {
     id: 'F23',

@@ -1,0 +1,98 @@
+// One process that sends and consumes, and is harmed at a point of its own. Tells its parent what it does.
+// argv: Redis URL, JSON of
+//   namespace, settings   as of the library
+//   consumes              { group, ordered, concurrency, maxAttempts, handlerMs, onExhausted }; none: it only sends
+//   failing               key → how many attempts fail
+//   sends                 [{ key, lane, dedupId }], at once and one after the other in each lane
+//   harm                  { at: '<port>.<method> called|sent|answered' | 'handler ended', nth, signal }
+//   stall                 { key, ms }: the handler of this message blocks the thread
+import { setTimeout as wait } from 'node:timers/promises';
+import { Rivulet } from '../../../dist/core/rivulet.js';
+import { RedisStores } from '../../../dist/redis/redis-stores.js';
+
+const [url, json] = process.argv.slice(2);
+const { namespace, settings, consumes, failing = {}, sends = [], harm, stall } = JSON.parse(json);
+
+let left = harm?.nth ?? 1;
+/** Harms this process, if this is the point. */
+function at(point) {
+  if (point === harm?.at && --left === 0) process.kill(process.pid, harm.signal ?? 'SIGKILL');
+}
+
+/** The same store, with points before and behind each call, and between its request and its reply. */
+function pointed(port, store) {
+  return new Proxy(store, {
+    get: (of, method) => {
+      const own = of[method];
+      if (typeof own !== 'function') return own;
+      return (...args) => {
+        at(`${port}.${String(method)} called`);
+        const answer = own.apply(of, args);
+        if (method === 'openReader') return pointed('reader', answer);
+        setImmediate(() => at(`${port}.${String(method)} sent`));
+        if (typeof answer?.then !== 'function') return answer;
+        return answer.then((reply) => {
+          at(`${port}.${String(method)} answered`);
+          return reply;
+        });
+      };
+    },
+  });
+}
+
+const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
+for (const port of ['log', 'deliveries', 'leases', 'schedule', 'dedup'])
+  Object.defineProperty(stores, port, { value: pointed(port, stores[port]) });
+const rivulet = new Rivulet({ stores, settings });
+
+async function handle({ message, attempt, signal }) {
+  await tell({ started: message.key, attempt });
+  if (message.key === stall?.key) {
+    const until = performance.now() + stall.ms;
+    while (performance.now() < until);
+  }
+  await wait(Math.random() * consumes.handlerMs);
+  if (attempt <= (failing[message.key] ?? 0)) throw new Error('one of the failing ones');
+  await tell({ handled: message.key, attempt, aborted: signal.aborted });
+  at('handler ended');
+}
+
+if (consumes) {
+  const { group, ordered, concurrency, maxAttempts, onExhausted } = consumes;
+  rivulet.subscribe({
+    ...{ topic: 'orders', group, concurrency, origin: 'member.mjs', handler: handle },
+    ...(ordered ? { ordered, onExhausted } : {}),
+    retry: { maxAttempts, backoff: () => 50 },
+  });
+  rivulet.events.on('dead-lettered', ({ reason }) => void tell({ deadLettered: reason }));
+  rivulet.events.on('settle-refused', ({ key }) => void tell({ refused: key }));
+}
+await (consumes ? rivulet.consume() : rivulet.open());
+await tell({ ready: true });
+
+for (const lane of groupedByLane().values()) void sendInOrder(lane);
+
+function groupedByLane() {
+  const groups = new Map();
+  for (const send of sends) groups.set(send.lane, [...(groups.get(send.lane) ?? []), send]);
+  return groups;
+}
+
+async function sendInOrder(lane) {
+  for (const { key, lane: messageGroup, dedupId } of lane) {
+    await tell({ sending: key });
+    const answer = await rivulet.producer
+      .send('orders', { key }, { key, messageGroup, ...(dedupId ? { dedupId } : {}) })
+      .then(() => 'confirmed')
+      .catch(({ code }) => (code === 'SEND_OUTCOME_UNKNOWN' ? 'unknown' : 'failed'));
+    await tell({ answered: key, answer });
+  }
+}
+
+process.once('SIGTERM', () => {
+  void rivulet.stop().then(() => process.disconnect());
+});
+
+function tell(what) {
+  return new Promise((resolve) => process.send(what, resolve));
+}
