@@ -3,9 +3,7 @@ import type { MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { WhenFull } from '../store/topic-registry.js';
 import type { PendingSend } from './pending-send.js';
-
-/** Settled messages give way by the hundred: a queue that stays full would be asked for each call otherwise. */
-const SETTLED_AT_ONCE = 256;
+import { roomRequest } from './room-request.js';
 
 /**
  * What becomes of sends that do not fit into their queue (`maxLength`): messages in it give way to them, or they wait,
@@ -50,8 +48,10 @@ export class QueueRoom {
   async make(): Promise<boolean> {
     const { full } = this;
     if (!full) return false;
-    const { log, topic, queue } = this.options;
-    const { dropped } = await log.makeRoom({ topic, queue }, this.request(full));
+    const { log, clock, topic, queue } = this.options;
+    const missing = full.sends.length - full.room;
+    const request = roomRequest(full.whenFull, { missing, now: clock.now() });
+    const { dropped } = await log.makeRoom({ topic, queue }, request);
     this.fits = full.room + dropped;
     if (dropped === 0 && full.whenFull === 'reject') this.refuse(full);
     return this.fits > 0;
@@ -63,19 +63,6 @@ export class QueueRoom {
     for (const send of sends.slice(room))
       if (!tried.includes(send)) send.refuseFull(this.options.queue);
     this.fits = tried.length > 0 ? Math.max(1, room) : room || Infinity;
-  }
-
-  private request(full: {
-    sends: readonly PendingSend[];
-    room: number;
-    whenFull: WhenFull;
-  }): Parameters<MessageLog['makeRoom']>[1] {
-    const missing = full.sends.length - full.room;
-    const reason = 'dropped to make room: its topic was full (maxLength, whenFull "drop-oldest")';
-    const note = JSON.stringify({ reason, at: this.options.clock.now(), consumer: 'none' });
-    return full.whenFull === 'drop-oldest'
-      ? { count: missing, drop: 'oldest', note }
-      : { count: Math.max(missing, SETTLED_AT_ONCE), drop: 'settled', note };
   }
 }
 
