@@ -90,8 +90,10 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     topicsInUse: () => topics.all(),
     onTrouble,
   });
+  const log = upkeep.watched(stores.log);
   const support: TransactionSupport = new TransactionSupport({
     stores,
+    log,
     topics,
     producer: () => producer,
     codecs,
@@ -105,7 +107,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
   });
   const producer: Producer = new Producer({
     enlistment: () => support.transactions.enlistment(),
-    log: upkeep.watched(stores.log),
+    log,
     topics,
     groups: new SubscribedGroups({ registry: stores.topics, clock }),
     codecs,

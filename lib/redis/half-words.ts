@@ -8,6 +8,7 @@ import type {
   TransactionId,
 } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
+import type { WhenFull } from '../core/store/topic-registry.js';
 import { LENGTH_BYTES, readResults, whenArgument } from './redis-message-log.js';
 
 const MINUTE_MS = 60_000;
@@ -131,7 +132,8 @@ function readRun(items: readonly Item[], answer: string, into: (Item & HalfState
 
 export type HalfState =
   | Resolved
-  | { state: 'prepared' | 'full' | 'extended' | 'parked' | 'unknown' }
+  | { state: 'full'; room: number; whenFull: WhenFull }
+  | { state: 'prepared' | 'extended' | 'parked' | 'unknown' }
   | { state: 'moved'; generation: number }
   | { state: 'dedup'; dedups: string[] };
 
@@ -144,6 +146,10 @@ function readState(answer: string): HalfState {
       return { state: 'committed', results: readResults(detail) };
     case 'moved':
       return { state: 'moved', generation: Number(detail) };
+    case 'full': {
+      const [room, whenFull] = detail.split(' ');
+      return { state: 'full', room: Number(room), whenFull: whenFull as WhenFull };
+    }
     case 'dedup':
       return { state: 'dedup', dedups: detail.split(',').filter((dedup) => dedup !== '-') };
     default:

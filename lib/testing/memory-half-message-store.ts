@@ -15,6 +15,7 @@ import type {
   TransactionId,
 } from '../core/store/half-message-store.js';
 import type { QueueRef } from '../core/store/refs.js';
+import type { WhenFull } from '../core/store/topic-registry.js';
 import { MemoryAgenda } from './memory-agenda.js';
 import type { MemoryGate } from './memory-gate.js';
 import { roomIn, storeUnlimited } from './memory-message-log.js';
@@ -48,7 +49,8 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
         if (queue.halves.has(id)) return { id, state: 'prepared' };
         const { generation } = topic.info;
         if (generation !== call.generation) return { id, state: 'moved', generation };
-        if (half.entries.length > roomIn(queue, topic.info)) return { id, state: 'full' };
+        const full = fullFor(half, place);
+        if (full) return { id, ...full };
         queue.halves.set(id, {
           id,
           owner: call.owner,
@@ -105,7 +107,8 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
         if (!queue.halves.has(id)) {
           const { generation } = topic.info;
           if (generation !== call.generation) return { id, state: 'moved', generation };
-          if (half.entries.length > roomIn(queue, topic.info)) return { id, state: 'full' };
+          const full = fullFor(half, place);
+          if (full) return { id, ...full };
         }
         return { id, ...this.append(place, half) };
       }),
@@ -248,6 +251,15 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
       }),
     );
   }
+}
+
+function fullFor(
+  { entries }: Pick<HalfMessages, 'entries'>,
+  { queue, topic }: Place,
+): { state: 'full'; room: number; whenFull: WhenFull } | undefined {
+  const room = roomIn(queue, topic.info);
+  if (entries.length <= room) return undefined;
+  return { state: 'full', room: Math.max(0, room), whenFull: topic.info.whenFull };
 }
 
 function copied(entries: HalfMessages['entries']): HalfMessages['entries'] {

@@ -223,6 +223,16 @@ export function describeHalfMessages(open: OpenHarness): void {
         expect(await logTexts(h.stores)).toEqual(['e', 'a', 'b']);
       });
 
+      it('says how much room there is, and what its topic says about that', async () => {
+        await h.stores.topics.alter('orders', { maxLength: 3, whenFull: 'drop-oldest' });
+        const [pair, late] = [halfOf(['a', 'b']), halfOf(['c', 'd'])];
+        const full = { state: 'full', room: 1, whenFull: 'drop-oldest' };
+        expect((await prepare(h.stores, pair, late))[1]).toEqual({ id: late.id, ...full });
+        await h.stores.topics.alter('orders', { maxLength: 1, whenFull: 'wait' });
+        const none = { state: 'full', room: 0, whenFull: 'wait' };
+        expect(await prepare(h.stores, late)).toEqual([{ id: late.id, ...none }]);
+      });
+
       it('gives the room back that a rollback frees', async () => {
         await h.stores.topics.alter('orders', { maxLength: 2 });
         const [a, b] = [halfOf(['a', 'b']), halfOf(['c', 'd'])];
@@ -332,7 +342,10 @@ export function describeHalfMessages(open: OpenHarness): void {
         await h.stores.topics.alter('orders', { maxLength: 2 });
         await publishTexts(h.stores, ['first']);
         const [pair, single] = [halfOf(['a', 'b']), halfOf(['c'])];
-        expect(statesOf(await publishHalf(pair, single))).toEqual(['full', 'committed']);
+        expect(await publishHalf(pair, single)).toMatchObject([
+          { id: pair.id, state: 'full', room: 1, whenFull: 'reject' },
+          { state: 'committed' },
+        ]);
         await h.stores.topics.alter('orders', { maxLength: null });
         expect(statesOf(await publishHalf(pair))).toEqual(['committed']);
         expect(await logTexts(h.stores)).toEqual(['first', 'c', 'a', 'b']);

@@ -29,7 +29,7 @@ export interface TopicDefinitionOptions<Body> {
   retentionMs?: number;
   /** Most messages per queue, visible and scheduled. Default: no limit. */
   maxLength?: number;
-  /** What a send does when `maxLength` is reached. Default `reject`. */
+  /** What a send does when `maxLength` is reached, and a transaction before its COMMIT. Default `reject`. */
   whenFull?: WhenFull;
   /** How long a `dedupId` is remembered. Default 10 min. */
   dedupWindowMs?: number;

@@ -1,6 +1,7 @@
 import type { Agenda } from './agenda.js';
 import type { AppendEntry, AppendResult } from './message-log.js';
 import type { QueueRef } from './refs.js';
+import type { WhenFull } from './topic-registry.js';
 
 /** UUIDv7, new with each attempt of a transaction: its first 48 bits say when it began (Unix ms). */
 export type TransactionId = string;
@@ -39,8 +40,8 @@ export type PrepareReply = { id: TransactionId } & (
   | Resolved
   /** Stored and invisible, now or by an earlier call. */
   | { state: 'prepared' }
-  /** `maxLength` leaves no room for all of it; nothing was stored. */
-  | { state: 'full' }
+  /** `maxLength` leaves room for `room` messages only; nothing was stored. */
+  | { state: 'full'; room: number; whenFull: WhenFull }
   /** The topic has another generation (0: no such queue): look it up again. Nothing was stored. */
   | { state: 'moved'; generation: number }
 );
@@ -53,7 +54,7 @@ export type ResolveReply = { id: TransactionId } & (
 
 export type PublishReply = { id: TransactionId } & (
   | Resolved
-  | { state: 'full' }
+  | { state: 'full'; room: number; whenFull: WhenFull }
   /** Nothing of it is here, and `prepare` with this generation cannot bring it here any more. */
   | { state: 'moved'; generation: number }
 );

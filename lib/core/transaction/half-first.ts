@@ -10,9 +10,10 @@ import { Loop } from '../runtime/loop.js';
 import type { CheckMethods } from './check-methods.js';
 import { mintTransactionId } from './database-transaction.js';
 import type { HalfOwner } from './half-owner.js';
+import type { HalfRoom } from './half-room.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
 import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
-import type { TransactionId } from '../store/half-message-store.js';
+import type { PrepareReply, TransactionId } from '../store/half-message-store.js';
 import { AlreadyDecidedError, PreparedMessage } from './prepared-message.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
 import type { TransactionSettings } from './transaction-settings.js';
@@ -23,9 +24,13 @@ export interface PrepareOptions extends Omit<SendOptions, 'transaction'> {
   name: string;
 }
 
+/** How often a topic may change under a message. */
+const MOST_MOVES = 3;
+
 export interface HalfFirstOptions {
   producer: Pick<Producer, 'outgoing'>;
   sender: HalfSender;
+  room: HalfRoom;
   publisher: Publisher;
   topics: TopicDirectory;
   checks: CheckMethods;
@@ -163,26 +168,46 @@ export class HalfFirst {
   }
 
   private async store(facts: TransactionFacts, message: KeptMessage): Promise<QueueRun> {
-    const { sender, publisher, topics, sendTimeoutMs: timeoutMs } = this.options;
-    const [run] = runsOf([message]) as [QueueRun];
+    const { topic } = message;
+    for (let moves = 0; moves <= MOST_MOVES; moves++) {
+      const [run] = runsOf([message]) as [QueueRun];
+      const reply = await this.ask(facts, run);
+      if (reply.state === 'prepared') return run;
+      if (reply.state !== 'moved') throw this.refused(run, reply.state);
+      message = placed(message, await this.options.topics.refresh(topic), facts.id);
+    }
+    throw this.notStored(facts, message, new Error(`topic "${topic}" changes again and again`));
+  }
+
+  private async ask(facts: TransactionFacts, run: QueueRun): Promise<PrepareReply> {
+    const { sender, room, publisher, sendTimeoutMs: patienceMs } = this.options;
     const place = publisher.place(facts, run);
-    const half = publisher.half(facts, run);
-    const reply = await sender.prepare(place, half, timeoutMs).catch((error: Error) => {
+    const ask = (): Promise<PrepareReply> =>
+      sender.prepare(place, publisher.half(facts, run), patienceMs);
+    try {
+      const reply = await ask();
+      return reply.state === 'full'
+        ? await room.answer<PrepareReply>(reply, { run, ask, patienceMs })
+        : reply;
+    } catch (error) {
       // Perhaps it is there: without this its check method would be asked about work that was never begun.
       void this.forget(place, facts.id);
-      throw this.notStored(facts, message, error);
-    });
-    if (reply.state === 'prepared') return run;
-    const { topic, queue } = run;
-    const about = { topic, messageId: frameMessageId(message.entry.frame) };
-    if (reply.state === 'full')
-      throw new TopicFullError(
-        `Topic "${topic}" queue ${queue} is full (its maxLength is reached). Nothing was stored and the transaction was not run.`,
-        about,
-      );
-    if (reply.state !== 'moved')
-      throw new SendFailedError(`the store answered "${reply.state}" for ${topic}/${queue}`, about);
-    return this.store(facts, placed(message, await topics.refresh(topic), facts.id));
+      throw this.notStored(facts, run.messages[0]!, error as Error);
+    }
+  }
+
+  private refused(
+    run: QueueRun,
+    state: Exclude<PrepareReply['state'], 'prepared' | 'moved'>,
+  ): Error {
+    const { topic, queue, messages } = run;
+    const about = { topic, messageId: frameMessageId(messages[0]!.entry.frame) };
+    if (state !== 'full')
+      return new SendFailedError(`the store answered "${state}" for ${topic}/${queue}`, about);
+    return new TopicFullError(
+      `Topic "${topic}" queue ${queue} is full (its maxLength is reached). Nothing was stored and the transaction was not run.`,
+      about,
+    );
   }
 
   private async forget(place: HalfPlace, id: TransactionId): Promise<void> {

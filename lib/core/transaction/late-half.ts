@@ -4,6 +4,7 @@ import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { PrepareReply } from '../store/half-message-store.js';
 import type { Availability } from '../store/stores.js';
 import { BrokerUnavailableError } from './errors.js';
+import type { HalfRoom } from './half-room.js';
 import type { HalfSender } from './half-sender.js';
 import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import type { Outbox } from './outbox.js';
@@ -11,8 +12,11 @@ import type { TransactionParticipant } from './participant.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
+type FullReply = Extract<PrepareReply, { state: 'full' }>;
+
 export interface LateHalfTools {
   sender: HalfSender;
+  room: HalfRoom;
   publisher: Publisher;
   outbox: Outbox;
   topics: TopicDirectory;
@@ -154,12 +158,29 @@ export class LateHalf {
 
   /** @returns false when the topic has changed. */
   private prepare(run: QueueRun): Promise<boolean> {
+    this.asked = this.asked.concat(run);
+    return this.ask(run).then((reply) => {
+      if (reply.state === 'prepared') return true;
+      return reply.state === 'full' ? this.makeRoom(run, reply) : this.refused(run, reply.state);
+    });
+  }
+
+  private ask(run: QueueRun): Promise<PrepareReply> {
     const { facts, tools } = this;
     const { sender, publisher, settings } = tools;
-    this.asked = this.asked.concat(run);
-    return sender
-      .prepare(publisher.place(facts, run), publisher.half(facts, run), settings.halfTimeoutMs)
-      .then(({ state }) => state === 'prepared' || this.refused(run, state));
+    const [place, half] = [publisher.place(facts, run), publisher.half(facts, run)];
+    return sender.prepare(place, half, settings.halfTimeoutMs);
+  }
+
+  private async makeRoom(run: QueueRun, full: FullReply): Promise<boolean> {
+    const { room, settings } = this.tools;
+    const patienceMs = settings.halfTimeoutMs;
+    const { state } = await room.answer<PrepareReply>(full, {
+      run,
+      ask: () => this.ask(run),
+      patienceMs,
+    });
+    return state === 'prepared' || this.refused(run, state);
   }
 
   private refused(run: QueueRun, state: Exclude<PrepareReply['state'], 'prepared'>): false {

@@ -6,8 +6,9 @@ import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
-import type { HalfMessages } from '../store/half-message-store.js';
+import type { HalfMessages, PublishReply } from '../store/half-message-store.js';
 import type { HalfOwner } from './half-owner.js';
+import type { HalfRoom } from './half-room.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
 import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import type { TopicInfo } from '../store/topic-registry.js';
@@ -15,6 +16,7 @@ import type { TransactionId } from '../store/half-message-store.js';
 
 export interface PublisherOptions {
   sender: HalfSender;
+  room: HalfRoom;
   topics: TopicDirectory;
   events: Events;
   logger: Logger;
@@ -89,9 +91,9 @@ export class Publisher {
   }
 
   private async publishRun(facts: TransactionFacts, run: QueueRun, moves = 0): Promise<void> {
-    const { sender, topics } = this.options;
+    const { topics } = this.options;
     const { topic, queue, generation, messages } = run;
-    const reply = await sender.publish(this.place(facts, run), this.half(facts, run));
+    const reply = await this.ask(facts, run);
     switch (reply.state) {
       case 'committed':
         return this.tell(run, reply.results);
@@ -110,6 +112,16 @@ export class Publisher {
         await this.publishAnew({ facts: part, messages, info, moves: moves + 1 });
       }
     }
+  }
+
+  private async ask(facts: TransactionFacts, run: QueueRun): Promise<PublishReply> {
+    const { sender, room } = this.options;
+    const ask = (): Promise<PublishReply> =>
+      sender.publish(this.place(facts, run), this.half(facts, run));
+    const reply = await ask();
+    return reply.state === 'full'
+      ? room.answer<PublishReply>(reply, { run, ask, patienceMs: 0 })
+      : reply;
   }
 
   private async publishAnew(options: {

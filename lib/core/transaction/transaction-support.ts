@@ -6,12 +6,14 @@ import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
+import type { MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import type { Stores } from '../store/stores.js';
 import { BackCheckLoop } from './back-check-loop.js';
 import { CheckMethods } from './check-methods.js';
 import { HalfFirst } from './half-first.js';
+import { HalfRoom } from './half-room.js';
 import { HalfSender } from './half-sender.js';
 import { Participants } from './participants.js';
 import { Publisher } from './publisher.js';
@@ -20,6 +22,8 @@ import { Transactions } from './transactions.js';
 
 export interface TransactionSupportOptions {
   stores: Stores;
+  /** One that tells when it makes room. */
+  log: Pick<MessageLog, 'makeRoom'>;
   topics: TopicDirectory;
   /** Makes messages, once there is one. */
   producer(): Producer;
@@ -54,13 +58,15 @@ export class TransactionSupport {
       onError: (error) => onTrouble('list a queue for the back-check', error),
     });
     const { checkAfterMs, producerGroup } = settings;
-    const publisher = new Publisher({ sender, topics, events, logger, checkAfterMs });
+    const room = new HalfRoom({ log: options.log, topics, clock });
+    const publisher = new Publisher({ sender, room, topics, events, logger, checkAfterMs });
     this.checks = new CheckMethods({ codecs: options.codecs, clock, logger });
     this.transactions = new Transactions({
       settings,
       limits: { messages: producer.maxBufferedMessages, bytes: producer.maxBufferedBytes },
       participants,
       sender,
+      room,
       publisher,
       topics,
       availability: stores.availability,
@@ -71,6 +77,7 @@ export class TransactionSupport {
     this.halfFirst = new HalfFirst({
       producer: { outgoing: (...message) => options.producer().outgoing(...message) },
       sender,
+      room,
       publisher,
       topics,
       checks: this.checks,

@@ -13,6 +13,7 @@ import {
 } from './database-transaction.js';
 import { UnmanagedTransactionError } from './errors.js';
 import type { HalfOwner } from './half-owner.js';
+import type { HalfRoom } from './half-room.js';
 import type { HalfSender } from './half-sender.js';
 import type { LateHalf } from './late-half.js';
 import { Outbox } from './outbox.js';
@@ -31,6 +32,7 @@ export interface TransactionsOptions {
   limits: UnitOfWorkTools['limits'];
   participants: Participants;
   sender: HalfSender;
+  room: HalfRoom;
   publisher: Publisher;
   topics: TopicDirectory;
   availability: Availability;
@@ -202,7 +204,7 @@ export class Transactions {
   }
 
   private toolsOfEach(): DatabaseTransactionTools {
-    const { sender, publisher, topics, availability, settings, clock, limits } = this.options;
+    const { sender, room, publisher, topics, availability, settings, clock, limits } = this.options;
     const asked = new TransactionTopics(this.options);
     return {
       scope: this.scope,
@@ -214,6 +216,7 @@ export class Transactions {
       },
       half: {
         sender,
+        room,
         publisher,
         outbox: this.outbox,
         topics,

@@ -15,7 +15,7 @@
 --
 -- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   prepared                stored, now or before
---   full                    maxLength leaves no room for all of it; nothing of it is stored
+--   full <room> <when>      maxLength leaves no room for all of it; nothing of it is stored. when: as 'whenFull' says
 --   moved <generation>      the topic changed ('0': no such queue); nothing of it is stored
 --   committed <results>     decided before; nothing changed
 --   rolled-back             likewise
@@ -26,7 +26,7 @@ local meta, log, due, half, checks, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4], K
 local generation, owner = ARGV[1], ARGV[2]
 
 local now, ids = now_ms(ARGV[5]), split_ids(ARGV[3])
-local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'reserved', 'owner:' .. owner)
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'reserved', 'owner:' .. owner, 'whenFull')
 local ended, known = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
 redis.call('ZCARD', checks)
 local room = math.huge
@@ -48,7 +48,7 @@ for i, id in ipairs(ids) do
   elseif settings[1] ~= generation then
     reply.add('moved ' .. (settings[1] or '0'))
   elseif messages > room - reserved then
-    reply.add('full')
+    reply.add('full ' .. whole(math.max(room - reserved, 0)) .. ' ' .. (settings[5] or 'reject'))
   else
     seen[id], reserved = true, reserved + messages
     halves[#halves + 1] = id

@@ -19,7 +19,7 @@
 -- Returns  { ids, answer, ... }  the ids as they came, and for each one (see `replying` in halves.lua):
 --   committed <results>     now or before: the results of the first time, as append.lua words them
 --   rolled-back             decided before; nothing changed
---   full                    maxLength leaves no room for all of it; nothing of it is stored
+--   full <room> <when>      maxLength leaves no room for all of it; nothing of it is stored. when: as 'whenFull' says
 --   moved <generation>      the topic changed ('0': no such queue); nothing of it is here, nothing changed
 --
 -- Invariant: of commit and publish, in any order and number, exactly one appends.
@@ -28,7 +28,7 @@ local keys = { meta = KEYS[1], log = KEYS[2], scheduled = KEYS[3], due = KEYS[4]
   parked_halves = KEYS[7], done = KEYS[8] }
 local generation, ids = ARGV[1], split_ids(ARGV[3])
 
-local settings = redis.call('HMGET', keys.meta, 'generation', 'maxLength', 'reserved')
+local settings = redis.call('HMGET', keys.meta, 'generation', 'maxLength', 'reserved', 'whenFull')
 local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('HMGET', keys.half, unpack(ids))
 local append = appender(keys, ARGV[2], 9, ARGV[5])
 local room = math.huge
@@ -47,7 +47,7 @@ for i, id in ipairs(ids) do
   elseif not halves[i] and settings[1] ~= generation then
     reply.add('moved ' .. (settings[1] or '0'))
   elseif not halves[i] and tonumber(messages) > room then
-    reply.add('full')
+    reply.add('full ' .. whole(math.max(room, 0)) .. ' ' .. (settings[4] or 'reject'))
   else
     local results, placed = append.all({ messages = tonumber(messages), dues = dues, dedups = dedups, text = text, at = frames_at, last = last })
     room = room - placed

@@ -48,6 +48,20 @@ describe('a transaction without a database', () => {
     expect(await visible()).toEqual([]);
   });
 
+  it('is not run when its topic changes again and again', async () => {
+    const { halves } = bed.stores;
+    let asked = 0;
+    halves.prepare = async (call) => {
+      asked += 1;
+      return call.halves.map(({ id }) => ({ id, state: 'moved', generation: 7 }));
+    };
+    let ran = false;
+    await expect(place(async () => (ran = true))).rejects.toThrow(
+      /was not stored: topic "orders" changes again and again/,
+    );
+    expect({ ran, asked }).toEqual({ ran: false, asked: 4 });
+  });
+
   it('is not run when its message cannot be stored', async () => {
     await bed.publish('orders', 'before');
     bed.stores.goDown();
