@@ -36,8 +36,9 @@ export class Fleet {
   readonly handledInVain: string[] = [];
   /** Of sends and of what was handled; fleets may share one. */
   readonly history: History;
-  highestAttempt = 0;
   kills = 0;
+  /** Highest attempt that was told, by message. */
+  private readonly attempts = new Map<string, number>();
   private readonly program: URL;
   private readonly args: string[];
   private readonly stderr: 'inherit' | 'ignore';
@@ -55,6 +56,11 @@ export class Fleet {
     this.program = options.program;
     this.args = options.args;
     this.stderr = options.stderr ?? 'inherit';
+  }
+
+  /** Attempts that were counted and did not end in a settled message. */
+  get attemptsLost(): number {
+    return [...this.attempts.values()].reduce((sum, attempt) => sum + attempt - 1, 0);
   }
 
   get size(): number {
@@ -122,7 +128,7 @@ export class Fleet {
   }
 
   private note(told: Told): void {
-    const { started, handled, duplicate, attempt = 0 } = told;
+    const { started, handled, duplicate, attempt = 1 } = told;
     if (told.deadLettered !== undefined) this.deadLettered.push(told.deadLettered);
     if (told.refused !== undefined) this.refused.push(told.refused);
     if (told.sending !== undefined) this.history.sent(told.sending);
@@ -133,7 +139,9 @@ export class Fleet {
     else if (handled !== undefined) this.noteHandled(handled);
     if (duplicate !== undefined)
       this.duplicates.set(duplicate, (this.duplicates.get(duplicate) ?? 0) + 1);
-    this.highestAttempt = Math.max(this.highestAttempt, attempt);
+    const message = started ?? handled;
+    if (message !== undefined)
+      this.attempts.set(message, Math.max(this.attempts.get(message) ?? 1, attempt));
     this.news.emit('change');
   }
 
