@@ -117,15 +117,27 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   }
 
   async step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply> {
-    const moreArgs: string[] = [];
-    for (const step of steps)
-      moreArgs.push(wordOf(step), step.lane, step.offset, delayOf(step), textOf(step));
+    // A lane is named once, and the rest is one argument: ten for each message cost more than all else about it.
+    const numbers = new Map<string, number>();
+    const texts: string[] = [];
+    let lines = '';
+    for (const step of steps) {
+      let number = numbers.get(step.lane);
+      if (number === undefined) numbers.set(step.lane, (number = numbers.size + 1));
+      lines += `${wordOf(step)} ${number} ${step.offset} ${delayOf(step)}\n`;
+      if (hasText(step)) texts.push(textOf(step));
+    }
     return readStepReply(
       await orFault(ref, () =>
         scripts.step.run(this.connections, {
           keys: this.keys.groupQueue(ref),
-          args: { group: ref.group, ...proofArguments(proof) },
-          moreArgs,
+          args: {
+            group: ref.group,
+            ...proofArguments(proof),
+            steps: lines,
+            lanes: String(numbers.size),
+          },
+          moreArgs: [...numbers.keys(), ...texts],
         }),
       ),
     );
@@ -265,22 +277,26 @@ function proofArguments(proof: LeaseProof): Record<'owner' | 'token' | 'version'
 }
 
 function wordOf(step: HeldStep): string {
-  return step.kind === 'retry' && !step.counted ? 'postpone' : step.kind;
+  if (step.kind === 'retry' && !step.counted) return 'postpone';
+  return step.kind === 'begin' && step.alone ? 'begin-alone' : step.kind;
 }
 
 function delayOf(step: HeldStep): string {
   return step.kind === 'retry' ? String(Math.round(step.delayMs)) : '';
 }
 
+function hasText(step: LaneStep): boolean {
+  return step.kind === 'dead-letter' || (step.kind === 'retry' && step.counted);
+}
+
 function textOf(step: HeldStep): string {
   switch (step.kind) {
-    case 'begin':
-      return step.alone ? '1' : '';
     case 'retry':
       return step.history;
     case 'dead-letter':
     case 'park':
       return step.note;
+    case 'begin':
     case 'ack':
       return '';
   }

@@ -88,8 +88,8 @@ export const scripts = {
     name: 'step',
     library: 'lane-records',
     keys: ['log', 'lease', 'lanes', 'hold', 'dead'],
-    args: ['group', ...PROOF],
-    moreArgs: 'steps',
+    args: ['group', ...PROOF, 'steps', 'lanes'],
+    moreArgs: 'names of lanes, texts',
   }),
   holdLane: new Script({
     name: 'hold-lane',

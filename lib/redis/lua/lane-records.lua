@@ -6,6 +6,16 @@ local function write_head(head)
     head.history }, ':')
 end
 
+-- What write_head makes of the first start of a message, which is most of what is written.
+local function first_start(offset, token)
+  return offset .. ':1:0:0:' .. token .. ':::'
+end
+
+-- Whether the head that a record tells of stands at this offset.
+local function is_head(record, offset)
+  return string.sub(record, 1, #offset + 1) == offset .. ':'
+end
+
 -- What was started before the tokens of this owner was cut off: not counted, unless it ran alone.
 local function read_head(record, base)
   if not record or record == '' then return nil end
@@ -24,10 +34,10 @@ end
 local function move_head(head, kind, step, token, now)
   local starts, cuts, history = head and head.starts or 0, head and head.cuts or 0, head and head.history or ''
   local is_open = head and head.open
-  if kind == 'begin' then
+  if kind == 'begin' or kind == 'begin-alone' then
     -- Begun again by the owner that had begun it: its handler never ran, or the reply got lost.
     if not is_open then starts = starts + 1 end
-    return { offset = step.offset, starts = starts, cuts = cuts, alone = step.text == '1' and '1' or '0',
+    return { offset = step.offset, starts = starts, cuts = cuts, alone = kind == 'begin-alone' and '1' or '0',
       token = token, at = '', ms = '', history = history }
   elseif kind == 'retry' or kind == 'postpone' then
     if kind == 'retry' then

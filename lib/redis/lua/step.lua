@@ -10,9 +10,11 @@
 -- ARGV[2]  string  owner
 -- ARGV[3]  int     token
 -- ARGV[4]  int     version
--- ARGV[5+] string  five per step: kind, lane, offset, ms, text. Kinds: 'begin' (text '1': nothing runs beside it),
---                  'ack', 'retry' (after ms, text = history), 'postpone' (after ms, not an attempt), 'dead-letter'
---                  (text = note)
+-- ARGV[5]  string  steps, a line feed after each: '<kind> <lane> <offset> <ms>'. Kinds: 'begin'; 'begin-alone' (nothing
+--                  runs beside it); 'ack'; 'retry' (after ms, next text = history); 'postpone' (after ms, not an
+--                  attempt); 'dead-letter' (next text = note)
+-- ARGV[6]  int     lanes
+-- ARGV[7+] string  names of the lanes, to which steps refer from 1; then the texts, in the order of the steps
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { 'done', version, nudge }
@@ -25,7 +27,7 @@
 
 local log, lease, lanes, hold, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local group, test_time = ARGV[1], ARGV[#ARGV]
-local EACH, MOST = 5, 1000
+local MOST = 1000
 
 local facts = redis.call('HMGET', lease, 'owner', 'token', 'version', 'base', 'nudge')
 if facts[1] ~= ARGV[2] or facts[2] ~= ARGV[3] then return { 'fenced' } end
@@ -33,11 +35,11 @@ if facts[3] ~= ARGV[4] then return { 'gap' } end
 local now = now_ms(test_time)
 redis.call('XLEN', dead)
 
-local names, records, holds = {}, {}, {}
-for i = 6, #ARGV - 1, EACH do names[#names + 1] = ARGV[i] end
+local last_name = 6 + tonumber(ARGV[6])
+local records, holds = {}, {}
 local holds_any = redis.call('HLEN', hold) > 0
-for from = 1, #names, MOST do
-  local some = { unpack(names, from, math.min(from + MOST - 1, #names)) }
+for from = 7, last_name, MOST do
+  local some = { unpack(ARGV, from, math.min(from + MOST - 1, last_name)) }
   for n, record in ipairs(redis.call('HMGET', lanes, unpack(some))) do records[some[n]] = record end
   if holds_any then
     for n, held in ipairs(redis.call('HMGET', hold, unpack(some))) do holds[some[n]] = read_hold(held) end
@@ -45,24 +47,37 @@ for from = 1, #names, MOST do
 end
 
 -- What the steps leave behind, before any of it is written.
-local done, letters = {}, {}
-for i = 5, #ARGV - EACH, EACH do
-  local kind, lane, offset = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local head, held, wrong = read_head(records[lane], facts[4]), holds[lane], nil
-  if head and head.offset ~= offset then wrong = 'order' end
+local done, letters, step, text_at = {}, {}, 0, last_name
+for kind, number, offset, ms in string.gmatch(ARGV[5], '(%S+) (%d+) (%S+) (%d*)\n') do
+  local lane = ARGV[6 + tonumber(number)]
+  local record, held, wrong = records[lane], holds[lane], nil
+  if record == '' then record = false end
+  if record and not is_head(record, offset) then wrong = 'order' end
   if held and (held.state == 'parked' or not is_before(offset, held.first)) then wrong = 'order' end
   if not wrong and kind ~= 'ack' and #redis.call('XPENDING', log, group, offset, offset, 1) == 0 then wrong = 'gone' end
-  if wrong then return { 'refused', whole((i - 5) / EACH), wrong } end
-  local moved = move_head(head, kind, { offset = offset, ms = ARGV[i + 3], text = ARGV[i + 4] }, facts[2], now)
-  records[lane] = moved and write_head(moved) or ''
-  if not moved then done[#done + 1] = offset end
-  if kind == 'dead-letter' then letters[#letters + 1] = i end
+  if wrong then return { 'refused', whole(step), wrong } end
+  step = step + 1
+  if kind == 'ack' then
+    records[lane], done[#done + 1] = '', offset
+  elseif kind == 'begin' and not record then
+    records[lane] = first_start(offset, facts[2])
+  else
+    local text
+    if kind == 'retry' or kind == 'dead-letter' then
+      text_at = text_at + 1
+      text = ARGV[text_at]
+    end
+    local moved = move_head(read_head(record, facts[4]), kind, { offset = offset, ms = ms, text = text }, facts[2], now)
+    records[lane] = moved and write_head(moved) or ''
+    if not moved then done[#done + 1] = offset end
+    if kind == 'dead-letter' then letters[#letters + 1] = { offset = offset, note = text } end
+  end
 end
 
-for _, i in ipairs(letters) do
-  local entry = redis.call('XRANGE', log, ARGV[i + 2], ARGV[i + 2])[1]
+for _, letter in ipairs(letters) do
+  local entry = redis.call('XRANGE', log, letter.offset, letter.offset)[1]
   local fields = storable(entry and entry[2] or {})
-  redis.call('XADD', dead, next_id(dead, test_time), 'n', ARGV[i + 4], 'f', ARGV[i + 2], unpack(fields))
+  redis.call('XADD', dead, next_id(dead, test_time), 'n', letter.note, 'f', letter.offset, unpack(fields))
 end
 local set, gone = {}, {}
 for lane, record in pairs(records) do
