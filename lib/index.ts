@@ -19,6 +19,7 @@ export type {
 // 3. Send
 export { MessageProducer } from './nest/message-producer.js';
 export type { OutgoingPacket } from './nest/message-producer.js';
+export type { Acks, AcksLevel } from './core/message/acks.js';
 export type {
   OutgoingMessage,
   Properties,

@@ -32,6 +32,11 @@ export class Keys {
     return `${this.shared}:recurring`;
   }
 
+  /** STRING  nothing: a write to see how long it takes to be on disk. */
+  get probe(): string {
+    return `${this.shared}:probe`;
+  }
+
   /** ZSET  member by the time of its last beat (Unix ms). */
   get members(): string {
     return `${this.shared}:members`;

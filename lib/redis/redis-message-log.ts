@@ -13,11 +13,13 @@ import type {
 } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { WhenFull } from '../core/store/topic-registry.js';
+import { AckedCalls } from './acked-calls.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys, QueueKeys } from './keys.js';
 import type { Connections } from './connections.js';
 import { RedisLogReader } from './redis-log-reader.js';
+import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 import { readGroup, splitOnce } from './topic-facts.js';
 
@@ -25,17 +27,36 @@ import { readGroup, splitOnce } from './topic-facts.js';
 export class RedisMessageLog implements MessageLog {
   private readonly host: Connections;
   private readonly keys: Keys;
+  private readonly acked: AckedCalls;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.host = options.connections;
     this.keys = options.keys;
+    this.acked = new AckedCalls({ ...options, probeKey: this.keys.probe });
   }
 
-  async append(call: AppendCall): Promise<AppendReply> {
+  append(call: AppendCall): Promise<AppendReply> {
+    if (!call.acks) return this.appendThrough(this.host, call);
+    return this.acked.run(call.acks, {
+      work: (host) => this.appendThrough(host, call),
+      wrote: ({ state }) => state === 'appended',
+    });
+  }
+
+  reopen(call: ReopenCall): Promise<ReopenReply> {
+    if (!call.acks) return this.reopenThrough(this.host, call);
+    return this.acked.run(call.acks, {
+      work: (host) => this.reopenThrough(host, call),
+      // A write in any case: what is waited for are also the messages it speaks of.
+      wrote: ({ state }) => state === 'open',
+    });
+  }
+
+  private async appendThrough(host: ScriptHost, call: AppendCall): Promise<AppendReply> {
     const keys = this.keys.queue(call);
     const { entries } = call;
     const dedup = dedupArguments(keys, entries);
-    const reply = (await scripts.append.run(this.host, {
+    const reply = (await scripts.append.run(host, {
       keys,
       moreKeys: dedup.records,
       args: {
@@ -51,8 +72,8 @@ export class RedisMessageLog implements MessageLog {
     return readAppendReply(call, reply);
   }
 
-  async reopen(call: ReopenCall): Promise<ReopenReply> {
-    const [word, ...answers] = (await scripts.reopen.run(this.host, {
+  private async reopenThrough(host: ScriptHost, call: ReopenCall): Promise<ReopenReply> {
+    const [word, ...answers] = (await scripts.reopen.run(host, {
       keys: this.keys.queue(call),
       args: {
         session: call.session,

@@ -15,6 +15,7 @@ export const NEEDED_COMMANDS: readonly string[] = [
     'PEXPIRE',
     'PTTL',
     'UNLINK',
+    'WAIT',
   ],
   ...[
     'HGET',

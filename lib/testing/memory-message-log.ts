@@ -2,6 +2,8 @@ import { StoreUnavailableError } from '../core/message/errors.js';
 import { frameMessageId } from '../core/message/wire-format.js';
 import { compareOffsets } from '../core/message/offset.js';
 import type {
+  AcksReached,
+  AcksWanted,
   AppendCall,
   AppendEntry,
   AppendReply,
@@ -37,7 +39,7 @@ export class MemoryMessageLog implements MessageLog {
       // A repeat comes first: a call that was carried out stays so when the topic changes afterwards.
       const verdict = queue.sessions.judge(call, now);
       if (verdict.kind === 'repeat')
-        return { state: 'appended', results: verdict.results, repeat: true };
+        return { state: 'appended', results: verdict.results, repeat: true, ...reachedBy(call) };
       if (topic.info.generation !== call.generation)
         return { state: 'moved', generation: topic.info.generation };
       if (verdict.kind === 'forgotten')
@@ -53,17 +55,15 @@ export class MemoryMessageLog implements MessageLog {
       const results = call.entries.map((entry) => storeUnlimited(queue, entry, topic.info, now));
       queue.sessions.record(call, results, now);
       this.state.changed();
-      return { state: 'appended', results, repeat: false };
+      return { state: 'appended', results, repeat: false, ...reachedBy(call) };
     });
   }
 
   reopen(call: ReopenCall): Promise<ReopenReply> {
-    return this.gate.call(
-      () =>
-        this.state.queue(call)?.sessions.reopen(call, this.gate.clock.now()) ?? {
-          state: 'new-session',
-        },
-    );
+    return this.gate.call(() => {
+      const reply = this.state.queue(call)?.sessions.reopen(call, this.gate.clock.now());
+      return reply ? { ...reply, ...reachedBy(call) } : { state: 'new-session' };
+    });
   }
 
   openReader(): LogReader {
@@ -99,6 +99,11 @@ export class MemoryMessageLog implements MessageLog {
       return queue.log.dropBefore(oldest([tooOld, ...unsettledFrom(topic, queue)]), limit);
     });
   }
+}
+
+/** Memory has no disk and no replicas, and nothing it could lose them to: whatever is asked for is reached at once. */
+function reachedBy({ acks }: { acks?: AcksWanted | undefined }): { reached?: AcksReached } {
+  return acks ? { reached: { disk: acks.disk, replicas: acks.replicas } } : {};
 }
 
 /** How many messages `maxLength` leaves room for; halves have theirs. */

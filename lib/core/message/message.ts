@@ -1,3 +1,4 @@
+import type { Acks, AcksLevel } from './acks.js';
 import type { MessageId } from './message-id.js';
 
 /** Values a filter can compare. */
@@ -32,6 +33,12 @@ export interface SendOptions {
   properties?: Record<string, PropertyValue>;
   /** W3C trace context to pass on; by default that of the current span where one is known. */
   traceparent?: string;
+  /**
+   * How far the message must be stored before the send is confirmed. Default `memory`. Messages for one queue that travel
+   * together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored, but not that
+   * far. A server that cannot tell refuses it before anything is stored. Not for a message of a transaction.
+   */
+  acks?: Acks;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
   timeoutMs?: number;
   /**
@@ -72,8 +79,8 @@ export interface SendResult {
   offset: string | null;
   /** True when an earlier send with the same `dedupId` had stored it already. */
   duplicate: boolean;
-  /** How far the message is known to be stored. */
-  acks: 'memory';
+  /** How far the message is known to be stored: what was asked for, or more. */
+  acks: AcksLevel;
 }
 
 /** A message as a consumer or an operator sees it. */

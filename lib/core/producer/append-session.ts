@@ -1,4 +1,4 @@
-import type { AppendResult, MessageLog } from '../store/message-log.js';
+import type { AcksReached, AcksWanted, AppendResult, MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 
 /** Of a call whose answer was lost: what it stored, that it never will, or that the store cannot tell. */
@@ -41,11 +41,15 @@ export class AppendSession {
   }
 
   /**
-   * Begin a new epoch, which fences every older call. @returns the fate of those that are asked for, in order.
+   * Begin a new epoch, which fences every older call. @returns the fate of those that are asked for, in order, and how far
+   * they are stored, if `acks` asks that.
    *
    * Safe to repeat after an error.
    */
-  async reopen(asked: readonly CallNumber[]): Promise<Fate[]> {
+  async reopen(
+    asked: readonly CallNumber[],
+    acks: AcksWanted | undefined,
+  ): Promise<{ fates: Fate[]; reached: AcksReached | undefined }> {
     const { log, topic, queue, session } = this.options;
     this.epoch += 1;
     const reply = await log.reopen({
@@ -54,11 +58,19 @@ export class AppendSession {
       session,
       epoch: this.epoch,
       asked: asked.map(({ epoch, number }) => ({ epoch, number })),
+      acks,
     });
     this.needsReopen = false;
     this.nextNumber = 1;
-    if (reply.state === 'open') return reply.answers.map((results) => results ?? 'never');
+    if (reply.state === 'open')
+      return {
+        fates: reply.answers.map((results) => results ?? 'never'),
+        reached: reply.reached,
+      };
     // A store that forgot a session it had acknowledged lost data: what it did with a call cannot be known.
-    return asked.map(() => (this.isAcknowledged ? 'unknown' : 'never'));
+    return {
+      fates: asked.map(() => (this.isAcknowledged ? 'unknown' : 'never')),
+      reached: undefined,
+    };
   }
 }

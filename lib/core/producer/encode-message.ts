@@ -1,3 +1,4 @@
+import type { Acks } from '../message/acks.js';
 import type { Codecs } from '../message/codec.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
@@ -34,6 +35,7 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   readonly frame: Buffer;
   readonly due: AppendEntry['due'];
   readonly dedupId: string | undefined;
+  readonly acks: Acks | undefined;
   readonly messageId: MessageId;
   readonly timeoutMs: number;
   /** By the monotonic clock. */
@@ -49,6 +51,7 @@ export class EncodedMessage implements Outgoing, AppendEntry {
     this.frame = bytes.frame;
     this.due = dueOf(options);
     this.dedupId = options.dedupId;
+    this.acks = options.acks;
     this.messageId = frameMessageId(bytes.frame);
     this.timeoutMs = bytes.timeoutMs;
     this.deadline = bytes.deadline;

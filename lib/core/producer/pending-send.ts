@@ -5,15 +5,18 @@ import {
   StoreRefusedError,
   TopicFullError,
 } from '../message/errors.js';
+import type { Acks } from '../message/acks.js';
 import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
-import type { AppendEntry, AppendResult } from '../store/message-log.js';
+import type { AcksReached, AppendEntry, AppendResult } from '../store/message-log.js';
 import type { SendRoute } from './send-route.js';
+import { levelReached } from './wanted-acks.js';
 
 /** What is known of a message when it gets its queue. Times are of the monotonic clock. */
 export interface SentMessage extends AppendEntry {
   readonly messageId: MessageId;
   readonly topic: string;
+  readonly acks: Acks | undefined;
   readonly deadline: number;
   readonly timeoutMs: number;
 }
@@ -53,8 +56,11 @@ export class PendingSend {
     return this.message.frame.length;
   }
 
-  succeed(queue: number, result: AppendResult): void {
+  /** It is stored; `reached` says how far, if that was asked for. */
+  succeed(queue: number, result: AppendResult, reached: AcksReached | undefined): void {
     if (this.answered) return;
+    const acks = levelReached(this.message.acks, reached);
+    if (acks === undefined) return this.fallShort(queue, reached);
     this.answered = true;
     this.answer.resolve({
       messageId: result.state === 'duplicate' ? result.messageId : this.messageId,
@@ -66,8 +72,22 @@ export class PendingSend {
           : 'stored',
       offset: result.state === 'scheduled' ? null : result.offset,
       duplicate: result.state === 'duplicate',
-      acks: 'memory',
+      acks,
     });
+  }
+
+  private fallShort(queue: number, reached: AcksReached | undefined): void {
+    const { acks } = this.message;
+    const what =
+      typeof acks === 'object'
+        ? `${reached?.replicas ?? 0} of ${acks.replicas} replicas confirmed it in time`
+        : 'its disk did not confirm it in time';
+    this.fail(
+      new SendOutcomeUnknownError(
+        `Message ${this.messageId} to topic "${this.topic}" queue ${queue} is stored in the memory of the server, but ${what}: it is delivered unless the server fails now. Sending it again may double it unless both carry the same dedupId.`,
+        this,
+      ),
+    );
   }
 
   fail(error: Error): void {

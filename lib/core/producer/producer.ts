@@ -29,6 +29,7 @@ import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicLines } from './topic-lines.js';
 import { TopicRoutes } from './topic-routes.js';
+import { asksForMore } from './wanted-acks.js';
 
 export interface ProducerOptions {
   log: MessageLog;
@@ -176,6 +177,10 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     this.check(topic, options);
+    if (asksForMore(options.acks))
+      throw new InvalidInputError(`Send to topic "${topic}"`, [
+        'acks cannot be said of a message of a transaction, which is stored when that commits; leave it out, or send it at once with transaction: false',
+      ]);
     if (typeof name === 'object') topics.define(name);
     const schema = topics.definition(topic)?.options.schema;
     const keep = (checked: unknown): EnlistedMessage | Promise<EnlistedMessage> => {

@@ -1,12 +1,19 @@
 import { StoreRefusedError } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
-import type { AppendReply, AppendResult, MessageLog } from '../store/message-log.js';
+import {
+  type AcksReached,
+  type AppendReply,
+  type AppendResult,
+  type MessageLog,
+  NO_DISK_ACKS,
+} from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
 import { WORTH_ANOTHER_CALL } from './producer-settings.js';
 import { QueueRoom } from './queue-room.js';
+import { asksForMore, wantedAcks } from './wanted-acks.js';
 
 export interface QueueAppenderOptions extends QueueRef {
   generation: number;
@@ -58,6 +65,8 @@ export class QueueAppender {
   /** Since the last call that was carried out: the pause grows with them. */
   private recoveries = 0;
   private flushPlanned = false;
+  /** Calls that wait for replicas or a disk go another way to the store: no other call may be under way with them. */
+  private oneByOne = false;
   private recovering: Promise<void> | undefined;
   private lastError: unknown;
   private readonly room: QueueRoom;
@@ -83,6 +92,7 @@ export class QueueAppender {
   enqueue(send: PendingSend): void {
     if (this.closed) return send.expire(false, this.lastError);
     this.waiting.push(send);
+    this.oneByOne ||= asksForMore(send.message.acks);
     this.deadlines.watch(send.deadline);
     this.planFlush();
   }
@@ -124,7 +134,9 @@ export class QueueAppender {
     while (
       this.waiting.length > 0 &&
       (this.calls.length === 0 ||
-        (this.calls.length < MOST_IN_FLIGHT && this.waiting.length >= WORTH_ANOTHER_CALL))
+        (!this.oneByOne &&
+          this.calls.length < MOST_IN_FLIGHT &&
+          this.waiting.length >= WORTH_ANOTHER_CALL))
     )
       this.transmit(this.takeBatch());
   }
@@ -140,7 +152,7 @@ export class QueueAppender {
   }
 
   private transmit(sends: PendingSend[]): void {
-    const { log, topic, queue, generation, session } = this.options;
+    const { log, topic, queue, generation, session, clock } = this.options;
     const call: Call = { ...this.session.next(), sends, outcome: 'under-way' };
     this.calls.push(call);
     log
@@ -152,6 +164,7 @@ export class QueueAppender {
         epoch: call.epoch,
         number: call.number,
         entries: sends.map((send) => send.message),
+        acks: this.oneByOne ? wantedAcks(sends, clock.monotonic()) : undefined,
       })
       .then(
         (reply) => this.onReply(call, reply),
@@ -165,7 +178,7 @@ export class QueueAppender {
         this.session.acknowledged();
         this.recoveries = 0;
         this.room.forget();
-        this.finish(call, reply.results);
+        this.finish(call, reply.results, reply.reached);
         break;
       case 'full':
         call.outcome = 'not-stored';
@@ -197,16 +210,18 @@ export class QueueAppender {
     } else if (PASSING.has(error.reason)) {
       call.outcome = 'not-stored';
     } else {
-      for (const send of call.sends) send.refuse(error);
+      const onlyDisk = error.reason === NO_DISK_ACKS;
+      for (const send of call.sends)
+        if (!onlyDisk || send.message.acks === 'disk') send.refuse(error);
       call.outcome = 'not-stored';
     }
     this.proceed();
   }
 
-  private finish(call: Call, results: AppendResult[]): void {
+  private finish(call: Call, results: AppendResult[], reached: AcksReached | undefined): void {
     const at = this.calls.indexOf(call);
     if (at >= 0) this.calls.splice(at, 1);
-    call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!));
+    call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!, reached));
   }
 
   private proceed(): void {
@@ -264,10 +279,12 @@ export class QueueAppender {
   }
 
   private async reopen(unknown: readonly Call[]): Promise<void> {
-    const fates = await this.session.reopen(unknown);
+    const sends = unknown.flatMap((call) => call.sends).filter((send) => !send.answered);
+    const acks = wantedAcks(sends, this.options.clock.monotonic());
+    const { fates, reached } = await this.session.reopen(unknown, acks);
     for (const [i, call] of unknown.entries()) {
       const fate = fates[i]!;
-      if (typeof fate === 'object') this.finish(call, fate);
+      if (typeof fate === 'object') this.finish(call, fate, reached);
       else call.outcome = 'not-stored';
       if (fate === 'unknown') for (const send of call.sends) send.expire(true, this.lastError);
     }
@@ -293,6 +310,7 @@ export class QueueAppender {
 
   private becomeIdle(): void {
     this.deadlines.clear();
+    this.oneByOne = false;
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 

@@ -1,3 +1,4 @@
+import { acksProblems } from '../message/acks.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
@@ -20,6 +21,7 @@ const KNOWN: readonly (keyof SendOptions)[] = [
   'transaction',
   'mandatory',
   'alternateTopic',
+  'acks',
 ];
 const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
 
@@ -80,6 +82,7 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
     problems.push(
       `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
     );
+  if (options.acks !== undefined) problems.push(...acksProblems(options.acks));
   if (options.mandatory !== undefined || options.alternateTopic !== undefined)
     problems.push(...routeProblems(options));
   problems.push(...queueProblems(options), ...delayProblems(options, clock));

@@ -7,12 +7,28 @@ import type { QueueRef, StoredEntry } from './refs.js';
  * `session` is random per producer. Within one `epoch` calls are numbered 1, 2, 3 … per queue.
  */
 export interface AppendCall extends QueueRef {
+  /** Default: the memory of the one server that took it. */
+  acks?: AcksWanted | undefined;
   generation: number;
   session: string;
   epoch: number;
   number: number;
   entries: readonly AppendEntry[];
 }
+
+/** How far a call is stored beyond the memory of the server that took it. */
+export interface AcksReached {
+  readonly disk: boolean;
+  readonly replicas: number;
+}
+
+/** How far it has to be before it is answered. The answer says how far it came within `timeoutMs`. */
+export interface AcksWanted extends AcksReached {
+  readonly timeoutMs: number;
+}
+
+/** The word for "this server cannot tell what is on its disk": `acks` was asked for, and nothing was stored. */
+export const NO_DISK_ACKS = 'NO_DISK_ACKS';
 
 export interface AppendEntry {
   /** The packed message (`encodeFrame`). */
@@ -30,7 +46,13 @@ export type AppendResult =
 
 export type AppendReply =
   /** One result per entry, in order; `repeat` when this call had been carried out before. */
-  | { state: 'appended'; results: AppendResult[]; repeat: boolean }
+  | {
+      state: 'appended';
+      results: AppendResult[];
+      repeat: boolean;
+      /** Only when `acks` were wanted. */
+      reached?: AcksReached | undefined;
+    }
   /** `maxLength` leaves room for `room` of these only. Nothing changed, and the number is free to be used again. */
   | { state: 'full'; room: number; whenFull: WhenFull }
   /** An earlier call of this epoch has not arrived; nothing changed. */
@@ -48,11 +70,13 @@ export interface ReopenCall extends QueueRef {
   epoch: number;
   /** Calls whose fate is asked for. */
   asked: readonly { epoch: number; number: number }[];
+  /** As of an append: for what the asked calls stored. */
+  acks?: AcksWanted | undefined;
 }
 
 export type ReopenReply =
   /** For each asked call its results, or null: it was not carried out and never will be. */
-  | { state: 'open'; answers: (AppendResult[] | null)[] }
+  | { state: 'open'; answers: (AppendResult[] | null)[]; reached?: AcksReached | undefined }
   /** Nothing is known about the session (never used, swept, or lost by the store). It is open in the new epoch. */
   | { state: 'new-session' };
 
@@ -100,7 +124,8 @@ export interface MessageLog {
    * the answers of the last five calls of a session (as Kafka's broker does), so at most five may be in flight; an
    * older repeat is refused as unknown. A repeat is answered also when the topic has changed since.
    *
-   * @throws StoreRefusedError nothing was stored, and the number is free to be used again.
+   * @throws StoreRefusedError nothing was stored, and the number is free to be used again. With reason `NO_DISK_ACKS` only
+   *   `acks.disk` stood in the way.
    * @throws StoreUnavailableError it is not known whether it was stored: `reopen` tells.
    */
   append(call: AppendCall): Promise<AppendReply>;

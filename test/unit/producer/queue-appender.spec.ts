@@ -44,6 +44,7 @@ describe('QueueAppender', () => {
             frame: Buffer.from(body),
             messageId: body,
             topic: 'orders',
+            acks: undefined,
             deadline: clock.monotonic() + TIMEOUT_MS,
             timeoutMs: TIMEOUT_MS,
           },

@@ -92,6 +92,17 @@ describe('send options', () => {
     expect(problemsOf({ deliverAt })).toEqual([expect.stringMatching(problem)]);
   });
 
+  it.each<[unknown, RegExp]>([
+    ['all', /acks must be "memory", "disk" or { replicas, timeoutMs }, got: "all"/],
+    [null, /acks must be/],
+    [{}, /acks.replicas must be an integer from 1/],
+    [{ replicas: 0 }, /acks.replicas must be an integer from 1/],
+    [{ replicas: 1, timeoutMs: 0 }, /acks.timeoutMs must be an integer from 1/],
+    [{ replicas: 1, timeout: 5 }, /acks: unknown option "timeout", did you mean "timeoutMs"/],
+  ])('refuse acks that are %p', (acks, problem) => {
+    expect(problemsOf({ acks })).toEqual([expect.stringMatching(problem)]);
+  });
+
   it.each<[object, RegExp]>([
     [{ delayMs: 1, deliverAt: new Date(NOW + 1) }, /delayMs and deliverAt contradict/],
     [{ queue: 1, messageGroup: 'g' }, /messageGroup and queue contradict/],
