@@ -60,6 +60,7 @@ export { Transactions } from './core/transaction/transactions.js';
 export type { TransactionOptions } from './core/transaction/transaction-options.js';
 export type { PrepareOptions } from './core/transaction/half-first.js';
 export { AlreadyDecidedError } from './core/transaction/prepared-message.js';
+export type { SendAllOptions, SetMessage } from './core/transaction/message-set.js';
 export type { PreparedMessage } from './core/transaction/prepared-message.js';
 export type { TransactionParticipant } from './core/transaction/participant.js';
 export { InboxBusyError, MarkerRefusedError } from './core/transaction/participant-errors.js';

@@ -16,6 +16,7 @@ import type { Stores } from './store/stores.js';
 import type { SubscribeBatchOptions, SubscribeOptions } from './subscriptions.js';
 import type { CheckMethods } from './transaction/check-methods.js';
 import type { HalfFirst } from './transaction/half-first.js';
+import type { MessageSets } from './transaction/message-sets.js';
 import type { Transactions } from './transaction/transactions.js';
 
 /**
@@ -71,6 +72,11 @@ export class Rivulet {
   /** Transactions without a database. */
   get halfFirst(): HalfFirst {
     return this.parts.support.halfFirst;
+  }
+
+  /** Messages to several topics, all or nothing. */
+  get sets(): MessageSets {
+    return this.parts.support.sets;
   }
 
   /** Who answers for those. */

@@ -5,7 +5,7 @@ import type { HalfView, TransactionId } from '../core/store/half-message-store.j
 import type { QueueRef } from '../core/store/refs.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
-import { boardOfKey, checkWork } from '../core/transaction/half-owner.js';
+import { boardOfKey, checkWork, SETS_KEY } from '../core/transaction/half-owner.js';
 import { releaseWork } from '../core/upkeep.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import { StillCheckedError } from './errors.js';
@@ -132,7 +132,9 @@ export class Halves {
     refuse(method, optionProblems(options, ['force']));
     const halves = await this.halvesOf(method, transactionId);
     const checked = halves.filter(({ parked }) => parked === null);
-    if (checked.length > 0 && options.force !== true)
+    // A part of a set by hand would be a set in parts; the queue that decides can always be asked.
+    const isSet = checked.some(({ owner }) => owner === SETS_KEY);
+    if (checked.length > 0 && (isSet || options.force !== true))
       throw new StillCheckedError(transactionId, {
         name: checked[0]!.name,
         places: checked.map(({ topic, queue }) => `topic "${topic}" queue ${queue}`),

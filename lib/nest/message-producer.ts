@@ -7,6 +7,7 @@ import { type BatchItem, sendBatch } from '../core/producer/send-batch.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { PrepareOptions } from '../core/transaction/half-first.js';
+import { checkSet, type SendAllOptions, type SetMessage } from '../core/transaction/message-set.js';
 import type { PreparedMessage } from '../core/transaction/prepared-message.js';
 import type { TransactionOptions } from '../core/transaction/transaction-options.js';
 import { type Metadata, reservedProblems, withMetadata } from './metadata.js';
@@ -62,6 +63,23 @@ export class MessageProducer {
       body,
     }));
     return sendBatch(this.rivulet.producer, topic, prepared);
+  }
+
+  /**
+   * Send messages to any number of topics, all or nothing: whoever dies in between, all become visible, each once, or none.
+   * Inside a transaction they are a part of it.
+   *
+   * Resolved: each is stored; one whose state is `half` becomes visible in a moment. Rejected: none is stored, now or later,
+   * except for `SendOutcomeUnknownError`: then all are, or none. A full queue refuses all of them, whatever `whenFull` says.
+   */
+  async sendAll<Bodies extends readonly unknown[]>(
+    messages: { readonly [I in keyof Bodies]: SetMessage<Bodies[I]> },
+    options: SendAllOptions = {},
+  ): Promise<SendResult[]> {
+    const list = messages as readonly SetMessage[];
+    checkSet(list, options);
+    const prepared = list.map((message) => this.prepared(message.topic, message.body, message));
+    return this.rivulet.sets.send(prepared, options);
   }
 
   /**

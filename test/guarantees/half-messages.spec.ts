@@ -177,10 +177,12 @@ async function decidedAfterDeath(point: string): Promise<string> {
 }
 
 /** Looks once the checker is ready, and after everything it tells. */
-async function bothDecided(checker: ChildProcess, stores: RedisStores): Promise<void> {
-  for (let told = once(checker, 'message'); ;) {
-    await told;
-    told = once(checker, 'message');
-    if ((await stores.halves.count({ topic: 'orders', queue: 0 })).waiting === 0) return;
-  }
+function bothDecided(checker: ChildProcess, stores: RedisStores): Promise<void> {
+  return new Promise((resolve, reject) => {
+    checker.on('message', () => {
+      stores.halves
+        .count({ topic: 'orders', queue: 0 })
+        .then(({ waiting }) => waiting === 0 && resolve(), reject);
+    });
+  });
 }

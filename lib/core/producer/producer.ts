@@ -181,6 +181,8 @@ export class Producer {
       throw new InvalidInputError(`Send to topic "${topic}"`, [
         'acks cannot be said of a message of a transaction, which is stored when that commits; leave it out, or send it at once with transaction: false',
       ]);
+    if (options.mandatory || options.alternateTopic !== undefined)
+      return this.outgoingRouted(name, body, { options, lookUpTopic });
     if (typeof name === 'object') topics.define(name);
     const schema = topics.definition(topic)?.options.schema;
     const keep = (checked: unknown): EnlistedMessage | Promise<EnlistedMessage> => {
@@ -189,6 +191,19 @@ export class Producer {
       return info ? routed(message, info) : lookUpTopic(topic).then((is) => routed(message, is));
     };
     return schema ? validated(topic, body, schema).then(keep) : keep(body);
+  }
+
+  private async outgoingRouted(
+    name: TopicName,
+    body: unknown,
+    how: { options: SendOptions } & Pick<Enlistment, 'lookUpTopic'>,
+  ): Promise<EnlistedMessage> {
+    const { mandatory: _mandatory, alternateTopic: _alternate, ...options } = how.options;
+    const topic = topicOf(name);
+    const target = await this.options.groups.route(topic, how.options);
+    if (target !== topic) await this.validate(name, body, options);
+    const to = target === topic ? name : target;
+    return this.outgoing(to, body, { ...how, options });
   }
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */

@@ -1,9 +1,19 @@
 import type { Logger } from '../runtime/logger.js';
-import type { ClaimedHalf, TransactionId } from '../store/half-message-store.js';
+import type { ClaimedHalf, HalfMessageStore, TransactionId } from '../store/half-message-store.js';
 import type { QueueRef } from '../store/refs.js';
-import { afterDatabase, afterMethod, type CheckPolicy, type CheckStep } from './check-policy.js';
+import {
+  afterDatabase,
+  afterMethod,
+  afterSet,
+  type CheckPolicy,
+  type CheckStep,
+} from './check-policy.js';
+import { decidingQueue } from './half-owner.js';
 import type { Resolution, TransactionParticipant, Verdict } from './participant.js';
 import type { Answerer } from './queue-check.js';
+
+/** What became of a set is remembered for 24 hours after it was sent, which is after its halves were prepared. */
+const REMEMBERED_MS = 23 * 3_600_000;
 
 /** The database says what became of its transactions. */
 export function databaseAnswerer(options: {
@@ -62,6 +72,43 @@ export function methodAnswerer(options: {
         halves.map(({ id, frames }) => methods.ask(name, { topic, queue, id, frame: frames[0]! })),
       );
       return stepsFor(halves, (half, i) => afterMethod(answers[i]!, half, { now, policy }));
+    },
+  };
+}
+
+/**
+ * The queue where a set is decided says what became of it. Asking is deciding: a set that was not sent by then is not sent any
+ * more, since the question leaves a mark that refuses the append.
+ */
+export function setAnswerer(options: {
+  halves: Pick<HalfMessageStore, 'commit' | 'rollback'>;
+  leaseMs: number;
+  logger: Logger;
+}): Answerer {
+  const { halves, leaseMs, logger } = options;
+  const verdictOf = async (half: ClaimedHalf, now: number): Promise<Verdict> => {
+    const queue = { ...decidingQueue(half.name), owner: half.owner };
+    try {
+      // Where nothing is remembered any more, a mark would decide against what was perhaps sent. There is no half to commit.
+      const isRemembered = now - half.preparedAt < REMEMBERED_MS;
+      const [reply] = isRemembered
+        ? await halves.rollback(queue, [half.id])
+        : await halves.commit(queue, [half.id]);
+      if (reply!.state === 'unknown') return 'forgotten';
+      return reply!.state === 'committed' ? 'commit' : 'rollback';
+    } catch (error) {
+      logger.warn(
+        `Queue ${half.name} could not be asked about set ${half.id}: ${(error as Error).message}. It waits; it is asked again.`,
+      );
+      return 'unknown';
+    }
+  };
+  return {
+    needsFrames: false,
+    leaseMs,
+    async decide(_queue, claimed, now) {
+      const verdicts = await Promise.all(claimed.map((half) => verdictOf(half, now)));
+      return stepsFor(claimed, (half, i) => afterSet(verdicts[i]!, half, now));
     },
   };
 }

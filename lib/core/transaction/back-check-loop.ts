@@ -1,9 +1,14 @@
 import { AgendaLoop } from '../producer/agenda-loop.js';
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
-import { type CheckMethodBook, databaseAnswerer, methodAnswerer } from './answerers.js';
+import {
+  type CheckMethodBook,
+  databaseAnswerer,
+  methodAnswerer,
+  setAnswerer,
+} from './answerers.js';
 import type { CheckPolicy } from './check-policy.js';
-import { boardOf, type HalfOwner, ownerKey, readCheckWork } from './half-owner.js';
+import { boardOf, type HalfOwner, ownerKey, readCheckWork, SETS } from './half-owner.js';
 import { purgeInbox, purgeMarkers } from './marker-purge.js';
 import type { TransactionParticipant } from './participant.js';
 import { type Answerer, QueueCheck, type QueueCheckTools } from './queue-check.js';
@@ -16,6 +21,8 @@ export interface BackCheckOptions extends QueueCheckTools {
     ready(participant: TransactionParticipant): Promise<string>;
   };
   methods: CheckMethodBook;
+  /** Whether halves of sets of messages are looked after, too. */
+  sets?: boolean;
   /** Whose processes answer for transactions without a database. */
   producerGroup: string;
   /** A queue that is in use is looked at so often, at the most. */
@@ -92,7 +99,11 @@ export class BackCheckLoop {
   }
 
   private async openBoards(): Promise<void> {
-    const { databases, methods, producerGroup: group } = this.options;
+    const { databases, methods, producerGroup: group, halves, logger } = this.options;
+    if (this.options.sets) {
+      const answerer = setAnswerer({ halves, leaseMs: this.leaseMs.database, logger });
+      this.open(SETS, () => answerer);
+    }
     if (methods.names.length > 0)
       this.open({ kind: 'method', group, name: '' }, (owner) => this.methodFor(owner));
     const missing = databases.list().filter((participant) => !this.opened.has(participant));

@@ -32,6 +32,15 @@ export function afterDatabase(verdict: Verdict, half: ClaimedHalf, now: number):
   }
 }
 
+/** The queue that decides is in the same store: "unknown" means that it could not be asked. */
+export function afterSet(verdict: Verdict, half: ClaimedHalf, now: number): CheckStep {
+  if (verdict !== 'forgotten') return afterDatabase(verdict, half, now);
+  return {
+    kind: 'park',
+    reason: `queue ${half.name}, which decides whether the set was sent, does not remember it after a day without anybody to ask`,
+  };
+}
+
 export function afterMethod(
   verdict: Verdict,
   half: ClaimedHalf,

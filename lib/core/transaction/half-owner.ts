@@ -5,10 +5,26 @@ export type HalfOwner =
   /** The database itself (`participant.identity()`): any process that has it can ask, whatever it calls it. */
   | { readonly kind: 'database'; readonly database: string; readonly name: string }
   /** A check method: any process of the producer group that has it. */
-  | { readonly kind: 'method'; readonly group: string; readonly name: string };
+  | { readonly kind: 'method'; readonly group: string; readonly name: string }
+  /** All sets of messages: the queue that decides stands in the half, as its name. Any process can ask it. */
+  | { readonly kind: 'set'; readonly name: string };
+
+export const SETS: HalfOwner = { kind: 'set', name: 'sendAll' };
+export const SETS_KEY = 's:sets';
+
+/** The queue that decides a set, as the name of its halves. */
+export function decidedIn({ topic, queue }: QueueRef): string {
+  return `${topic}/${queue}`;
+}
+
+export function decidingQueue(name: string): QueueRef {
+  const [topic = '', queue] = name.split('/');
+  return { topic, queue: Number(queue) };
+}
 
 /** One text for each owner, without '/'. */
 export function ownerKey(owner: HalfOwner): string {
+  if (owner.kind === 'set') return SETS_KEY;
   return owner.kind === 'database'
     ? `d:${encodeURIComponent(owner.database)}`
     : `m:${encodeURIComponent(owner.group)}:${encodeURIComponent(owner.name)}`;

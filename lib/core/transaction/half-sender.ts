@@ -74,7 +74,10 @@ export class HalfSender {
       this.repeatedly(patienceMs, () => halves.commit(queue, ids)),
     );
     this.rollbacks = new TurnBatch((queue, ids) => halves.rollback(queue, ids));
-    this.publishes = new TurnBatch((queue, some) => halves.publish({ ...queue, halves: some }));
+    this.publishes = new TurnBatch((queue, some, patienceMs) => {
+      const publish = (): Promise<PublishReply[]> => halves.publish({ ...queue, halves: some });
+      return patienceMs === 0 ? publish() : this.repeatedly(patienceMs, publish);
+    });
     this.extensions = new TurnBatch((queue, items) =>
       halves.extend(
         queue,
@@ -114,10 +117,14 @@ export class HalfSender {
     return this.rollbacks.ask(this.queueOf(place), id);
   }
 
-  /** Append messages of a transaction that is known to be committed. Safe to repeat. Tried once. */
-  publish(place: HalfPlace, half: HalfMessages): Promise<PublishReply> {
+  /**
+   * Append messages of a transaction that is known to be committed. Safe to repeat. Tried once, or for `patienceMs`.
+   *
+   * @throws as `prepare`.
+   */
+  publish(place: HalfPlace, half: HalfMessages, patienceMs = 0): Promise<PublishReply> {
     this.noteScheduled(place, half.entries);
-    return this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half) });
+    return this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half), patienceMs });
   }
 
   /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */

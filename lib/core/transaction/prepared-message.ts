@@ -72,7 +72,7 @@ export class PreparedMessage {
         `The store does not know the message of transaction ${this.transactionId} any more: it was decided more than a day ago, or the store lost it.`,
       );
     publisher.tell(this.run, reply.results);
-    return this.result(reply.results[0]!);
+    return sendResult(this, reply.results[0]!);
   }
 
   /** Drop the message. Safe to repeat. @throws as `commit`. */
@@ -88,18 +88,22 @@ export class PreparedMessage {
     const { sender, publisher } = this.tools;
     await sender.extend(publisher.place(this.facts, this.run), this.transactionId, afterMs);
   }
+}
 
-  private result(appended: AppendResult): SendResult {
-    const isDuplicate = appended.state === 'duplicate';
-    const offset = appended.state === 'stored' || isDuplicate ? appended.offset : null;
-    return {
-      messageId: isDuplicate ? appended.messageId : this.messageId,
-      topic: this.topic,
-      queue: this.queue,
-      state: offset === null ? 'scheduled' : 'stored',
-      offset,
-      duplicate: isDuplicate,
-      acks: 'memory',
-    };
-  }
+/** What `send` would have answered about a message of a half that is visible now. */
+export function sendResult(
+  { topic, queue, messageId }: { topic: string; queue: number; messageId: MessageId },
+  appended: AppendResult,
+): SendResult {
+  const isDuplicate = appended.state === 'duplicate';
+  const offset = appended.state === 'stored' || isDuplicate ? appended.offset : null;
+  return {
+    messageId: isDuplicate ? appended.messageId : messageId,
+    topic,
+    queue,
+    state: offset === null ? 'scheduled' : 'stored',
+    offset,
+    duplicate: isDuplicate,
+    acks: 'memory',
+  };
 }

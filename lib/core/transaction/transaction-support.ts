@@ -15,6 +15,7 @@ import { CheckMethods } from './check-methods.js';
 import { HalfFirst } from './half-first.js';
 import { HalfRoom } from './half-room.js';
 import { HalfSender } from './half-sender.js';
+import { MessageSets } from './message-sets.js';
 import { Participants } from './participants.js';
 import { Publisher } from './publisher.js';
 import type { TransactionSettings } from './transaction-settings.js';
@@ -43,6 +44,7 @@ export class TransactionSupport {
   readonly transactions: Transactions;
   readonly halfFirst: HalfFirst;
   readonly checks: CheckMethods;
+  readonly sets: MessageSets;
   private readonly participants: Participants;
   private readonly backCheck: BackCheckLoop;
 
@@ -61,9 +63,10 @@ export class TransactionSupport {
     const room = new HalfRoom({ log: options.log, topics, clock });
     const publisher = new Publisher({ sender, room, topics, events, logger, checkAfterMs });
     this.checks = new CheckMethods({ codecs: options.codecs, clock, logger });
+    const limits = { messages: producer.maxBufferedMessages, bytes: producer.maxBufferedBytes };
     this.transactions = new Transactions({
       settings,
-      limits: { messages: producer.maxBufferedMessages, bytes: producer.maxBufferedBytes },
+      limits,
       participants,
       sender,
       room,
@@ -86,10 +89,27 @@ export class TransactionSupport {
       settings,
       sendTimeoutMs: producer.sendTimeoutMs,
     });
+    this.sets = new MessageSets({
+      producer: {
+        outgoing: (...message) => options.producer().outgoing(...message),
+        validate: (...message) => options.producer().validate(...message),
+        send: (...message) => options.producer().send(...message),
+      },
+      isEnlisted: () => this.transactions.enlistment() !== undefined,
+      sender,
+      publisher,
+      topics,
+      clock,
+      events,
+      logger,
+      sendTimeoutMs: producer.sendTimeoutMs,
+      limits,
+    });
     this.backCheck = new BackCheckLoop({
       halves: stores.halves,
       databases: participants,
       methods: this.checks,
+      sets: true,
       producerGroup,
       checkAfterMs,
       inboxKeptMs: settings.inboxKeptMs,
@@ -121,6 +141,6 @@ export class TransactionSupport {
   /** Waits for transactions that run, until `timeUp` aborts. Nothing begins any more. */
   async close(timeUp: AbortSignal): Promise<void> {
     await orAborted(this.stopChecks(), timeUp);
-    await this.transactions.close(timeUp);
+    await Promise.all([this.transactions.close(timeUp), this.sets.close(timeUp)]);
   }
 }

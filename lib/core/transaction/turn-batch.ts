@@ -38,7 +38,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
     const batch = this.batchFor(place);
     batch.items.push(item);
     batch.bytes += bytes;
-    batch.patienceMs = patienceMs;
+    batch.patienceMs = Math.max(batch.patienceMs, patienceMs);
     const answer = new Promise<Reply>((resolve, reject) => {
       batch.resolves.push(resolve);
       batch.rejects.push(reject);

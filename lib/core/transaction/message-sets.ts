@@ -1,0 +1,334 @@
+import {
+  ClosedError,
+  FlowBlockedError,
+  InvalidInputError,
+  RivuletError,
+  SendFailedError,
+  SendOutcomeUnknownError,
+  StoreRefusedError,
+  StoreUnavailableError,
+  TopicFullError,
+} from '../message/errors.js';
+import type { SendResult } from '../message/message.js';
+import { frameMessageId } from '../message/wire-format.js';
+import { lookUpPatiently } from '../producer/patient-look-up.js';
+import type { Producer } from '../producer/producer.js';
+import type { TopicDirectory } from '../producer/topic-directory.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
+import type { Events } from '../runtime/events.js';
+import type { Logger } from '../runtime/logger.js';
+import type { HalfMessages } from '../store/half-message-store.js';
+import type { AppendResult } from '../store/message-log.js';
+import type { TopicInfo } from '../store/topic-registry.js';
+import { mintTransactionId } from './database-transaction.js';
+import { decidedIn, SETS } from './half-owner.js';
+import type { HalfSender } from './half-sender.js';
+import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import { checkSet, type SendAllOptions, type SetMessage } from './message-set.js';
+import type { Publisher, TransactionFacts } from './publisher.js';
+import { sendResult } from './prepared-message.js';
+
+export interface MessageSetsOptions {
+  producer: Pick<Producer, 'outgoing' | 'validate' | 'send'>;
+  /** Whether the code that runs now is in a transaction. @throws UnmanagedTransactionError */
+  isEnlisted(): boolean;
+  sender: HalfSender;
+  publisher: Publisher;
+  topics: TopicDirectory;
+  clock: Clock;
+  events: Events;
+  logger: Logger;
+  sendTimeoutMs: number;
+  limits: { messages: number; bytes: number };
+}
+
+/** One try to store a set. */
+interface Attempt {
+  facts: TransactionFacts;
+  /** In the order of the call. */
+  messages: readonly KeptMessage[];
+  /** Whose append decides. */
+  deciding: QueueRun;
+  others: readonly QueueRun[];
+  deadline: number;
+}
+
+type Refusal = { kind: 'moved' } | { kind: 'failed'; error: Error };
+
+/**
+ * Messages to any number of queues and topics, all or nothing.
+ *
+ * Those of all queues but one are stored as half messages. Appending the messages of that one is the decision: one atomic
+ * step, remembered there for a day. Whoever finds a half of a set without its owner asks that queue, and the question
+ * itself decides against a set that was not decided (decision 20).
+ */
+export class MessageSets {
+  private readonly options: MessageSetsOptions;
+  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly closing = new AbortController();
+
+  constructor(options: MessageSetsOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Resolved: each message is stored once, and visible; of one that is `half` the store did not say so yet, which changes
+   * nothing. Rejected: none is stored, now or later, except for `SendOutcomeUnknownError`: all, or none.
+   */
+  async send(messages: readonly SetMessage[], options: SendAllOptions = {}): Promise<SendResult[]> {
+    checkSet(messages, options);
+    if (this.closing.signal.aborted)
+      throw new ClosedError('sendAll: the application is closing. Nothing was stored.');
+    if (this.options.isEnlisted()) return this.enlist(messages);
+    if (messages.length === 0) return [];
+    const sending = this.sendAll(messages, options.timeoutMs ?? this.options.sendTimeoutMs);
+    this.underWay.add(sending);
+    try {
+      return await sending;
+    } finally {
+      this.underWay.delete(sending);
+    }
+  }
+
+  /** Waits for what is under way, until `timeUp` aborts. Nothing begins any more. */
+  async close(timeUp: AbortSignal): Promise<void> {
+    this.closing.abort();
+    await orAborted(Promise.allSettled([...this.underWay]), timeUp);
+  }
+
+  /** A transaction is all or nothing already. */
+  private async enlist(messages: readonly SetMessage[]): Promise<SendResult[]> {
+    const { producer } = this.options;
+    await Promise.all(
+      messages.map(({ topic, body, ...own }) => producer.validate(topic, body, own)),
+    );
+    return Promise.all(messages.map(({ topic, body, ...own }) => producer.send(topic, body, own)));
+  }
+
+  private async sendAll(messages: readonly SetMessage[], timeoutMs: number): Promise<SendResult[]> {
+    const deadline = this.options.clock.monotonic() + timeoutMs;
+    const kept = await this.encode(messages, deadline);
+    for (;;) {
+      const attempt = await this.begin(kept, deadline);
+      const refused = await this.prepareOthers(attempt);
+      const decided = refused ?? (await this.decide(attempt));
+      if (Array.isArray(decided)) return this.complete(attempt, decided);
+      this.abandon(attempt);
+      const { clock } = this.options;
+      if (decided.kind === 'failed') throw decided.error;
+      if (clock.monotonic() >= deadline)
+        throw this.failed(attempt, `its topics changed again and again for ${timeoutMs} ms`);
+      await Promise.all(
+        [...new Set(kept.map(({ topic }) => topic))].map((topic) =>
+          this.lookUp(topic, deadline, true),
+        ),
+      );
+    }
+  }
+
+  private async encode(messages: readonly SetMessage[], deadline: number): Promise<KeptMessage[]> {
+    const { producer, limits } = this.options;
+    const made = await Promise.all(
+      messages.map(({ topic, body, ...own }) =>
+        producer.outgoing(topic, body, {
+          options: own,
+          lookUpTopic: (name) => this.lookUp(name, deadline),
+        }),
+      ),
+    );
+    const bytes = made.reduce((sum, { message }) => sum + message.frame.length, 0);
+    if (made.length > limits.messages || bytes > limits.bytes)
+      throw new InvalidInputError('sendAll', [
+        `${made.length} messages of ${bytes} bytes are too many for one set: producer.maxBufferedMessages and producer.maxBufferedBytes allow ${limits.messages} and ${limits.bytes}`,
+      ]);
+    return made.map(({ message, route }) => ({
+      topic: message.topic,
+      place: null,
+      route,
+      entry: message,
+      key: message.options.key,
+    }));
+  }
+
+  private lookUp(topic: string, deadline: number, anew = false): Promise<TopicInfo> {
+    const { topics, clock } = this.options;
+    return lookUpPatiently({
+      lookUp: () => (anew ? topics.refresh(topic) : topics.get(topic)),
+      goOn: () => clock.monotonic() < deadline && !this.closing.signal.aborted,
+      clock,
+      signal: this.closing.signal,
+    });
+  }
+
+  private async begin(kept: readonly KeptMessage[], deadline: number): Promise<Attempt> {
+    const { topics, clock } = this.options;
+    const id = mintTransactionId(clock.now());
+    const messages = await Promise.all(
+      kept.map(async (message) => placed(message, await topics.get(message.topic), id)),
+    );
+    const [deciding, ...others] = runsOf(messages) as [QueueRun, ...QueueRun[]];
+    return { facts: { id, owner: SETS }, messages, deciding, others, deadline };
+  }
+
+  /** @returns undefined when each of them is stored, invisible. */
+  private async prepareOthers(attempt: Attempt): Promise<Refusal | undefined> {
+    const { sender, publisher } = this.options;
+    const { facts, others } = attempt;
+    const refusals = await Promise.all(
+      others.map(async (run): Promise<Refusal | undefined> => {
+        try {
+          const place = publisher.place(facts, run);
+          const half = halfOf(attempt, run, publisher);
+          const { state } = await this.inTime(attempt, (leftMs) =>
+            sender.prepare(place, half, leftMs),
+          );
+          if (state === 'prepared') return undefined;
+          if (state === 'full') return { kind: 'failed', error: full(run) };
+          // Rolled back: nobody heard of this process for so long that somebody asked. Once more, then.
+          return { kind: 'moved' };
+        } catch (error) {
+          return { kind: 'failed', error: this.refused(attempt, error as Error) };
+        }
+      }),
+    );
+    return refusals.find((one) => one?.kind === 'failed') ?? refusals.find((one) => one);
+  }
+
+  /** Appends the messages of one queue: from then on the set is sent, whatever happens. */
+  private async decide(attempt: Attempt): Promise<AppendResult[] | Refusal> {
+    const { sender, publisher } = this.options;
+    const { facts, deciding } = attempt;
+    try {
+      const place = publisher.place(facts, deciding);
+      const half = halfOf(attempt, deciding, publisher);
+      const reply = await this.inTime(attempt, (leftMs) => sender.publish(place, half, leftMs));
+      if (reply.state === 'committed') {
+        publisher.tell(deciding, reply.results);
+        return reply.results;
+      }
+      if (reply.state === 'full') return { kind: 'failed', error: full(deciding) };
+      return { kind: 'moved' };
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) throw this.unknown(attempt, error);
+      return { kind: 'failed', error: this.refused(attempt, error as Error) };
+    }
+  }
+
+  private async complete(attempt: Attempt, decided: AppendResult[]): Promise<SendResult[]> {
+    const { facts, messages, deciding, others } = attempt;
+    const found = new Map<KeptMessage, SendResult>();
+    const note = (run: QueueRun, results: AppendResult[] | undefined): void =>
+      run.messages.forEach((message, i) =>
+        found.set(message, resultOf(run, message, results?.[i])),
+      );
+    note(deciding, decided);
+    await Promise.all(others.map(async (run) => note(run, await this.show(facts, run))));
+    return messages.map((message) => found.get(message)!);
+  }
+
+  /** @returns undefined when the store did not confirm it: the back-check completes it. */
+  private async show(facts: TransactionFacts, run: QueueRun): Promise<AppendResult[] | undefined> {
+    const { sender, publisher, events, logger } = this.options;
+    try {
+      const reply = await sender.commit(publisher.place(facts, run), publisher.half(facts, run));
+      if (reply.state === 'committed') {
+        publisher.tell(run, reply.results);
+        return reply.results;
+      }
+      await publisher.commit(facts, run);
+    } catch (error) {
+      events.emit('delivery-delayed', {
+        transactionId: facts.id,
+        participant: facts.owner.name,
+        error: error as Error,
+      });
+      logger.warn(
+        `Set ${facts.id} was sent; its messages to topic "${run.topic}" queue ${run.queue} were not confirmed (${(error as Error).message}). They are delivered by the back-check.`,
+      );
+    }
+    return undefined;
+  }
+
+  /** What the store took is dropped, also what arrives there later. Best effort: the back-check does it otherwise. */
+  private abandon({ facts, others }: Attempt): void {
+    const { sender, publisher, logger } = this.options;
+    const dropping = Promise.all(
+      others.map((run) => sender.rollback(publisher.place(facts, run), facts.id)),
+    )
+      .catch((error: Error) =>
+        logger.debug(`Set ${facts.id} is left to the back-check: ${error.message}`),
+      )
+      .finally(() => this.underWay.delete(dropping));
+    this.underWay.add(dropping);
+  }
+
+  /** Others that ask in the same call may have more time. */
+  private async inTime<T>({ deadline }: Attempt, ask: (leftMs: number) => Promise<T>): Promise<T> {
+    const { clock } = this.options;
+    const leftMs = Math.max(1, deadline - clock.monotonic());
+    const answered = new AbortController();
+    const late = sleep(clock, leftMs, answered.signal).then(() => {
+      throw new StoreUnavailableError(`the store did not answer within ${leftMs} ms`);
+    });
+    late.catch(() => undefined);
+    try {
+      return await Promise.race([ask(leftMs), late]);
+    } finally {
+      answered.abort();
+    }
+  }
+
+  private refused(attempt: Attempt, error: Error): Error {
+    const isOurs = error instanceof RivuletError;
+    const isStore = error instanceof StoreRefusedError || error instanceof StoreUnavailableError;
+    if (isOurs && !isStore) return error;
+    const isOutOfMemory = error instanceof StoreRefusedError && error.reason === 'OOM';
+    return this.failed(attempt, error.message, { cause: error, isOutOfMemory });
+  }
+
+  private failed(
+    { messages: [first], facts }: Attempt,
+    why: string,
+    { cause, isOutOfMemory = false }: { cause?: Error; isOutOfMemory?: boolean } = {},
+  ): Error {
+    const { topic, entry } = first!;
+    const Failure = isOutOfMemory ? FlowBlockedError : SendFailedError;
+    return new Failure(
+      `No message of set ${facts.id} was stored: ${why}. It is safe to send it again.`,
+      { topic, messageId: frameMessageId(entry.frame) },
+      cause === undefined ? {} : { cause },
+    );
+  }
+
+  private unknown({ messages, facts }: Attempt, cause: Error): Error {
+    const { topic, entry } = messages[0]!;
+    return new SendOutcomeUnknownError(
+      `Whether set ${facts.id} was sent is not known: ${cause.message}. All of its ${messages.length} messages will be visible, or none. Sending it again may double it unless each message has a dedupId.`,
+      { topic, messageId: frameMessageId(entry.frame) },
+      { cause },
+    );
+  }
+}
+
+/** Says where its set is decided. */
+function halfOf({ facts, deciding }: Attempt, run: QueueRun, publisher: Publisher): HalfMessages {
+  return { ...publisher.half(facts, run), name: decidedIn(deciding) };
+}
+
+function full({ topic, queue, messages: [first] }: QueueRun): TopicFullError {
+  return new TopicFullError(
+    `Topic "${topic}" queue ${queue} is full (its maxLength is reached). No message of the set was stored; consume or raise maxLength, then send it again.`,
+    { topic, messageId: frameMessageId(first!.entry.frame) },
+  );
+}
+
+function resultOf(
+  { topic, queue }: QueueRun,
+  { entry }: KeptMessage,
+  appended: AppendResult | undefined,
+): SendResult {
+  const messageId = frameMessageId(entry.frame);
+  if (appended) return sendResult({ topic, queue, messageId }, appended);
+  return { messageId, topic, queue, state: 'half', offset: null, duplicate: false, acks: 'memory' };
+}
