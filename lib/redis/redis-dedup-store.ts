@@ -12,14 +12,26 @@ import { scripts } from './scripts.js';
 
 type Kind = 'begin' | 'renew' | 'complete' | 'abandon';
 
-interface Asked {
+/** A class, as everything that lives through a call (decision 7). */
+class Asked {
   readonly key: string;
   /** As the script is told. */
   readonly change: string;
   readonly result: Buffer | undefined;
-  /** Each by itself, so that a question makes one promise. */
-  answer(word: Buffer): void;
-  fail(error: Error): void;
+  readonly answer: (word: Buffer) => void;
+  readonly fail: (error: Error) => void;
+
+  constructor(
+    asked: { key: string; change: string; result: Buffer | undefined },
+    answer: (word: Buffer) => void,
+    fail: (error: Error) => void,
+  ) {
+    this.key = asked.key;
+    this.change = asked.change;
+    this.result = asked.result;
+    this.answer = answer;
+    this.fail = fail;
+  }
 }
 
 const MOST_PER_CALL = 250;
@@ -104,13 +116,10 @@ export class RedisDedupStore implements DedupStore {
     },
   ): Promise<Reply> {
     return new Promise((resolve, fail) => {
-      const length = this.waiting.push({
-        key: this.keys.dedupRecord(ref),
-        change: `${result ? 'k' : LETTERS[kind]} ${ms} ${owner}\n`,
-        result,
-        answer: (word) => resolve(read(word)),
-        fail,
-      });
+      const key = this.keys.dedupRecord(ref);
+      const change = `${result ? 'k' : LETTERS[kind]} ${ms} ${owner}\n`;
+      const asked = new Asked({ key, change, result }, (word) => resolve(read(word)), fail);
+      const length = this.waiting.push(asked);
       if (length === 1) setImmediate(() => this.sendAll());
     });
   }

@@ -15,9 +15,12 @@ export class Attempt implements GuardedDelivery {
   body: unknown = undefined;
   /** Once it has an outcome, whatever the handler still answers changes nothing. */
   ended = false;
+  /** Its handler has ended and gave its slot back; its outcome is still being recorded. */
+  isHandled = false;
   /** Neighbours in the list of what is in hand (`InHand`). */
   older: Attempt | undefined = undefined;
   newer: Attempt | undefined = undefined;
+  private readonly onHandled: ((attempt: Attempt) => void) | undefined;
   private aborter: AbortController | undefined;
   private abortReason: Error | undefined;
 
@@ -28,6 +31,8 @@ export class Attempt implements GuardedDelivery {
     startedAt: number;
     fencingToken?: number;
     whenOver: () => void;
+    /** Called once, when it has ended and something is left to be recorded. */
+    onHandled?: (attempt: Attempt) => void;
   }) {
     this.entry = options.entry;
     this.message = options.message;
@@ -35,6 +40,7 @@ export class Attempt implements GuardedDelivery {
     this.startedAt = options.startedAt;
     this.fencingToken = options.fencingToken;
     this.whenOver = options.whenOver;
+    this.onHandled = options.onHandled;
   }
 
   get attempt(): number {
@@ -48,6 +54,12 @@ export class Attempt implements GuardedDelivery {
       if (this.abortReason) this.aborter.abort(this.abortReason);
     }
     return this.aborter.signal;
+  }
+
+  handled(): void {
+    if (this.isHandled || this.ended) return;
+    this.isHandled = this.onHandled !== undefined;
+    this.onHandled?.(this);
   }
 
   abort(reason: Error): void {

@@ -39,6 +39,8 @@ export class DeliveryRunner {
   private readonly overflow: Overflow;
   private readonly settlers: Settler[];
   private readonly budget: ByteBudget;
+  /** Their handlers have ended, and whoever stands around them has something left to record. */
+  private recording = 0;
   private starting = false;
   private readonly leaveLine: () => void;
 
@@ -133,11 +135,9 @@ export class DeliveryRunner {
       new ClosedError(`Message ${attempt.message.messageId} was given to another consumer`),
     );
     this.inHand.remove(attempt);
-    this.budget.give(bytesOf(attempt.entry));
-    this.capacity.handled();
+    this.freeSlot(attempt);
     this.capacity.settled();
     attempt.whenOver();
-    this.capacity.serve();
     this.options.reporter.refused(attempt.entry, attempt.message);
   }
 
@@ -152,7 +152,7 @@ export class DeliveryRunner {
     this.leaveLine();
     this.release(this.overflow.drain());
     await this.capacity.whenIdle(timeUp);
-    const left = this.inHand.of();
+    const left = this.inHand.of().filter((attempt) => !attempt.isHandled);
     for (const attempt of left)
       attempt.abort(
         new ClosedError(`${subscription.origin} did not finish within the drain limit`),
@@ -180,6 +180,7 @@ export class DeliveryRunner {
       group: subscription.group,
       startedAt: clock.monotonic(),
       whenOver,
+      onHandled: this.onHandled,
     });
     this.capacity.take();
     this.budget.take(bytesOf(entry));
@@ -210,11 +211,26 @@ export class DeliveryRunner {
     if (attempt.ended) return;
     attempt.ended = true;
     this.inHand.remove(attempt);
+    this.freeSlot(attempt);
+    const { entry, message } = attempt;
+    this.settleAs(entry, outcome, { message, whenOver: attempt.whenOver });
+  }
+
+  private readonly onHandled = (attempt: Attempt): void => {
+    this.recording += 1;
+    this.giveSlot(attempt);
+  };
+
+  /** Unless its handler gave it back before. */
+  private freeSlot(attempt: Attempt): void {
+    if (attempt.isHandled) this.recording -= 1;
+    else this.giveSlot(attempt);
+  }
+
+  private giveSlot(attempt: Attempt): void {
     this.budget.give(bytesOf(attempt.entry));
     this.capacity.handled();
     this.capacity.serve();
-    const { entry, message } = attempt;
-    this.settleAs(entry, outcome, { message, whenOver: attempt.whenOver });
   }
 
   /** `whenOver`: undefined for what was not counted by `capacity`. */
@@ -249,7 +265,7 @@ export class DeliveryRunner {
   }
 
   private get unsettled(): number {
-    return this.settlers.reduce((sum, settler) => sum + settler.pending, 0);
+    return this.settlers.reduce((sum, settler) => sum + settler.pending, this.recording);
   }
 }
 

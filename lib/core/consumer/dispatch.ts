@@ -117,9 +117,13 @@ function withinAround(
 ): Outcome | Promise<Outcome> {
   const { around } = subscription;
   if (!around) return handle(attempt, subscription, tools);
-  return around(attempt, async () => handle(attempt, subscription, tools)).catch((error: unknown) =>
-    classify(error, subscription),
-  );
+  try {
+    return around(attempt, () => handle(attempt, subscription, tools)).catch((error: unknown) =>
+      classify(error, subscription),
+    );
+  } catch (error) {
+    return classify(error, subscription);
+  }
 }
 
 function handle(

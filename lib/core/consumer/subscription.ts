@@ -45,6 +45,8 @@ export type SubscriptionMode = 'clustering' | 'broadcasting';
 export interface GuardedDelivery extends Delivery {
   /** Tells the handler, by its signal, that its work is not wanted any more. Its outcome counts as usual. */
   abort(reason: Error): void;
+  /** The handler has ended: its slot is free, while what is left is recorded. Safe to repeat. */
+  handled(): void;
 }
 
 /**
@@ -53,7 +55,7 @@ export interface GuardedDelivery extends Delivery {
  */
 export type Middleware = (
   delivery: GuardedDelivery,
-  handle: () => Promise<Outcome>,
+  handle: () => Outcome | Promise<Outcome>,
 ) => Promise<Outcome>;
 
 export interface SubscriptionOptions extends OrderedOptions {

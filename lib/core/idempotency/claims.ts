@@ -5,12 +5,19 @@ import { UnderWay } from '../runtime/under-way.js';
 import type { DedupRef, DedupStore } from '../store/dedup-store.js';
 
 /** A dedup record that is this process's while its handler runs. */
-export interface Claim {
+export class Claim {
   readonly ref: DedupRef;
   readonly owner: string;
   readonly delivery: GuardedDelivery;
   /** By the monotonic clock. */
   readonly since: number;
+
+  constructor(options: { ref: DedupRef; owner: string; delivery: GuardedDelivery; since: number }) {
+    this.ref = options.ref;
+    this.owner = options.owner;
+    this.delivery = options.delivery;
+    this.since = options.since;
+  }
 }
 
 /**

@@ -5,8 +5,8 @@ import type { Delivery, GuardedDelivery, Middleware } from '../consumer/subscrip
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { BeginReply, DedupStore } from '../store/dedup-store.js';
-import { type Claim, Claims } from './claims.js';
+import type { BeginReply, DedupRef, DedupStore } from '../store/dedup-store.js';
+import { Claim, Claims } from './claims.js';
 import { dedupKey } from './dedup-key.js';
 import type { IdempotentSettings } from './idempotent-options.js';
 import { KeptAnswer, readAnswer } from './kept-answer.js';
@@ -22,6 +22,15 @@ export interface IdempotencyOptions {
   inbox: Inbox;
   responderFor(delivery: Delivery): Responder;
   onTrouble(doing: string, error: unknown): void;
+}
+
+/** Made by a class, as everything that lives through a call to the store (decision 7). */
+class DedupRecordRef implements DedupRef {
+  constructor(
+    readonly group: string,
+    readonly topic: string,
+    readonly key: string,
+  ) {}
 }
 
 /** How long a message waits while its duplicate is being handled, before it looks again. */
@@ -66,16 +75,18 @@ export class Idempotency {
 
   /** Stands around the handlers of a subscription. */
   around(settings: IdempotentSettings): Middleware {
-    return async (delivery, handle) => {
-      const { group, message } = delivery;
-      // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
-      const ref = { group, topic: message.topic, key: dedupKey(delivery, settings.key) };
-      const owner = `${this.name}.${(this.attempts++).toString(36)}`;
-      const claim = { ref, owner, delivery, since: this.options.clock.monotonic() };
-      const begun = await this.begin(claim);
-      if (begun.state === 'busy') return { kind: 'busy', delayMs: this.waitMs(begun.leftMs) };
-      if (begun.state === 'done') return this.duplicate(delivery, ref.key, begun.result);
-      return this.handle(claim, settings, handle);
+    return (delivery, handle) => {
+      const claim = this.claimFor(delivery, settings);
+      const { ref, owner } = claim;
+      const begun = (reply: BeginReply): Outcome | Promise<Outcome> => {
+        if (reply.state === 'new') return this.handle(claim, settings, handle);
+        if (reply.state === 'done') return this.duplicate(delivery, ref.key, reply.result);
+        return { kind: 'busy', delayMs: this.waitMs(reply.leftMs) };
+      };
+      // No async functions on the way of a message: each promise is a good part of what a message costs.
+      return this.options.dedup
+        .begin(ref, { owner, leaseMs: this.options.leaseMs })
+        .then(begun, (error: unknown) => this.beginAgain(claim, error).then(begun));
     };
   }
 
@@ -94,51 +105,78 @@ export class Idempotency {
     return Math.min(leftMs, Math.max(WAIT_MS.from, Math.min(lastedMs, WAIT_MS.to)));
   }
 
-  private begin({ ref, owner, delivery }: Claim): Promise<BeginReply> {
-    const { dedup, leaseMs } = this.options;
-    const ask = (): Promise<BeginReply> => dedup.begin(ref, { owner, leaseMs });
-    return ask().catch(async (error: unknown) => {
-      const doing = 'claim a dedup record';
-      const begun = await this.askAgain(error, { doing, ask, delivery, tries: MOST_BEGINS });
-      return begun ?? { state: 'busy', leftMs: AWAY_MS };
+  private claimFor(delivery: GuardedDelivery, settings: IdempotentSettings): Claim {
+    const { group, message } = delivery;
+    return new Claim({
+      // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
+      ref: new DedupRecordRef(group, message.topic, dedupKey(delivery, settings.key)),
+      owner: `${this.name}.${(this.attempts++).toString(36)}`,
+      delivery,
+      since: this.options.clock.monotonic(),
     });
   }
 
-  private async handle(
+  private async beginAgain({ ref, owner, delivery }: Claim, error: unknown): Promise<BeginReply> {
+    const { dedup, leaseMs } = this.options;
+    const ask = (): Promise<BeginReply> => dedup.begin(ref, { owner, leaseMs });
+    const doing = 'claim a dedup record';
+    const begun = await this.askAgain(error, { doing, ask, delivery, tries: MOST_BEGINS });
+    return begun ?? { state: 'busy', leftMs: AWAY_MS };
+  }
+
+  private handle(
     claim: Claim,
     settings: IdempotentSettings,
-    handle: () => Promise<Outcome>,
-  ): Promise<Outcome> {
+    handle: () => Outcome | Promise<Outcome>,
+  ): Outcome | Promise<Outcome> {
     const { delivery } = claim;
     const answer =
       delivery.message.replyTo === undefined
         ? undefined
         : new KeptAnswer({ isKept: settings.storeResult });
     if (answer) this.answers.set(delivery, answer);
-    const end = this.claims.add(claim);
-    let outcome: Outcome;
-    try {
-      outcome =
-        settings.participant === undefined
-          ? await handle()
-          : await this.inTransaction(claim, settings.participant, {
-              handle,
-              isError: () => answer?.isError === true,
-            });
-    } finally {
-      end();
-    }
-    if (outcome.kind === 'duplicate') await this.duplicate(delivery, claim.ref.key, undefined);
-    if (outcome.kind === 'duplicate' || (outcome.kind === 'succeeded' && !answer?.isError))
-      await this.complete(claim, settings.ttlMs, answer);
-    else await this.abandon(claim);
-    return outcome;
+    const endClaim = this.claims.add(claim);
+    const over = (): void => {
+      endClaim();
+      delivery.handled();
+    };
+    const ended = (outcome: Outcome): Promise<Outcome> => {
+      over();
+      return this.record(claim, settings, { outcome, answer });
+    };
+    const running =
+      settings.participant === undefined
+        ? handle()
+        : this.inTransaction(claim, settings.participant, {
+            handle,
+            isError: () => answer?.isError === true,
+          });
+    if (!(running instanceof Promise)) return ended(running);
+    return running.then(ended, (error: unknown) => {
+      over();
+      throw error;
+    });
+  }
+
+  /** What became of the work. */
+  private record(
+    claim: Claim,
+    { ttlMs }: IdempotentSettings,
+    { outcome, answer }: { outcome: Outcome; answer: KeptAnswer | undefined },
+  ): Promise<Outcome> {
+    const recorded = (): Outcome => outcome;
+    if (outcome.kind === 'duplicate')
+      return this.duplicate(claim.delivery, claim.ref.key, undefined)
+        .then(() => this.complete(claim, ttlMs, answer))
+        .then(recorded);
+    const isDone = outcome.kind === 'succeeded' && !answer?.isError;
+    return (isDone ? this.complete(claim, ttlMs, answer) : this.abandon(claim)).then(recorded);
   }
 
   private inTransaction(
     { ref }: Claim,
     participant: string,
-    { handle, isError }: { handle: () => Promise<Outcome>; isError: () => boolean },
+    { handle, isError }: { handle: () => Outcome | Promise<Outcome>; isError: () => boolean },
   ): Promise<Outcome> {
     // An inbox knows groups only: the topic has its place in the key.
     const entry = { participant, group: ref.group, key: `${ref.topic}:${ref.key}` };
@@ -150,7 +188,7 @@ export class Idempotency {
   }
 
   /** Again until the store answers: what was handled must not be handled again because a reply got lost. */
-  private async complete(
+  private complete(
     { ref, owner, delivery }: Claim,
     ttlMs: number,
     answer: KeptAnswer | undefined,
@@ -159,11 +197,13 @@ export class Idempotency {
     const result = answer?.bytes;
     if (answer?.isTooLarge) this.tellTooLarge(delivery);
     const ask = (): Promise<'completed' | 'lost'> => dedup.complete(ref, { owner, ttlMs, result });
-    const reply = await ask().catch((error: unknown) => {
+    const recorded = (reply: 'completed' | 'lost' | undefined): void => {
+      if (reply === 'lost') this.tellLost(delivery, ref.key);
+    };
+    return ask().then(recorded, (error: unknown) => {
       const doing = 'record that a message was handled';
-      return this.askAgain(error, { doing, ask, delivery, tries: Infinity });
+      return this.askAgain(error, { doing, ask, delivery, tries: Infinity }).then(recorded);
     });
-    if (reply === 'lost') this.tellLost(delivery, ref.key);
   }
 
   /** Undefined: not within these tries, or before the time of the delivery was up. */

@@ -34,7 +34,11 @@ export async function throughInbox(
     dedupKey,
     handle,
     isSuccess,
-  }: { dedupKey: string; handle(): Promise<Outcome>; isSuccess(outcome: Outcome): boolean },
+  }: {
+    dedupKey: string;
+    handle(): Outcome | Promise<Outcome>;
+    isSuccess(outcome: Outcome): boolean;
+  },
 ): Promise<Outcome> {
   let outcome: Outcome | undefined;
   try {

@@ -14,24 +14,22 @@
 -- Invariant: of several owners of one record, at most one holds a claim that has not lapsed; only it can complete, or,
 -- while nobody else has the record, whoever held it last. What is not a record of ours counts as none.
 
-local test_time = ARGV[#ARGV]
-
-local now = now_ms(test_time)
-local found, records = redis.call('MGET', unpack(KEYS)), {}
+local call, now = redis.call, now_ms(ARGV[#ARGV])
+local found, records, ends = call('MGET', unpack(KEYS)), {}, {}
 for i, key in ipairs(KEYS) do records[key] = found[i] end
 
 local function read(key)
   local text = records[key]
   if not text then return nil end
-  local state, till, owner, result = string.match(text, '^([PD]) (%d+) (%S+) ?(.*)$')
+  local state, till, owner, result_at = string.match(text, '^([PD]) (%d+) (%S+) ?()')
   if not state or tonumber(till) <= now then return nil end
-  return state, owner, tonumber(till) - now, result
+  return state, owner, text, result_at, tonumber(till) - now
 end
 
 local function write(key, state, owner, ms, result)
-  local text = state .. ' ' .. whole(now + tonumber(ms)) .. ' ' .. owner
-  if result ~= '' then text = text .. ' ' .. result end
-  redis.call('SET', key, text, 'PX', ms)
+  ends[ms] = ends[ms] or whole(now + tonumber(ms))
+  local text = state .. ' ' .. ends[ms] .. ' ' .. owner .. result
+  call('SET', key, text, 'PX', ms)
   records[key] = text
 end
 
@@ -40,11 +38,11 @@ local function carry_out(key, kind, ms, owner)
   local kept = ''
   if kind == 'k' then
     results = results + 1
-    kept = ARGV[results]
+    kept = ' ' .. ARGV[results]
   end
-  local state, holder, left, result = read(key)
+  local state, holder, text, result_at, left = read(key)
   if kind == 'b' then
-    if state == 'D' then return 'done ' .. result end
+    if state == 'D' then return 'done ' .. string.sub(text, result_at) end
     if state == 'P' and holder ~= owner then return 'busy ' .. whole(left) end
     write(key, 'P', owner, ms, '')
   elseif state and holder ~= owner then
@@ -56,7 +54,7 @@ local function carry_out(key, kind, ms, owner)
   elseif kind == 'r' then
     write(key, 'P', owner, ms, '')
   elseif state then
-    redis.call('UNLINK', key)
+    call('UNLINK', key)
     records[key] = false
   end
   return 'granted'

@@ -292,6 +292,25 @@ describe('an idempotent subscription', () => {
     expect(effects).toEqual(['a']);
   });
 
+  it('holds no slot while what was handled is recorded, and waits for it when it stops', async () => {
+    const { complete } = bed.stores.dedup;
+    const records: (() => void)[] = [];
+    bed.stores.dedup.complete = (...call) =>
+      new Promise((resolve) => records.push(() => resolve(complete.apply(bed.stores.dedup, call))));
+    await subscribe({ concurrency: 1 });
+    const sent = [await bed.publish('orders', 'a'), await bed.publish('orders', 'b')];
+    await bed.advance(10);
+    expect(effects).toEqual(['a', 'b']);
+    expect(records).toHaveLength(2);
+    const stopped = bed.rivulet.stopConsuming();
+    await bed.advance(100);
+    for (const record of records) record();
+    await bed.advance(100);
+    await stopped;
+    for (const { messageId } of sent)
+      expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
   it('lets messages wait while the store is away, at no cost in attempts', async () => {
     await subscribe();
     const { begin } = bed.stores.dedup;
