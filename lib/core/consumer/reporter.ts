@@ -93,7 +93,7 @@ export class Reporter {
   }): void {
     const { entry, outcome, decision, message, messageGroup } = settled;
     if (decision.kind !== 'park' && decision.kind !== 'skip')
-      return this.settled({ ...{ entry, outcome, decision, message }, reply: 'settled' });
+      return this.settled({ entry, outcome, decision, message, reply: 'settled' });
     const facts = this.facts(entry, message);
     const { reason } = decision;
     const error =

@@ -1,33 +1,31 @@
 import { ClosedError } from '../../message/errors.js';
 import type { MessageView } from '../../message/message.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { DeliveredEntry, Settlement } from '../../store/delivery-store.js';
 import type { HeldStep } from '../../store/queue-lease-store.js';
-import { Attempt } from '../attempt.js';
 import { type DispatchTools, dispatch, open } from '../dispatch.js';
 import { HandlerTimeoutError } from '../handler-errors.js';
 import { InHand } from '../in-hand.js';
 import type { Outcome } from '../outcome.js';
 import type { Reporter } from '../reporter.js';
+import type { Decision } from '../settle.js';
 import type { Subscription } from '../subscription.js';
 import { toSettlement } from '../to-settlement.js';
 import { groupOfLane } from './lane-name.js';
+import { LaneRun, LaneRuns } from './lane-run.js';
 import type { LaneSlots, SlotUser } from './lane-slots.js';
 import type { Head, Lane, Lanes } from './lanes.js';
 import type { OrderedRules } from './ordered-rules.js';
-import { settleOrdered } from './settle-ordered.js';
+import { type OrderedDecision, settleOrdered } from './settle-ordered.js';
 import type { StepQueue } from './step-queue.js';
 
-/** One message under way: its start is planned, its handler runs, or its settle is on its way. */
-interface Run {
-  /** Undefined while the queue is loaded anew. */
-  lane: Lane | undefined;
-  readonly laneName: string;
+/** A head whose outcome is known. */
+interface Concluded {
+  readonly lane: Lane;
   readonly head: Head;
-  readonly attempt: Attempt;
-  state: 'planned' | 'running' | 'ended';
-  outcome: Outcome | undefined;
-  timeout: HandlerTimeoutError | undefined;
+  readonly outcome: Outcome;
+  readonly message: MessageView | undefined;
+  /** Called once the store knows. */
+  done(): void;
 }
 
 export interface LaneRunnerOptions {
@@ -58,11 +56,13 @@ export class LaneRunner implements SlotUser {
   private readonly inHand: InHand;
   private lanes: Lanes;
   private fencingToken = 0;
-  private readonly runs = new Map<string, Run>();
+  private readonly runs = new LaneRuns();
+  /** Those without a lane since the queue was lost sight of, by offset. */
+  private readonly adrift = new Map<string, LaneRun>();
   /** How many handlers that no longer count still run in a lane. */
   private readonly ghosts = new Map<string, number>();
   /** Held messages that were under way when the queue was loaded anew, until their lanes are looked at. */
-  private readonly sought = new Set<Run>();
+  private readonly sought = new Set<LaneRun>();
   private readonly timers = new Map<Lane, () => void>();
   private aloneEnd = new AbortController();
   private slotsInUse = 0;
@@ -75,7 +75,8 @@ export class LaneRunner implements SlotUser {
     this.inHand = new InHand({
       clock,
       handlerTimeoutMs: subscription.handlerTimeoutMs,
-      onTimeout: (attempt) => this.onTimeout(attempt),
+      // Nothing else is put there.
+      onTimeout: (attempt) => this.onTimeout(attempt as LaneRun),
     });
   }
 
@@ -85,7 +86,7 @@ export class LaneRunner implements SlotUser {
 
   /** No message is under way. */
   get isIdle(): boolean {
-    return this.runs.size === 0;
+    return this.runs.isEmpty;
   }
 
   /** None waits for another attempt either. */
@@ -103,10 +104,8 @@ export class LaneRunner implements SlotUser {
     this.fencingToken = fencingToken;
     this.aloneEnd = new AbortController();
     this.startsNoMore = false;
-    const before = [...this.runs.values()];
     for (const lane of lanes.values()) this.bring(lane);
-    for (const run of before) {
-      if (run.lane) continue;
+    for (const run of [...this.adrift.values()]) {
       const lane = lanes.find(run.laneName);
       if (run.head.held && lane && lanes.peeking.has(lane)) this.sought.add(run);
       else this.giveUp(run);
@@ -118,16 +117,17 @@ export class LaneRunner implements SlotUser {
     const hasHead = this.lanes.choose(lane);
     this.seek(lane);
     if (!hasHead) return;
-    const { entry } = lane.head!;
-    const run = this.runs.get(entry.offset);
+    const { offset } = lane.head!;
+    const run = this.adrift.size > 0 ? this.adrift.get(offset) : undefined;
     if (run) {
+      this.adrift.delete(offset);
       lane.state = 'busy';
       run.lane = lane;
       if (run.outcome) this.settle(run, run.outcome);
     } else if (this.ghosts.has(lane.name)) lane.state = 'blocked';
     else {
       const { record } = lane;
-      const leftMs = record?.offset === entry.offset ? record.leftMs : 0;
+      const leftMs = record?.offset === offset ? record.leftMs : 0;
       if (leftMs > 0) this.startLater(lane, leftMs);
       else this.lanes.makeReady(lane);
     }
@@ -138,9 +138,9 @@ export class LaneRunner implements SlotUser {
     this.startsNoMore = true;
     for (const lane of this.lanes.values())
       if (lane.state === 'ready' && lane.record?.open) {
-        const { entry, held, history } = lane.head!;
+        const { offset, held, history } = lane.head!;
         const back = { kind: 'retry', delayMs: 0, counted: false, history } as const;
-        const step = { ...back, offset: entry.offset };
+        const step = { ...back, lane: lane.name, offset };
         this.options.steps.put({ lane, isHeld: held, step, done: () => undefined });
       }
   }
@@ -160,22 +160,22 @@ export class LaneRunner implements SlotUser {
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
     this.sought.clear();
-    for (const run of this.runs.values()) {
+    for (const run of this.runs.all()) {
       run.lane = undefined;
       if (run.state === 'planned') this.close(run);
+      else this.adrift.set(run.head.offset, run);
     }
     // Its timer would keep the process alive for as long as a handler may take.
-    if (this.runs.size === 0) this.inHand.stop();
+    if (this.runs.isEmpty) this.inHand.stop();
   }
 
   /** The queue is somebody else's: handlers are told, and nothing of them is settled. */
   lose(why: string): void {
     this.reset();
-    for (const run of [...this.runs.values()]) {
-      const { entry, message } = run.attempt;
+    for (const run of this.runs.all()) {
       if (run.state === 'ended') this.close(run);
       else this.disown(run, why);
-      this.options.reporter.refused(entry, message);
+      this.options.reporter.refused(run.entry, run.message);
     }
     this.inHand.stop();
   }
@@ -185,41 +185,45 @@ export class LaneRunner implements SlotUser {
     for (const run of this.sought) {
       if (run.laneName !== lane.name || this.lanes.peeking.has(lane)) continue;
       this.sought.delete(run);
-      if (run.head.entry.offset !== lane.head?.entry.offset) this.giveUp(run);
+      if (run.head.offset !== lane.head?.offset) this.giveUp(run);
     }
   }
 
   /** Settled before its reply got lost; or the store went back to before it was started. */
-  private giveUp(run: Run): void {
+  private giveUp(run: LaneRun): void {
     if (run.state === 'ended') this.close(run);
     else this.disown(run, 'is not the next one of its lane any more');
   }
 
-  private start(lane: Lane, whenOver: () => void = () => {}, alone = false): void {
+  /** @returns whether there is a handler to be called. */
+  private start(lane: Lane, whenOver = NOBODY_WAITS, alone = false): boolean {
     const { subscription, tools, clock, steps } = this.options;
     const head = lane.head!;
-    const entry = deliveryOf(head);
-    const opened = open(entry, subscription, tools);
+    const opened = open(head, subscription, tools);
     lane.state = 'busy';
     if ('outcome' in opened) {
-      this.conclude({ lane, head, entry, ...opened, done: whenOver });
-      return;
+      this.conclude({ lane, head, ...opened, done: whenOver });
+      return false;
     }
-    const { group } = subscription;
-    const { fencingToken } = this;
-    const startedAt = clock.monotonic();
-    const { message } = opened;
-    const attempt = new Attempt({ entry, message, group, startedAt, fencingToken, whenOver });
-    const run: Run = {
-      ...{ lane, laneName: lane.name, head, attempt, state: 'planned' },
-      outcome: undefined,
-      timeout: undefined,
-    };
-    this.runs.set(entry.offset, run);
+    const run = new LaneRun({
+      lane,
+      head,
+      message: opened.message,
+      group: subscription.group,
+      startedAt: clock.monotonic(),
+      fencingToken: this.fencingToken,
+      whenOver,
+    });
+    this.runs.add(run);
     this.options.slots.capacity.take();
     this.slotsInUse += 1;
-    const step = { kind: 'begin', offset: entry.offset, alone } as const;
-    steps.put({ lane, isHeld: head.held, step, done: () => this.run(run) });
+    steps.put({
+      lane,
+      isHeld: head.held,
+      step: { kind: 'begin', lane: lane.name, offset: head.offset, alone },
+      done: () => this.run(run),
+    });
+    return true;
   }
 
   /** It was in hand when an owner died: nothing else of the subscription runs beside it. */
@@ -229,95 +233,79 @@ export class LaneRunner implements SlotUser {
     const isOver = (): Promise<void> =>
       new Promise((resolve) => {
         if (this.startsNoMore || !isOurs()) return resolve();
-        const { offset } = lane.head!.entry;
-        this.start(lane, resolve, true);
-        // Needs no handler: if its settle gets lost, nothing else says that it is over.
-        if (!this.runs.has(offset))
-          signal.addEventListener('abort', () => resolve(), { once: true });
+        const hasHandler = this.start(lane, resolve, true);
+        // If its settle gets lost, nothing else says that it is over.
+        if (!hasHandler) signal.addEventListener('abort', () => resolve(), { once: true });
         this.wake();
       });
     void slots.alone(isOver, signal);
   }
 
-  private run(run: Run): void {
+  private run(run: LaneRun): void {
     const { subscription, tools, reporter, isOurs } = this.options;
     // A process that was frozen since it asked may have been followed by another owner.
     if (run.state !== 'planned' || !isOurs()) return;
     run.state = 'running';
-    this.inHand.add(run.attempt);
-    reporter.delivered(run.attempt);
-    const outcome = dispatch(run.attempt, subscription, tools);
+    this.inHand.add(run);
+    reporter.delivered(run);
+    const outcome = dispatch(run, subscription, tools);
     if (outcome instanceof Promise) void outcome.then((ended) => this.end(run, ended));
     else this.end(run, outcome);
   }
 
-  private end(run: Run, outcome: Outcome): void {
-    const { head, attempt } = run;
-    if (attempt.ended) return this.ghostEnded(run);
-    attempt.ended = true;
-    this.inHand.remove(attempt);
+  private end(run: LaneRun, outcome: Outcome): void {
+    if (run.ended) return this.ghostEnded(run);
+    run.ended = true;
+    this.inHand.remove(run);
     run.state = 'ended';
     run.outcome = run.timeout ? { kind: 'failed', error: run.timeout } : outcome;
     this.giveSlot();
     // Without a lane it ended while the queue was being loaded: it is found again afterwards.
-    if (run.lane?.head === head) this.settle(run, run.outcome);
+    if (run.lane?.head === run.head) this.settle(run, run.outcome);
     this.wake();
   }
 
-  private settle(run: Run, outcome: Outcome): void {
-    const { head, attempt } = run;
+  private settle(run: LaneRun, outcome: Outcome): void {
     this.conclude({
       lane: run.lane!,
-      head,
-      entry: attempt.entry,
+      head: run.head,
       outcome,
-      message: attempt.message,
+      message: run.message,
       done: () => this.close(run),
     });
   }
 
   /** Decides what becomes of a head, and lets its lane go on or wait. */
-  private conclude(facts: {
-    lane: Lane;
-    head: Head;
-    entry: DeliveredEntry;
-    outcome: Outcome;
-    message: MessageView | undefined;
-    done(): void;
-  }): void {
-    const { lane, head, entry, outcome, message } = facts;
-    const { subscription, rules, reporter, member, clock, steps } = this.options;
+  private conclude(facts: Concluded): void {
+    const { lane, head, outcome } = facts;
+    const { subscription, rules, steps } = this.options;
     const decision = settleOrdered(outcome, head.attempt, {
       retry: subscription.retry,
       onExhausted: rules.onExhausted,
     });
-    const at = { consumer: member, at: clock.now() };
-    const noteOf = (reason: string): string =>
-      textOf(toSettlement({ kind: 'dead-letter', reason }, { outcome, entry, ...at }));
-    const { offset } = head.entry;
-    const done = (): void => {
-      facts.done();
-      const messageGroup = groupOfLane(lane.name);
-      reporter.settledInLane({ entry, outcome, decision, message, messageGroup });
-    };
-    const put = (step: HeldStep, andThen = done): void =>
-      steps.put({ lane, isHeld: head.held, step, done: andThen });
+    const { offset, held } = head;
+    const done = (): void => this.concluded(facts, decision);
+    const put = (step: HeldStep & { lane: string }, andThen = done): void =>
+      steps.put({ lane, isHeld: held, step, done: andThen });
     switch (decision.kind) {
       case 'ack':
       case 'skip':
-        put({ kind: 'ack', offset });
+        put({ kind: 'ack', lane: lane.name, offset });
         break;
       case 'dead-letter':
-        put({ kind: 'dead-letter', offset, note: noteOf(decision.reason) });
+        put({
+          kind: 'dead-letter',
+          lane: lane.name,
+          offset,
+          note: this.textOf(decision, facts),
+        });
         break;
       case 'retry':
       case 'release': {
         const counted = decision.kind === 'retry';
         const { delayMs } = decision;
-        const history = counted
-          ? textOf(toSettlement(decision, { outcome, entry, ...at }))
-          : head.history;
-        put({ kind: 'retry', offset, delayMs, counted, history }, () => {
+        const history = counted ? this.textOf(decision, facts) : head.history;
+        put({ kind: 'retry', lane: lane.name, offset, delayMs, counted, history }, () => {
           done();
           this.startLater(lane, delayMs);
         });
@@ -325,14 +313,37 @@ export class LaneRunner implements SlotUser {
         return this.lanes.wait(lane, { attempt, history, suspect: !counted && head.suspect });
       }
       case 'park': {
-        const note = noteOf(decision.reason);
+        const note = this.textOf({ kind: 'dead-letter', reason: decision.reason }, facts);
         const offsets = this.lanes.park(lane).map((each) => each.offset);
         if (offsets.length > 0) return steps.park(lane, { offsets, note, done });
-        return put({ kind: 'park', offset, note });
+        return put({ kind: 'park', lane: lane.name, offset, note });
       }
     }
     this.lanes.advance(lane);
     this.bring(lane);
+  }
+
+  /** The store did what was decided about a head. */
+  private concluded(facts: Concluded, decision: OrderedDecision): void {
+    facts.done();
+    const { lane, head, outcome, message } = facts;
+    const messageGroup = groupOfLane(lane.name);
+    this.options.reporter.settledInLane({ entry: head, outcome, decision, message, messageGroup });
+  }
+
+  /** What the store keeps about an attempt: the history of the message, or the note of its dead letter. */
+  private textOf(
+    decision: Exclude<Decision, { kind: 'ack' }>,
+    { head, outcome }: Concluded,
+  ): string {
+    const { member, clock } = this.options;
+    const about = { outcome, entry: head, consumer: member, at: clock.now() };
+    const settlement = toSettlement(decision, about);
+    return settlement.kind === 'dead-letter'
+      ? settlement.note
+      : settlement.kind === 'retry'
+        ? settlement.history
+        : '';
   }
 
   private startLater(lane: Lane, delayMs: number): void {
@@ -346,18 +357,18 @@ export class LaneRunner implements SlotUser {
   }
 
   /** It stays in the way of its lane until it ends: whoever starts the lane anew here would run beside it. */
-  private disown(run: Run, why: string): void {
-    const { attempt, laneName } = run;
-    attempt.ended = true;
-    attempt.abort(new ClosedError(`Message ${attempt.message.messageId} ${why}`));
-    this.inHand.remove(attempt);
+  private disown(run: LaneRun, why: string): void {
+    const { laneName } = run;
+    run.ended = true;
+    run.abort(new ClosedError(`Message ${run.message.messageId} ${why}`));
+    this.inHand.remove(run);
     this.ghosts.set(laneName, (this.ghosts.get(laneName) ?? 0) + 1);
     this.giveSlot();
     run.state = 'ended';
     this.close(run);
   }
 
-  private ghostEnded({ laneName }: Run): void {
+  private ghostEnded({ laneName }: LaneRun): void {
     const left = this.ghosts.get(laneName)! - 1;
     if (left > 0) return void this.ghosts.set(laneName, left);
     this.ghosts.delete(laneName);
@@ -369,15 +380,14 @@ export class LaneRunner implements SlotUser {
   }
 
   /** An ordered handler that does not listen to its signal keeps its lane: the next one must not run beside it. */
-  private onTimeout(attempt: Attempt): void {
+  private onTimeout(run: LaneRun): void {
     const { subscription, reporter } = this.options;
     const { origin, handlerTimeoutMs } = subscription;
-    const run = this.runs.get(attempt.entry.offset);
-    this.inHand.remove(attempt);
-    if (run?.attempt !== attempt) return;
+    this.inHand.remove(run);
+    if (!run.isListed) return;
     run.timeout = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
-    attempt.abort(run.timeout);
-    reporter.overdue(attempt, handlerTimeoutMs);
+    run.abort(run.timeout);
+    reporter.overdue(run, handlerTimeoutMs);
   }
 
   private giveSlot(): void {
@@ -388,28 +398,13 @@ export class LaneRunner implements SlotUser {
   }
 
   /** Nothing of it is left to do here. */
-  private close(run: Run): void {
-    const { offset } = run.head.entry;
-    if (this.runs.get(offset) === run) this.runs.delete(offset);
+  private close(run: LaneRun): void {
+    this.runs.remove(run);
+    if (this.adrift.get(run.head.offset) === run) this.adrift.delete(run.head.offset);
     if (run.state === 'planned') this.giveSlot();
     this.options.slots.capacity.settled();
-    run.attempt.whenOver();
+    run.whenOver();
   }
 }
 
-function deliveryOf({ entry, attempt, suspect, history }: Head): DeliveredEntry {
-  // Spelled out: copying it took longer than all else in this file.
-  const { topic, queue, offset, content } = entry;
-  return { topic, queue, offset, content, attempt, deliveryCount: 1, suspect, history };
-}
-
-function textOf(settlement: Settlement): string {
-  switch (settlement.kind) {
-    case 'retry':
-      return settlement.history;
-    case 'dead-letter':
-      return settlement.note;
-    default:
-      return '';
-  }
-}
+const NOBODY_WAITS = (): void => {};

@@ -1,14 +1,10 @@
 import { compareOffsets } from '../../message/offset.js';
+import type { DeliveredEntry } from '../../store/delivery-store.js';
 import type { HeldLane, LaneRecord } from '../../store/queue-lease-store.js';
 import type { StoredEntry } from '../../store/refs.js';
 
-/** The message of a lane that is next, or under way. */
-export interface Head {
-  readonly entry: StoredEntry;
-  /** Of its next start, from 1. */
-  readonly attempt: number;
-  readonly suspect: boolean;
-  readonly history: string;
+/** The message of a lane that is next, or under way; `attempt` is that of its next start. */
+export interface Head extends DeliveredEntry {
   /** It stands among what the lane holds, not in the pending list. */
   readonly held: boolean;
 }
@@ -146,18 +142,18 @@ export class Lanes {
   /** Its head is done with. */
   advance(lane: Lane): void {
     if (lane.head?.held) lane.hold!.count -= 1;
-    Object.assign(lane, { head: undefined, record: undefined, state: 'idle' });
+    rest(lane);
   }
 
   /** It waits for the operator. @returns the deliveries that go in front of what it holds. */
   park(lane: Lane): StoredEntry[] {
-    const { entry, held } = lane.head!;
-    const moved = held ? [] : [entry, ...lane.followers.splice(0)];
+    const head = lane.head!;
+    const moved = head.held ? [] : [head, ...lane.followers.splice(0)];
     this.stored -= Math.max(0, moved.length - 1);
-    const hold = lane.hold ?? newHold(entry.offset);
-    const from = held ? hold.from : entry.offset;
+    const hold = lane.hold ?? newHold(head.offset);
+    const from = head.held ? hold.from : head.offset;
     lane.hold = { ...hold, from, parked: true, count: hold.count + moved.length, peeked: [] };
-    Object.assign(lane, { head: undefined, record: undefined, state: 'idle' });
+    rest(lane);
     return moved;
   }
 
@@ -206,7 +202,11 @@ export class Lanes {
     let lane = this.all.get(name);
     if (!lane) {
       lane = {
-        ...{ name, state: 'idle', head: undefined, followers: [], hold: undefined },
+        name,
+        state: 'idle',
+        head: undefined,
+        followers: [],
+        hold: undefined,
         record: undefined,
       };
       this.all.set(name, lane);
@@ -216,10 +216,26 @@ export class Lanes {
 }
 
 function headOf({ record }: Lane, entry: StoredEntry, held: boolean): Head {
-  if (record?.offset !== entry.offset)
-    return { entry, attempt: 1, suspect: false, history: '', held };
-  const { attempt, suspect, history } = record;
-  return { entry, attempt, suspect, history, held };
+  const known = record?.offset === entry.offset ? record : undefined;
+  // Spelled out: copying the entry took longer than all else about it.
+  return {
+    topic: entry.topic,
+    queue: entry.queue,
+    offset: entry.offset,
+    content: entry.content,
+    deliveryCount: 1,
+    attempt: known?.attempt ?? 1,
+    suspect: known?.suspect ?? false,
+    history: known?.history ?? '',
+    held,
+  };
+}
+
+/** No message of it is under way. */
+function rest(lane: Lane): void {
+  lane.head = undefined;
+  lane.record = undefined;
+  lane.state = 'idle';
 }
 
 function newHold(from: string): Hold {

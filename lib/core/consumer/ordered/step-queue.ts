@@ -8,8 +8,12 @@ export type LaneCall = { done(): void } & (
   | { kind: 'hold'; lane: Lane; offsets: string[]; park: { note: string } | null }
 );
 
-interface Planned<Step> {
-  readonly step: Step;
+/** A step that is to be made, and what follows once it was. */
+interface Planned {
+  readonly lane: Lane;
+  /** The message stands among what its lane holds. */
+  readonly isHeld: boolean;
+  readonly step: HeldStep & { readonly lane: string };
   readonly done: () => void;
 }
 
@@ -18,25 +22,24 @@ const MOST_MOVED = 500;
 
 /** What the owner of a queue has decided and not sent yet, in the order in which the store may learn of it. */
 export class StepQueue {
-  private steps: Planned<LaneStep>[] = [];
-  private readonly held = new Map<Lane, Planned<HeldStep>[]>();
+  private steps: Planned[] = [];
+  private readonly held = new Map<Lane, Planned[]>();
   private parks: (LaneCall & { kind: 'hold' })[] = [];
 
   get isEmpty(): boolean {
     return this.steps.length === 0 && this.held.size === 0 && this.parks.length === 0;
   }
 
-  /** `isHeld`: the message stands among what its lane holds. */
-  put(planned: { lane: Lane; isHeld: boolean; step: HeldStep; done(): void }): void {
-    const { lane, isHeld, step, done } = planned;
+  put(planned: Planned): void {
+    const { lane, isHeld } = planned;
     if (!isHeld) {
-      this.steps.push({ step: { ...step, lane: lane.name } as LaneStep, done });
+      this.steps.push(planned);
       return;
     }
     const steps = this.held.get(lane) ?? [];
     this.held.set(lane, steps);
     lane.hold!.unconfirmed += 1;
-    steps.push({ step, done });
+    steps.push(planned);
   }
 
   park(lane: Lane, move: { offsets: string[]; note: string; done(): void }): void {
@@ -49,7 +52,9 @@ export class StepQueue {
     const calls: LaneCall[] = [];
     if (this.steps.length > 0) {
       const some = this.steps.splice(0, MOST_STEPS);
-      calls.push({ kind: 'step', steps: some.map(({ step }) => step), done: () => finish(some) });
+      // Only what is held can be parked by a step.
+      const steps = some.map(({ step }) => step as LaneStep);
+      calls.push({ kind: 'step', steps, done: () => finish(some) });
     }
     for (const [lane, some] of this.held) {
       this.held.delete(lane);
@@ -79,6 +84,6 @@ export class StepQueue {
   }
 }
 
-function finish(planned: readonly Planned<unknown>[]): void {
+function finish(planned: readonly Planned[]): void {
   for (const { done } of planned) done();
 }
