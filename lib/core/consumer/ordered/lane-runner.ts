@@ -261,7 +261,7 @@ export class LaneRunner implements SlotUser {
     run.outcome = run.timeout ? { kind: 'failed', error: run.timeout } : outcome;
     this.giveSlot();
     // Without a lane it ended while the queue was being loaded: it is found again afterwards.
-    if (run.lane?.head === run.head) this.settle(run, run.outcome);
+    if (run.lane) this.settle(run, run.outcome);
     this.wake();
   }
 

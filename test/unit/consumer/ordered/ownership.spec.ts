@@ -118,9 +118,20 @@ describe('the owner of a queue', () => {
       },
     });
     await a.advance(10);
-    a.stores.loseReplies(1);
+    const { leases } = a.stores;
+    const [read, load] = [leases.read.bind(leases), leases.load.bind(leases)];
+    const calls: string[] = [];
+    leases.read = (ref, proof, count) => {
+      if (calls.push('read') === 1) a.stores.loseReplies(1);
+      return read(ref, proof, count);
+    };
+    leases.load = (ref, proof, page) => {
+      calls.push('load');
+      return load(ref, proof, page);
+    };
     await send(sender, 'h', 'x');
-    await a.advance(100);
+    await a.advance(1_000);
+    expect(calls.slice(0, 2)).toEqual(['read', 'load']);
     await gate.open();
     await a.advance(3_000);
     expect(seen.map(({ body }) => body)).toEqual(['1', 'x', '2', '3']);
