@@ -138,6 +138,7 @@ export type { RewindTarget } from './inspect/rewind.js';
 export type { ParkedLane } from './inspect/parked-lanes.js';
 export type { GroupDescription } from './inspect/groups.js';
 export type { DecidedHalf, Half, HalfPage } from './inspect/halves.js';
+export type { PausedGroup } from './core/store/pause-store.js';
 export type { Health } from './inspect/health.js';
 export { RivuletHealth } from './nest/rivulet-health.js';
 export type { HealthCheckResult } from './nest/rivulet-health.js';

@@ -113,12 +113,12 @@ export class Rivulet {
    * @throws InvalidInputError when this process has no such subscription.
    */
   pause(topic: string, group: string): void {
-    for (const each of this.parts.making.of(topic, group)) each.pause();
+    for (const each of this.parts.making.of(topic, group)) each.pause('here');
   }
 
   /** Safe to repeat. @throws InvalidInputError as `pause` does. */
   resume(topic: string, group: string): void {
-    for (const each of this.parts.making.of(topic, group)) each.resume();
+    for (const each of this.parts.making.of(topic, group)) each.resume('here');
   }
 
   /** The way to answer a delivery that is a request. */

@@ -4,6 +4,7 @@ import type { TopicName } from '../core/message/topic.js';
 import type { RecurringSend, RecurringSends } from '../core/producer/recurring-sends.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { ResumeAction } from '../core/store/queue-lease-store.js';
+import type { PausedGroup } from '../core/store/pause-store.js';
 import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import {
   type DeadLetter,
@@ -31,6 +32,7 @@ import {
   type SearchOptions,
 } from './messages.js';
 import { type ParkedLane, ParkedLanes } from './parked-lanes.js';
+import { PausedGroups } from './paused-groups.js';
 import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
 import { Rewind, type RewindTarget } from './rewind.js';
 import { type NewDueTime, Scheduled } from './scheduled.js';
@@ -53,6 +55,7 @@ export class MessageAdmin {
   private readonly redrives: Redrive;
   private readonly parkedLanes: ParkedLanes;
   private readonly halves: Halves;
+  private readonly paused: PausedGroups;
   private readonly recurring: RecurringSends;
   private readonly rewinds: Rewind;
   private readonly rivulet: Rivulet;
@@ -72,6 +75,7 @@ export class MessageAdmin {
       deadAfterMs: settings.deadAfterMs,
     }));
     this.rewinds = new Rewind({ stores, groups, storeTime });
+    this.paused = new PausedGroups({ paused: stores.paused, groups, storeTime });
     const deadLetters = (this.deadLetters = new DeadLetters({ stores, groups, codecs }));
     this.messages = new Messages({ stores, topics, deadLetters, codecs });
     this.scheduled = new Scheduled({ stores, topics, storeTime });
@@ -181,6 +185,27 @@ export class MessageAdmin {
     options: { force?: boolean } = {},
   ): Promise<void> {
     return this.rewinds.run(topic, group, to, options);
+  }
+
+  /**
+   * Start no handler of the group in any process, until `resumeGroup`; those that run go on. Members hear of it within a
+   * second or two, and processes that start later begin paused. `topic` as they subscribed to it: a pattern is paused as a
+   * whole. What is received by hand is not affected. Safe to repeat.
+   *
+   * @returns false when it was paused already.
+   */
+  pauseGroup(topic: TopicName, group: string): Promise<boolean> {
+    return this.paused.pause(topic, group);
+  }
+
+  /** Safe to repeat. @returns false when it was not paused. A process that paused it for itself stays paused. */
+  resumeGroup(topic: TopicName, group: string): Promise<boolean> {
+    return this.paused.resume(topic, group);
+  }
+
+  /** Groups that are paused in every process, since when. */
+  listPausedGroups(): Promise<PausedGroup[]> {
+    return this.paused.list();
   }
 
   /**

@@ -37,6 +37,11 @@ export class Keys {
     return `${this.shared}:probe`;
   }
 
+  /** HASH  consumer group and topic that are paused in every process → since when (Unix ms). */
+  get paused(): string {
+    return `${this.shared}:paused`;
+  }
+
   /** ZSET  member by the time of its last beat (Unix ms). */
   get members(): string {
     return `${this.shared}:members`;

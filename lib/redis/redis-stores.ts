@@ -13,6 +13,7 @@ import { RedisHalfMessageStore } from './redis-half-message-store.js';
 import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
 import { RedisQueueLeaseStore } from './redis-queue-lease-store.js';
+import { RedisPauseStore } from './redis-pause-store.js';
 import { RedisRecurringStore } from './redis-recurring-store.js';
 import { RedisReplyStore } from './redis-reply-store.js';
 import { RedisScheduleStore } from './redis-schedule-store.js';
@@ -34,6 +35,7 @@ export class RedisStores implements Stores {
   readonly deadLetters: RedisDeadLetterStore;
   readonly leases: RedisQueueLeaseStore;
   readonly recurring: RedisRecurringStore;
+  readonly paused: RedisPauseStore;
   readonly dedup: RedisDedupStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
@@ -61,6 +63,7 @@ export class RedisStores implements Stores {
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
     this.leases = new RedisQueueLeaseStore({ connections, keys });
     this.recurring = new RedisRecurringStore({ host, key: keys.recurring });
+    this.paused = new RedisPauseStore({ host, key: keys.paused });
     this.dedup = new RedisDedupStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });

@@ -2,6 +2,7 @@ import { QueueFaultedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Resolved } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
+import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
@@ -88,6 +89,7 @@ export class MemoryState {
   readonly halfAgendas = new Map<string, AgendaState>();
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
+  readonly paused = new Map<string, PausedGroup>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();
   readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();

@@ -10,6 +10,7 @@ import { MemoryHalfMessageStore } from './memory-half-message-store.js';
 import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
 import { MemoryQueueLeaseStore } from './memory-queue-lease-store.js';
+import { MemoryPauseStore } from './memory-pause-store.js';
 import { MemoryRecurringStore } from './memory-recurring-store.js';
 import { MemoryReplyStore } from './memory-reply-store.js';
 import { MemoryScheduleStore } from './memory-schedule-store.js';
@@ -32,6 +33,7 @@ export class MemoryStores implements Stores {
   readonly deadLetters: MemoryDeadLetterStore;
   readonly leases: MemoryQueueLeaseStore;
   readonly recurring: MemoryRecurringStore;
+  readonly paused: MemoryPauseStore;
   readonly dedup: MemoryDedupStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
@@ -53,6 +55,7 @@ export class MemoryStores implements Stores {
     this.deadLetters = new MemoryDeadLetterStore(state, gate);
     this.leases = new MemoryQueueLeaseStore(state, gate);
     this.recurring = new MemoryRecurringStore(state, gate);
+    this.paused = new MemoryPauseStore(state, gate);
     this.dedup = new MemoryDedupStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
     this.members = new MemoryMembership(() => state.members, gate);

@@ -17,6 +17,7 @@ import { describeLogReader } from './log-reader.contract.js';
 import { describeLostGroup } from './lost-group.contract.js';
 import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
+import { describePauseStore } from './pause-store.contract.js';
 import { describeRange } from './range.contract.js';
 import { describeReclaim } from './reclaim.contract.js';
 import { describeRecurringStore } from './recurring-store.contract.js';
@@ -66,6 +67,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeDedupStore,
   describeAgenda,
   describeMembership,
+  describePauseStore,
   describeRecurringStore,
   describeReplyStore,
 ];

@@ -11,7 +11,7 @@ export class Capacity {
   private reserved = 0;
   private queued = 0;
   private holds = 0;
-  private endPause: (() => void) | undefined;
+  private readonly pauses = new Map<string, () => void>();
   private readonly waiters: (() => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
   private readonly lines: (() => void)[] = [];
@@ -120,15 +120,15 @@ export class Capacity {
     };
   }
 
-  /** Nothing starts until `resume`; what runs goes on. Safe to repeat. */
-  pause(): void {
-    this.endPause ??= this.hold();
+  /** Nothing starts until each `why` was resumed; what runs goes on. Safe to repeat. */
+  pause(why: string): void {
+    if (!this.pauses.has(why)) this.pauses.set(why, this.hold());
   }
 
-  /** What waits for a slot starts. Safe to repeat. */
-  resume(): void {
-    this.endPause?.();
-    this.endPause = undefined;
+  /** What waits for a slot starts, unless it is paused for another reason. Safe to repeat. */
+  resume(why: string): void {
+    this.pauses.get(why)?.();
+    this.pauses.delete(why);
     this.serve();
   }
 

@@ -12,7 +12,7 @@ import { FetchLoop } from './fetch-loop.js';
 import { GroupRegistration, type TopicLookup } from './group-registration.js';
 import { Reporter } from './reporter.js';
 import { Intake } from './intake.js';
-import type { RunningSubscription } from './running-subscription.js';
+import type { PauseReason, RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
@@ -142,12 +142,12 @@ export class Consumer implements RunningSubscription {
     this.visibility?.suspectLoss();
   }
 
-  pause(): void {
-    this.intake.capacity.pause();
+  pause(why: PauseReason): void {
+    this.intake.capacity.pause(why);
   }
 
-  resume(): void {
-    this.intake.capacity.resume();
+  resume(why: PauseReason): void {
+    this.intake.capacity.resume(why);
   }
 
   recheck(): void {

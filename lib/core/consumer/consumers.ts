@@ -17,6 +17,7 @@ import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
 import type { OrderedTiming } from './ordered/ordered-timing.js';
 import { Orphans } from './orphans.js';
+import { PauseWatch } from './pause-watch.js';
 import { Puller } from './pull/puller.js';
 import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
@@ -54,6 +55,7 @@ export class Consumers {
   private readonly heartbeat: Heartbeat;
   private readonly orphans: Orphans;
   private readonly watch: TopicWatch;
+  private readonly pauses: PauseWatch;
   private readonly running: RunningSubscription[] = [];
   private isStopping = false;
 
@@ -75,6 +77,14 @@ export class Consumers {
       registry: stores.topics,
       clock,
       onError: (error) => onTrouble('take new topics', error),
+    });
+    this.pauses = new PauseWatch({
+      paused: stores.paused,
+      clock,
+      events: options.events,
+      logger: options.logger,
+      running: () => this.running,
+      onError: (error) => onTrouble('ask which groups are paused', error),
     });
     this.orphans = new Orphans({
       deliveries: stores.deliveries,
@@ -161,7 +171,7 @@ export class Consumers {
   async startNew(): Promise<void> {
     const left = this.running.filter((each) => !each.isStarted);
     if (left.length === 0) return;
-    await this.heartbeat.start();
+    await Promise.all([this.heartbeat.start(), this.pauses.start()]);
     // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
     await eachOf(left, {
       atOnce: STARTED_AT_ONCE,
@@ -178,7 +188,9 @@ export class Consumers {
     const { logger, stores } = this.options;
     const watching = this.watch.stop();
     const left = await Promise.all(this.running.map((each) => each.stop(drain.timeUp)));
-    await drain.within(Promise.all([watching, this.heartbeat.stop(), this.orphans.stop()]));
+    await drain.within(
+      Promise.all([watching, this.heartbeat.stop(), this.orphans.stop(), this.pauses.stop()]),
+    );
     const isClean = left.every((nothingLeft) => nothingLeft);
     if (!isClean)
       logger.warn(

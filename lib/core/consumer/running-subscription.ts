@@ -1,6 +1,9 @@
 import type { GroupQueue } from '../store/delivery-store.js';
 import type { Subscription } from './subscription.js';
 
+/** Paused in this process, or in every process of the group. */
+export type PauseReason = 'here' | 'everywhere';
+
 /** A subscription at work in this process, however it consumes. */
 export interface RunningSubscription {
   readonly subscription: Subscription;
@@ -24,10 +27,10 @@ export interface RunningSubscription {
 
   /**
    * Start no handler in this process until `resume`; those that run go on. What a read still brings goes to others, at no
-   * cost in attempts. Safe to repeat.
+   * cost in attempts. Safe to repeat. Two reasons do not know of each other: it goes on when both are over.
    */
-  pause(): void;
-  resume(): void;
+  pause(why: PauseReason): void;
+  resume(why: PauseReason): void;
 
   /**
    * Read no more, let handlers finish, settle. What still runs when `timeUp` aborts is told so by its signal.

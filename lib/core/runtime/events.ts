@@ -47,6 +47,9 @@ export interface RivuletEvents {
   'settle-refused': DeliveryFacts;
   /** The consumer died or lost its replies; its deliveries are handed out again. */
   reclaimed: { topic: string; queue: number; group: string; consumer: string; count: number };
+  /** An operator paused the group in every process (`MessageAdmin.pauseGroup`), or resumed it; told by each member. */
+  'group-paused': { topic: string; group: string };
+  'group-resumed': { topic: string; group: string };
   /** The group had vanished from the store (flushed or deleted): an alarm, data may be lost. */
   'group-recreated': { topic: string; queue: number; group: string; from: string };
   /** The queue cannot be read (wrong key type, ...); others go on, it is tried again. */

@@ -6,6 +6,7 @@ import type { HalfMessageStore } from './half-message-store.js';
 import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
 import type { QueueLeaseStore } from './queue-lease-store.js';
+import type { PauseStore } from './pause-store.js';
 import type { RecurringStore } from './recurring-store.js';
 import type { ReplyStore } from './reply-store.js';
 import type { ScheduleStore } from './schedule-store.js';
@@ -25,6 +26,7 @@ export interface Stores {
   readonly deliveries: DeliveryStore;
   readonly leases: QueueLeaseStore;
   readonly recurring: RecurringStore;
+  readonly paused: PauseStore;
   readonly deadLetters: DeadLetterStore;
   readonly dedup: DedupStore;
   readonly agenda: Agenda;

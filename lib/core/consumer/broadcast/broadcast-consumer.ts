@@ -15,7 +15,7 @@ import { InHand } from '../in-hand.js';
 import { Intake } from '../intake.js';
 import type { Outcome } from '../outcome.js';
 import { Reporter } from '../reporter.js';
-import type { RunningSubscription } from '../running-subscription.js';
+import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import { LogFollower } from './log-follower.js';
 
@@ -92,12 +92,12 @@ export class BroadcastConsumer implements RunningSubscription {
     for (const loop of this.loops) loop.start();
   }
 
-  pause(): void {
-    this.capacity.pause();
+  pause(why: PauseReason): void {
+    this.capacity.pause(why);
   }
 
-  resume(): void {
-    this.capacity.resume();
+  resume(why: PauseReason): void {
+    this.capacity.resume(why);
     this.startWaiting();
   }
 

@@ -9,7 +9,7 @@ import type { Stores } from '../../store/stores.js';
 import type { DispatchTools } from '../dispatch.js';
 import { GroupRegistration, type TopicLookup } from '../group-registration.js';
 import { Reporter } from '../reporter.js';
-import type { RunningSubscription } from '../running-subscription.js';
+import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import { allocationStrategy } from './allocation.js';
 import { DoorbellLoop } from './doorbell-loop.js';
@@ -75,12 +75,12 @@ export class OrderedConsumer implements RunningSubscription {
     this.startRenewing();
   }
 
-  pause(): void {
-    this.slots.capacity.pause();
+  pause(why: PauseReason): void {
+    this.slots.capacity.pause(why);
   }
 
-  resume(): void {
-    this.slots.capacity.resume();
+  resume(why: PauseReason): void {
+    this.slots.capacity.resume(why);
     this.slots.freed();
   }
 

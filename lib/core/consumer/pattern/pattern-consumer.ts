@@ -8,7 +8,7 @@ import { Consumer, type ConsumerOptions } from '../consumer.js';
 import { FetchLoop } from '../fetch-loop.js';
 import { Intake } from '../intake.js';
 import { Reporter } from '../reporter.js';
-import type { RunningSubscription } from '../running-subscription.js';
+import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import type { TopicWatch } from './topic-watch.js';
 
@@ -80,12 +80,12 @@ export class PatternConsumer implements RunningSubscription {
     this.options.watch.follow(this.onTopics);
   }
 
-  pause(): void {
-    this.intake.capacity.pause();
+  pause(why: PauseReason): void {
+    this.intake.capacity.pause(why);
   }
 
-  resume(): void {
-    this.intake.capacity.resume();
+  resume(why: PauseReason): void {
+    this.intake.capacity.resume(why);
   }
 
   recheck(): void {
