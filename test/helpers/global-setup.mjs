@@ -8,6 +8,8 @@ import {
   HOW_TO_INSTALL_POSTGRES,
   startPostgres,
 } from '../../tools/postgres/server.mjs';
+import { startCluster } from '../../tools/redis/cluster.mjs';
+import { findRedis, HOW_TO_INSTALL } from '../../tools/with-redis.mjs';
 
 const SERVERS = {
   postgres: {
@@ -23,6 +25,13 @@ const SERVERS = {
     find: findMariadb,
     launch: startMariadb,
     help: HOW_TO_INSTALL_MARIADB,
+  },
+  cluster: {
+    name: 'Redis',
+    variable: 'CLUSTER_NODES',
+    find: findRedis,
+    launch: startCluster,
+    help: HOW_TO_INSTALL,
   },
 };
 

@@ -1,6 +1,6 @@
-export type ServerName = 'postgres' | 'mariadb';
+export type ServerName = 'postgres' | 'mariadb' | 'cluster';
 
-/** The URL of a server that all test files of this run share. Rejects, saying why, where none can be had. */
+/** The URL (of a cluster: its nodes, `host:port` with commas) of a server that all test files of this run share. Rejects, saying why, where none can be had. */
 export async function sharedServer(name: ServerName): Promise<string> {
   const response = await fetch(`${process.env['RIVULET_TEST_SERVERS']}/${name}`);
   const text = await response.text();
