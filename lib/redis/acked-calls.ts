@@ -3,7 +3,7 @@ import type { AcksReached, AcksWanted } from '../core/store/message-log.js';
 import type { Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import { DiskProbe } from './disk-probe.js';
-import { answer } from './errors.js';
+import { answer, isElsewhere } from './errors.js';
 import type { ScriptHost } from './script.js';
 
 /** Longest that one WAIT holds the connection: calls that came meanwhile are carried out after it. */
@@ -29,12 +29,15 @@ interface Waiting {
 export class AckedCalls {
   private readonly connections: Connections;
   private readonly probe: DiskProbe;
-  private connection: Connection | undefined;
+  private readonly key: string;
+  private reader: Connection | undefined;
   private waiting: Waiting[] = [];
   private isAsking = false;
 
-  constructor(options: { connections: Connections; probeKey: string }) {
+  /** `key`: one of those the calls are about; in a cluster all must be in its slot, and so must `probeKey`. */
+  constructor(options: { connections: Connections; key: string; probeKey: string }) {
     this.connections = options.connections;
+    this.key = options.key;
     this.probe = new DiskProbe({ key: options.probeKey });
   }
 
@@ -53,7 +56,10 @@ export class AckedCalls {
     const { era } = connection;
     const disk = wanted.disk ? await this.probe.ask(connection) : undefined;
     const { testTimeMs } = this.connections;
-    const reply = await work({ redis: connection.redis, testTimeMs });
+    const reply = await work({ redis: connection.redis, testTimeMs }).catch((error: unknown) => {
+      if (isElsewhere(error)) this.connections.keyMoved();
+      throw error;
+    });
     if (!wrote(reply)) return reply;
     const isOnDisk = disk === 'with-each-reply';
     const rest = { ...wanted, disk: wanted.disk && !isOnDisk };
@@ -67,14 +73,15 @@ export class AckedCalls {
   }
 
   private async ready(): Promise<Connection> {
-    this.connection ??= this.connections.openReader();
+    this.reader ??= this.connections.openReader(this.key).connection;
+    const connection = this.reader;
     try {
-      await this.connection.whenReady({ timeoutMs: CONNECT_WITHIN_MS });
+      await connection.whenReady({ timeoutMs: CONNECT_WITHIN_MS });
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
       throw new StoreRefusedError(error.message, { reason: 'NOT_SENT' }, { cause: error });
     }
-    return this.connection;
+    return connection;
   }
 
   /** One WAIT after the other, until nobody waits. */

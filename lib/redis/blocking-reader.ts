@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ClosedError } from '../core/message/errors.js';
-import type { Connection } from './connection.js';
-import type { Connections } from './connections.js';
+import type { Connections, ReaderConnection } from './connections.js';
+import { isElsewhere } from './errors.js';
 
 /** So long a read may take to notice that it was told to end; then its connection is dropped. */
 const UNBLOCK_WITHIN_MS = 250;
@@ -16,17 +16,18 @@ const UNBLOCK_EVERY_MS = 10;
 export class BlockingReader {
   private readonly name: string;
   private readonly connections: Connections;
-  private readonly connection: Connection;
+  private readonly reader: ReaderConnection;
   private closed = false;
   /** The read under way, and how to end it. */
   private underWay: { end(): void; settled: Promise<unknown> } | undefined;
   /** Redis's number for the connection, once asked for. */
   private clientId: { era: number; id: Promise<number | undefined> } | undefined;
 
-  constructor(options: { name: string; connections: Connections }) {
+  /** `key`: one of those it reads; in a cluster all must be in its slot. */
+  constructor(options: { name: string; connections: Connections; key: string }) {
     this.name = options.name;
     this.connections = options.connections;
-    this.connection = options.connections.openReader();
+    this.reader = options.connections.openReader(options.key);
   }
 
   /**
@@ -60,25 +61,31 @@ export class BlockingReader {
     this.closed = true;
     this.underWay?.end();
     await this.underWay?.settled.catch(() => undefined);
-    this.connections.release(this.connection);
+    this.connections.release(this.reader);
   }
 
   private async readOnce<T>(
     reading: Reading,
     send: (redis: Redis, longestBlockMs: number) => Promise<T | null>,
   ): Promise<T | null> {
-    const { connection, connections } = this;
+    const { connections } = this;
+    const { connection } = this.reader;
     if (!connection.ready)
       await connection.whenReady({ timeoutMs: connections.blockMs, signal: reading.waiting() });
     if (reading.ended) return null;
     this.askForId();
     reading.sent = true;
-    return send(connection.redis, connections.blockMs);
+    try {
+      return await send(connection.redis, connections.blockMs);
+    } catch (error) {
+      if (isElsewhere(error)) connections.keyMoved();
+      throw error;
+    }
   }
 
   /** Travels with the first read of each connection; a user without this right is told so by Redis, and only then. */
   private askForId(): void {
-    const { era, redis } = this.connection;
+    const { era, redis } = this.reader.connection;
     if (this.clientId?.era === era) return;
     this.clientId = { era, id: redis.client('ID').catch(() => undefined) };
   }
@@ -86,11 +93,11 @@ export class BlockingReader {
   /** Repeated, since the read may not have reached Redis yet. */
   private async unblock(isDone: () => boolean): Promise<void> {
     const drop = (): void => {
-      if (!isDone()) this.connection.replace();
+      if (!isDone()) this.reader.connection.replace();
     };
     const patience = setTimeout(drop, UNBLOCK_WITHIN_MS);
     const id = await this.clientId?.id;
-    while (!isDone() && id !== undefined && (await this.connections.unblock(id)))
+    while (!isDone() && id !== undefined && (await this.connections.unblock(this.reader, id)))
       await new Promise((resolve) => setTimeout(resolve, UNBLOCK_EVERY_MS));
     clearTimeout(patience);
     drop();

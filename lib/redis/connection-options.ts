@@ -3,6 +3,14 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import { namespaceProblem } from '../core/message/names.js';
 import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { Logger } from '../core/runtime/logger.js';
+import {
+  type ClusterConnection,
+  type ClusterPlan,
+  type ClusterSeed,
+  describeCluster,
+  planCluster,
+  readCluster,
+} from './cluster-options.js';
 import { decidedProblems, type ConnectionRole, profile } from './connection-profile.js';
 
 /**
@@ -10,9 +18,8 @@ import { decidedProblems, type ConnectionRole, profile } from './connection-prof
  */
 export type RedisFactory = (role: ConnectionRole, options: RedisOptions) => Redis;
 
-/** URL, ioredis options, `{ sentinels, name }`, or a factory. A cluster is not supported yet. */
-export type RedisConnection =
-  string | RedisOptions | RedisFactory | { cluster: readonly unknown[] };
+/** URL, ioredis options, `{ sentinels, name }`, `{ cluster: ['host:port'] }`, or a factory. */
+export type RedisConnection = string | RedisOptions | RedisFactory | ClusterConnection;
 
 export interface RedisStoresOptions {
   connection: RedisConnection;
@@ -35,7 +42,10 @@ export interface ConnectionPlan {
   readonly blockMs: number;
   /** What is allowed and should be known. */
   readonly warnings: readonly string[];
+  /** A client of one server. */
   make(role: ConnectionRole): Redis;
+  /** Set where there is a cluster instead. */
+  readonly cluster?: ClusterPlan;
 }
 
 const KNOWN = ['connection', 'namespace', 'logger', 'blockMs', 'allowEviction', 'now'] as const;
@@ -84,8 +94,7 @@ export function planConnection(
     };
   }
   const user = 'options' in given ? given.options : {};
-  return {
-    target: describeTarget(user),
+  const plan = {
     blockMs,
     warnings:
       user.tls?.rejectUnauthorized === false
@@ -93,12 +102,18 @@ export function planConnection(
             'tls.rejectUnauthorized is false: anybody on the way can pose as Redis and read the password.',
           ]
         : [],
-    make: (role) => create(profile(role, user, context)),
+    make: (role: ConnectionRole) => create(profile(role, user, context)),
   };
+  if (!('seeds' in given)) return { ...plan, target: describeTarget(user) };
+  const cluster = planCluster({ ...given, nodes: user }, { ...context, create });
+  return { ...plan, target: describeCluster(given.seeds, user), cluster };
 }
 
 type Given = { problems: string[] } & (
-  { options: RedisOptions } | { factory: RedisFactory } | object
+  | { options: RedisOptions }
+  | { options: RedisOptions; seeds: ClusterSeed[]; natMap: ClusterConnection['natMap'] }
+  | { factory: RedisFactory }
+  | object
 );
 
 function readConnection(connection: RedisConnection): Given {
@@ -116,12 +131,10 @@ function readConnection(connection: RedisConnection): Given {
         'connection must not be a client that is in use elsewhere; pass its options, or a factory',
       ],
     };
-  if ('cluster' in connection)
-    return {
-      problems: [
-        'connection: { cluster } is not supported yet; connect to one Redis or through Sentinel',
-      ],
-    };
+  if ('cluster' in connection) {
+    const { problems, seeds, nodes } = readCluster(connection);
+    return { problems, options: nodes, seeds, natMap: connection.natMap };
+  }
   const problems = (['retryStrategy', 'reconnectOnError'] as const)
     .filter((name) => name in connection)
     .map((name) => `connection: ${name} is decided by the library; leave it out`);

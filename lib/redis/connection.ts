@@ -1,4 +1,5 @@
-import type { Redis } from 'ioredis';
+import type { EventEmitter } from 'node:events';
+import type { Cluster, Redis } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
 import { refusalReason, sanitised } from './errors.js';
 
@@ -9,17 +10,22 @@ const REBUILD_AFTER_MS = 1_000;
 /** Refusals that waiting does not cure. */
 const HOPELESS = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
 
+/** A client of one server, or of a cluster. */
+export type Client = Redis | Cluster;
+
 type Waiter = (failure: Error | undefined) => void;
+
+type ClientError = Error & { command?: { name?: string }; lastNodeError?: Error };
 
 /**
  * One connection that outlives its clients: when a client gives up or stays lost, a new one takes its place.
  * Every client has an error listener before its first tick, so that none of its errors goes to the console.
  */
-export class Connection {
-  private readonly make: () => Redis;
+export class Connection<C extends Client = Redis> {
+  private readonly make: () => C;
   private readonly target: string;
   private readonly onChange: (ready: boolean, error: Error | undefined) => void;
-  private client: Redis;
+  private client: C;
   private isReady = false;
   private eras = 0;
   private closed = false;
@@ -28,7 +34,7 @@ export class Connection {
   private readonly waiters = new Set<Waiter>();
 
   constructor(options: {
-    make: () => Redis;
+    make: () => C;
     /** For errors: where it leads, without a password. */
     target: string;
     onChange?: (ready: boolean, error: Error | undefined) => void;
@@ -40,7 +46,7 @@ export class Connection {
   }
 
   /** The client of now; ask again for each command. */
-  get redis(): Redis {
+  get redis(): C {
     return this.client;
   }
 
@@ -114,15 +120,17 @@ export class Connection {
     for (const settle of [...this.waiters]) settle(this.unavailable('The connection was closed'));
   }
 
-  private adopt(client: Redis): Redis {
-    client.on('error', (error: Error & { command?: { name?: string } }) => {
+  private adopt(client: C): C {
+    const events: EventEmitter = client;
+    events.on('error', (error: ClientError) => {
       if (client !== this.client) return;
-      this.lastError = sanitised(error);
+      // A cluster that cannot be reached says only that; why, its last node says.
+      this.lastError = sanitised(error.lastNodeError ?? error);
       // ioredis would go on with database 0 when it may not SELECT the one it was told.
       if (error.command?.name === 'select') client.disconnect(true);
       this.giveUpIfHopeless();
     });
-    client.on('ready', () => {
+    events.on('ready', () => {
       if (client !== this.client) return;
       this.stopTimer();
       this.eras += 1;
@@ -130,12 +138,12 @@ export class Connection {
       this.changed(true);
       for (const settle of [...this.waiters]) settle(undefined);
     });
-    client.on('close', () => {
+    events.on('close', () => {
       if (client !== this.client || this.closed) return;
       this.changed(false);
       this.replaceIn(LOST_AFTER_MS);
     });
-    client.on('end', () => {
+    events.on('end', () => {
       if (client !== this.client || this.closed) return;
       this.changed(false);
       this.stopTimer();
@@ -158,9 +166,12 @@ export class Connection {
   }
 
   /** Its error listener stays: a dropped client may still report one. */
-  private drop(client: Redis): void {
+  private drop(client: C): void {
     client.disconnect();
-    client.stream?.destroy();
+    const nodes: readonly Redis[] = client.isCluster
+      ? (client as Cluster).nodes()
+      : [client as Redis];
+    for (const node of nodes) node.stream?.destroy();
   }
 
   private changed(ready: boolean): void {

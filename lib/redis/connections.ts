@@ -3,26 +3,36 @@ import { ClosedError, StoreRefusedError, StoreUnavailableError } from '../core/m
 import type { Logger } from '../core/runtime/logger.js';
 import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability } from '../core/store/stores.js';
-import { Connection } from './connection.js';
+import { addressOf, type ClusterClient } from './cluster-client.js';
+import { ClusterNodes } from './cluster-nodes.js';
+import { type Client, Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { answer } from './errors.js';
-import type { ScriptHost } from './script.js';
+import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
-import { serverHealth } from './server-health.js';
+import { serverHealth, worstHealth } from './server-health.js';
 import { NEEDED_COMMANDS, parseInfo, serverProblem } from './server-check.js';
 
+/** A connection for reads that wait. */
+export interface ReaderConnection {
+  readonly connection: Connection;
+  /** A key it reads. In a cluster it leads to the node that has it. */
+  readonly key: string;
+}
+
 /**
- * All connections of one `RedisStores`: one for commands, and one for each blocking reader. The library made them
- * (or asked the factory to), so the library closes them.
+ * All connections of one `RedisStores`: one for commands (in a cluster, one to each primary), and one for each blocking
+ * reader. The library made them (or asked the factory to), so the library closes them.
  */
 export class Connections implements ScriptHost, Availability {
   private readonly plan: ConnectionPlan;
   private readonly logger: Logger;
   private readonly now: (() => number) | undefined;
   private readonly listeners = new Set<(ready: boolean, error?: Error) => void>();
-  private readonly readers = new Set<Connection>();
-  private commands: Connection | undefined;
+  private readonly readers = new Set<ReaderConnection>();
+  private readonly nodes: ClusterNodes | undefined;
+  private commands: Connection<Redis | ClusterClient> | undefined;
   private isCluster = true;
   private closed = false;
 
@@ -33,10 +43,20 @@ export class Connections implements ScriptHost, Availability {
     this.plan = options.plan;
     this.logger = options.logger;
     this.now = options.now;
-    this.gathered = gatheredHost(this);
+    this.gathered = gatheredHost({
+      client: () => this.connected().redis,
+      testTimeMs: () => this.testTimeMs,
+    });
+    const { cluster } = this.plan;
+    if (cluster)
+      this.nodes = new ClusterNodes({
+        plan: cluster,
+        logger: this.logger,
+        onRefresh: () => this.followKeys(),
+      });
   }
 
-  get redis(): Redis {
+  get redis(): Commands {
     return this.connected().redis;
   }
 
@@ -52,6 +72,11 @@ export class Connections implements ScriptHost, Availability {
   /** Whether one script may touch keys of several slots. Known once the connection is open; until then it may not. */
   get spansSlots(): boolean {
     return !this.isCluster;
+  }
+
+  /** Whether streams that are read together may be on different nodes. */
+  get isSpread(): boolean {
+    return this.nodes !== undefined;
   }
 
   /** Longest wait of a blocking read. */
@@ -92,82 +117,114 @@ export class Connections implements ScriptHost, Availability {
     }
   }
 
-  /** What the server says of itself now. CONFIG is a right that few users have: what it would tell stays unknown then. */
+  /**
+   * What the servers say of themselves now. CONFIG is a right that few users have: what it would tell stays unknown then.
+   */
   async health(fitness: { allowEviction: boolean }): Promise<StoreHealth> {
-    const { redis } = this;
-    const config = async (name: string): Promise<string | undefined> => {
-      const said = (await redis.config('GET', name).catch(() => [])) as string[];
-      return said[1];
-    };
-    const [info, appendfsync, save] = await Promise.all([
-      answer({ operation: 'INFO' }, redis.info()),
-      config('appendfsync'),
-      config('save'),
-    ]);
-    const server = {
-      target: this.plan.target,
-      info: parseInfo(info),
-      config: { appendfsync, save },
-    };
-    return serverHealth(server, fitness);
+    return worstHealth(
+      await Promise.all(
+        this.servers().map(async ({ redis, target }) => {
+          const config = async (name: string): Promise<string | undefined> => {
+            const said = (await redis.config('GET', name).catch(() => [])) as string[];
+            return said[1];
+          };
+          const [info, appendfsync, save] = await Promise.all([
+            answer({ operation: 'INFO' }, redis.info()),
+            config('appendfsync'),
+            config('save'),
+          ]);
+          return serverHealth(
+            { target, info: parseInfo(info), config: { appendfsync, save } },
+            fitness,
+          );
+        }),
+      ),
+    );
   }
 
   /** A connection for one blocking reader, which gives it back with `release`. */
-  openReader(): Connection {
+  openReader(key: string): ReaderConnection {
     this.connected();
+    const { nodes, plan } = this;
     const connection = new Connection({
-      make: () => this.plan.make('blocking'),
-      target: this.plan.target,
+      make: () => (nodes ? nodes.reader(key) : plan.make('blocking')),
+      target: plan.target,
     });
-    this.readers.add(connection);
-    return connection;
+    const reader = { connection, key };
+    this.readers.add(reader);
+    return reader;
   }
 
-  release(reader: Connection): void {
+  release(reader: ReaderConnection): void {
     this.readers.delete(reader);
-    reader.close();
+    reader.connection.close();
   }
 
-  /** Ends a waiting read of another connection; false when there is no way to. */
-  async unblock(clientId: number): Promise<boolean> {
+  /** Ends a waiting read of a reader; false when there is no way to. */
+  async unblock({ connection }: ReaderConnection, clientId: number): Promise<boolean> {
     if (!this.ready) return false;
-    return this.redis.client('UNBLOCK', clientId).then(
+    const redis = this.nodes ? this.nodes.beside(connection.redis) : this.redis;
+    if (!redis) return false;
+    return redis.client('UNBLOCK', clientId).then(
       () => true,
       () => false,
     );
   }
 
+  /** A node said that it does not have the key of a reader: find out who does. */
+  keyMoved(): void {
+    this.nodes?.refresh();
+  }
+
   close(): void {
     this.closed = true;
     this.commands?.close();
-    for (const reader of this.readers) reader.close();
+    for (const { connection } of this.readers) connection.close();
     this.readers.clear();
   }
 
-  private connected(): Connection {
+  private connected(): Connection<Redis | ClusterClient> {
     if (this.closed) throw new ClosedError('The Redis stores were closed; nothing was sent');
     this.commands ??= new Connection({
-      make: () => this.plan.make('commands'),
+      make: () => this.nodes?.connect() ?? this.plan.make('commands'),
       target: this.plan.target,
       onChange: (ready, error) => this.changed(ready, error),
     });
     return this.commands;
   }
 
+  /** The servers that hold data, and their names for people. */
+  private servers(): { redis: Pick<Redis, 'info' | 'config'>; target: string }[] {
+    const { target } = this.plan;
+    if (!this.nodes) return [{ redis: this.redis, target }];
+    return this.nodes.primaries.map((redis) => ({
+      redis,
+      target: `${addressOf(redis.options)} of ${target}`,
+    }));
+  }
+
   private async check(fitness: { allowEviction: boolean; anyKey: string }): Promise<void> {
-    const info = parseInfo(await answer({ operation: 'INFO' }, this.redis.info()));
-    this.isCluster = info['redis_mode'] === 'cluster';
-    const facts = { target: this.plan.target, info };
-    // Before any script: an old server would fail on their first line.
-    const unfit = serverProblem({ ...facts, missing: [] }, fitness);
-    if (unfit) throw unfit;
+    let info: Readonly<Record<string, string>> = {};
+    for (const { redis, target } of this.servers()) {
+      info = parseInfo(await answer({ operation: 'INFO' }, redis.info()));
+      this.isCluster = info['redis_mode'] === 'cluster';
+      // Before any script: an old server would fail on their first line.
+      const unfit = serverProblem({ target, info, missing: [] }, fitness);
+      if (unfit) throw unfit;
+    }
     const missing = (await scripts.checkRights.run(this, {
       keys: { any: fitness.anyKey },
       args: {},
       moreArgs: NEEDED_COMMANDS,
     })) as string[];
-    const lacking = serverProblem({ ...facts, missing }, fitness);
+    const lacking = serverProblem({ target: this.plan.target, info, missing }, fitness);
     if (lacking) throw lacking;
+  }
+
+  /** Readers whose keys are elsewhere now go there. */
+  private followKeys(): void {
+    for (const { connection, key } of this.readers)
+      if (this.nodes!.nodeOf(key) !== addressOf(connection.redis.options)) connection.replace();
   }
 
   private changed(ready: boolean, error: Error | undefined): void {
@@ -180,14 +237,14 @@ export class Connections implements ScriptHost, Availability {
   }
 }
 
-function gatheredHost(host: ScriptHost): ScriptHost {
+function gatheredHost(host: { client: () => Client; testTimeMs: () => string }): ScriptHost {
   const oneWrite = new OneWrite();
   return {
-    get redis() {
-      return oneWrite.through(host.redis);
+    get redis(): Commands {
+      return oneWrite.through(host.client());
     },
     get testTimeMs() {
-      return host.testTimeMs;
+      return host.testTimeMs();
     },
   };
 }

@@ -20,6 +20,9 @@ const ADVICE: Readonly<Record<string, string>> = {
   BUSY: 'A script of somebody runs too long; try again later',
   LOADING: 'Redis is starting; try again in a moment',
   CLUSTERDOWN: 'The cluster is not complete; try again later',
+  ASK: 'Its slot is being moved; try again in a moment',
+  MOVED: 'Its slot is being moved; try again in a moment',
+  TRYAGAIN: 'Its slot is being moved; try again in a moment',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write; try again later',
   NOGROUP: 'The consumer group or its queue is gone; join it again',
   NOT_SENT: 'The connection is not ready; try again in a moment',
@@ -33,6 +36,10 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^(ERR )?ACL failure in script/, 'NOPERM'],
   [/^ERR The user executing the script can't/, 'NOPERM'],
   [/^ERR unknown (sub)?command/i, 'UNKNOWN_COMMAND'],
+  // ioredis followed a cluster for so long; each node answered instead of acting
+  [/^Too many Cluster redirections\. Last error: (ReplyError: )?(MOVED|ASK) /, 'MOVED'],
+  [/^Too many Cluster redirections\. Last error: (ReplyError: )?TRYAGAIN /, 'TRYAGAIN'],
+  [/^Too many Cluster redirections\. Last error: (ReplyError: )?CLUSTERDOWN /, 'CLUSTERDOWN'],
   // XINFO of a queue that is gone, and its groups with it
   [/^ERR no such key/, 'NOGROUP'],
 ];
@@ -50,6 +57,12 @@ export function refusalReason(error: unknown): string | undefined {
   if (error.name !== 'ReplyError') return undefined;
   const word = WORD.exec(error.message)?.[1];
   return word === 'ERR' ? undefined : word;
+}
+
+/** The node that was asked does not have the key, or not for now. */
+export function isElsewhere(error: unknown): boolean {
+  const reason = error instanceof StoreRefusedError ? error.reason : refusalReason(error);
+  return ['MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN'].includes(reason ?? '');
 }
 
 /** The one boundary between ioredis and the library: what comes out holds no argument of any command. */

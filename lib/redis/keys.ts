@@ -32,11 +32,6 @@ export class Keys {
     return `${this.shared}:recurring`;
   }
 
-  /** STRING  nothing: a write to see how long it takes to be on disk. */
-  get probe(): string {
-    return `${this.shared}:probe`;
-  }
-
   /** HASH  consumer group and topic that are paused in every process → since when (Unix ms). */
   get paused(): string {
     return `${this.shared}:paused`;
@@ -169,6 +164,11 @@ export class QueueKeys {
   /** ZSET  transaction id (16 bytes) by when its half was parked (Unix ms). */
   get parkedHalves(): string {
     return `${this.tag}:half:parked`;
+  }
+
+  /** STRING  nothing: a write to see how long it takes to be on disk. Expires after a minute. */
+  get probe(): string {
+    return `${this.tag}:probe`;
   }
 
   /** STRING  the message that had this dedup id first. Expires with the dedup window. */

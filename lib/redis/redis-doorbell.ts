@@ -1,21 +1,19 @@
 import type { Doorbell } from '../core/store/queue-lease-store.js';
-import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
 import { storeError } from './errors.js';
 import type { Keys } from './keys.js';
-
-type Found = [key: string, entries: unknown[]][] | null;
+import { StreamReader } from './stream-reader.js';
 
 /** Waits by XREAD, which changes nothing: whoever is no owner any more may wait as long as it likes. */
 export class RedisDoorbell implements Doorbell {
   private readonly keys: Keys;
   private readonly topic: string;
-  private readonly reader: BlockingReader;
+  private readonly reader: StreamReader;
 
   constructor(options: { connections: Connections; keys: Keys; topic: string }) {
     this.keys = options.keys;
     this.topic = options.topic;
-    this.reader = new BlockingReader({
+    this.reader = new StreamReader({
       name: `The doorbell of ${options.topic}`,
       connections: options.connections,
     });
@@ -28,16 +26,18 @@ export class RedisDoorbell implements Doorbell {
   }): Promise<number[]> {
     const { queues, blockMs, signal } = request;
     const { topic } = this;
-    const logs = queues.map(({ queue }) => this.keys.queue({ topic, queue }).log);
-    const after = queues.map((queue) => queue.after);
+    const streams = queues.map(({ queue, after }) => ({
+      key: this.keys.queue({ topic, queue }).log,
+      after,
+    }));
+    const command = ['xread', 'COUNT', '1'] as const;
     try {
-      const found = await this.reader.read(signal, (redis, longestMs) => {
-        const wait = String(Math.ceil(Math.max(1, Math.min(blockMs, longestMs))));
-        const how = ['COUNT', '1', 'BLOCK', wait, 'STREAMS', ...logs, ...after];
-        return redis.call('xread', ...how) as Promise<Found>;
-      });
-      const ringing = new Set((found ?? []).map(([key]) => key));
-      return queues.flatMap(({ queue }, i) => (ringing.has(logs[i]!) ? [queue] : []));
+      const wait = Math.max(1, blockMs);
+      const found = await this.reader.read({ command, streams, blockMs: wait, signal });
+      const { entries, failures } = found;
+      if (entries.length === 0 && failures.length > 0) throw failures[0]!.error;
+      const ringing = new Set(entries.map(([key]) => key.toString()));
+      return queues.flatMap(({ queue }, i) => (ringing.has(streams[i]!.key) ? [queue] : []));
     } catch (error) {
       throw storeError(error, { operation: 'XREAD' });
     }

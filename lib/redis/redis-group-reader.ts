@@ -1,12 +1,11 @@
-import type { Redis } from 'ioredis';
 import { ClosedError, QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
 import type { DeliveredEntry, GroupReader } from '../core/store/delivery-store.js';
 import type { QueueRef } from '../core/store/refs.js';
-import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
-import { type RawEntry, readContent } from './entry-content.js';
-import { storeError } from './errors.js';
+import { readContent } from './entry-content.js';
+import { refusalReason, storeError } from './errors.js';
 import type { Keys } from './keys.js';
+import { StreamReader, type StreamsReply } from './stream-reader.js';
 
 /** Words of Redis for "this stream or group is not what it should be". */
 const FAULTS: Readonly<Record<string, 'no-group' | 'wrong-type'>> = {
@@ -15,8 +14,6 @@ const FAULTS: Readonly<Record<string, 'no-group' | 'wrong-type'>> = {
   // Redis 7.0: the key vanished, or changed its type, while the read waited.
   UNBLOCKED: 'no-group',
 };
-
-type RawReply = [key: Buffer, entries: RawEntry[]][] | null;
 
 interface ReadRequest {
   queues: readonly QueueRef[];
@@ -34,17 +31,19 @@ export class RedisGroupReader implements GroupReader {
   private readonly group: string;
   private readonly consumer: string;
   private readonly connections: Connections;
-  private readonly reader: BlockingReader;
+  private readonly reader: StreamReader;
   private closed = false;
-  /** Handed to this consumer while a faulty queue was looked for; the next read returns them. */
+  /** Handed to this consumer while a faulty queue was found; the next read returns them. */
   private kept: DeliveredEntry[] = [];
+  /** Other queues had something while this happened; the next read throws it: what its reply held may be in our name. */
+  private owed: { error: unknown } | undefined;
 
   constructor(options: { connections: Connections; keys: Keys; group: string; consumer: string }) {
     this.keys = options.keys;
     this.group = options.group;
     this.consumer = options.consumer;
     this.connections = options.connections;
-    this.reader = new BlockingReader({
+    this.reader = new StreamReader({
       name: `The reader of ${options.group}`,
       connections: options.connections,
     });
@@ -53,7 +52,10 @@ export class RedisGroupReader implements GroupReader {
   async read(request: ReadRequest): Promise<DeliveredEntry[]> {
     if (this.kept.length > 0) return this.takeKept();
     if (request.queues.length === 0) return [];
+    const { owed } = this;
+    this.owed = undefined;
     try {
+      if (owed) throw owed.error;
       return await this.ask(request.queues, request);
     } catch (error) {
       const refusal = storeError(error, { operation: 'XREADGROUP' });
@@ -106,22 +108,24 @@ export class RedisGroupReader implements GroupReader {
     { perQueue, blockMs, signal }: ReadRequest,
   ): Promise<DeliveredEntry[]> {
     if (this.closed) throw new ClosedError(`The reader of ${this.group} was closed`);
-    const logs = queues.map((ref) => this.keys.queue(ref).log);
-    const args = ['GROUP', this.group, this.consumer, 'COUNT', String(perQueue)];
-    const streams = ['STREAMS', ...logs, ...logs.map(() => '>')];
-    const ask = (redis: Redis, longestMs: number): Promise<RawReply> => {
-      const wait = Math.ceil(Math.min(blockMs, longestMs));
-      const block = wait > 0 ? ['BLOCK', String(wait)] : [];
-      return redis.callBuffer('xreadgroup', ...args, ...block, ...streams) as Promise<RawReply>;
-    };
     if (signal.aborted) return [];
-    const { gathered, ready } = this.connections;
-    const reply = await (blockMs > 0 || !ready
-      ? this.reader.read(signal, ask)
-      : ask(gathered.redis, 0));
-    return reply === null
-      ? []
-      : readDeliveries(reply, new Map(logs.map((log, i) => [log, queues[i]!])));
+    const byLog = new Map(queues.map((ref) => [this.keys.queue(ref).log, ref]));
+    const request = {
+      command: ['xreadgroup', 'GROUP', this.group, this.consumer, 'COUNT', String(perQueue)],
+      streams: [...byLog.keys()].map((key) => ({ key, after: '>' })),
+      signal,
+    } as const;
+    const { entries, failures } = await (blockMs > 0 || !this.connections.ready
+      ? this.reader.read({ ...request, blockMs })
+      : this.reader.readNow(request));
+    const deliveries = readDeliveries(entries, byLog);
+    if (failures.length === 0) return deliveries;
+    const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);
+    const failure = fault ?? failures[0]!;
+    if (fault) this.kept.push(...deliveries);
+    if (fault || deliveries.length === 0) throw failure.error;
+    this.owed = failure;
+    return deliveries;
   }
 
   private takeKept(): DeliveredEntry[] {
@@ -132,8 +136,8 @@ export class RedisGroupReader implements GroupReader {
 }
 
 function readDeliveries(
-  reply: NonNullable<RawReply>,
-  queues: Map<string, QueueRef>,
+  reply: StreamsReply,
+  queues: ReadonlyMap<string, QueueRef>,
 ): DeliveredEntry[] {
   const deliveries: DeliveredEntry[] = [];
   for (const [key, entries] of reply) {

@@ -1,24 +1,22 @@
 import { QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
 import type { LogPosition, LogReader } from '../core/store/message-log.js';
 import type { StoredEntry } from '../core/store/refs.js';
-import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
-import { type RawEntry, readContent } from './entry-content.js';
+import { readContent } from './entry-content.js';
 import { answer, storeError } from './errors.js';
 import type { Keys } from './keys.js';
-
-type RawReply = [key: Buffer, entries: RawEntry[]][] | null;
+import { StreamReader, type StreamsReply } from './stream-reader.js';
 
 /** Reads streams from where its caller stands, over a connection of its own. */
 export class RedisLogReader implements LogReader {
   private readonly connections: Connections;
   private readonly keys: Keys;
-  private readonly reader: BlockingReader;
+  private readonly reader: StreamReader;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
     this.keys = options.keys;
-    this.reader = new BlockingReader({
+    this.reader = new StreamReader({
       name: 'The reader of a log',
       connections: options.connections,
     });
@@ -27,21 +25,14 @@ export class RedisLogReader implements LogReader {
   async read(request: Parameters<LogReader['read']>[0]): Promise<StoredEntry[]> {
     const { positions, perQueue, blockMs, signal } = request;
     if (positions.length === 0) return [];
-    const logs = positions.map((ref) => this.keys.queue(ref).log);
-    const streams = ['STREAMS', ...logs, ...positions.map(({ after }) => after)];
+    const byLog = new Map(positions.map((ref) => [this.keys.queue(ref).log, ref]));
+    const streams = [...byLog].map(([key, { after }]) => ({ key, after }));
+    const command = ['xread', 'COUNT', String(perQueue)] as const;
     try {
-      const reply = await this.reader.read(signal, (redis, longestMs) => {
-        const wait = Math.ceil(Math.min(blockMs, longestMs));
-        const block = wait > 0 ? ['BLOCK', String(wait)] : [];
-        return redis.callBuffer(
-          'xread',
-          'COUNT',
-          String(perQueue),
-          ...block,
-          ...streams,
-        ) as Promise<RawReply>;
-      });
-      return readEntries(reply ?? [], new Map(logs.map((log, i) => [log, positions[i]!])));
+      const { entries, failures } = await this.reader.read({ command, streams, blockMs, signal });
+      // Nothing was taken away: what could not be read now can be read again.
+      if (entries.length === 0 && failures.length > 0) throw failures[0]!.error;
+      return readEntries(entries, byLog);
     } catch (error) {
       const refusal = storeError(error, { operation: 'XREAD' });
       if (refusal instanceof StoreRefusedError && refusal.reason === 'WRONGTYPE')
@@ -79,7 +70,7 @@ export class RedisLogReader implements LogReader {
 }
 
 function readEntries(
-  reply: NonNullable<RawReply>,
+  reply: StreamsReply,
   positions: ReadonlyMap<string, LogPosition>,
 ): StoredEntry[] {
   return reply.flatMap(([key, entries]) => {

@@ -27,17 +27,17 @@ import { readGroup, splitOnce } from './topic-facts.js';
 export class RedisMessageLog implements MessageLog {
   private readonly host: Connections;
   private readonly keys: Keys;
-  private readonly acked: AckedCalls;
+  /** In a cluster, by queue: each leads to the node that has it. */
+  private readonly acked = new Map<string, AckedCalls>();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.host = options.connections;
     this.keys = options.keys;
-    this.acked = new AckedCalls({ ...options, probeKey: this.keys.probe });
   }
 
   append(call: AppendCall): Promise<AppendReply> {
     if (!call.acks) return this.appendThrough(this.host, call);
-    return this.acked.run(call.acks, {
+    return this.ackedCalls(call).run(call.acks, {
       work: (host) => this.appendThrough(host, call),
       wrote: ({ state }) => state === 'appended',
     });
@@ -45,11 +45,22 @@ export class RedisMessageLog implements MessageLog {
 
   reopen(call: ReopenCall): Promise<ReopenReply> {
     if (!call.acks) return this.reopenThrough(this.host, call);
-    return this.acked.run(call.acks, {
+    return this.ackedCalls(call).run(call.acks, {
       work: (host) => this.reopenThrough(host, call),
       // A write in any case: what is waited for are also the messages it speaks of.
       wrote: ({ state }) => state === 'open',
     });
+  }
+
+  private ackedCalls(ref: QueueRef): AckedCalls {
+    const { log, probe } = this.keys.queue(ref);
+    const name = this.host.isSpread ? log : '';
+    let calls = this.acked.get(name);
+    if (!calls) {
+      calls = new AckedCalls({ connections: this.host, key: log, probeKey: probe });
+      this.acked.set(name, calls);
+    }
+    return calls;
   }
 
   private async appendThrough(host: ScriptHost, call: AppendCall): Promise<AppendReply> {

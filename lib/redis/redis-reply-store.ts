@@ -114,6 +114,7 @@ class RedisReplyInbox implements ReplyInbox {
     this.reader = new BlockingReader({
       name: `Inbox ${options.address}`,
       connections: options.connections,
+      key: options.key,
     });
   }
 

@@ -20,7 +20,7 @@ import { RedisScheduleStore } from './redis-schedule-store.js';
 import { RedisTopicRegistry } from './redis-topic-registry.js';
 
 /**
- * Storage on one Redis (7.0 or newer, Valkey 8 or newer), directly or through Sentinel.
+ * Storage on one Redis (7.0 or newer, Valkey 8 or newer), directly, through Sentinel, or as a cluster.
  *
  * Connects on `open`, or with the first call.
  *

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Redis } from 'ioredis';
+import type { EventEmitter } from 'node:events';
+import type { Cluster, Redis } from 'ioredis';
 import { type Asked, storeError } from './errors.js';
+
+/** What one server and a cluster are asked alike: commands about keys of one slot. */
+export type Commands = Omit<Pick<Redis, keyof Redis & keyof Cluster>, OfOneKind>;
+type OfOneKind = keyof EventEmitter | 'options' | 'status' | 'duplicate' | 'sendCommand';
 
 /** Where scripts run. */
 export interface ScriptHost {
   /** The client for commands that do not block. */
-  readonly redis: Redis;
+  readonly redis: Commands;
   /** Unix ms that stand for the server's time in tests; '' = the server's own. */
   readonly testTimeMs: string;
 }

@@ -32,6 +32,25 @@ export function serverHealth(
   };
 }
 
+/** From what is lost first to what is lost last. */
+const DURABILITIES: readonly Durability[] = [
+  'none',
+  'snapshots',
+  'append-only',
+  'everysec',
+  'always',
+];
+
+/** What can be said of several servers that hold one part of the data each. Pure. */
+export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
+  const kept = all.map(({ durability }) => DURABILITIES.indexOf(durability));
+  return {
+    server: [...new Set(all.map(({ server }) => server))].join(', '),
+    durability: DURABILITIES[Math.min(...kept)] ?? 'none',
+    problems: all.flatMap(({ problems }) => problems),
+  };
+}
+
 function nameOf(info: Info): string {
   const { valkey_version: valkey, redis_version: redis = '?' } = info;
   return valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`;

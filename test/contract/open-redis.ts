@@ -1,9 +1,13 @@
-import { Redis } from 'ioredis';
+import { randomBytes } from 'node:crypto';
+import { type Cluster, Redis } from 'ioredis';
 import { silentLogger } from '../../lib/core/runtime/logger.js';
 import { Keys } from '../../lib/redis/keys.js';
+import type { RedisConnection } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { sharedServer } from '../helpers/servers.js';
 import type { Harness, OpenHarness } from './harness.js';
 
 /** One server for a test file and a namespace for each call; scripts are told the time. */
@@ -19,21 +23,40 @@ export function useRedis(): OpenHarness {
     operator.disconnect();
     await server.stop();
   });
-  return () => openRedis({ url: server.url, namespace: `n${++namespaces}`, operator });
+  return () => openRedis({ connection: server.url, namespace: `n${++namespaces}`, operator });
+}
+
+/** The cluster that all test files share, and a namespace for each call. */
+export function useCluster(): OpenHarness {
+  const prefix = randomBytes(4).toString('hex');
+  let nodes: string;
+  let operator: Cluster;
+  let namespaces = 0;
+  beforeAll(async () => {
+    nodes = await sharedServer('cluster');
+    operator = clusterOperator(nodes);
+  });
+  afterAll(() => operator.disconnect());
+  return () =>
+    openRedis({
+      connection: clusterConnection(nodes),
+      namespace: `${prefix}-${++namespaces}`,
+      operator,
+    });
 }
 
 async function openRedis(options: {
-  url: string;
+  connection: RedisConnection;
   namespace: string;
-  operator: Redis;
+  operator: Redis | Cluster;
 }): Promise<Harness> {
-  const { url, namespace, operator } = options;
+  const { connection, namespace, operator } = options;
   const keys = new Keys({ namespace });
   const clock = new ManualClock(Date.now());
   const clients: RedisStores[] = [];
   const connect = async (): Promise<RedisStores> => {
     const client = new RedisStores({
-      connection: url,
+      connection,
       namespace,
       now: () => clock.now(),
       logger: silentLogger,

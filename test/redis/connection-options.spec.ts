@@ -100,7 +100,16 @@ describe('connection options', () => {
       /URL parameter "maxRetriesPerRequest"/,
     ],
     [{ connection: 5 }, /must be a URL, ioredis options or a factory, got: 5/],
-    [{ connection: { cluster: [] } }, /cluster \} is not supported yet/],
+    [{ connection: { cluster: [] } }, /cluster must list at least one node/],
+    [{ connection: { cluster: ['a:1', 'redis://u:p@b'] } }, /node of cluster must be "host:port"/],
+    [{ connection: { cluster: [{ host: 'a', port: 0 }] } }, /node of cluster must be "host:port"/],
+    [{ connection: { cluster: ['a'], db: 1 } }, /a cluster has database 0 only/],
+    [{ connection: { cluster: ['a'], path: '/b' } }, /path is for one server/],
+    [
+      { connection: { cluster: ['a'], maxRetriesPerRequest: 3 } },
+      /maxRetriesPerRequest is decided/,
+    ],
+    [{ connection: { cluster: ['a'], natMap: 'b' } }, /natMap must be an object/],
     [{ connection: { keyPrefix: 'x:' } }, /keyPrefix is not supported; use namespace/],
     [
       { connection: { autoResendUnfulfilledCommands: true } },

@@ -37,6 +37,8 @@ const PASSING = new Set([
   'READONLY',
   'CLUSTERDOWN',
   'TRYAGAIN',
+  'MOVED',
+  'ASK',
   'BUSY',
   'NOREPLICAS',
   'MASTERDOWN',

@@ -1,0 +1,84 @@
+import type { Redis } from 'ioredis';
+import type { Logger } from '../core/runtime/logger.js';
+import { addressOf, type ClusterClient, type NodeAddress } from './cluster-client.js';
+import type { ClusterPlan } from './cluster-options.js';
+
+/** A lost node is a reason to ask the others who has its slots now, but not at every attempt to reach it. */
+const REFRESH_PAUSE_MS = 500;
+
+/** Which node has what, as far as the cluster has said so by now. */
+export class ClusterNodes {
+  private readonly plan: ClusterPlan;
+  private readonly logger: Logger;
+  private readonly onRefresh: () => void;
+  private client: ClusterClient | undefined;
+  private readonly lost = new Set<NodeAddress>();
+  private refreshedAt = -Infinity;
+
+  /** `onRefresh`: slots may be elsewhere now. */
+  constructor(options: { plan: ClusterPlan; logger: Logger; onRefresh: () => void }) {
+    this.plan = options.plan;
+    this.logger = options.logger;
+    this.onRefresh = options.onRefresh;
+  }
+
+  /** A client for commands; it takes the place of the one before. */
+  connect(): ClusterClient {
+    const client = this.plan.connect();
+    this.client = client;
+    client.on('+node', (node: Redis) => this.watch(client, node));
+    client.on('-node', (_: Redis, address: NodeAddress) => {
+      if (client === this.client && client.status === 'ready') this.nodeIsLost(client, address);
+    });
+    client.on('refresh', () => {
+      if (client === this.client) this.onRefresh();
+    });
+    return client;
+  }
+
+  /** For one blocking reader of this key. Until the cluster is known it may lead elsewhere, and is told so. */
+  reader(key: string): Redis {
+    return this.plan.reader(this.nodeOf(key));
+  }
+
+  nodeOf(key: string): NodeAddress {
+    return this.client?.nodeOf(key) ?? this.plan.seed;
+  }
+
+  /** The connection for commands to the node that a client leads to. */
+  beside(client: Redis): Redis | undefined {
+    return this.client?.node(addressOf(client.options));
+  }
+
+  /** Every primary. */
+  get primaries(): readonly Redis[] {
+    return this.client?.nodes('master') ?? [];
+  }
+
+  /** Asks the cluster where everything is, unless that was done a moment ago. */
+  refresh(): void {
+    const now = performance.now();
+    if (!this.client || now - this.refreshedAt < REFRESH_PAUSE_MS) return;
+    this.refreshedAt = now;
+    this.client.refreshSlotsCache();
+  }
+
+  private watch(client: ClusterClient, node: Redis): void {
+    const address = addressOf(node.options);
+    node.once('ready', () => {
+      if (client === this.client && this.lost.delete(address))
+        this.logger.log(`Connected to node ${address} of the cluster again`);
+    });
+  }
+
+  private nodeIsLost(client: ClusterClient, address: NodeAddress): void {
+    const isInUse = client.slots.some((nodes) => nodes?.[0] === address);
+    if (isInUse && !this.lost.has(address)) {
+      this.lost.add(address);
+      this.logger.warn(
+        `Lost node ${address} of the cluster. Its queues wait until it or a replica serves them again; others go on`,
+      );
+    }
+    this.refresh();
+  }
+}
