@@ -34,6 +34,12 @@ export const MATRIX = [
     long: { RIVULET_GROUPS: '3000', RIVULET_LAPS: '2' },
   },
   {
+    id: 'F8',
+    fault: 'a producer stands still between request and reply',
+    tests: [[faults('producer-crash'), 'stands still']],
+    figures: ['frozen-producer'],
+  },
+  {
     id: 'F9',
     fault: 'connections cut within requests and replies',
     tests: [[guarantees('cut-connection')], [guarantees('cut-consumer')]],
@@ -64,6 +70,12 @@ export const MATRIX = [
     fault: 'connections are refused',
     tests: [[faults('network'), 'are refused']],
     figures: ['refused', 'refused-attempts'],
+  },
+  {
+    id: 'F21',
+    fault: 'producers killed at each step, and sending all again',
+    tests: [[faults('producer-crash'), 'is killed']],
+    figures: ['producer-crash'],
   },
   {
     id: 'F22',
@@ -122,6 +134,12 @@ export const MATRIX = [
       ['test/redis/connection.spec.ts', 'evicts'],
       ['test/unit/core/health-watch.spec.ts'],
     ],
+  },
+  {
+    id: 'F33',
+    fault: 'a handler blocks the thread for three leases',
+    tests: [[faults('event-loop')]],
+    figures: ['event-loop-unordered', 'event-loop-ordered'],
   },
   {
     id: 'F34',

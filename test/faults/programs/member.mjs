@@ -5,7 +5,7 @@
 //   failing               key → how many attempts fail
 //   sends                 [{ key, lane, dedupId }], at once and one after the other in each lane
 //   harm                  { at: '<port>.<method> called|sent|answered' | 'handler ended', nth, signal }
-//   stall                 { key, ms }: the handler of this message blocks the thread
+//   stall                 { ms }: its first handler blocks the thread
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
@@ -45,12 +45,16 @@ for (const port of ['log', 'deliveries', 'leases', 'schedule', 'dedup'])
   Object.defineProperty(stores, port, { value: pointed(port, stores[port]) });
 const rivulet = new Rivulet({ stores, settings });
 
+let hasStalled = false;
+function block(ms) {
+  hasStalled = true;
+  const until = performance.now() + ms;
+  while (performance.now() < until);
+}
+
 async function handle({ message, attempt, signal }) {
   await tell({ started: message.key, attempt });
-  if (message.key === stall?.key) {
-    const until = performance.now() + stall.ms;
-    while (performance.now() < until);
-  }
+  if (stall && !hasStalled) block(stall.ms);
   await wait(Math.random() * consumes.handlerMs);
   if (attempt <= (failing[message.key] ?? 0)) throw new Error('one of the failing ones');
   await tell({ handled: message.key, attempt, aborted: signal.aborted });
