@@ -89,7 +89,8 @@ it.each([
     // It was taken over while it stood still, and what was said about it afterwards changed nothing.
     expect(others.handled.has(stalledKey!)).toBe(true);
     expect(stalling.refused).toContain(stalledKey);
-    if (ordered) expect(stalling.handledInVain).toContain(stalledKey);
+    // In order, its signal had told it by then.
+    expect(stalling.handledInVain.includes(stalledKey!) || !ordered).toBe(true);
   },
   60_000,
 );

@@ -171,6 +171,13 @@ export const MATRIX = [
     figures: ['shutdown-idle', 'shutdown-hanging', 'shutdown-busy'],
   },
   {
+    id: 'F39',
+    fault: 'a long run of mixed load, faults at random',
+    tests: [[faults('soak')]],
+    figures: ['soak'],
+    long: { RIVULET_SOAK_SECONDS: '600' },
+  },
+  {
     id: 'F40',
     fault: 'everything at once',
     tests: [[guarantees('storm')]],

@@ -1,0 +1,57 @@
+/** Shorter runs say nothing about what grows slowly. */
+const LONG_ENOUGH_S = 120;
+const MB = 1_000_000;
+
+/** What a run ended with, in lines, and what of it must not be. */
+export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
+  const [first, last] = floors;
+  const newKeys = [...last.stays.keys()].filter((key) => !first.stays.has(key));
+  const grown = [...last.stays]
+    .filter(([key, bytes]) => bytes > 2 * (first.stays.get(key) ?? 0) + 4_000)
+    .map(([key, bytes]) => `${key} ${first.stays.get(key) ?? 0} to ${bytes}`);
+  const heap = growth(curve, 'heapUsed');
+  const rss = growth(curve, 'rss');
+  const open = countsOf(left.resources);
+  const { confirmed, failed, unknown, handled, again, ghosts, reordered, outstanding } = ledger;
+  const isLong = seconds >= LONG_ENOUGH_S;
+  const problems = [
+    outstanding.size > 0 && `lost or stuck: ${[...outstanding].slice(0, 5).join(', ')}`,
+    ghosts > 0 && `${ghosts} failed sends were handled`,
+    reordered > 0 && `${reordered} messages out of order`,
+    newKeys.length > 0 && `keys that stay: ${newKeys.slice(0, 5).join(', ')}`,
+    last.bytes > first.bytes * 1.05 + 64_000 &&
+      `Redis is not back at its floor: ${grown.slice(0, 8).join(', ')}`,
+    last.consumers > 7 && `${last.consumers} consumers are listed for 2 that live`,
+    isLong && heap.to > heap.from * 1.05 + MB && 'the heap of the application grows',
+    isLong && rss.to > rss.from * 1.1 + 10 * MB && 'the memory of the application grows',
+    sumOf(last.application.resources) > sumOf(first.application.resources) + 2 &&
+      `open at rest: ${countsOf(first.application.resources)}, then ${countsOf(last.application.resources)}`,
+    !endedByItself && `something kept a process alive: ${open}`,
+  ].filter(Boolean);
+  const mb = (bytes) => (bytes / MB).toFixed(2);
+  return {
+    problems,
+    lines: [
+      `sent: confirmed=${confirmed} failed=${failed} unknown=${unknown}; handled=${handled} again=${again} LOST=${outstanding.size} GHOSTS=${ghosts} REORDERED=${reordered}`,
+      `also: requests=${left.requests} unanswered=${left.requestsLost} duplicates-recognised=${left.duplicates} rolled-back=${left.rolledBack} codes=${JSON.stringify(left.codes)}`,
+      `heap after gc, second quarter to last: ${mb(heap.from)} to ${mb(heap.to)} MB; rss: ${mb(rss.from)} to ${mb(rss.to)} MB`,
+      `Redis at rest, before and after: ${mb(first.bytes)} to ${mb(last.bytes)} MB in ${first.stays.size} to ${last.stays.size} keys that stay; ${last.expires.keys} keys (${mb(last.expires.bytes)} MB) expire by themselves; used_memory ${mb(first.used)} to ${mb(last.used)} MB; consumers listed per group: ${last.consumers}`,
+      `open after stop: ${open}; ended by themselves: ${endedByItself}`,
+      ...problems.map((problem) => `PROBLEM ${problem}`),
+    ],
+  };
+}
+
+/** Means of the second quarter of the run and of the last: the first warms up. */
+function growth(curve, what) {
+  const quarter = Math.max(1, Math.floor(curve.length / 4));
+  const mean = (samples) =>
+    samples.reduce((sum, one) => sum + one[what], 0) / Math.max(1, samples.length);
+  return { from: mean(curve.slice(quarter, 2 * quarter)), to: mean(curve.slice(-quarter)) };
+}
+
+const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
+const countsOf = (counts) =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name}=${count}`)
+    .join(' ');
