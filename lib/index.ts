@@ -37,6 +37,8 @@ export type {
 export { delayLevel } from './core/message/delay-level.js';
 export type { DelayLevel } from './core/message/delay-level.js';
 export type { MessageId } from './core/message/message-id.js';
+export { ReceiptTimeoutError } from './core/producer/receipt.js';
+export type { GroupOutcome } from './core/message/receipt-packet.js';
 export { BatchSendError } from './core/producer/send-batch.js';
 export type { BatchItem } from './core/producer/send-batch.js';
 export { murmur2 } from './core/message/murmur2.js';

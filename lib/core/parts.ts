@@ -6,6 +6,7 @@ import { HealthWatch } from './health-watch.js';
 import { Codecs } from './message/codec.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
+import { Receipts } from './producer/receipts.js';
 import { Requester } from './producer/requester.js';
 import { SubscribedGroups } from './producer/subscribed-groups.js';
 import { TopicDirectory } from './producer/topic-directory.js';
@@ -44,6 +45,7 @@ export interface Parts {
   support: TransactionSupport;
   producer: Producer;
   recurring: RecurringSends;
+  receipts: Receipts;
   requester: Requester;
   consumers: Consumers;
   making: Subscriptions;
@@ -105,7 +107,15 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     noteRelease: (queue, at) => upkeep.noteRelease(queue, at),
     onTrouble,
   });
+  const receipts = new Receipts({
+    replies: stores.replies,
+    deliveries: stores.deliveries,
+    topics: stores.topics,
+    clock,
+    onError: (error) => onTrouble('read receipts', error),
+  });
   const producer: Producer = new Producer({
+    receipts,
     enlistment: () => support.transactions.enlistment(),
     log,
     topics,
@@ -187,6 +197,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     support,
     producer,
     recurring,
+    receipts,
     requester,
     consumers,
     making,

@@ -210,7 +210,7 @@ export class Rivulet {
 
   private async disconnect(drain: Drain): Promise<void> {
     await this.parts.support.close(drain.timeUp);
-    await drain.within(this.requester.close());
+    await drain.within(Promise.all([this.requester.close(), this.parts.receipts.close()]));
     await this.producer.close(drain.timeUp);
     await drain.within(Promise.all([this.parts.upkeep.stop(), this.parts.health.stop()]));
     drain.end();

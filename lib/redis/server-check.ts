@@ -25,6 +25,7 @@ export const NEEDED_COMMANDS: readonly string[] = [
     'HLEN',
     'HEXISTS',
     'HSET',
+    'HSETNX',
     'HDEL',
     'HINCRBY',
     'HRANDFIELD',

@@ -2,10 +2,12 @@ import type { MessageView } from '../message/message.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, SettleReply } from '../store/delivery-store.js';
+import type { Stores } from '../store/stores.js';
 import type { StoredEntry } from '../store/refs.js';
 import type { Attempt } from './attempt.js';
 import { describeError, type Outcome } from './outcome.js';
 import type { OrderedDecision } from './ordered/settle-ordered.js';
+import { ReceiptGiver } from './receipt-giver.js';
 import type { Decision } from './settle.js';
 import type { Subscription } from './subscription.js';
 
@@ -14,11 +16,22 @@ export class Reporter {
   private readonly subscription: Subscription;
   private readonly events: Events;
   private readonly logger: Logger;
+  private readonly receipts: ReceiptGiver;
 
-  constructor(options: { subscription: Subscription; events: Events; logger: Logger }) {
+  constructor(options: {
+    subscription: Subscription;
+    events: Events;
+    logger: Logger;
+    stores: Pick<Stores, 'replies'>;
+  }) {
     this.subscription = options.subscription;
     this.events = options.events;
     this.logger = options.logger;
+    this.receipts = new ReceiptGiver({
+      group: options.subscription.group,
+      replies: options.stores.replies,
+      onError: (error) => this.trouble('send a receipt', error),
+    });
   }
 
   delivered(attempt: Attempt): void {
@@ -51,6 +64,7 @@ export class Reporter {
     // What is gone from the store is settled by the same stroke.
     if (reply === 'stale' && entry.content.kind !== 'gone') return this.refused(entry, message);
     if (reply === 'given-up') return;
+    if (message?.receiptTo !== undefined) this.receipts.give(message, { outcome, decision });
     this.reportUnusual(entry, outcome);
     if (outcome.kind === 'duplicate') {
       const { dedupKey } = outcome;
@@ -92,6 +106,8 @@ export class Reporter {
     messageGroup: string | undefined;
   }): void {
     const { entry, outcome, decision, message, messageGroup } = settled;
+    if (decision.kind === 'skip' && message?.receiptTo !== undefined)
+      this.receipts.give(message, { outcome, decision });
     if (decision.kind !== 'park' && decision.kind !== 'skip')
       return this.settled({ entry, outcome, decision, message, reply: 'settled' });
     const facts = this.facts(entry, message);

@@ -1,4 +1,5 @@
 import type { Acks, AcksLevel } from './acks.js';
+import type { GroupOutcome } from './receipt-packet.js';
 import type { MessageId } from './message-id.js';
 
 /** Values a filter can compare. */
@@ -51,6 +52,12 @@ export interface SendOptions {
    * the message takes its place: later sends may overtake it.
    */
   alternateTopic?: string;
+  /**
+   * Wait for what becomes of the message in these consumer groups: the result says it in `outcomes`. Rejects with
+   * `ReceiptTimeoutError`, which says what is known, when one of them has not ended with it in `timeoutMs`: it is stored
+   * then, and they go on. Sends that do not ask pay nothing.
+   */
+  receipt?: { groups: readonly string[]; timeoutMs: number };
   /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */
   transaction?: false;
 }
@@ -81,6 +88,8 @@ export interface SendResult {
   duplicate: boolean;
   /** How far the message is known to be stored: what was asked for, or more. */
   acks: AcksLevel;
+  /** What became of it in the groups that `receipt` names; only there. */
+  outcomes?: Readonly<Record<string, GroupOutcome>>;
 }
 
 /** A message as a consumer or an operator sees it. */
@@ -102,6 +111,8 @@ export interface MessageView {
   readonly traceparent: string | undefined;
   /** Where an answer is wanted, for requests. */
   readonly replyTo: string | undefined;
+  /** Where its sender waits to hear what became of it. */
+  readonly receiptTo: string | undefined;
   /** Name of the codec that made the bytes; `json` when nothing else was said. */
   readonly codec: string;
   /** The body as it travels, unchanged. */

@@ -29,6 +29,7 @@ export interface Header {
   ttlMs?: number | undefined;
   replyTo?: string | undefined;
   dedupId?: string | undefined;
+  receiptTo?: string | undefined;
 }
 
 const ID_AT = 1;
@@ -120,6 +121,7 @@ export function decodeMessage(
     ttlMs: ttlMs === undefined ? undefined : Number(ttlMs),
     traceparent,
     replyTo,
+    receiptTo: fields[9],
     codec: codec ?? 'json',
     bytes: frame.subarray(end),
   };
@@ -127,7 +129,7 @@ export function decodeMessage(
 
 const NO_PROPERTIES: Properties = Object.freeze(Object.create(null) as Properties);
 /** Known flags. Fields of higher ones are skipped. */
-const KNOWN_FLAGS = 9;
+const KNOWN_FLAGS = 10;
 
 /** The text of each known field, and where the body begins. */
 function decodeHeader(frame: Buffer): { fields: readonly (string | undefined)[]; end: number } {
@@ -168,6 +170,7 @@ function fieldTexts(header: Header): readonly (string | undefined)[] {
     ttlMs === undefined ? undefined : String(ttlMs),
     header.replyTo,
     header.dedupId,
+    header.receiptTo,
   ];
 }
 

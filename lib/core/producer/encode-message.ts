@@ -19,6 +19,7 @@ export interface Outgoing {
 /** Set by the library itself, never by a user's options. */
 export interface SystemHeader {
   replyTo?: string;
+  receiptTo?: string;
 }
 
 /**
@@ -89,6 +90,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
     codec: codec.name === 'json' ? undefined : codec.name,
     ttlMs: options.ttlMs,
     replyTo: system.replyTo,
+    receiptTo: system.receiptTo,
     dedupId: options.dedupId,
   };
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;

@@ -22,6 +22,7 @@ import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
 import { PendingSend } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
+import type { Receipts } from './receipts.js';
 import { SendBuffer } from './send-buffer.js';
 import { checkSendOptions } from './send-options.js';
 import { sendRoute } from './send-route.js';
@@ -35,6 +36,7 @@ export interface ProducerOptions {
   log: MessageLog;
   topics: TopicDirectory;
   groups: SubscribedGroups;
+  receipts: Receipts;
   codecs: Codecs;
   clock: Clock;
   events: Events;
@@ -105,6 +107,8 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     try {
+      if (options?.receipt !== undefined)
+        return this.sendForReceipt(name, body, { options, system });
       if (options?.mandatory || options?.alternateTopic !== undefined)
         return this.sendRouted(name, body, options, system);
       // Somebody waits for the answer to a request: it cannot wait for the end of what asked.
@@ -130,6 +134,24 @@ export class Producer {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  private async sendForReceipt(
+    name: TopicName,
+    body: unknown,
+    { options: { receipt, ...options }, system }: { options: SendOptions; system: SystemHeader },
+  ): Promise<SendResult> {
+    const topic = topicOf(name);
+    this.check(topic, { ...options, receipt: receipt! });
+    if (system.replyTo !== undefined)
+      throw new InvalidInputError(`Send to topic "${topic}"`, [
+        'receipt has no place in a request: its answer says what became of it; leave it out',
+      ]);
+    if (options.transaction !== false && this.options.enlistment?.())
+      throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
+    return this.options.receipts.collect(receipt!, (receiptTo) =>
+      this.send(name, body, options, { ...system, receiptTo }),
+    );
   }
 
   private async sendRouted(
@@ -177,6 +199,7 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     this.check(topic, options);
+    if (options.receipt) throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
     if (asksForMore(options.acks))
       throw new InvalidInputError(`Send to topic "${topic}"`, [
         'acks cannot be said of a message of a transaction, which is stored when that commits; leave it out, or send it at once with transaction: false',
@@ -290,6 +313,9 @@ function unknownQueues({ topic, options }: EncodedMessage): number {
     'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
   ]);
 }
+
+const NO_RECEIPT =
+  'receipt cannot be waited for in a transaction, or in a set: nobody gets the message before that has ended; leave it out, or send it at once with transaction: false';
 
 const NO_SYSTEM: SystemHeader = {};
 

@@ -4,6 +4,7 @@ import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
 import type { Clock } from '../runtime/clock.js';
 import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
+import { receiptProblems } from './receipt.js';
 
 const KNOWN: readonly (keyof SendOptions)[] = [
   'tag',
@@ -21,6 +22,7 @@ const KNOWN: readonly (keyof SendOptions)[] = [
   'transaction',
   'mandatory',
   'alternateTopic',
+  'receipt',
   'acks',
 ];
 const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
@@ -82,6 +84,7 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
     problems.push(
       `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
     );
+  if (options.receipt !== undefined) problems.push(...receiptProblems(options.receipt));
   if (options.acks !== undefined) problems.push(...acksProblems(options.acks));
   if (options.mandatory !== undefined || options.alternateTopic !== undefined)
     problems.push(...routeProblems(options));

@@ -4,7 +4,10 @@ import { describeValue, integerProblem, unknownOptions } from '../message/option
 import type { TopicName } from '../message/topic.js';
 
 /** One message of a set: its topic, its body, and whatever `send` takes, the times of a single send apart. */
-export interface SetMessage<Body = unknown> extends Omit<SendOptions, 'timeoutMs' | 'transaction'> {
+export interface SetMessage<Body = unknown> extends Omit<
+  SendOptions,
+  'timeoutMs' | 'transaction' | 'receipt'
+> {
   topic: TopicName<Body>;
   body: NoInfer<Body>;
 }

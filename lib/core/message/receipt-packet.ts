@@ -1,0 +1,36 @@
+import { MalformedMessageError } from './errors.js';
+import type { MessageId } from './message-id.js';
+import { decodeReply, encodeReply } from './reply-packet.js';
+
+/** What finally became of a message in one consumer group. */
+export type GroupOutcome =
+  /** Its handler returned, or had handled it before. */
+  | { readonly state: 'handled' }
+  | { readonly state: 'dead-lettered'; readonly reason: string }
+  /** It used up its attempts in an ordered subscription that leaves such messages out (`onExhausted: 'skip'`). */
+  | { readonly state: 'skipped'; readonly reason: string }
+  /** The group's filter does not want it. */
+  | { readonly state: 'filtered' };
+
+/** Tells a sender what became of its message in one group. */
+export interface ReceiptPacket {
+  readonly messageId: MessageId;
+  readonly group: string;
+  readonly outcome: GroupOutcome;
+}
+
+export function encodeReceipt({ messageId, group, outcome }: ReceiptPacket): Buffer {
+  const bytes = JSON.stringify({ group, outcome });
+  return encodeReply({ requestId: messageId, seq: 0, kind: 'value', codec: 'json', bytes });
+}
+
+/** @throws MalformedMessageError */
+export function decodeReceipt(packet: Buffer): ReceiptPacket {
+  const { requestId: messageId, bytes } = decodeReply(packet);
+  try {
+    const { group, outcome } = JSON.parse(bytes.toString()) as Omit<ReceiptPacket, 'messageId'>;
+    return { messageId, group, outcome };
+  } catch (error) {
+    throw Object.assign(new MalformedMessageError('A receipt that is no JSON'), { cause: error });
+  }
+}

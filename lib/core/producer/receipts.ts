@@ -1,0 +1,176 @@
+import { ClosedError } from '../message/errors.js';
+import type { SendResult } from '../message/message.js';
+import { decodeReceipt, type GroupOutcome, type ReceiptPacket } from '../message/receipt-packet.js';
+import { type Clock, sleep } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { DeliveryStore } from '../store/delivery-store.js';
+import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
+import type { TopicRegistry } from '../store/topic-registry.js';
+import { ReceiptTimeoutError, type ReceiptWanted } from './receipt.js';
+
+export interface ReceiptsOptions {
+  replies: ReplyStore;
+  deliveries: Pick<DeliveryStore, 'lag'>;
+  topics: Pick<TopicRegistry, 'groups'>;
+  clock: Clock;
+  onError(error: unknown): void;
+}
+
+interface Waiting {
+  readonly outcomes: Record<string, GroupOutcome>;
+  readonly missing: Set<string>;
+  /** Everything is there. */
+  done(): void;
+}
+
+const INBOX_TTL_MS = 60_000;
+
+/** Senders that wait for what becomes of their messages. One inbox per process, opened when somebody first asks. */
+export class Receipts {
+  private readonly options: ReceiptsOptions;
+  private readonly waiting = new Map<string, Waiting>();
+  /** Receipts that overtook the confirm of their message; empty while nobody sends one. */
+  private readonly early = new Map<string, ReceiptPacket[]>();
+  private sending = 0;
+  private opening: Promise<ReplyInbox> | undefined;
+  private loop: Loop | undefined;
+  private readonly closing = new AbortController();
+
+  constructor(options: ReceiptsOptions) {
+    this.options = options;
+  }
+
+  /**
+   * Send with `send`, which is told where receipts go, and wait for the groups. Rejects as `send` does.
+   *
+   * @throws ReceiptTimeoutError
+   */
+  async collect(
+    { groups, timeoutMs }: ReceiptWanted,
+    send: (receiptTo: string) => Promise<SendResult>,
+  ): Promise<SendResult> {
+    const { address } = await this.inbox();
+    const missing = new Set(groups);
+    const outcomes: Record<string, GroupOutcome> = {};
+    const over = new AbortController();
+    const waiting = { outcomes, missing, done: () => over.abort() };
+    const sent = await this.sendWith(() => send(address), waiting);
+    try {
+      if (missing.size > 0)
+        await sleep(
+          this.options.clock,
+          timeoutMs,
+          AbortSignal.any([over.signal, this.closing.signal]),
+        );
+    } finally {
+      this.waiting.delete(sent.messageId);
+    }
+    if (missing.size > 0)
+      throw new ReceiptTimeoutError(sent, {
+        timeoutMs,
+        outcomes,
+        known: await this.known(sent, [...missing]),
+      });
+    return { ...sent, outcomes };
+  }
+
+  /** Those who wait are answered with what is known. Never rejects. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    const inbox = await this.opening?.catch(() => undefined);
+    const stopped = this.loop?.stop();
+    await inbox?.close().catch(() => undefined);
+    await stopped;
+  }
+
+  private async sendWith(send: () => Promise<SendResult>, waiting: Waiting): Promise<SendResult> {
+    this.sending += 1;
+    try {
+      const sent = await send();
+      this.waiting.set(sent.messageId, waiting);
+      for (const receipt of this.early.get(sent.messageId) ?? []) this.take(receipt);
+      return sent;
+    } finally {
+      this.sending -= 1;
+      if (this.sending === 0) this.early.clear();
+    }
+  }
+
+  private take(receipt: ReceiptPacket): void {
+    const { messageId, group, outcome } = receipt;
+    const waiting = this.waiting.get(messageId);
+    if (!waiting) {
+      const others = this.early.get(messageId);
+      if (others) others.push(receipt);
+      else if (this.sending > 0) this.early.set(messageId, [receipt]);
+      return;
+    }
+    // A group that nobody asked for ends with it, too.
+    if (!waiting.missing.delete(group)) return;
+    waiting.outcomes[group] = outcome;
+    if (waiting.missing.size === 0) waiting.done();
+  }
+
+  /** What the queue says about each of these groups. Never rejects. */
+  private async known(
+    { topic, queue }: SendResult,
+    missing: string[],
+  ): Promise<Map<string, string>> {
+    const { topics, deliveries } = this.options;
+    const entries = await Promise.all(
+      missing.map(async (group): Promise<[string, string]> => {
+        try {
+          const groups = await topics.groups(topic);
+          if (!groups.some((one) => one.group === group))
+            return [group, 'has not subscribed to the topic'];
+          const lag = await deliveries.lag({ topic, queue, group });
+          const { undelivered, inFlight, waiting, held, deadLetters } = lag;
+          return [
+            group,
+            `in its queue ${undelivered ?? 'an unknown number'} undelivered, ${inFlight} in hand, ${waiting} waiting for another attempt, ${held} held, ${deadLetters} dead letters`,
+          ];
+        } catch (error) {
+          return [group, `the store could not be asked: ${(error as Error).message}`];
+        }
+      }),
+    );
+    return new Map(entries);
+  }
+
+  private inbox(): Promise<ReplyInbox> {
+    if (this.closing.signal.aborted)
+      return Promise.reject(
+        new ClosedError('Send: the application is closing. Nothing was stored.'),
+      );
+    this.opening ??= this.openInbox().catch((error: unknown) => {
+      // The next one tries again.
+      this.opening = undefined;
+      throw error;
+    });
+    return this.opening;
+  }
+
+  private async openInbox(): Promise<ReplyInbox> {
+    const { replies, clock, onError } = this.options;
+    const inbox = await replies.openInbox({ ttlMs: INBOX_TTL_MS });
+    this.loop = new Loop({
+      name: 'receipts',
+      clock,
+      step: async (signal) => {
+        for (const packet of await inbox.read({ blockMs: 5_000, signal })) this.receive(packet);
+        return 0;
+      },
+      onError,
+    }).start();
+    return inbox;
+  }
+
+  private receive(packet: Buffer): void {
+    // One that is none must not take those read with it along.
+    try {
+      this.take(decodeReceipt(packet));
+    } catch (error) {
+      this.options.onError(error);
+    }
+  }
+}
