@@ -224,6 +224,8 @@ export class QueueAppender {
     const at = this.calls.indexOf(call);
     if (at >= 0) this.calls.splice(at, 1);
     call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!, reached));
+    // V8 may have made the call in the old generation, where it would keep all of them alive (decision 7).
+    call.sends.length = 0;
   }
 
   private proceed(): void {

@@ -9,6 +9,7 @@ import { Loop } from '../runtime/loop.js';
 import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { OpenRequest, OpenRequests, type ReplyListener } from './open-requests.js';
+import type { SystemHeader } from './encode-message.js';
 import type { Producer } from './producer.js';
 
 /** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
@@ -68,8 +69,8 @@ export class Requester {
   /** Answers that may have overtaken the confirm of their request, in the order they came. */
   private readonly early = new Map<MessageId, EarlyAnswer>();
   private opening: Promise<ReplyInbox> | undefined;
-  /** Once it is open. */
-  private address: string | undefined;
+  /** Once it is open: what every request says. */
+  private system: SystemHeader | undefined;
   private loop: Loop | undefined;
   private closed = false;
 
@@ -115,17 +116,12 @@ export class Requester {
     });
     this.requests.add(request);
     this.deadlines.watch(request.deadline);
-    const send = (replyTo: string): Promise<SendResult> =>
-      this.options.producer.send(
-        name,
-        body,
-        { ...options, ttlMs: timeoutMs, timeoutMs },
-        { replyTo },
-      );
+    const send = (system: SystemHeader): Promise<SendResult> =>
+      this.options.producer.send(name, body, { ...options, ttlMs: timeoutMs, timeoutMs }, system);
     const sent =
-      this.address === undefined || this.closed
-        ? this.inbox().then(({ address }) => send((this.address = address)))
-        : send(this.address);
+      this.system === undefined || this.closed
+        ? this.inbox().then(({ address }) => send((this.system = { replyTo: address })))
+        : send(this.system);
     void sent.then(
       ({ messageId }) => this.confirmed(request, messageId),
       (error: unknown) => this.refused(request, error as Error),

@@ -9,6 +9,7 @@ export class ClientHost {
   readonly logger: Logger;
   private readonly connectTimeoutMs: number;
   private readonly isShared: boolean;
+  private wasOpened = false;
 
   constructor(options: {
     rivulet: Rivulet;
@@ -23,8 +24,14 @@ export class ClientHost {
     this.isShared = options.isShared;
   }
 
-  connect(): Promise<void> {
-    return this.rivulet.open(this.connectTimeoutMs);
+  /** Whether nothing has to be waited for before the first message. */
+  get isConnected(): boolean {
+    return this.wasOpened;
+  }
+
+  async connect(): Promise<void> {
+    await this.rivulet.open(this.connectTimeoutMs);
+    this.wasOpened = true;
   }
 
   close(): Promise<void> {

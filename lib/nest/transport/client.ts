@@ -88,6 +88,26 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
     });
   }
 
+  /**
+   * Cold, as Nest's own: each subscription asks once.
+   *
+   * Once connected, a request is one Observable. Nest's own way through `defer` and `mergeMap` keeps a dozen objects alive
+   * until the answer, and collecting them was a third of a request's cost.
+   */
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
+  override send<TResult = any, TInput = any>(pattern: unknown, data: TInput): Observable<TResult> {
+    const isNothing = isNil(pattern) || isNil(data);
+    if (isNothing || !this.host.isConnected) return super.send<TResult, TInput>(pattern, data);
+    return new Stream((subscriber) =>
+      this.publish(this.packetOf(pattern, data), this.createObserver<TResult>(subscriber)),
+    );
+  }
+
+  /** With what Nest 12 adds to it; Nest 11 has no such method. */
+  private packetOf(pattern: unknown, data: unknown): ReadPacket {
+    return 'createPacket' in this ? this.createPacket(pattern, data) : { pattern, data };
+  }
+
   protected override async dispatchEvent<T = SendResult>(packet: ReadPacket): Promise<T> {
     const { name, body, options } = outgoing(packet);
     return (await this.host.rivulet.producer.send(name, body, options)) as T;
@@ -183,4 +203,8 @@ function payloadOf(error: Error): unknown {
 
 function describePattern(pattern: unknown): string {
   return typeof pattern === 'object' ? JSON.stringify(pattern) : describeValue(pattern);
+}
+
+function isNil(value: unknown): boolean {
+  return value === undefined || value === null;
 }
