@@ -122,7 +122,7 @@ describe('RivuletModule', () => {
   it.each([
     [{}, 'connection is missing'],
     [{ stores: memoryStores(), connection: 'redis://localhost' }, 'contradict each other'],
-    [{ connection: { cluster: [] } }, 'not supported yet'],
+    [{ connection: { cluster: [] } }, 'cluster must list at least one node'],
     [{ stores: memoryStores(), group: 'a b' }, 'group must be'],
   ])('refuses %p', async (options, problem) => {
     expect(await problemsOf(options)).toEqual([expect.stringContaining(problem)]);

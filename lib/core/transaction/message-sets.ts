@@ -61,7 +61,7 @@ type Refusal = { kind: 'moved' } | { kind: 'failed'; error: Error };
  *
  * Those of all queues but one are stored as half messages. Appending the messages of that one is the decision: one atomic
  * step, remembered there for a day. Whoever finds a half of a set without its owner asks that queue, and the question
- * itself decides against a set that was not decided (decision 20).
+ * itself decides against a set that was not decided (decision 22).
  */
 export class MessageSets {
   private readonly options: MessageSetsOptions;
