@@ -37,7 +37,7 @@ export class Connections implements ScriptHost, Availability {
   private closed = false;
 
   /** The same connection; what is asked through it within one turn leaves in one write. */
-  readonly gathered: ScriptHost;
+  readonly gathered: GatheringHost;
 
   constructor(options: { plan: ConnectionPlan; logger: Logger; now: (() => number) | undefined }) {
     this.plan = options.plan;
@@ -237,7 +237,12 @@ export class Connections implements ScriptHost, Availability {
   }
 }
 
-function gatheredHost(host: { client: () => Client; testTimeMs: () => string }): ScriptHost {
+/** A host that sends when the turn of the event loop ends, or when it is told to. */
+interface GatheringHost extends ScriptHost {
+  flush(): void;
+}
+
+function gatheredHost(host: { client: () => Client; testTimeMs: () => string }): GatheringHost {
   const oneWrite = new OneWrite();
   return {
     get redis(): Commands {
@@ -246,5 +251,6 @@ function gatheredHost(host: { client: () => Client; testTimeMs: () => string }):
     get testTimeMs() {
       return host.testTimeMs();
     },
+    flush: () => oneWrite.flush(),
   };
 }

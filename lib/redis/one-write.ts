@@ -17,6 +17,12 @@ export class OneWrite {
     return client;
   }
 
+  /** What one server was asked in this turn leaves now. In a cluster it leaves when the turn ends. */
+  flush(): void {
+    this.gathering?.uncork();
+    this.gathering?.cork();
+  }
+
   private throughOne({ stream }: Redis): void {
     if (!stream || stream === this.gathering) return;
     this.gathering = stream;

@@ -35,6 +35,8 @@ class Asked {
 }
 
 const MOST_PER_CALL = 250;
+/** So many leave at once, and Redis works on them while this process makes more: decision 20. */
+const RUN = 32;
 const GRANTED = Buffer.from('granted');
 const LETTERS: Readonly<Record<Kind, string>> = {
   begin: 'b',
@@ -45,13 +47,14 @@ const LETTERS: Readonly<Record<Kind, string>> = {
 const NEW: BeginReply = { state: 'new' };
 
 /**
- * One string per record. What is asked in one turn of the event loop travels together: in one call, or in one per slot
+ * One string per record. What is asked in one turn of the event loop travels together: in runs, or in one call per slot
  * where a script may not touch several.
  */
 export class RedisDedupStore implements DedupStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
   private waiting: Asked[] = [];
+  private planned = false;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -120,11 +123,25 @@ export class RedisDedupStore implements DedupStore {
       const change = `${result ? 'k' : LETTERS[kind]} ${ms} ${owner}\n`;
       const asked = new Asked({ key, change, result }, (word) => resolve(read(word)), fail);
       const length = this.waiting.push(asked);
-      if (length === 1) setImmediate(() => this.sendAll());
+      this.sendLater();
+      // Where each slot takes a call of its own, a run of them would be that many calls.
+      if (length < RUN || !this.connections.spansSlots) return;
+      this.sendAll();
+      this.connections.gathered.flush();
+    });
+  }
+
+  private sendLater(): void {
+    if (this.planned) return;
+    this.planned = true;
+    setImmediate(() => {
+      this.planned = false;
+      this.sendAll();
     });
   }
 
   private sendAll(): void {
+    if (this.waiting.length === 0) return;
     const asked = this.waiting;
     this.waiting = [];
     for (const group of this.connections.spansSlots ? [asked] : bySlot(asked))

@@ -26,6 +26,17 @@ describe('one write', () => {
     expect(steps).toEqual(['hold a', 'one', 'two', 'send a', 'hold a', 'three', 'send a']);
   });
 
+  it('sends what it holds when told to, and holds what follows', async () => {
+    const oneWrite = new OneWrite();
+    oneWrite.flush();
+    oneWrite.through(client('a'));
+    steps.push('one');
+    oneWrite.flush();
+    steps.push('two');
+    await turn();
+    expect(steps).toEqual(['hold a', 'one', 'send a', 'hold a', 'two', 'send a']);
+  });
+
   it('lets go of a client that was replaced within the turn', async () => {
     const oneWrite = new OneWrite();
     oneWrite.through(client('a'));
