@@ -1,4 +1,19 @@
 import { Cluster } from 'ioredis';
+import {
+  type ClusterFleetOptions,
+  type RunningCluster,
+  startCluster as start,
+} from '../../tools/redis/cluster.mjs';
+import { findRedis, HOW_TO_INSTALL } from '../../tools/with-redis.mjs';
+
+export type TestCluster = RunningCluster;
+
+/** A private cluster for tests that break its nodes; the others share one (`sharedServer('cluster')`). */
+export function startCluster(options?: ClusterFleetOptions): Promise<TestCluster> {
+  const binary = findRedis();
+  if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
+  return start(binary, options);
+}
 
 /** What `connection` of RedisStores must be for these nodes (`host:port` with commas). */
 export function clusterConnection(nodes: string): { cluster: string[] } {

@@ -4,6 +4,7 @@ import { decodeMessage } from '../../lib/core/message/wire-format.js';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import type { RivuletSettingsInput } from '../../lib/core/settings.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
+import type { RedisConnection } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { type Happening, History } from './history.js';
 import { judge, type Verdict } from './judge.js';
@@ -19,11 +20,11 @@ const PROBES = 60;
 export interface TrafficOptions {
   seed: number;
   /** Where Redis is, without a fault in between. */
-  directUrl: string;
+  directUrl: RedisConnection;
   /** Where producers think that Redis is. Default `directUrl`. */
-  producerUrl?: string;
+  producerUrl?: RedisConnection;
   /** Where consumers think that Redis is. Default `directUrl`. */
-  consumerUrl?: string;
+  consumerUrl?: RedisConnection;
   namespace: string;
   /** Default 2 of each. */
   producers?: number;
@@ -35,6 +36,8 @@ export interface TrafficOptions {
   /** Longest time of a handler. Default 10. */
   handlerMs?: number;
   settings?: RivuletSettingsInput;
+  /** How many replicas must have a message before its send is confirmed. Default 0. */
+  replicas?: number;
 }
 
 /** What a run of traffic ends with, beside its verdict. */
@@ -63,7 +66,15 @@ export class Traffic {
   private constructor(options: TrafficOptions) {
     this.options = {
       ...{ producerUrl: options.directUrl, consumerUrl: options.directUrl },
-      ...{ producers: 2, consumers: 2, lanes: 12, pauseMs: 40, handlerMs: 10, settings: {} },
+      ...{
+        producers: 2,
+        consumers: 2,
+        lanes: 12,
+        pauseMs: 40,
+        handlerMs: 10,
+        settings: {},
+        replicas: 0,
+      },
       ...options,
     };
     this.random = seededRandom(options.seed);
@@ -136,6 +147,23 @@ export class Traffic {
     if (!(await until(30_000, flows))) throw new Error('nothing new was sent and handled for 30 s');
   }
 
+  /** Resolves once each lane, and with them each queue, has had something confirmed that was sent from now on. */
+  async whenEveryLaneMoves(): Promise<void> {
+    const { happenings } = this.history;
+    const from = happenings.length;
+    const moves = (): boolean => {
+      const news = happenings.slice(from);
+      const lanes = new Map(
+        news.flatMap(({ kind, key, lane }) => (kind === 'sent' ? [[key, lane]] : [])),
+      );
+      const moved = news.flatMap(({ kind, key }) =>
+        kind === 'confirmed' ? (lanes.get(key) ?? []) : [],
+      );
+      return new Set(moved).size === this.options.lanes;
+    };
+    if (!(await until(30_000, moves))) throw new Error('a queue takes no messages for 30 s');
+  }
+
   /** What is broken must be whole again. Sends no more, waits until all is handled, and tries whether all works. */
   async finish(): Promise<Ending> {
     this.calm.abort();
@@ -152,7 +180,7 @@ export class Traffic {
     return ending;
   }
 
-  private instance(url: string): Rivulet {
+  private instance(url: RedisConnection): Rivulet {
     const { namespace, settings } = this.options;
     return connect(url, namespace, {
       ...IMPATIENT,
@@ -178,7 +206,9 @@ export class Traffic {
     const { key, lane, seq } = message;
     this.history.sent(key, { lane, seq });
     try {
-      await rivulet.producer.send(TOPIC, { seq }, { key, messageGroup: lane });
+      const { replicas } = this.options;
+      const acks = replicas > 0 ? { acks: { replicas, timeoutMs: 2_000 } } : {};
+      await rivulet.producer.send(TOPIC, { seq }, { key, messageGroup: lane, ...acks });
       this.history.answered(key, 'confirmed');
     } catch (error) {
       if (error instanceof SendOutcomeUnknownError) this.history.answered(key, 'unknown');

@@ -3,6 +3,7 @@ import type { SendOptions } from '../../lib/core/message/message.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import type { RivuletEventName, RivuletEvents } from '../../lib/core/runtime/events.js';
 import type { RivuletSettingsInput } from '../../lib/core/settings.js';
+import type { RedisConnection } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 
 /** Short, so that a test need not wait for what takes seconds in life. */
@@ -14,11 +15,11 @@ export const IMPATIENT: RivuletSettingsInput = {
 
 /** A process of an application, as far as Redis can tell: its own connections and name. */
 export function connect(
-  url: string,
+  connection: RedisConnection,
   namespace: string,
   settings: RivuletSettingsInput = IMPATIENT,
 ): Rivulet {
-  const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
+  const stores = new RedisStores({ connection, namespace, blockMs: 500 });
   return new Rivulet({ stores, settings });
 }
 

@@ -18,6 +18,8 @@ export async function startCluster(
 ) {
   const args = [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
+    // Otherwise all nodes refuse everything while one has no follower yet.
+    ...['--cluster-require-full-coverage', 'no'],
     ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
     ...(options.args ?? []),
   ];

@@ -29,7 +29,7 @@ export async function startRedis(binary, { persistence = 'none', args = [] } = {
 }
 
 /** Any reply but "loading" will do: a server that wants a password is up as well. */
-function ping(port) {
+export function ping(port) {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
     const settle = (isUp) => {
