@@ -15,6 +15,7 @@ const CORE_OPTIONS = [
   'ordered',
   'onExhausted',
   'allocation',
+  'rateLimit',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** What a handler may be told, wherever it is told. */
@@ -28,11 +29,11 @@ export const HANDLER_OPTIONS = [
 export function coreOptions(options: HandlerOptions) {
   const { concurrency, handlerTimeoutMs, retry, from } = options;
   const { filter, allowFilterChange, mode, idempotent } = options;
-  const { ordered, onExhausted, allocation } = options;
+  const { ordered, onExhausted, allocation, rateLimit } = options;
   return given({
     ...{ concurrency, handlerTimeoutMs, retry, from },
     ...{ filter, allowFilterChange, mode, idempotent },
-    ...{ ordered, onExhausted, allocation },
+    ...{ ordered, onExhausted, allocation, rateLimit },
   } satisfies Record<(typeof CORE_OPTIONS)[number], unknown>);
 }
 

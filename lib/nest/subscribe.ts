@@ -7,6 +7,7 @@ import type { SubscriptionMode } from '../core/consumer/subscription.js';
 import type { MessageFilter } from '../core/filter/message-filter.js';
 import type { IdempotentOptions } from '../core/idempotency/idempotent-options.js';
 import type { TopicDefinition, TopicName } from '../core/message/topic.js';
+import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
 
 /** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
@@ -32,6 +33,11 @@ export interface HandlerOptions extends OrderedOptions {
    * is delivered again. Default false.
    */
   idempotent?: boolean | IdempotentOptions;
+  /**
+   * How often the handler may begin in all processes together: `max` at once, and `max` for each `perMs` after that.
+   * Every attempt counts, and every message of a batch.
+   */
+  rateLimit?: RateLimit;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
   name?: string;
   /**

@@ -82,6 +82,11 @@ export class Keys {
     return `{${this.namespace}:${topic}}:g:${encode(group)}:members`;
   }
 
+  /** STRING  tokens that are left to a subscription with a rate limit, a space, when that was (Unix ms). Expires when it is full. */
+  rate({ topic, group }: { topic: string; group: string }): string {
+    return `{${this.namespace}:${topic}}:g:${encode(group)}:rate`;
+  }
+
   /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
   inbox(address: string): string {
     return `{${this.namespace}:reply:${address}}:inbox`;

@@ -244,6 +244,11 @@ export const scripts = {
     keys: AGENDA,
     args: ['work', 'version', 'nextAt'],
   }),
+  takeTokens: new Script({
+    name: 'take-tokens',
+    keys: ['rate'],
+    args: ['want', 'max', 'perMs'],
+  }),
   beat: new Script({ name: 'beat', keys: ['members'], args: ['member'] }),
   renewInbox: new Script({ name: 'renew-inbox', keys: ['inbox'], args: ['read', 'ttlMs'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),

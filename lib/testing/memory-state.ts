@@ -89,6 +89,7 @@ export class MemoryState {
   readonly halfAgendas = new Map<string, AgendaState>();
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
+  readonly rates = new Map<string, { level: number; at: number }>();
   readonly paused = new Map<string, PausedGroup>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();

@@ -19,6 +19,7 @@ import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
 import { describePauseStore } from './pause-store.contract.js';
 import { describeRange } from './range.contract.js';
+import { describeRateLimitStore } from './rate-limit-store.contract.js';
 import { describeReclaim } from './reclaim.contract.js';
 import { describeRecurringStore } from './recurring-store.contract.js';
 import { describeRemoveGroup } from './remove-group.contract.js';
@@ -68,6 +69,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeAgenda,
   describeMembership,
   describePauseStore,
+  describeRateLimitStore,
   describeRecurringStore,
   describeReplyStore,
 ];

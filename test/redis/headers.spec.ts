@@ -6,6 +6,7 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 
 /** May run when memory is short: they drain, or change what is there. All others are refused before they start. */
 const DRAINS = [
+  'take-tokens',
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
   ...['reschedule', 'alter-topic', 'begin-removal', 'remove-life', 'open-queue', 'close-group'],
   // Whoever drains joins first.

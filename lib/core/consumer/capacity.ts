@@ -1,3 +1,5 @@
+import type { Throttle } from './throttle.js';
+
 /**
  * Slots for running handlers: taken before anything is fetched, returned when the handler ended.
  *
@@ -16,21 +18,31 @@ export class Capacity {
   private readonly idleWaiters: (() => void)[] = [];
   private readonly lines: (() => void)[] = [];
   private turn = 0;
+  /** More may begin than before, by the rate limit. */
+  onTokens: (() => void) | undefined;
   private alone: Promise<void> = Promise.resolve();
 
-  constructor(options: { limit: number }) {
+  private readonly throttle: Throttle | undefined;
+
+  /** `throttle`: how often handlers may begin, whatever slots are free. */
+  constructor(options: { limit: number; throttle?: Throttle | undefined }) {
     this.limit = options.limit;
+    this.throttle = options.throttle;
+    this.throttle?.notify(() => this.throttled());
   }
 
   /** How many deliveries may be fetched now. */
   get free(): number {
     if (this.holds > 0 || this.unsettled >= this.limit * 2 + 16) return 0;
-    return Math.max(0, this.limit - this.running - this.reserved - this.queued);
+    const held = this.reserved + this.queued;
+    const free = Math.max(0, this.limit - this.running - held);
+    return this.throttle ? Math.max(0, Math.min(free, this.throttle.readable - held)) : free;
   }
 
   /** Whether a delivery that was fetched may start. */
   get hasSlot(): boolean {
-    return this.holds === 0 && this.running < this.limit;
+    if (this.holds > 0 || this.running >= this.limit) return false;
+    return this.throttle?.mayStart ?? true;
   }
 
   get inUse(): number {
@@ -50,11 +62,23 @@ export class Capacity {
   /** Fetched deliveries that wait for a slot, more or fewer by `change`. */
   queue(change: number): void {
     this.queued += change;
+    if (change > 0) this.throttle?.want(this.queued);
     if (change < 0) this.changed();
   }
 
   take(): void {
     this.running += 1;
+    this.throttle?.use();
+  }
+
+  /** So many could begin at once, if they may. */
+  want(count: number): void {
+    if (this.holds === 0) this.throttle?.want(Math.min(count, this.limit - this.running));
+  }
+
+  /** Nothing begins any more. */
+  close(): void {
+    this.throttle?.stop();
   }
 
   /** The handler ended; its settle begins. */
@@ -142,6 +166,13 @@ export class Capacity {
   whenIdle(signal: AbortSignal): Promise<void> {
     if (this.running === 0 || signal.aborted) return Promise.resolve();
     return waitFor(this.idleWaiters, signal);
+  }
+
+  private throttled(): void {
+    this.serve();
+    if (this.queued > 0) this.throttle?.want(this.queued);
+    this.changed();
+    this.onTokens?.();
   }
 
   private changed(): void {

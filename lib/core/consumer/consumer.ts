@@ -14,6 +14,7 @@ import { Reporter } from './reporter.js';
 import { Intake } from './intake.js';
 import type { PauseReason, RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
+import { throttleFor } from './throttle.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
 
@@ -50,13 +51,17 @@ export class Consumer implements RunningSubscription {
   constructor(options: ConsumerOptions) {
     this.options = options;
     this.subscription = options.subscription;
+    this.reporter = new Reporter(options);
     this.intake =
       options.intake ??
       new Intake({
         concurrency: options.subscription.concurrency,
         mostBytes: options.timing.maxInHandBytes,
+        throttle: throttleFor({
+          ...options,
+          onError: (error) => this.reporter.trouble('ask for its rate limit', error),
+        }),
       });
-    this.reporter = new Reporter(options);
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
   }
 
@@ -158,6 +163,7 @@ export class Consumer implements RunningSubscription {
   /** What still runs when `timeUp` aborts stays pending for others; the same goes for settles the store does not take. */
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
+    if (!this.options.intake) this.intake.capacity.close();
     // A store that does not answer must not hold up a shutdown: these end with the connection at the latest.
     await orAborted(
       Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]),

@@ -1,5 +1,6 @@
 import { ByteBudget } from './byte-budget.js';
 import { Capacity } from './capacity.js';
+import type { Throttle } from './throttle.js';
 import { WantedShare } from './wanted-share.js';
 
 /** How much one subscription takes in, over all of its topics: by slots, by bytes, and by what its filter leaves. */
@@ -8,8 +9,12 @@ export class Intake {
   readonly budget: ByteBudget;
   readonly wanted = new WantedShare();
 
-  constructor(options: { concurrency: number; mostBytes: number }) {
-    this.capacity = new Capacity({ limit: options.concurrency });
+  constructor(options: {
+    concurrency: number;
+    mostBytes: number;
+    throttle?: Throttle | undefined;
+  }) {
+    this.capacity = new Capacity({ limit: options.concurrency, throttle: options.throttle });
     this.budget = new ByteBudget({ mostBytes: options.mostBytes });
   }
 

@@ -5,6 +5,7 @@ import type { MessageView } from '../message/message.js';
 import { groupProblem, topicProblem } from '../message/names.js';
 import { describeValue, integerProblem } from '../message/options.js';
 import type { StandardSchema } from '../message/topic.js';
+import type { RateLimit } from '../store/rate-limit-store.js';
 import type { StartFrom } from '../store/refs.js';
 import type { Outcome } from './outcome.js';
 import {
@@ -14,6 +15,7 @@ import {
   type OrderedRules,
   orderedRules,
 } from './ordered/ordered-rules.js';
+import { rateLimitProblems } from './rate-limit.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy, retryProblems } from './retry-policy.js';
 
 /** What a handler gets. */
@@ -88,6 +90,11 @@ export interface SubscriptionOptions extends OrderedOptions {
    * into. All members of a group must have the same.
    */
   filter?: MessageFilter;
+  /**
+   * How often handlers may begin in all processes together: `max` at once, and `max` for each `perMs` after that. Every
+   * attempt counts. Members that say different things are each held to their own.
+   */
+  rateLimit?: RateLimit;
   /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
   allowFilterChange?: boolean;
   schema?: StandardSchema;
@@ -118,6 +125,7 @@ export interface Subscription {
   /** Undefined: not ordered. */
   readonly ordered: OrderedRules | undefined;
   readonly filter: MessageFilter | undefined;
+  readonly rateLimit: RateLimit | undefined;
   readonly allowFilterChange: boolean;
   readonly schema: StandardSchema | undefined;
   readonly rejection: (error: unknown) => string | undefined;
@@ -145,6 +153,7 @@ export function subscription(
     ...retryProblems(retry),
     ...modeProblems(mode, options),
     ...orderedProblems(options),
+    ...rateLimitProblems(options.rateLimit, mode),
     filterProblem(filter),
     typeof allowFilterChange === 'boolean'
       ? undefined
@@ -166,6 +175,7 @@ export function subscription(
     ordered,
     from,
     filter,
+    rateLimit: options.rateLimit,
     allowFilterChange,
     schema: options.schema,
     rejection: options.rejection ?? (() => undefined),

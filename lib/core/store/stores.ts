@@ -7,6 +7,7 @@ import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
 import type { QueueLeaseStore } from './queue-lease-store.js';
 import type { PauseStore } from './pause-store.js';
+import type { RateLimitStore } from './rate-limit-store.js';
 import type { RecurringStore } from './recurring-store.js';
 import type { ReplyStore } from './reply-store.js';
 import type { ScheduleStore } from './schedule-store.js';
@@ -27,6 +28,7 @@ export interface Stores {
   readonly leases: QueueLeaseStore;
   readonly recurring: RecurringStore;
   readonly paused: PauseStore;
+  readonly rates: RateLimitStore;
   readonly deadLetters: DeadLetterStore;
   readonly dedup: DedupStore;
   readonly agenda: Agenda;

@@ -149,7 +149,8 @@ export class LaneRunner implements SlotUser {
   plan(): void {
     const { slots } = this.options;
     if (this.startsNoMore) return;
-    while (this.lanes.hasReady && slots.mayTake(this)) this.start(this.lanes.takeReady()!);
+    while (this.lanes.hasReady && slots.mayTake(this, this.lanes.readyCount))
+      this.start(this.lanes.takeReady()!);
     for (let lane = this.lanes.takeSuspect(); lane; lane = this.lanes.takeSuspect())
       this.startAlone(lane);
   }

@@ -1,4 +1,5 @@
 import { Capacity } from '../capacity.js';
+import type { Throttle } from '../throttle.js';
 
 /** A queue that wants slots. */
 export interface SlotUser {
@@ -17,8 +18,9 @@ export class LaneSlots {
   private readonly users = new Set<SlotUser>();
   private runningAlone: Promise<void> = Promise.resolve();
 
-  constructor(options: { limit: number }) {
+  constructor(options: { limit: number; throttle?: Throttle | undefined }) {
     this.capacity = new Capacity(options);
+    this.capacity.onTokens = () => this.freed();
   }
 
   join(user: SlotUser): void {
@@ -31,12 +33,13 @@ export class LaneSlots {
     this.freed();
   }
 
-  /** Whether the queue may take one more. If not, it is woken when that may have changed. */
-  mayTake(user: SlotUser): boolean {
+  /** Whether the queue may take one more; `ready`: how many it would take. If not, it is woken when that may have changed. */
+  mayTake(user: SlotUser, ready = 1): boolean {
     this.waiting.delete(user);
     const part = Math.ceil(this.capacity.limit / Math.max(1, this.users.size));
     if (this.capacity.hasSlot && (user.inUse < part || this.waiting.size === 0)) return true;
     this.waiting.add(user);
+    this.capacity.want(ready);
     return false;
   }
 

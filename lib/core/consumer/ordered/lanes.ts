@@ -64,6 +64,10 @@ export class Lanes {
     return this.stored + this.ready.length;
   }
 
+  get readyCount(): number {
+    return this.ready.length;
+  }
+
   get hasReady(): boolean {
     return this.ready.length > 0;
   }

@@ -11,6 +11,7 @@ import { GroupRegistration, type TopicLookup } from '../group-registration.js';
 import { Reporter } from '../reporter.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
+import { throttleFor } from '../throttle.js';
 import { allocationStrategy } from './allocation.js';
 import { DoorbellLoop } from './doorbell-loop.js';
 import { GroupShare } from './group-share.js';
@@ -53,7 +54,13 @@ export class OrderedConsumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.reporter = new Reporter(options);
-    this.slots = new LaneSlots({ limit: options.subscription.concurrency });
+    this.slots = new LaneSlots({
+      limit: options.subscription.concurrency,
+      throttle: throttleFor({
+        ...options,
+        onError: (error) => this.reporter.trouble('ask for its rate limit', error),
+      }),
+    });
     this.registration = new GroupRegistration({ ...options, mode: 'ordered' });
   }
 
@@ -90,6 +97,7 @@ export class OrderedConsumer implements RunningSubscription {
 
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
+    this.slots.capacity.close();
     const loops = Promise.all([this.share?.stop(), this.bell?.stop()]);
     const drained = loops.then(() => Promise.all(this.leased.map((queue) => queue.handOver())));
     await orAborted(drained, timeUp);

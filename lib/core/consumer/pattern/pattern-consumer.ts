@@ -10,6 +10,7 @@ import { Intake } from '../intake.js';
 import { Reporter } from '../reporter.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
+import { throttleFor } from '../throttle.js';
 import type { TopicWatch } from './topic-watch.js';
 
 export interface PatternConsumerOptions extends Omit<ConsumerOptions, 'topic' | 'intake'> {
@@ -45,11 +46,15 @@ export class PatternConsumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.fits = compileTopicPattern(options.subscription.topic);
+    this.reporter = new Reporter(options);
     this.intake = new Intake({
       concurrency: options.subscription.concurrency,
       mostBytes: options.timing.maxInHandBytes,
+      throttle: throttleFor({
+        ...options,
+        onError: (error) => this.reporter.trouble('ask for its rate limit', error),
+      }),
     });
-    this.reporter = new Reporter(options);
   }
 
   get queues(): readonly GroupQueue[] {
@@ -94,6 +99,7 @@ export class PatternConsumer implements RunningSubscription {
 
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
+    this.intake.capacity.close();
     this.options.watch.unfollow(this.onTopics);
     // What a read still brings is taken in before anything is drained.
     if (this.fetchLoop) await orAborted(this.fetchLoop.stop(), timeUp);
