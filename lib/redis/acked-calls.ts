@@ -38,7 +38,10 @@ export class AckedCalls {
   constructor(options: { connections: Connections; key: string; probeKey: string }) {
     this.connections = options.connections;
     this.key = options.key;
-    this.probe = new DiskProbe({ key: options.probeKey });
+    this.probe = new DiskProbe({
+      key: options.probeKey,
+      mayAskConfig: () => this.connections.may('CONFIG GET'),
+    });
   }
 
   /**

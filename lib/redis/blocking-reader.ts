@@ -86,7 +86,7 @@ export class BlockingReader {
   /** Travels with the first read of each connection; a user without this right is told so by Redis, and only then. */
   private askForId(): void {
     const { era, redis } = this.reader.connection;
-    if (this.clientId?.era === era) return;
+    if (this.clientId?.era === era || !this.connections.may('CLIENT ID')) return;
     this.clientId = { era, id: redis.client('ID').catch(() => undefined) };
   }
 

@@ -49,6 +49,8 @@ export function profile(
     socketTimeout: role === 'blocking' ? blockMs + SOCKET_TIMEOUT_MS : SOCKET_TIMEOUT_MS,
     // A closing socket may be half-open: "close" must not wait for the other end.
     disconnectTimeout: 50,
+    // CLIENT SETINFO is a right more, and Redis 7.0 does not know it.
+    disableClientInfo: true,
     // Asks a server that is loading again so often; ioredis would wait for ten seconds.
     maxLoadingRetryTime: 500,
     connectionName: `rivulet:${namespace}:${role}`,

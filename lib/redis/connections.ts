@@ -5,6 +5,7 @@ import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability } from '../core/store/stores.js';
 import { addressOf, type ClusterClient } from './cluster-client.js';
 import { ClusterNodes } from './cluster-nodes.js';
+import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
 import { type Client, Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { answer } from './errors.js';
@@ -12,7 +13,7 @@ import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
 import { serverHealth, worstHealth } from './server-health.js';
-import { NEEDED_COMMANDS, parseInfo, serverProblem } from './server-check.js';
+import { parseInfo, serverProblem } from './server-check.js';
 
 /** A connection for reads that wait. */
 export interface ReaderConnection {
@@ -34,6 +35,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly nodes: ClusterNodes | undefined;
   private commands: Connection<Redis | ClusterClient> | undefined;
   private isCluster = true;
+  private denied: ReadonlySet<string> = new Set(OPTIONAL_COMMANDS);
   private closed = false;
 
   /** The same connection; what is asked through it within one turn leaves in one write. */
@@ -77,6 +79,11 @@ export class Connections implements ScriptHost, Availability {
   /** Whether streams that are read together may be on different nodes. */
   get isSpread(): boolean {
     return this.nodes !== undefined;
+  }
+
+  /** Whether the user may run it. Known once the connection is open; asking Redis instead would fill its ACL LOG. */
+  may(command: OptionalCommand): boolean {
+    return !this.denied.has(command);
   }
 
   /** Longest wait of a blocking read. */
@@ -125,6 +132,7 @@ export class Connections implements ScriptHost, Availability {
       await Promise.all(
         this.servers().map(async ({ redis, target }) => {
           const config = async (name: string): Promise<string | undefined> => {
+            if (!this.may('CONFIG GET')) return undefined;
             const said = (await redis.config('GET', name).catch(() => [])) as string[];
             return said[1];
           };
@@ -162,7 +170,7 @@ export class Connections implements ScriptHost, Availability {
 
   /** Ends a waiting read of a reader; false when there is no way to. */
   async unblock({ connection }: ReaderConnection, clientId: number): Promise<boolean> {
-    if (!this.ready) return false;
+    if (!this.ready || !this.may('CLIENT UNBLOCK')) return false;
     const redis = this.nodes ? this.nodes.beside(connection.redis) : this.redis;
     if (!redis) return false;
     return redis.client('UNBLOCK', clientId).then(
@@ -212,11 +220,13 @@ export class Connections implements ScriptHost, Availability {
       const unfit = serverProblem({ target, info, missing: [] }, fitness);
       if (unfit) throw unfit;
     }
-    const missing = (await scripts.checkRights.run(this, {
+    const denied = (await scripts.checkRights.run(this, {
       keys: { any: fitness.anyKey },
       args: {},
-      moreArgs: NEEDED_COMMANDS,
+      moreArgs: [...NEEDED_COMMANDS, ...OPTIONAL_COMMANDS],
     })) as string[];
+    this.denied = new Set(denied);
+    const missing = NEEDED_COMMANDS.filter((command) => this.denied.has(command));
     const lacking = serverProblem({ target: this.plan.target, info, missing }, fitness);
     if (lacking) throw lacking;
   }

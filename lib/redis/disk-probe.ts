@@ -23,10 +23,12 @@ const BELIEVED_MS = 10_000;
  */
 export class DiskProbe {
   private readonly key: string;
+  private readonly mayAskConfig: () => boolean;
   private known: { era: number; until: number; verdict: Promise<DiskAcks> } | undefined;
 
-  constructor(options: { key: string }) {
+  constructor(options: { key: string; mayAskConfig(): boolean }) {
     this.key = options.key;
+    this.mayAskConfig = () => options.mayAskConfig();
   }
 
   /** @throws StoreRefusedError with reason `NO_DISK_ACKS` and what to do about it. */
@@ -52,7 +54,9 @@ export class DiskProbe {
     const server = `${info['valkey_version'] ? 'Valkey' : 'Redis'} ${info['valkey_version'] ?? info['redis_version']}`;
     if (info['aof_enabled'] !== '1')
       throw refused(`${server} keeps no append-only file. Set appendonly yes`);
-    const [, fsync] = (await redis.config('GET', 'appendfsync').catch(() => [])) as string[];
+    const [, fsync] = this.mayAskConfig()
+      ? ((await redis.config('GET', 'appendfsync').catch(() => [])) as string[])
+      : [];
     if (fsync === 'always') return 'with-each-reply';
     if (fsync === 'no')
       throw refused(`${server} has appendfsync no, and never knows. Set everysec or always`);

@@ -1,71 +1,5 @@
 import { StoreRefusedError } from '../core/message/errors.js';
-
-/** Commands that scripts and ports use; a Redis user must be allowed all of them. */
-export const NEEDED_COMMANDS: readonly string[] = [
-  ...[
-    'EVAL',
-    'EVALSHA',
-    'TIME',
-    'INFO',
-    'EXISTS',
-    'GET',
-    'MGET',
-    'SET',
-    'INCR',
-    'PEXPIRE',
-    'PTTL',
-    'UNLINK',
-    'WAIT',
-  ],
-  ...[
-    'HGET',
-    'HMGET',
-    'HGETALL',
-    'HKEYS',
-    'HLEN',
-    'HEXISTS',
-    'HSET',
-    'HSETNX',
-    'HDEL',
-    'HINCRBY',
-    'HRANDFIELD',
-  ],
-  ...[
-    'SADD',
-    'SREM',
-    'SMEMBERS',
-    'SCARD',
-    'ZADD',
-    'ZREM',
-    'ZCARD',
-    'ZSCORE',
-    'ZMSCORE',
-    'ZRANGE',
-    'ZRANGEBYSCORE',
-  ],
-  ...[
-    'XADD',
-    'XACK',
-    'XCLAIM',
-    'XDEL',
-    'XLEN',
-    'XPENDING',
-    'XRANGE',
-    'XREAD',
-    'XREADGROUP',
-    'XREVRANGE',
-    'XTRIM',
-  ],
-  ...[
-    'XGROUP CREATE',
-    'XGROUP SETID',
-    'XGROUP DESTROY',
-    'XGROUP DELCONSUMER',
-    'XINFO STREAM',
-    'XINFO GROUPS',
-    'XINFO CONSUMERS',
-  ],
-];
+import { aclRule } from './commands.js';
 
 const OLDEST = 7;
 
@@ -103,7 +37,7 @@ export function serverProblem(
     );
   if (missing.length > 0)
     return new StoreRefusedError(
-      `The Redis user at ${target} may not run ${missing.join(', ')}; add these to its ACL`,
+      `The Redis user at ${target} may not run ${missing.join(', ')}. Add to its ACL: ${missing.map(aclRule).join(' ')}`,
       { reason: 'NOPERM' },
     );
   return undefined;

@@ -8,22 +8,30 @@ import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { sharedServer } from '../helpers/servers.js';
+import { asUser, leastRights, refusals } from '../redis/helpers/acl.js';
 import type { Harness, OpenHarness } from './harness.js';
 
-/** One server for a test file and a namespace for each call; scripts are told the time. */
+/**
+ * One server for a test file and a namespace for each call; scripts are told the time. The stores are a user with no more
+ * rights than docs/redis.acl gives, and must never be refused anything.
+ */
 export function useRedis(): OpenHarness {
   let server: TestRedis;
   let operator: Redis;
+  let url: string;
   let namespaces = 0;
   beforeAll(async () => {
     server = await startRedis();
     operator = new Redis(server.url);
+    url = await asUser(server.url, 'least', leastRights('*'));
   });
   afterAll(async () => {
+    const refused = await refusals(operator);
     operator.disconnect();
     await server.stop();
+    expect(refused).toEqual([]);
   });
-  return () => openRedis({ connection: server.url, namespace: `n${++namespaces}`, operator });
+  return () => openRedis({ connection: url, namespace: `n${++namespaces}`, operator });
 }
 
 /** The cluster that all test files share, and a namespace for each call. */

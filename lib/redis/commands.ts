@@ -1,0 +1,30 @@
+/**
+ * Commands that scripts and ports use: a Redis user must be allowed all of them, and needs no other. Held against the
+ * sources by test/redis/acl.spec.ts, which also writes docs/redis.acl from this list.
+ */
+export const NEEDED_COMMANDS: readonly string[] = [
+  ...['EVAL', 'EVALSHA', 'INFO', 'TIME', 'WAIT'],
+  ...['EXISTS', 'GET', 'INCR', 'MGET', 'PEXPIRE', 'PTTL', 'SET', 'UNLINK'],
+  ...['HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HRANDFIELD'],
+  ...['HSET', 'HSETNX', 'HVALS'],
+  ...['LINDEX', 'LLEN', 'LPOP', 'LPUSH', 'LRANGE', 'RPUSH'],
+  ...['SADD', 'SCARD', 'SMEMBERS', 'SREM'],
+  ...['ZADD', 'ZCARD', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'],
+  ...['XACK', 'XADD', 'XCLAIM', 'XDEL', 'XLEN', 'XPENDING', 'XRANGE', 'XREAD', 'XREADGROUP'],
+  ...['XREVRANGE', 'XTRIM'],
+  ...['XGROUP CREATE', 'XGROUP DELCONSUMER', 'XGROUP DESTROY', 'XGROUP SETID'],
+  ...['XINFO CONSUMERS', 'XINFO GROUPS', 'XINFO STREAM'],
+];
+
+/**
+ * Commands that are used where the user may: to end a waiting read at once, to tell what a confirm survives, and for
+ * `acks: 'disk'`.
+ */
+export const OPTIONAL_COMMANDS = ['CLIENT ID', 'CLIENT UNBLOCK', 'CONFIG GET', 'WAITAOF'] as const;
+
+export type OptionalCommand = (typeof OPTIONAL_COMMANDS)[number];
+
+/** As an ACL rule: `+xgroup|create`. */
+export function aclRule(command: string): string {
+  return `+${command.toLowerCase().replace(' ', '|')}`;
+}
