@@ -215,7 +215,8 @@ export class Connections implements ScriptHost, Availability {
     let info: Readonly<Record<string, string>> = {};
     for (const { redis, target } of this.servers()) {
       info = parseInfo(await answer({ operation: 'INFO' }, redis.info()));
-      this.isCluster = info['redis_mode'] === 'cluster';
+      // Valkey calls it by its own name.
+      this.isCluster = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
       // Before any script: an old server would fail on their first line.
       const unfit = serverProblem({ target, info, missing: [] }, fitness);
       if (unfit) throw unfit;
