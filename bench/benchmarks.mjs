@@ -1,5 +1,6 @@
 // What is measured. A benchmark has sides, each run in processes of its own, and rows: the value of the first side, as
 // a ratio to that of the second if there is one. Bars: DESIGN section 8.
+import { onCluster } from './cluster.mjs';
 import { run } from './process.mjs';
 
 const atLeast = (limit) => ({ text: `≥ ${limit}`, holds: (ratio) => ratio >= limit });
@@ -27,6 +28,16 @@ export const benchmarks = [
       { name: 'send.raw', sides: ['rivulet', 'raw'], ...throughput, bar: atLeast(1.3) },
       { name: 'send.bullmq', sides: ['rivulet', 'bullmq'], ...throughput, bar: atLeast(6) },
     ],
+  },
+  {
+    name: 'cluster',
+    sides: {
+      cluster: ({ cluster }) =>
+        onCluster((connection) => run('send/rivulet.mjs', { ...cluster, connection })),
+      one: ({ cluster }) => run('send/rivulet.mjs', cluster),
+    },
+    // With a core for each node it is more than 1; where all of them share two with the sender, it says what spreading costs.
+    rows: [{ name: 'cluster.one', sides: ['cluster', 'one'], ...throughput, bar: atLeast(0.8) }],
   },
   {
     name: 'consume',

@@ -7,6 +7,7 @@ export const scales = {
     rounds: 5,
     // What a process does for long is compiled: ours took a hundred thousand sends until then, the raw floor fewer.
     send: { warmUp: 150_000, messages: 100_000, inFlight: 200 },
+    cluster: { warmUp: 100_000, messages: 100_000, inFlight: 600 },
     bullmqSend: { warmUp: 20_000, messages: 100_000, inFlight: 200 },
     consume: { warmUp: 100_000, messages: 100_000, concurrency: 100 },
     bullmqConsume: { warmUp: 20_000, messages: 100_000, concurrency: 100 },
@@ -24,6 +25,7 @@ export const scales = {
   quick: {
     rounds: 3,
     send: { warmUp: 100_000, messages: 50_000, inFlight: 200 },
+    cluster: { warmUp: 50_000, messages: 50_000, inFlight: 600 },
     bullmqSend: { warmUp: 3_000, messages: 10_000, inFlight: 200 },
     consume: { warmUp: 40_000, messages: 50_000, concurrency: 100 },
     bullmqConsume: { warmUp: 3_000, messages: 10_000, concurrency: 100 },
