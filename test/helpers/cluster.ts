@@ -20,6 +20,11 @@ export function clusterConnection(nodes: string): { cluster: string[] } {
   return { cluster: nodes.split(',') };
 }
 
+/** For programs of their own: a URL, or the nodes of a cluster. */
+export function connectionTo(url: string): string | { cluster: string[] } {
+  return url.includes(',') ? clusterConnection(url) : url;
+}
+
 /** A client of the cluster for what is done behind the library's back. */
 export function clusterOperator(nodes: string): Cluster {
   const operator = new Cluster(

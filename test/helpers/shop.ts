@@ -4,6 +4,7 @@ import pg from 'pg';
 import { schema } from '../../lib/participants/index.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { bodyOf } from '../contract/messages.js';
+import { connectionTo } from './cluster.js';
 import { within } from './workload.js';
 
 const PROGRAM = new URL('../guarantees/programs/transactor.mjs', import.meta.url);
@@ -46,7 +47,10 @@ export class Shop {
     this.namespace = options.namespace;
     this.pool = new pg.Pool({ connectionString: options.databaseUrl, max: 2 });
     this.pool.on('error', () => undefined);
-    this.stores = new RedisStores({ connection: options.redisUrl, namespace: options.namespace });
+    this.stores = new RedisStores({
+      connection: connectionTo(options.redisUrl),
+      namespace: options.namespace,
+    });
   }
 
   static async open(options: ShopOptions): Promise<Shop> {

@@ -73,7 +73,9 @@ const participant = Object.assign(Object.create(real), {
   }),
 });
 
-const stores = new RedisStores({ connection: url, namespace });
+// A URL, or the nodes of a cluster.
+const connection = url.includes(',') ? { cluster: url.split(',') } : url;
+const stores = new RedisStores({ connection, namespace });
 const { halves } = stores;
 Object.defineProperty(stores, 'halves', {
   value: new Proxy(halves, {
