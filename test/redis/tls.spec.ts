@@ -1,0 +1,119 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { Redis, type RedisOptions } from 'ioredis';
+import { TLSSocket } from 'node:tls';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import type { RedisFactory } from '../../lib/redis/connection-options.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { Authority } from './helpers/certificates.js';
+
+describe('TLS', () => {
+  const authority = new Authority();
+  const client = authority.sign('client');
+  const servers: TestRedis[] = [];
+  let port: number;
+
+  beforeAll(async () => {
+    port = await serve(authority.sign('127.0.0.1'));
+  });
+  afterAll(async () => {
+    await Promise.all(servers.map((server) => server.stop()));
+    authority.remove();
+  });
+
+  /** A server that wants certificates of its clients, too. */
+  async function serve({ certFile, keyFile }: { certFile: string; keyFile: string }) {
+    const tlsPort = await freePort();
+    const server = await startRedis({
+      args: [
+        ...['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile],
+        ...['--tls-ca-cert-file', authority.root.certFile, '--tls-auth-clients', 'yes'],
+      ],
+    });
+    servers.push(server);
+    return tlsPort;
+  }
+
+  const trusted = { ca: authority.root.cert, cert: client.cert, key: client.key };
+
+  async function failure(connection: RedisOptions): Promise<string> {
+    const stores = new RedisStores({ connection, namespace: 'shop' });
+    const error = await stores.open(700).catch((reason: unknown) => reason);
+    await stores.close();
+    return String(error);
+  }
+
+  it('encrypts every connection: commands, readers, acks', async () => {
+    const made: Redis[] = [];
+    const connection: RedisFactory = (_role, options) => {
+      const redis = new Redis({ ...options, host: '127.0.0.1', port, tls: trusted });
+      made.push(redis);
+      return redis;
+    };
+    const application = new Rivulet({ stores: new RedisStores({ connection, namespace: 'shop' }) });
+    await application.open();
+    const handled = new Promise((resolve) =>
+      application.subscribe({
+        topic: 'orders',
+        group: 'billing',
+        origin: 'test',
+        handler: ({ body }) => resolve(body),
+      }),
+    );
+    await application.consume();
+    const acks = { replicas: 1, timeoutMs: 1 };
+    await application.producer.send('orders', 'lone', { acks }).catch(() => {});
+    expect(await handled).toBe('lone');
+    expect(made.length).toBeGreaterThanOrEqual(3);
+    for (const { stream } of made)
+      expect(stream instanceof TLSSocket && stream.encrypted && stream.authorized).toBe(true);
+    await application.stop(5_000);
+  });
+
+  it('needs to know the CA', async () => {
+    const options = { host: '127.0.0.1', port, tls: trusted };
+    const stores = new RedisStores({ connection: options, namespace: 'shop' });
+    await stores.open(5_000);
+    await stores.close();
+    expect(
+      await failure({ host: '127.0.0.1', port, tls: { cert: client.cert, key: client.key } }),
+    ).toMatch(/rediss:.*(self-signed|unable to verify|issuer)/);
+  });
+
+  it('refuses a server of another CA', async () => {
+    const other = new Authority();
+    const tls = { ...trusted, ca: other.root.cert };
+    other.remove();
+    expect(await failure({ host: '127.0.0.1', port, tls })).toMatch(
+      /self-signed|unable to (verify|get)|signature failure/,
+    );
+  });
+
+  it('refuses a server with another name', async () => {
+    const other = await serve(authority.sign('redis.example'));
+    expect(await failure({ host: '127.0.0.1', port: other, tls: trusted })).toMatch(
+      /does not match certificate|not in the cert/,
+    );
+  });
+
+  it('refuses a certificate that has expired', async () => {
+    const expired = await serve(authority.sign('127.0.0.1', -1));
+    expect(await failure({ host: '127.0.0.1', port: expired, tls: trusted })).toMatch(/expired/);
+  });
+
+  it('is refused by a server that wants a certificate when it has none', async () => {
+    expect(await failure({ host: '127.0.0.1', port, tls: { ca: trusted.ca } })).toMatch(
+      /was not ready within/,
+    );
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as net.AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
