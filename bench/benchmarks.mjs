@@ -16,6 +16,17 @@ const throughput = {
 const p50 = { value: ({ p50Ms }) => p50Ms, show: ({ p50Ms }) => ms(p50Ms) };
 const p99 = { value: ({ p99Ms }) => p99Ms, show: ({ p99Ms }) => ms(p99Ms) };
 
+/** A figure to be known: nobody set a bar. */
+const noBar = { text: '', holds: () => true };
+const visible = {
+  value: ({ visibleMs }) => visibleMs,
+  show: ({ visibleMs }) => `readable after ${ms(visibleMs)}`,
+};
+const answered = {
+  value: ({ p50Ms }) => p50Ms,
+  show: ({ p50Ms, perSecond }) => `${ms(p50Ms)}, ${Math.round(perSecond).toLocaleString('en')}/s`,
+};
+
 export const benchmarks = [
   {
     name: 'send',
@@ -183,6 +194,41 @@ export const benchmarks = [
         value: ({ perMessage }) => perMessage,
         show: ({ perMessage }) => `${perMessage.toFixed(0)} B`,
         bar: atMost(1.25),
+      },
+    ],
+  },
+];
+
+/** Transactions on PostgreSQL (`--transactions`): one after the other, and so many at once. */
+export const transactionBenchmarks = [
+  ...['alone', 'together'].map((name) => ({
+    name,
+    sides: {
+      half: (sizes) =>
+        run('transactions/rivulet.mjs', { ...sizes[name], sends: true, store: 'half' }),
+      outbox: (sizes) =>
+        run('transactions/rivulet.mjs', { ...sizes[name], sends: true, store: 'outbox' }),
+      silent: (sizes) => run('transactions/rivulet.mjs', sizes[name]),
+      table: (sizes) => run('transactions/outbox-table.mjs', sizes[name]),
+    },
+    rows: [
+      { name: `${name}.p50.silent`, sides: ['half', 'silent'], ...answered, bar: noBar },
+      { name: `${name}.p50.table`, sides: ['half', 'table'], ...answered, bar: noBar },
+      { name: `${name}.visible.table`, sides: ['half', 'table'], ...visible, bar: noBar },
+      { name: `${name}.outbox.p50.table`, sides: ['outbox', 'table'], ...answered, bar: noBar },
+      { name: `${name}.outbox.visible.table`, sides: ['outbox', 'table'], ...visible, bar: noBar },
+    ],
+  })),
+  {
+    name: 'crash',
+    sides: { crash: ({ crash }) => run('transactions/crash.mjs', crash) },
+    rows: [
+      {
+        name: 'crash.delivered_ms',
+        sides: ['crash'],
+        value: ({ p50Ms }) => p50Ms,
+        show: ({ p50Ms, p99Ms }) => `p50 ${ms(p50Ms)}, at most ${ms(p99Ms)}`,
+        bar: noBar,
       },
     ],
   },

@@ -1,12 +1,14 @@
 // The command line of `npm run bench`.
 import { parseArgs } from 'node:util';
-import { benchmarks } from './benchmarks.mjs';
+import { benchmarks, transactionBenchmarks } from './benchmarks.mjs';
 import { scales } from './scales.mjs';
 
-export const USAGE = `npm run bench -- [--quick] [--only send,consume.raw,…] [--json FILE] [--rounds N] [--profile FOLDER]
+export const USAGE = `npm run bench -- [--quick] [--transactions] [--only send,consume.raw,…] [--json FILE] [--rounds N] [--profile FOLDER]
 
   --quick           3 rounds of smaller sizes, under three minutes in all
   --only NAMES      benchmarks or single rows, comma between: ${benchmarks.map(({ name }) => name).join(', ')}
+  --transactions    database transactions on a PostgreSQL that is started for it, in place of all that:
+                    ${transactionBenchmarks.map(({ name }) => name).join(', ')}
   --json FILE       write the ratios there
   --rounds N        so many rounds instead of ${scales.full.rounds} (${scales.quick.rounds} with --quick)
   --profile FOLDER  keep a CPU profile of every process there (slower: ratios are not to be quoted)`;
@@ -18,6 +20,7 @@ export function readOptions(argv) {
       args: argv,
       options: {
         quick: { type: 'boolean', default: false },
+        transactions: { type: 'boolean', default: false },
         only: { type: 'string' },
         json: { type: 'string' },
         rounds: { type: 'string' },
@@ -31,7 +34,7 @@ export function readOptions(argv) {
       scale,
       sizes: scales[scale],
       rounds: rounds(values.rounds ?? String(scales[scale].rounds)),
-      selected: select(values.only),
+      selected: select(values.only, values.transactions ? transactionBenchmarks : benchmarks),
     };
   } catch (error) {
     throw new Error(`${error.message}\n\n${USAGE}`, { cause: error });
@@ -44,7 +47,7 @@ function rounds(text) {
 }
 
 /** Benchmarks with the rows that are asked for; all of them when nothing is said. */
-function select(only) {
+function select(only, benchmarks) {
   if (only === undefined) return benchmarks;
   const names = only.split(',').map((name) => name.trim());
   const known = benchmarks.flatMap(({ name, rows }) => [name, ...rows.map((row) => row.name)]);

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import { findPostgres, HOW_TO_INSTALL_POSTGRES, startPostgres } from '../tools/postgres/server.mjs';
 import { readOptions, USAGE } from './options.mjs';
 import { Server } from './redis.mjs';
 import { json, resultOf, table } from './report.mjs';
@@ -12,6 +13,7 @@ async function main(options) {
   const { scale, rounds, sizes, selected } = options;
   if (options.profile) process.env.BENCH_PROFILE_DIR = resolve(options.profile);
   const server = new Server();
+  const postgres = options.transactions ? await openPostgres() : undefined;
   const results = [];
   try {
     const about = await server.prepare();
@@ -27,12 +29,23 @@ async function main(options) {
     await server.clear();
   } finally {
     server.close();
+    await postgres?.stop();
   }
 
   console.log(`\n${table(results)}`);
   if (!options.json) return;
   mkdirSync(dirname(resolve(options.json)), { recursive: true });
   writeFileSync(options.json, json(scale, results));
+}
+
+async function openPostgres() {
+  const binary = findPostgres();
+  if (!binary)
+    throw new Error(`There is no PostgreSQL here: ${HOW_TO_INSTALL_POSTGRES}, or set PG_BIN`);
+  const postgres = await startPostgres(binary, { args: ['-c', 'fsync=on'] });
+  process.env.BENCH_POSTGRES_URL = postgres.url;
+  say(`${binary.version}, fsync on`);
+  return postgres;
 }
 
 /** Progress, apart from the result. */

@@ -21,6 +21,9 @@ export const scales = {
     backlog: { few: 10_000, many: 1_000_000, slices: 10, sliceMessages: 10_000, concurrency: 100 },
     topics: { few: 10, many: 1_000, warmUp: 20_000, messages: 400_000, concurrency: 100 },
     memory: { messages: 100_000 },
+    alone: { warmUp: 3_000, transactions: 5_000, inFlight: 1, pollMs: 100 },
+    together: { warmUp: 10_000, transactions: 20_000, inFlight: 16, pollMs: 100 },
+    crash: { crashes: 20 },
   },
   quick: {
     rounds: 3,
@@ -39,5 +42,8 @@ export const scales = {
     backlog: { few: 10_000, many: 100_000, slices: 3, sliceMessages: 10_000, concurrency: 100 },
     topics: { few: 10, many: 100, warmUp: 20_000, messages: 40_000, concurrency: 100 },
     memory: { messages: 100_000 },
+    alone: { warmUp: 1_000, transactions: 2_000, inFlight: 1, pollMs: 100 },
+    together: { warmUp: 5_000, transactions: 10_000, inFlight: 16, pollMs: 100 },
+    crash: { crashes: 5 },
   },
 };
