@@ -145,6 +145,21 @@ describeWith('postgres')('a participant of PostgreSQL', () => {
     await expect(swallowing).rejects.toThrow('swallowed');
   });
 
+  it('rejects with what COMMIT found, a deferred constraint, and then the verdict is rollback', async () => {
+    await database.query(`CREATE TABLE customers (id text PRIMARY KEY);
+      CREATE TABLE orders (customer text REFERENCES customers DEFERRABLE INITIALLY DEFERRED)`);
+    const participant = pgParticipant(pool);
+    await participant.prepare();
+    const id = transactionId();
+    const placed = participant.run(async (tx) => {
+      await tx.query("INSERT INTO orders VALUES ('nobody')");
+      await participant.mark(tx, { id, deadline: soon() });
+    });
+    await expect(placed).rejects.toMatchObject({ code: '23503' });
+    expect(await participant.decide([id])).toEqual(new Map([[id, 'rollback']]));
+    expect(await database.query('SELECT * FROM orders')).toEqual([]);
+  });
+
   it('restores the lock timeout that the handler had before the inbox', async () => {
     const participant = pgParticipant(pool);
     await participant.prepare();

@@ -1,12 +1,7 @@
+import type { InboxTable } from './participant.js';
 import { InboxBusyError } from './participant-errors.js';
 import type { Transactions } from './transactions.js';
 import type { TransactionOptions } from './transaction-options.js';
-
-/** Which message, for whom. */
-export interface InboxEntry {
-  group: string;
-  key: string;
-}
 
 /**
  * Run a handler in a database transaction that first notes the message in the inbox: what it wrote and what it sent are
@@ -18,7 +13,7 @@ export interface InboxEntry {
  *   its transaction, or the database is away): try again later, it is not an attempt.
  */
 export async function once(
-  entry: InboxEntry,
+  entry: Parameters<InboxTable['enter']>[1],
   handle: () => Promise<unknown>,
   { transactions, ...options }: TransactionOptions & { transactions: Transactions },
 ): Promise<'handled' | 'duplicate'> {
