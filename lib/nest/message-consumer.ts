@@ -4,7 +4,7 @@ import { InvalidInputError } from '../core/message/errors.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import type { Rivulet } from '../core/rivulet.js';
 
-export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'group'> {
+export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'group' | 'schema'> {
   topic: TopicName;
   /** Default: the module's `group`. */
   group?: string;
@@ -31,7 +31,10 @@ export class MessageConsumer {
    */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
     const group = this.groupOf(options.group);
-    return this.rivulet.pulls.receive({ ...options, topic: topicOf(options.topic), group });
+    const { topic } = options;
+    const schema = typeof topic === 'string' ? undefined : topic.options.schema;
+    const known = schema && { schema };
+    return this.rivulet.pulls.receive({ ...options, ...known, topic: topicOf(topic), group });
   }
 
   /**

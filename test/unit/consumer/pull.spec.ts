@@ -2,9 +2,19 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReceivedMessage } from '../../../lib/core/consumer/pull/puller.js';
 import type { ReceiveOptions } from '../../../lib/core/consumer/pull/pulls.js';
 import { ReceiptExpiredError } from '../../../lib/core/consumer/pull/receipt.js';
+import { tags } from '../../../lib/core/filter/message-filter.js';
+import { defineTopic, type StandardSchema } from '../../../lib/core/message/topic.js';
 import { ClosedError, InvalidInputError } from '../../../lib/core/message/errors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
+const NUMBERS: StandardSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'a test',
+    validate: (value) =>
+      typeof value === 'number' ? { value } : { issues: [{ message: 'no number' }] },
+  },
+};
 const SETTINGS = { topics: { queues: 3 } };
 
 describe('receive', () => {
@@ -53,6 +63,31 @@ describe('receive', () => {
       Array.from({ length: 10 }, (_, n) => n),
     );
     expect(first[0]).toMatchObject({ attempt: 1, message: { topic: 'jobs' } });
+  });
+
+  it('hands out what its filter wants; the rest is settled', async () => {
+    await bed.publish('jobs', 1, { tag: 'small' });
+    await bed.publish('jobs', 2, { tag: 'large' });
+    const filter = tags('large');
+    expect(bodies(await receive({ filter }))).toEqual([2]);
+    expect(await receive({ filter, invisibleDurationMs: 1 }, { passMs: 5_000 })).toEqual([]);
+    await expect(receive({ filter: tags('small') })).rejects.toThrow('use another group');
+    await expect(receive()).rejects.toThrow('filter is none');
+    expect(await bed.deadLetters('jobs', 'workers')).toEqual([]);
+  });
+
+  it('makes a dead letter of what does not match the schema', async () => {
+    const { options } = defineTopic('jobs', { schema: NUMBERS });
+    await bed.publish('jobs', 'one');
+    await bed.publish('jobs', 2);
+    expect(bodies(await receive({ schema: options.schema! }))).toEqual([2]);
+    const refused = bed.rivulet.events.next('dead-lettered');
+    await bed.publish('jobs', 'three');
+    expect(await receive({ schema: options.schema! })).toEqual([]);
+    expect((await refused).reason).toContain(
+      'does not match the schema of topic "jobs": no number',
+    );
+    expect(await bed.deadLetters('jobs', 'workers')).toHaveLength(2);
   });
 
   it('waits for the first message, and not for longer than it was told', async () => {

@@ -1,4 +1,5 @@
-import { ClosedError, QueueFaultedError } from '../../message/errors.js';
+import { schemaIssues } from '../../message/topic.js';
+import { ClosedError, QueueFaultedError, SchemaError } from '../../message/errors.js';
 import type { MessageView } from '../../message/message.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { DeliveredEntry, GroupQueue, GroupReader } from '../../store/delivery-store.js';
@@ -15,7 +16,7 @@ import { writeReceipt } from './receipt.js';
 /** A message in the hands of whoever asked for it, until its invisible duration has passed. */
 export interface ReceivedMessage {
   readonly message: MessageView;
-  /** Decoded; the schema of a topic is not applied. */
+  /** Decoded, and what the schema made of it if one was given. */
   readonly body: unknown;
   /** Which attempt this is, from 1. */
   readonly attempt: number;
@@ -202,7 +203,13 @@ export class Puller implements RunningSubscription {
     if ('outcome' in opened) return { ...opened, entry };
     const { codec, bytes } = opened.message;
     try {
-      return { ...opened, entry, body: tools.codecs.decode(codec, bytes) };
+      const body = tools.codecs.decode(codec, bytes);
+      const { schema } = this.subscription;
+      if (!schema) return { ...opened, entry, body };
+      const result = await schema['~standard'].validate(body);
+      if (!result.issues) return { ...opened, entry, body: result.value };
+      const error = new SchemaError(entry.topic, schemaIssues(result.issues));
+      return refusedAs(entry, describeError(error));
     } catch (error) {
       return refusedAs(entry, describeError(error));
     }

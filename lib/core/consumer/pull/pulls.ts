@@ -1,6 +1,8 @@
+import type { MessageFilter } from '../../filter/message-filter.js';
 import { InvalidInputError } from '../../message/errors.js';
 import { groupProblem, topicProblem } from '../../message/names.js';
 import { integerProblem, unknownOptions } from '../../message/options.js';
+import type { StandardSchema } from '../../message/topic.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Events } from '../../runtime/events.js';
 import { type DeliveryStore, type Settlement, WAITING } from '../../store/delivery-store.js';
@@ -21,6 +23,13 @@ export interface ReceiveOptions {
    * comes back; the attempt counts.
    */
   invisibleDurationMs?: number;
+  /**
+   * Which messages are wanted, as `filter` of a subscription: others count as settled. Each call for one topic and group in a
+   * process must say the same, and so must the members of the group.
+   */
+  filter?: MessageFilter;
+  /** What does not match becomes a dead letter, as with a handler. */
+  schema?: StandardSchema;
 }
 
 export interface PullsOptions {
@@ -38,7 +47,7 @@ const LONGEST_MS = 12 * 3_600_000;
 /** Messages taken by hand: received, and settled with their receipts. */
 export class Pulls {
   private readonly options: PullsOptions;
-  private readonly pullers = new Map<string, Promise<Puller>>();
+  private readonly pullers = new Map<string, { filter: string; opening: Promise<Puller> }>();
 
   constructor(options: PullsOptions) {
     this.options = options;
@@ -46,17 +55,23 @@ export class Pulls {
 
   /** @throws InvalidInputError; what the store throws, then the call can be repeated. */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
-    const { topic, group } = options;
+    const { topic, group, filter, schema } = options;
     const call = { ...DEFAULTS, ...options };
     check(`Receive from topic "${String(topic)}"`, [
-      ...unknownOptions(options, ['topic', 'group', ...Object.keys(DEFAULTS)]),
+      ...unknownOptions(options, ['topic', 'group', 'filter', 'schema', ...Object.keys(DEFAULTS)]),
       topicProblem(topic),
       groupProblem(group),
       integerProblem('max', call.max, { min: 1, max: 1_000 }),
       integerProblem('waitMs', call.waitMs, { min: 0, max: 60_000 }),
       integerProblem('invisibleDurationMs', call.invisibleDurationMs, { min: 1, max: LONGEST_MS }),
     ]);
-    return (await this.puller(topic, group)).receive(call);
+    const puller = await this.puller({
+      topic,
+      group,
+      ...(filter && { filter }),
+      ...(schema && { schema }),
+    });
+    return puller.receive(call);
   }
 
   /** It is done. @throws ReceiptExpiredError */
@@ -98,18 +113,31 @@ export class Pulls {
     if (reply !== 'settled') throw new ReceiptExpiredError(receipt);
   }
 
-  private puller(topic: string, group: string): Promise<Puller> {
+  private puller(
+    wanted: Pick<ReceiveOptions, 'topic' | 'group' | 'filter' | 'schema'>,
+  ): Promise<Puller> {
+    const { topic, group } = wanted;
     const name = `${topic} ${group}`;
-    const found = this.pullers.get(name);
-    if (found) return found;
+    const filter = wanted.filter?.digest ?? '';
     const origin = `receive({ topic: "${topic}", group: "${group}" })`;
-    const made = subscription({ topic, group, origin, handler: () => undefined });
+    const found = this.pullers.get(name);
+    if (found && found.filter !== filter)
+      throw new InvalidInputError(origin, [
+        `filter is ${describeFilter(filter)}, another call of this process for the same topic and group said ${describeFilter(found.filter)}: what one wants the other would settle; use another group`,
+      ]);
+    if (found) return found.opening;
+    // Throws before it is noted when the filter is none.
+    const made = subscription({ ...wanted, origin, handler: () => undefined });
     const opening = this.options.open(made);
-    this.pullers.set(name, opening);
+    this.pullers.set(name, { filter, opening });
     // The next call tries again.
     opening.catch(() => this.pullers.delete(name));
     return opening;
   }
+}
+
+function describeFilter(digest: string): string {
+  return digest === '' ? 'none' : JSON.stringify(digest);
 }
 
 function factsOf({ topic, queue, group, messageId, offset, attempt }: Receipt) {
