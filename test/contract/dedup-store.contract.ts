@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Stores } from '../../lib/core/store/stores.js';
 import { type OpenHarness, useHarness } from './harness.js';
 
@@ -59,6 +60,16 @@ export function describeDedupStore(open: OpenHarness): void {
       await begin('a');
       await complete('a', result);
       expect(await begin('b')).toEqual({ state: 'done', result });
+    });
+
+    it('carries out what one owner asks in its order: a renewal on its way does not outlive the end', async () => {
+      for (const pause of [async () => {}, nextTurn]) {
+        await begin('a');
+        const renewing = renew('a');
+        await pause();
+        expect(await Promise.all([renewing, abandon('a')])).toEqual(['renewed', 'abandoned']);
+        expect(await find()).toBeUndefined();
+      }
     });
 
     it('frees an abandoned record at once', async () => {
