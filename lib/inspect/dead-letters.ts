@@ -57,6 +57,13 @@ const LARGEST_PAGE = 1_000;
 const PER_READ = 50;
 const ID = /^(\d{1,4}):(\d{1,20}-\d{1,20})$/;
 
+export interface ForceOptions {
+  /** Handle it even if an idempotent handler has done what its dedup key stands for. Default false. */
+  force?: boolean;
+  /** That key, when `idempotent.key` makes it. Default: the `dedupId` of the message, else its id. */
+  dedupKey?: string;
+}
+
 /** Questions and commands about dead letters. */
 export class DeadLetters {
   private readonly stores: Stores;
@@ -96,9 +103,16 @@ export class DeadLetters {
     return found && this.view(found);
   }
 
-  async redrive(name: TopicName, group: string, id: string): Promise<string | undefined> {
+  async redrive(
+    name: TopicName,
+    group: string,
+    { id, ...options }: { id: string } & ForceOptions,
+  ): Promise<string | undefined> {
+    refuse('redriveDeadLetter', optionProblems(options, ['force', 'dedupKey']));
     const place = await this.place(name, group, { id, method: 'redriveDeadLetter' });
-    return place && this.stores.deadLetters.redrive(place.ref, place.id);
+    if (!place) return undefined;
+    if (options.force === true) await this.forget(place, options.dedupKey);
+    return this.stores.deadLetters.redrive(place.ref, place.id);
   }
 
   async remove(name: TopicName, group: string, id: string): Promise<boolean> {
@@ -170,6 +184,19 @@ export class DeadLetters {
       if (page.length < PER_READ) return;
       last = page.at(-1)!.id;
     }
+  }
+
+  /** What an idempotent handler remembers of this message, or of others with its dedup key. */
+  private async forget(
+    { ref: { topic, group, ...queue }, id }: { ref: GroupQueue; id: string },
+    dedupKey: string | undefined,
+  ): Promise<void> {
+    const found = await this.stores.deadLetters.get({ topic, group, ...queue }, id);
+    if (!found) return;
+    const { entry } = this.view(found);
+    const own = entry.kind === 'message' ? entry.message : undefined;
+    const key = dedupKey ?? own?.dedupId ?? own?.messageId;
+    if (key !== undefined) await this.stores.dedup.forget({ topic, group, key });
   }
 
   /** Undefined when the topic has no such queue: nothing can be there. */

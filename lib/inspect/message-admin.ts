@@ -11,6 +11,7 @@ import {
   type DeadLetterFilter,
   type DeadLetterPage,
   DeadLetters,
+  type ForceOptions,
   type PageOptions,
 } from './dead-letters.js';
 import { HalvesWaitingError } from './errors.js';
@@ -297,12 +298,19 @@ export class MessageAdmin {
   /**
    * Append a dead letter to its queue again, for its group only, and remove it. Attempts begin anew.
    *
-   * Safe to repeat: it is redriven once.
+   * Safe to repeat: it is redriven once. With `force` the dedup record of the group is forgotten first, so that an idempotent
+   * handler runs even if it has handled another message with the same dedup key; what a database remembers (`participant`)
+   * stays.
    *
    * @returns the new offset, or undefined when it is not there (any more) or holds no message.
    */
-  redriveDeadLetter(topic: TopicName, group: string, id: string): Promise<string | undefined> {
-    return this.deadLetters.redrive(topic, group, id);
+  redriveDeadLetter(
+    topic: TopicName,
+    group: string,
+    id: string,
+    options: ForceOptions = {},
+  ): Promise<string | undefined> {
+    return this.deadLetters.redrive(topic, group, { ...options, id });
   }
 
   /**

@@ -42,6 +42,40 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
       expect(await bed.admin.getDeadLetter('orders', 'billing', id)).toEqual(letters[0]);
     });
 
+    it('is handled again by force, although its dedup key was done meanwhile', async () => {
+      const handled: unknown[] = [];
+      let isRejecting = true;
+      bed.rivulet.subscribe({
+        topic: 'orders',
+        group: 'billing',
+        origin: 'a test',
+        idempotent: { key: ({ key }) => `pay:${key}` },
+        handler: ({ body }) => {
+          if (isRejecting) throw new RejectMessageError('no');
+          handled.push(body);
+        },
+      });
+      await bed.until(bed.rivulet.consume());
+      const dead = deadLettered(bed, 2);
+      for (const body of ['a', 'b']) await publish(bed, body, { key: 'order-1', queue: 0 });
+      await dead;
+      isRejecting = false;
+      const acked = bed.rivulet.events.next('acked');
+      await publish(bed, 'c', { key: 'order-1' });
+      await bed.until(acked);
+
+      const { letters } = await bed.admin.listDeadLetters('orders', 'billing');
+      const [first, second] = letters.map(({ id }) => id) as [string, string];
+      const duplicate = bed.rivulet.events.next('duplicate');
+      await bed.admin.redriveDeadLetter('orders', 'billing', first);
+      await bed.until(duplicate);
+      const again = bed.rivulet.events.next('acked');
+      const force = { force: true, dedupKey: 'pay:order-1' };
+      await bed.admin.redriveDeadLetter('orders', 'billing', second, force);
+      await bed.until(again);
+      expect(handled).toEqual(['c', 'b']);
+    });
+
     it('shows what another program wrote', async () => {
       await consume(bed, () => {});
       const done = deadLettered(bed, 1);
