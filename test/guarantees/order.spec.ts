@@ -1,9 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pass } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
-import { checkOrder, type Trace } from '../helpers/order-check.js';
+import { checkOrder, readTrace } from '../helpers/order-check.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
@@ -119,23 +118,4 @@ async function publish(
     });
     await Promise.all(sends);
   }
-}
-
-async function readTrace(url: string): Promise<Trace[]> {
-  const redis = new Redis(url);
-  const entries = (await redis.xrange('trace', '-', '+')) as [string, string[]][];
-  redis.disconnect();
-  return entries.map(([, fields]) => {
-    const facts = new Map<string, string>();
-    for (let i = 0; i < fields.length; i += 2) facts.set(fields[i]!, fields[i + 1]!);
-    return {
-      kind: facts.get('kind') as Trace['kind'],
-      group: facts.get('group')!,
-      seq: Number(facts.get('seq')),
-      who: facts.get('who')!,
-      token: Number(facts.get('token')),
-      ok: facts.get('ok') === '1',
-      aborted: facts.get('aborted') === '1',
-    };
-  });
 }

@@ -1,3 +1,5 @@
+import { Redis } from 'ioredis';
+
 /** One entry of the trace that handlers write: its place in the trace is when it happened. */
 export interface Trace {
   /** `told`: what the signal of a handler said once timers that were overdue at its end had run. */
@@ -105,4 +107,24 @@ function onTold({ followed }: GroupState, entry: Trace): string | undefined {
 
 function isSameHandler(one: Trace, other: Trace): boolean {
   return one.who === other.who && one.seq === other.seq;
+}
+
+/** What the programs left in this Redis, in its order. */
+export async function readTrace(url: string): Promise<Trace[]> {
+  const redis = new Redis(url);
+  const entries = (await redis.xrange('trace', '-', '+')) as [string, string[]][];
+  redis.disconnect();
+  return entries.map(([, fields]) => {
+    const facts = new Map<string, string>();
+    for (let i = 0; i < fields.length; i += 2) facts.set(fields[i]!, fields[i + 1]!);
+    return {
+      kind: facts.get('kind') as Trace['kind'],
+      group: facts.get('group')!,
+      seq: Number(facts.get('seq')),
+      who: facts.get('who')!,
+      token: Number(facts.get('token')),
+      ok: facts.get('ok') === '1',
+      aborted: facts.get('aborted') === '1',
+    };
+  });
 }

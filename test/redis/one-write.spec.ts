@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { OneWrite } from '../../lib/redis/one-write.js';
 
 describe('one write', () => {
@@ -43,6 +43,17 @@ describe('one write', () => {
     oneWrite.through(client('b'));
     await turn();
     expect(steps).toEqual(['hold a', 'hold b', 'send a', 'send b']);
+  });
+
+  it('holds what goes to each primary of a cluster until the turn ends', async () => {
+    const nodes = [client('a'), {}, client('b')];
+    const cluster = { isCluster: true, nodes: () => nodes } as unknown as Cluster;
+    const oneWrite = new OneWrite();
+    oneWrite.through(cluster);
+    oneWrite.through(cluster);
+    steps.push('asked');
+    await turn();
+    expect(steps).toEqual(['hold a', 'hold b', 'asked', 'send a', 'send b']);
   });
 
   it('does not mind a client without a connection', () => {

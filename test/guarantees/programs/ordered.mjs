@@ -1,6 +1,6 @@
 // One process of an ordered group, to be killed, frozen and cut off. Every start and end of a handler is an entry of a
 // trace in another Redis, whose order is what the checker believes.
-// argv: Redis URL, URL of the trace, JSON of { namespace, topic, group, concurrency, handlerMs, failing, timing }
+// argv: Redis URL (or nodes of a cluster), URL of the trace, JSON of { namespace, topic, group, concurrency, handlerMs, failing, timing }
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
@@ -9,8 +9,10 @@ import { RedisStores } from '../../../dist/redis/redis-stores.js';
 const [url, traceUrl, json] = process.argv.slice(2);
 const { namespace, topic, group, concurrency, handlerMs, failing, timing } = JSON.parse(json);
 const trace = new Redis(traceUrl, { maxRetriesPerRequest: null });
+// A URL, or the nodes of a cluster.
+const connection = url.includes(',') ? { cluster: url.split(',') } : url;
 const rivulet = new Rivulet({
-  stores: new RedisStores({ connection: url, namespace, blockMs: 500 }),
+  stores: new RedisStores({ connection, namespace, blockMs: 500 }),
   settings: { heartbeatMs: 200, deadAfterMs: 1_000, consumer: { blockMs: 500 }, ordered: timing },
 });
 const who = String(process.pid);
