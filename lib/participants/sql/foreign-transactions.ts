@@ -34,7 +34,8 @@ export class ForeignTransactions {
     this.begin = client[method]!.bind(client);
     const value: Begin = (...args) =>
       this.begin(...args.map((arg) => (typeof arg === 'function' ? this.watched(arg) : arg)));
-    Object.defineProperty(client, method, { value, configurable: true, writable: true });
+    // A client that does not let itself be changed is not watched: it works as before.
+    Reflect.defineProperty(client, method, { value, configurable: true, writable: true });
   }
 
   /** Whether the code that runs now belongs to one. */
