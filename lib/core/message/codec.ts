@@ -9,6 +9,11 @@ import { describeValue } from './options.js';
  */
 export interface Codec {
   readonly name: string;
+  /**
+   * Bodies that are bytes come to it, too. Default false: they travel as they are. A codec that encrypts must say true, or
+   * they travel unencrypted.
+   */
+  readonly takesBytes?: boolean;
   encode(body: unknown): Uint8Array | string;
   decode(bytes: Buffer): unknown;
 }
@@ -78,9 +83,9 @@ export class Codecs {
     );
   }
 
-  /** Bytes go unchanged, everything else through the preferred codec. */
+  /** Bytes go unchanged unless the preferred codec takes them; everything else through that. */
   forBody(body: unknown): Codec {
-    return isBytes(body) ? bytesCodec : this.preferred;
+    return isBytes(body) && this.preferred.takesBytes !== true ? bytesCodec : this.preferred;
   }
 
   decode(codecName: string, bytes: Buffer): unknown {

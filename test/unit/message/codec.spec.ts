@@ -143,6 +143,13 @@ describe('Codecs', () => {
     expect(new Codecs({ preferred: upper }).forBody('x')).toBe(upper);
   });
 
+  it('gives bytes to the preferred codec only when that takes them', () => {
+    const bytes = Buffer.of(1);
+    expect(new Codecs({ preferred: upper }).forBody(bytes)).toBe(bytesCodec);
+    const greedy = { ...upper, takesBytes: true };
+    expect(new Codecs({ preferred: greedy }).forBody(bytes)).toBe(greedy);
+  });
+
   it('says which codec is missing and where to add it', () => {
     expect(() => new Codecs().decode('avro', Buffer.alloc(0))).toThrow(
       /No codec "avro".*json, bytes.*option "codecs"/,
