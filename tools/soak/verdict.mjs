@@ -10,7 +10,7 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
     .filter(([key, bytes]) => bytes > 2 * (first.stays.get(key) ?? 0) + 4_000)
     .map(([key, bytes]) => `${key} ${first.stays.get(key) ?? 0} to ${bytes}`);
   const heap = growth(curve, 'heapUsed');
-  const rss = growth(curve, 'rss');
+  const rss = highest(curve, 'rss');
   const open = countsOf(left.resources);
   const { confirmed, failed, unknown, handled, again, ghosts, reordered, outstanding } = ledger;
   const isLong = seconds >= LONG_ENOUGH_S;
@@ -34,7 +34,7 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
     lines: [
       `sent: confirmed=${confirmed} failed=${failed} unknown=${unknown}; handled=${handled} again=${again} LOST=${outstanding.size} GHOSTS=${ghosts} REORDERED=${reordered}`,
       `also: requests=${left.requests} unanswered=${left.requestsLost} duplicates-recognised=${left.duplicates} rolled-back=${left.rolledBack} codes=${JSON.stringify(left.codes)}`,
-      `heap after gc, second quarter to last: ${mb(heap.from)} to ${mb(heap.to)} MB; rss: ${mb(rss.from)} to ${mb(rss.to)} MB`,
+      `heap after gc, second quarter to last: ${mb(heap.from)} to ${mb(heap.to)} MB; highest rss of each half: ${mb(rss.from)}, ${mb(rss.to)} MB`,
       `Redis at rest, before and after: ${mb(first.bytes)} to ${mb(last.bytes)} MB in ${first.stays.size} to ${last.stays.size} keys that stay; ${last.expires.keys} keys (${mb(last.expires.bytes)} MB) expire by themselves; used_memory ${mb(first.used)} to ${mb(last.used)} MB; consumers listed per group: ${last.consumers}`,
       `open after stop: ${open}; ended by themselves: ${endedByItself}`,
       ...problems.map((problem) => `PROBLEM ${problem}`),
@@ -48,6 +48,13 @@ function growth(curve, what) {
   const mean = (samples) =>
     samples.reduce((sum, one) => sum + one[what], 0) / Math.max(1, samples.length);
   return { from: mean(curve.slice(quarter, 2 * quarter)), to: mean(curve.slice(-quarter)) };
+}
+
+/** Of each half of the run: what a process takes from the system goes up and down with the load. */
+function highest(curve, what) {
+  const half = Math.ceil(curve.length / 2);
+  const most = (samples) => samples.reduce((max, one) => Math.max(max, one[what]), 0);
+  return { from: most(curve.slice(0, half)), to: most(curve.slice(half)) };
 }
 
 const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
