@@ -71,7 +71,9 @@ export class Receipts {
         outcomes,
         known: await this.known(sent, [...missing]),
       });
-    return { ...sent, outcomes };
+    // As they were asked for, not as they came.
+    const inOrder = groups.map((group) => [group, outcomes[group]!] as const);
+    return { ...sent, outcomes: Object.fromEntries(inOrder) };
   }
 
   /** Those who wait are answered with what is known. Never rejects. */

@@ -51,6 +51,7 @@ export function describeReceipts(where: string, open: OpenAdminBed): void {
           vip: { state: 'filtered' },
         },
       });
+      expect(Object.keys(sent.outcomes!)).toEqual(['billing', 'shipping', 'mail', 'vip']);
       expect(attempts).toBe(2);
     });
 
