@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
@@ -90,21 +91,28 @@ export class StreamReader {
       const found = await this.readNow({ ...request, streams: asked });
       if (found.entries.length > 0 || found.failures.length > 0) return found;
     }
-    const any = new AbortController();
-    const either = AbortSignal.any([signal, any.signal]);
+    // Not AbortSignal.any: what it makes is kept by the signal of the loop, for ever in some versions of Node.
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    setMaxListeners(MOST_READERS + 1, ended.signal);
+    signal.addEventListener('abort', end, { once: true });
     const longestMs = asked.length > 0 ? Math.min(blockMs, POLL_MS) : blockMs;
-    return gather(
-      waited.map((stream) => {
-        const one = { ...request, streams: [stream], blockMs: longestMs, signal: either };
-        const reply = this.waitFor(one);
-        reply.then(
-          (entries) => entries && any.abort(),
-          // One node that cannot be reached must not end the waits for others.
-          (error: unknown) => refusalReason(error) && any.abort(),
-        );
-        return { key: stream.key, reply };
-      }),
-    );
+    try {
+      return await gather(
+        waited.map((stream) => {
+          const one = { ...request, streams: [stream], blockMs: longestMs, signal: ended.signal };
+          const reply = this.waitFor(one);
+          reply.then(
+            (entries) => entries && end(),
+            // One node that cannot be reached must not end the waits for others.
+            (error: unknown) => refusalReason(error) && end(),
+          );
+          return { key: stream.key, reply };
+        }),
+      );
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
   }
 
   /** What waits on a connection of its own, and what does not. */

@@ -3,6 +3,7 @@ import { planConnection } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
 import { sharedServer } from '../helpers/servers.js';
+import { leastRights } from '../redis/helpers/acl.js';
 import { entries, newNamespace, session } from '../redis/helpers/open-stores.js';
 
 const NEVER = new AbortController().signal;
@@ -86,12 +87,40 @@ describe('a cluster', () => {
       expect(reply).toMatchObject({ state: 'appended', reached: { replicas: 1 } });
   });
 
+  it('needs three rights more of its user than one server does', async () => {
+    const limited = newNamespace();
+    const more = ['+cluster|slots', '+cluster|info', '+asking'];
+    const rules = ['on', '>secret', ...leastRights(limited), ...more];
+    const all = operator.nodes();
+    await Promise.all(all.map((node) => node.acl('SETUSER', limited, 'reset', ...rules)));
+    const user = { username: limited, password: 'secret' };
+    const connection = { ...clusterConnection(nodes), ...user };
+    const own = new RedisStores({ connection, namespace: limited });
+    await own.open(10_000);
+    const { generation } = await own.topics.declare('orders', { queues: 8 });
+    const queues = Array.from({ length: 8 }, (_, queue) => queue);
+    await Promise.all(
+      queues.map((queue) =>
+        own.log.append(session('orders', generation, queue).call(entries('m'))),
+      ),
+    );
+    await own.close();
+    for (const node of all) {
+      const log = (await node.acl('LOG')) as unknown as string[][];
+      expect(log.filter((entry) => entry.includes(limited))).toEqual([]);
+      await node.acl('DELUSER', limited);
+    }
+  });
+
   it('wakes a reader of more queues than it has connections for', async () => {
     const queues = Array.from({ length: 80 }, (_, queue) => ({ topic: 'many', queue }));
     const { generation } = await stores.topics.declare('many', { queues: queues.length });
     await stores.topics.joinGroup('many', {
       ...{ group: 'g', mode: 'unordered', filterDigest: '', from: 'earliest' },
     });
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warned);
     const reader = stores.deliveries.openReader('g', 'c');
     const read = (): ReturnType<typeof reader.read> =>
       reader.read({ queues, perQueue: 1, blockMs: 5_000, signal: NEVER });
@@ -103,6 +132,8 @@ describe('a cluster', () => {
       expect(await found).toMatchObject([{ queue }]);
     }
     await reader.close();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
     const [waiting] = await operator
       .nodes('master')[0]!
       .info('clients')
