@@ -20,6 +20,11 @@ export const MATRIX = [
     figures: ['redis-crash-everysec'],
   },
   {
+    id: 'F5',
+    fault: 'acks by disk and by replicas: frozen, cut off, not to be had',
+    tests: [['test/redis/acks.spec.ts']],
+  },
+  {
     id: 'F6',
     fault: 'Redis stands still (1, 5, 20 s)',
     tests: [[faults('frozen-redis')]],
@@ -216,5 +221,10 @@ export const MATRIX = [
     tests: [[guarantees('storm')]],
     figures: ['storm'],
     long: { RIVULET_STORM_SECONDS: '60' },
+  },
+  {
+    id: 'F41',
+    fault: 'a Redis user with the least rights',
+    tests: [['test/redis/acl.spec.ts']],
   },
 ];
