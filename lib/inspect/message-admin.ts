@@ -114,7 +114,15 @@ export class MessageAdmin {
     return this.topics.create(topic, settings);
   }
 
-  /** Change settings, for all processes and at once. The number of queues cannot be changed. Safe to repeat. */
+  /**
+   * Change settings, for all processes and at once. Safe to repeat.
+   *
+   * `queues` only grows, to a multiple of what it is, while everything runs: no message is lost, and every message group
+   * keeps its order. A new queue begins to be read by an ordered group once that has settled, in the queue where the message
+   * groups were before, what was sent to them until then; halves and delayed messages of groups included.
+   *
+   * @throws InvalidInputError, TopicNotFoundError
+   */
   alterTopic(topic: TopicName, changes: TopicChanges): Promise<TopicInfo> {
     return this.topics.alter(topic, changes);
   }

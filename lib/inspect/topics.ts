@@ -1,6 +1,11 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
 import { describeValue } from '../core/message/options.js';
-import { type TopicName, topicOf, topicSettingProblems } from '../core/message/topic.js';
+import {
+  growthProblem,
+  type TopicName,
+  topicOf,
+  topicSettingProblems,
+} from '../core/message/topic.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
@@ -32,8 +37,8 @@ export interface QueueDescription {
   halves: { waiting: number; parked: number };
 }
 
-/** What can be changed later: everything but the number of queues. */
-export type TopicChanges = Partial<Omit<TopicSettings, 'queues'>>;
+/** What can be changed later: everything, but `queues` only to a multiple of what they are. */
+export type TopicChanges = Partial<TopicSettings>;
 
 const CHANGEABLE = ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'] as const;
 const SETTINGS = ['queues', ...CHANGEABLE] as const;
@@ -87,13 +92,14 @@ export class Topics {
   }
 
   async alter(name: TopicName, changes: TopicChanges): Promise<TopicInfo> {
-    const queuesGiven = typeof changes === 'object' && changes !== null && 'queues' in changes;
     refuse(`alterTopic(${describeValue(topicOf(name))})`, [
       topicNameProblem(name),
-      queuesGiven ? 'queues cannot be changed after the topic was created' : undefined,
       ...optionProblems(changes, SETTINGS),
       ...topicSettingProblems(changes ?? {}),
     ]);
+    const { queues: now } = await this.existing(name, 'alterTopic');
+    if (changes.queues !== undefined)
+      refuse(`alterTopic(${describeValue(topicOf(name))})`, [growthProblem(now, changes.queues)]);
     const info = await this.stores.topics.alter(topicOf(name), said(changes));
     return info ?? notFound(topicOf(name), 'alterTopic');
   }

@@ -8,7 +8,7 @@ export const NEEDED_COMMANDS: readonly string[] = [
   ...['HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HRANDFIELD'],
   ...['HSET', 'HSETNX', 'HVALS'],
   ...['LINDEX', 'LLEN', 'LPOP', 'LPUSH', 'LRANGE', 'RPUSH'],
-  ...['SADD', 'SCARD', 'SMEMBERS', 'SREM'],
+  ...['SADD', 'SCARD', 'SMEMBERS', 'SRANDMEMBER', 'SREM'],
   ...['ZADD', 'ZCARD', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'],
   ...['XACK', 'XADD', 'XCLAIM', 'XDEL', 'XLEN', 'XPENDING', 'XRANGE', 'XREAD', 'XREADGROUP'],
   ...['XREVRANGE', 'XTRIM'],

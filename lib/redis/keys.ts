@@ -22,6 +22,11 @@ export class Keys {
     return `${this.shared}:topics`;
   }
 
+  /** HASH  topic whose queues have become more → how many they are. */
+  get grown(): string {
+    return `${this.shared}:grown`;
+  }
+
   /** HASH  consumer group and pattern of topics → when it was first noted (Unix ms). */
   get patterns(): string {
     return `${this.shared}:patterns`;
@@ -117,7 +122,7 @@ export interface AgendaKeys {
 }
 
 export interface TopicKeys {
-  /** HASH  settings, generation, version of the settings; `removing` while it is being deleted. */
+  /** HASH  settings, generation, version of the settings; `removing` while it is being deleted, `grewFrom` while it grows. */
   readonly meta: string;
   /** HASH  consumer group → mode and filter digest. */
   readonly groups: string;
@@ -131,7 +136,7 @@ export class QueueKeys {
     this.tag = tag;
   }
 
-  /** HASH  generation, settings, `start:<group>` where a group first began, `owner:<owner>` and `reserved` of halves. */
+  /** HASH  generation, settings, `start:<group>` where a group first began, `owner:<owner>` and `reserved` of halves, `parent` and `seal:<generation>` of growths. */
   get meta(): string {
     return `${this.tag}:meta`;
   }
@@ -174,6 +179,11 @@ export class QueueKeys {
   /** STRING  nothing: a write to see how long it takes to be on disk. Expires after a minute. */
   get probe(): string {
     return `${this.tag}:probe`;
+  }
+
+  /** SET  ids of scheduled messages and halves that are older than the last generation of the topic. */
+  get before(): string {
+    return `${this.tag}:before`;
   }
 
   /** STRING  the message that had this dedup id first. Expires with the dedup window. */

@@ -23,6 +23,7 @@ import type { Connections } from './connections.js';
 import { type RawEntry, readContent, readPacked } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
+import { drainedToken, readParent } from './queue-gate.js';
 import { RedisDoorbell } from './redis-doorbell.js';
 import { RedisMembership } from './redis-membership.js';
 import { scripts } from './scripts.js';
@@ -52,16 +53,27 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   }
 
   async acquire(ref: GroupQueue, claim: { owner: string; leaseMs: number }): Promise<AcquireReply> {
-    const reply = (await orFault(ref, () =>
+    const reply = await this.tryAcquire(ref, claim, '');
+    if (reply[0] !== 'gated') return readAcquired(reply);
+    const parent = readParent(reply[1]);
+    const place = { host: this.connections, keys: this.keys };
+    const floor = await drainedToken(place, ref, parent);
+    if (floor === undefined) return { state: 'gated', behind: parent.queue };
+    return readAcquired(await this.tryAcquire(ref, claim, floor));
+  }
+
+  private async tryAcquire(
+    ref: GroupQueue,
+    claim: { owner: string; leaseMs: number },
+    floor: string,
+  ): Promise<[word: string, ...facts: [string, string]]> {
+    const { owner, leaseMs } = claim;
+    return (await orFault(ref, () =>
       scripts.acquireLease.run(this.connections, {
         keys: this.keys.groupQueue(ref),
-        args: { group: ref.group, owner: claim.owner, leaseMs: String(claim.leaseMs) },
+        args: { group: ref.group, owner, leaseMs: String(leaseMs), floor },
       }),
     )) as [word: string, ...facts: [string, string]];
-    const [word, first, second] = reply;
-    return word === 'held'
-      ? { state: 'held', owner: first, leftMs: Number(second) }
-      : { state: 'acquired', fencingToken: Number(first), continued: second === 'continued' };
   }
 
   async load(
@@ -300,6 +312,12 @@ function textOf(step: HeldStep): string {
     case 'ack':
       return '';
   }
+}
+
+function readAcquired([word, first, second]: [string, string, string]): AcquireReply {
+  return word === 'held'
+    ? { state: 'held', owner: first, leftMs: Number(second) }
+    : { state: 'acquired', fencingToken: Number(first), continued: second === 'continued' };
 }
 
 function readStepReply(reply: unknown[]): StepReply {

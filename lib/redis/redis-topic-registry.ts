@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { StoreRefusedError, TopicNotFoundError } from '../core/message/errors.js';
+import { refusedGrowth } from '../core/message/topic.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import type {
@@ -84,12 +85,15 @@ export class RedisTopicRegistry implements TopicRegistry {
           'generation',
           'born',
           'version',
+          'grewFrom',
           'removing',
         ],
       ),
     );
-    if (facts[0] === null || facts[8] !== null) return undefined;
-    return withoutInnerFacts(readFacts(topic, facts as string[]));
+    if (facts[0] === null || facts[9] !== null) return undefined;
+    const found = readFacts(topic, facts);
+    // Whoever made it grow may have died over it.
+    return found.grewFrom === null ? withoutInnerFacts(found) : this.openQueues(found);
   }
 
   async list(): Promise<string[]> {
@@ -115,15 +119,28 @@ export class RedisTopicRegistry implements TopicRegistry {
     return Number(since);
   }
 
-  async alter(
-    topic: string,
-    changes: Partial<Omit<TopicSettings, 'queues'>>,
-  ): Promise<TopicInfo | undefined> {
-    const [word, ...facts] = (await scripts.alterTopic.run(this.host, {
-      keys: this.keys.topic(topic),
-      args: settingArguments(changes),
-    })) as string[];
-    return word === 'unknown' ? undefined : this.openQueues(readFacts(topic, facts));
+  async alter(topic: string, changes: Partial<TopicSettings>): Promise<TopicInfo | undefined> {
+    const { queues } = changes;
+    for (;;) {
+      const [word, ...facts] = (await scripts.alterTopic.run(this.host, {
+        keys: this.keys.topic(topic),
+        args: { ...settingArguments(changes), queues: queues === undefined ? '-' : String(queues) },
+      })) as string[];
+      if (word === 'unknown') return undefined;
+      if (word === 'refused') throw refusedGrowth(topic, Number(facts[0]), queues!);
+      if (word === 'altered') return this.openQueues(readFacts(topic, facts));
+      // Somebody's growth is under way, or was cut off: complete it first.
+      await this.find(topic);
+    }
+  }
+
+  async grown(): Promise<ReadonlyMap<string, number>> {
+    const { grown } = this.keys;
+    const queues = await answer(
+      { operation: 'HGETALL', key: grown },
+      this.host.redis.hgetall(grown),
+    );
+    return new Map(Object.entries(queues).map(([topic, count]) => [topic, Number(count)]));
   }
 
   async remove(topic: string): Promise<'removed' | 'unknown'> {
@@ -138,6 +155,8 @@ export class RedisTopicRegistry implements TopicRegistry {
     await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, life)));
     const { topics } = this.keys;
     await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
+    const { grown } = this.keys;
+    await answer({ operation: 'HDEL', key: grown }, redis.hdel(grown, topic));
     const rosters = names.map((group) => this.keys.roster({ topic, group }));
     const isLast = await this.removeLife({ meta, born: born! }, [groups, ...rosters]);
     // Made anew meanwhile: it is listed again.
@@ -167,7 +186,12 @@ export class RedisTopicRegistry implements TopicRegistry {
     // A group of Redis would keep messages from being trimmed, for nobody.
     if (mode === 'broadcasting') return { state: 'joined', created, recreated: [] };
     const refs = queueRefs(topic, Number(reply[2]));
-    const words = await Promise.all(refs.map((ref) => this.openGroup(ref, group, from)));
+    const beginning = { group, from, known: !created };
+    const open = (): Promise<string[]> =>
+      Promise.all(refs.map((ref) => this.openGroup(ref, beginning)));
+    let words = await open();
+    // Some of them may not be there yet: the topic grows.
+    if (words.includes('no-queue') && (await this.find(topic))) words = await open();
     if (words.includes('no-queue')) throw topicNotFound(topic);
     return {
       state: 'joined',
@@ -206,24 +230,58 @@ export class RedisTopicRegistry implements TopicRegistry {
   }
 
   private async openQueues(facts: TopicFacts): Promise<TopicInfo> {
-    const { topic, queues, generation, born, version } = facts;
-    await Promise.all(
-      queueRefs(topic, queues).map((ref) =>
-        scripts.openQueue.run(this.host, {
-          keys: this.keys.queue(ref),
-          args: { generation: String(generation), born, version, ...settingArguments(facts) },
-        }),
-      ),
-    );
+    const { topic, queues, grewFrom } = facts;
+    const refs = queueRefs(topic, queues);
+    const [old, added] = [refs.slice(0, grewFrom ?? queues), refs.slice(grewFrom ?? queues)];
+    // Those that message groups leave, first: what comes to a new queue is younger than all they get by the old count.
+    await Promise.all(old.map((ref) => this.openQueue(ref, facts)));
+    await Promise.all(added.map((ref) => this.openQueue(ref, facts)));
     const { topics } = this.keys;
     await answer({ operation: 'SADD', key: topics }, this.host.redis.sadd(topics, topic));
+    if (grewFrom !== null) await this.endGrowth(facts, added);
     return withoutInnerFacts(facts);
   }
 
-  private async openGroup(ref: QueueRef, group: string, from: StartFrom): Promise<string> {
+  private async openQueue(ref: QueueRef, facts: TopicFacts): Promise<void> {
+    const { born, version, queues, grewFrom } = facts;
+    const generation = String(facts.generation);
+    const isNew = grewFrom !== null && ref.queue >= grewFrom;
+    const parent = isNew ? `${ref.queue % grewFrom} ${generation} ${queues}` : '';
+    await scripts.openQueue.run(this.host, {
+      keys: this.keys.queue(ref),
+      args: { generation, born, version, ...settingArguments(facts), parent },
+    });
+  }
+
+  /** Groups read the new queues from their start, and their members are told. */
+  private async endGrowth(facts: TopicFacts, added: readonly QueueRef[]): Promise<void> {
+    const { topic, queues, generation } = facts;
+    const groups = (await this.groups(topic)).filter(({ mode }) => mode !== 'broadcasting');
+    const from = 'earliest';
+    await Promise.all(
+      groups.flatMap(({ group }) =>
+        added.map((ref) => this.openGroup(ref, { group, from, known: true })),
+      ),
+    );
+    const { grown } = this.keys;
+    await answer({ operation: 'HSET', key: grown }, this.host.redis.hset(grown, topic, queues));
+    await scripts.endGrowth.run(this.host, {
+      keys: { meta: this.keys.topic(topic).meta },
+      args: { generation: String(generation) },
+    });
+  }
+
+  private async openGroup(
+    ref: QueueRef,
+    { group, from, known }: { group: string; from: StartFrom; known: boolean },
+  ): Promise<string> {
     const [word] = (await scripts.openGroup.run(this.host, {
       keys: this.keys.groupQueue({ ...ref, group }),
-      args: { group, from: typeof from === 'string' ? from : String(from.getTime()) },
+      args: {
+        group,
+        from: typeof from === 'string' ? from : String(from.getTime()),
+        known: known ? 'known' : 'new',
+      },
     })) as [string];
     return word;
   }
@@ -236,7 +294,8 @@ export class RedisTopicRegistry implements TopicRegistry {
     ref: QueueRef,
     { born, groups }: { born: string; groups: readonly string[] },
   ): Promise<void> {
-    const { meta, log, sessions, scheduled, due, only, half, parkedHalves } = this.keys.queue(ref);
+    const { meta, log, sessions, scheduled, due, only, half, parkedHalves, before } =
+      this.keys.queue(ref);
     const ofGroups = groups.map(async (group) => {
       const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
         ...ref,
@@ -246,7 +305,7 @@ export class RedisTopicRegistry implements TopicRegistry {
       return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
     });
     const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
-    const own = [log, sessions, scheduled, due, only, half, parkedHalves];
+    const own = [log, sessions, scheduled, due, only, half, parkedHalves, before];
     await this.removeLife({ meta, born }, [...own, ...all]);
   }
 

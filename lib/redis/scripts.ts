@@ -70,8 +70,13 @@ export const scripts = {
 
   acquireLease: new Script({
     name: 'acquire-lease',
-    keys: ['log', 'lease'],
-    args: ['group', 'owner', 'leaseMs'],
+    keys: ['meta', 'log', 'lease'],
+    args: ['group', 'owner', 'leaseMs', 'floor'],
+  }),
+  drained: new Script({
+    name: 'drained',
+    keys: ['meta', 'log', 'scheduled', 'half', 'before', 'lease', 'hold'],
+    args: ['group', 'generation'],
   }),
   loadLanes: new Script({
     name: 'load-lanes',
@@ -184,8 +189,9 @@ export const scripts = {
   alterTopic: new Script({
     name: 'alter-topic',
     keys: ['meta'],
-    args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'],
+    args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'queues'],
   }),
+  endGrowth: new Script({ name: 'end-growth', keys: ['meta'], args: ['generation'] }),
   beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: [] }),
   removeLife: new Script({
     name: 'remove-life',
@@ -195,7 +201,7 @@ export const scripts = {
   }),
   openQueue: new Script({
     name: 'open-queue',
-    keys: ['meta'],
+    keys: ['meta', 'log', 'scheduled', 'half', 'before'],
     args: [
       'generation',
       'born',
@@ -204,6 +210,7 @@ export const scripts = {
       'maxLength',
       'whenFull',
       'dedupWindowMs',
+      'parent',
     ],
   }),
   joinGroup: new Script({
@@ -214,7 +221,7 @@ export const scripts = {
   openGroup: new Script({
     name: 'open-group',
     keys: [...GROUP, 'lease', 'lanes'],
-    args: ['group', 'from'],
+    args: ['group', 'from', 'known'],
   }),
   notePattern: new Script({ name: 'note-pattern', keys: ['patterns'], args: ['group', 'pattern'] }),
   closeGroup: new Script({

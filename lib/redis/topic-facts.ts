@@ -11,6 +11,8 @@ import {
 export interface TopicFacts extends TopicInfo {
   born: string;
   version: string;
+  /** How many queues there were before the growth that is under way; null when there is none. */
+  grewFrom: number | null;
 }
 
 export function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
@@ -35,9 +37,21 @@ export function settingArguments(settings: Partial<TopicSettings>): {
   };
 }
 
-export function readFacts(topic: string, facts: readonly string[]): TopicFacts {
-  const [queues, retentionMs, maxLength, whenFull, dedupWindowMs, generation, born, version] =
-    facts;
+export function readFacts(
+  topic: string,
+  facts: readonly (string | null | undefined)[],
+): TopicFacts {
+  const [
+    queues,
+    retentionMs,
+    maxLength,
+    whenFull,
+    dedupWindowMs,
+    generation,
+    born,
+    version,
+    grewFrom,
+  ] = facts;
   return {
     topic,
     queues: Number(queues),
@@ -48,12 +62,14 @@ export function readFacts(topic: string, facts: readonly string[]): TopicFacts {
     generation: Number(generation),
     born: born!,
     version: version!,
+    grewFrom: typeof grewFrom === 'string' ? Number(grewFrom) : null,
   };
 }
 
 export function withoutInnerFacts({
   born: _born,
   version: _version,
+  grewFrom: _grewFrom,
   ...info
 }: TopicFacts): TopicInfo {
   return info;

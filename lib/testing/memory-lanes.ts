@@ -31,17 +31,23 @@ interface Hold {
 export class MemoryLanes {
   lease = { owner: '', token: 0, base: 0, until: 0, version: 0, loaded: false };
   nudge = 0;
+  /** What its message groups left behind in another queue was settled. */
+  gateIsOpen = false;
   readonly heads = new Map<string, Head>();
   readonly holds = new Map<string, Hold>();
 
-  acquire(owner: string, leaseMs: number, now: number): 'held' | { continued: boolean } {
+  /** `floor`: every token is larger. */
+  acquire(
+    { owner, leaseMs, floor }: { owner: string; leaseMs: number; floor: number },
+    now: number,
+  ): 'held' | { continued: boolean } {
     const { lease } = this;
     if (lease.owner !== '' && lease.owner !== owner && lease.until > now) {
       lease.until = Math.min(lease.until, now + leaseMs);
       return 'held';
     }
     const continued = lease.owner === owner;
-    const token = Math.max(lease.token + 1, now);
+    const token = Math.max(lease.token + 1, floor + 1, now);
     const base = continued ? lease.base : token;
     this.lease = { owner, token, base, until: now + leaseMs, version: 0, loaded: false };
     return { continued };

@@ -19,6 +19,7 @@ import type {
 import { compareOffsets } from '../core/message/offset.js';
 import { MemoryDoorbell } from './memory-doorbell.js';
 import type { MemoryGate } from './memory-gate.js';
+import { drainedToken } from './memory-growth.js';
 import { MemoryMembership } from './memory-membership.js';
 import type { MemoryGroup } from './memory-group.js';
 import type { MemoryLanes } from './memory-lanes.js';
@@ -48,7 +49,10 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
       this.state.groupOrFault(ref);
       const now = this.gate.clock.now();
       const lanes = this.lanes(ref);
-      const reply = lanes.acquire(claim.owner, claim.leaseMs, now);
+      const floor = this.floorOf(ref, lanes);
+      if (floor === undefined)
+        return { state: 'gated', behind: this.state.queue(ref)!.growth.parent!.queue };
+      const reply = lanes.acquire({ ...claim, floor }, now);
       const { owner, until, token } = lanes.lease;
       return reply === 'held'
         ? { state: 'held', owner, leftMs: until - now }
@@ -261,6 +265,19 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
       lanes.nudge += 1;
       return true;
     });
+  }
+
+  /** The last token where the message groups were before the topic grew; undefined while something is left there. */
+  private floorOf(ref: GroupQueue, lanes: MemoryLanes): number | undefined {
+    const child = this.state.queue(ref)!;
+    const { parent } = child.growth;
+    if (!parent || lanes.gateIsOpen) return 0;
+    const floor = drainedToken(
+      { parent: this.state.queue({ ...ref, queue: parent.queue })!, child },
+      ref.group,
+    );
+    lanes.gateIsOpen = floor !== undefined;
+    return floor;
   }
 
   private lanes(ref: GroupQueue): MemoryLanes {

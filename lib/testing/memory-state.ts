@@ -6,6 +6,7 @@ import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import { MemoryGrowth } from './memory-growth.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
 import { MemoryLanes } from './memory-lanes.js';
 import { MemoryQueue } from './memory-queue.js';
@@ -48,6 +49,7 @@ export class QueueState {
   /** What became of transactions. */
   readonly resolved = new Map<string, Resolved & { until: number }>();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
+  readonly growth = new MemoryGrowth();
   readonly groups = new Map<string, MemoryGroup>();
   readonly lanes = new Map<string, MemoryLanes>();
   private readonly deadLetters = new Map<string, MemoryDeadLetters>();
@@ -71,7 +73,7 @@ export class QueueState {
 
 export interface TopicState {
   info: TopicInfo;
-  readonly queues: readonly QueueState[];
+  readonly queues: QueueState[];
   /** `starts`: the offset behind which the group began in each queue. */
   readonly groups: Map<string, { info: GroupInfo; starts: Map<number, string> }>;
 }
@@ -87,6 +89,8 @@ export class MemoryState {
   readonly agenda: AgendaState = new Map();
   /** Agendas of those who can answer for halves, by board. */
   readonly halfAgendas = new Map<string, AgendaState>();
+  /** Topics whose queues have become more. */
+  readonly grown = new Map<string, number>();
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
   readonly rates = new Map<string, { level: number; at: number }>();

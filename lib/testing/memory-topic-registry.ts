@@ -1,4 +1,5 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
+import { growthProblem, refusedGrowth } from '../core/message/topic.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import {
   DEFAULT_TOPIC_SETTINGS,
@@ -53,13 +54,14 @@ export class MemoryTopicRegistry implements TopicRegistry {
     });
   }
 
-  alter(
-    topic: string,
-    changes: Partial<Omit<TopicSettings, 'queues'>>,
-  ): Promise<TopicInfo | undefined> {
+  alter(topic: string, changes: Partial<TopicSettings>): Promise<TopicInfo | undefined> {
     return this.gate.call(() => {
       const found = this.state.topics.get(topic);
       if (!found) return undefined;
+      const { queues = found.info.queues } = changes;
+      if (growthProblem(found.info.queues, queues))
+        throw refusedGrowth(topic, found.info.queues, queues);
+      if (queues > found.info.queues) this.grow(found, queues);
       const { retentionMs, maxLength, whenFull, dedupWindowMs } = {
         ...found.info,
         ...given(changes),
@@ -69,9 +71,14 @@ export class MemoryTopicRegistry implements TopicRegistry {
     });
   }
 
+  grown(): Promise<ReadonlyMap<string, number>> {
+    return this.gate.call(() => new Map(this.state.grown));
+  }
+
   remove(topic: string): Promise<'removed' | 'unknown'> {
     return this.gate.call(() => {
       if (!this.state.topics.delete(topic)) return 'unknown';
+      this.state.grown.delete(topic);
       this.state.changed();
       return 'removed';
     });
@@ -91,7 +98,9 @@ export class MemoryTopicRegistry implements TopicRegistry {
       const starts = registered?.starts ?? new Map<number, string>();
       found.groups.set(group, { info: { group, mode, filterDigest }, starts });
       const recreated =
-        mode === 'broadcasting' ? [] : establish(found, { group, from: join.from, starts });
+        mode === 'broadcasting'
+          ? []
+          : establish(found, { group, from: join.from, starts, known: registered !== undefined });
       return { state: 'joined', created: !registered, recreated };
     });
   }
@@ -112,6 +121,24 @@ export class MemoryTopicRegistry implements TopicRegistry {
     });
   }
 
+  private grow(topic: TopicState, queues: number): void {
+    const { info } = topic;
+    const generation = info.generation + 1;
+    for (const queue of topic.queues) queue.growth.seal(queue, generation);
+    for (let queue = info.queues; queue < queues; queue++) {
+      const added = new QueueState({ topic: info.topic, queue });
+      added.growth.parent = { queue: queue % info.queues, generation, queues };
+      topic.queues.push(added);
+    }
+    topic.info = { ...info, queues, generation };
+    this.state.generations.set(info.topic, generation);
+    this.state.grown.set(info.topic, queues);
+    for (const [group, { info: registered, starts }] of topic.groups)
+      if (registered.mode !== 'broadcasting')
+        establish(topic, { group, from: 'earliest', starts, known: true });
+    this.state.changed();
+  }
+
   private create(topic: string, settings: Partial<TopicSettings>): TopicState {
     const generation = (this.state.generations.get(topic) ?? 0) + 1;
     const info: TopicInfo = { ...DEFAULT_TOPIC_SETTINGS, ...given(settings), topic, generation };
@@ -129,7 +156,7 @@ export class MemoryTopicRegistry implements TopicRegistry {
 /** Create what is missing; answers the queues in which it had been there before. */
 function establish(
   topic: TopicState,
-  join: { group: string; from: StartFrom; starts: Map<number, string> },
+  join: { group: string; from: StartFrom; starts: Map<number, string>; known: boolean },
 ): QueueRef[] {
   const recreated: QueueRef[] = [];
   for (const queue of topic.queues) {
@@ -138,7 +165,9 @@ function establish(
     const first = join.starts.get(ref.queue);
     if (first !== undefined) recreated.push(ref);
     queue.lanes.get(join.group)?.reset();
-    const start = first ?? queue.log.startOf(join.from);
+    // A group that is not new skips nothing of a queue that was added.
+    const from = join.known && queue.growth.parent ? 'earliest' : join.from;
+    const start = first ?? queue.log.startOf(from);
     join.starts.set(ref.queue, start);
     queue.groups.set(join.group, new MemoryGroup({ name: join.group, queue: queue.log, start }));
   }

@@ -4,6 +4,7 @@ import { describeClaimDue } from './claim-due.contract.js';
 import { describeDeadLetterStore } from './dead-letter-store.contract.js';
 import { describeDedupStore } from './dedup-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
+import { describeGrowth } from './growth.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
 import { describeHalfChecks } from './half-checks.contract.js';
 import { describeHalfMessages } from './half-message-store.contract.js';
@@ -65,6 +66,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeLease,
   describeLanes,
   describeHeldLanes,
+  describeGrowth,
   describeDedupStore,
   describeAgenda,
   describeMembership,

@@ -26,6 +26,15 @@ export function entryOf(
   return { frame: frameOf(body), ...more };
 }
 
+/** A message of a message group. */
+export function groupedEntry(
+  messageGroup: string,
+  body: string,
+  more: Omit<AppendEntry, 'frame'> = {},
+): AppendEntry {
+  return { frame: frameOf(body, { messageGroup }), ...more };
+}
+
 /** Topic `orders`, by default with one queue. */
 export async function declare(
   stores: Stores,

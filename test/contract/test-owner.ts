@@ -29,7 +29,7 @@ export class TestOwner {
   async acquire(leaseMs = LEASE_MS): Promise<boolean> {
     const claim = { owner: this.name, leaseMs };
     const reply = await this.stores.leases.acquire(this.ref, claim);
-    if (reply.state === 'held') return false;
+    if (reply.state !== 'acquired') return false;
     this.proof = { owner: this.name, fencingToken: reply.fencingToken, version: 0 };
     return true;
   }

@@ -8,12 +8,28 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 const DRAINS = [
   'take-tokens',
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
-  ...['reschedule', 'alter-topic', 'begin-removal', 'remove-life', 'open-queue', 'close-group'],
+  ...[
+    'reschedule',
+    'alter-topic',
+    'end-growth',
+    'begin-removal',
+    'remove-life',
+    'open-queue',
+    'close-group',
+  ],
   // Whoever drains joins first.
   ...['join-group', 'open-group'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
   ...['note-work', 'take-work', 'finish-work', 'beat', 'renew-inbox'],
-  ...['acquire-lease', 'renew-lease', 'release-lease', 'load-lanes', 'read-lanes', 'step'],
+  ...[
+    'drained',
+    'acquire-lease',
+    'renew-lease',
+    'release-lease',
+    'load-lanes',
+    'read-lanes',
+    'step',
+  ],
   ...['hold-lane', 'step-held', 'resume-lane'],
   'dedup',
 ];

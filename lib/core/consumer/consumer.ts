@@ -155,6 +155,20 @@ export class Consumer implements RunningSubscription {
     this.intake.capacity.resume(why);
   }
 
+  async growTo(topic: string, queues: number): Promise<void> {
+    const { runner, waiting, stopped } = this;
+    if (topic !== this.subscription.topic || queues <= this.refs.length) return;
+    if (!runner || !waiting || stopped) return;
+    const { group } = this.subscription;
+    const count = await this.registration.joinAdded();
+    for (let queue = this.refs.length; queue < count; queue++) {
+      const ref = { topic, queue, group };
+      runner.addQueue(ref);
+      waiting.addQueue();
+      this.refs.push(ref);
+    }
+  }
+
   recheck(): void {
     this.visibility?.renewNow();
     for (const { queue } of this.refs) this.waiting?.expect(queue, 0);

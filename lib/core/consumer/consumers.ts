@@ -13,6 +13,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
+import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
 import type { OrderedTiming } from './ordered/ordered-timing.js';
@@ -56,6 +57,7 @@ export class Consumers {
   private readonly orphans: Orphans;
   private readonly watch: TopicWatch;
   private readonly pauses: PauseWatch;
+  private readonly growth: GrowthWatch;
   private readonly running: RunningSubscription[] = [];
   private isStopping = false;
 
@@ -85,6 +87,12 @@ export class Consumers {
       logger: options.logger,
       running: () => this.running,
       onError: (error) => onTrouble('ask which groups are paused', error),
+    });
+    this.growth = new GrowthWatch({
+      registry: stores.topics,
+      clock,
+      subscriptions: () => this.running,
+      onError: (error) => onTrouble('read the queues that were added', error),
     });
     this.orphans = new Orphans({
       deliveries: stores.deliveries,
@@ -121,6 +129,7 @@ export class Consumers {
     });
     // Others may have to take over what a lost reply held.
     await this.heartbeat.start();
+    this.growth.start();
     await puller.start();
     if (this.isStopping) throw new ClosedError('This process is stopping; nothing was received');
     this.running.push(puller);
@@ -172,6 +181,7 @@ export class Consumers {
     const left = this.running.filter((each) => !each.isStarted);
     if (left.length === 0) return;
     await Promise.all([this.heartbeat.start(), this.pauses.start()]);
+    this.growth.start();
     // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
     await eachOf(left, {
       atOnce: STARTED_AT_ONCE,
@@ -186,7 +196,7 @@ export class Consumers {
   async stop(drain: Drain): Promise<void> {
     this.isStopping = true;
     const { logger, stores } = this.options;
-    const watching = this.watch.stop();
+    const watching = Promise.all([this.watch.stop(), this.growth.stop()]);
     const left = await Promise.all(this.running.map((each) => each.stop(drain.timeUp)));
     await drain.within(
       Promise.all([watching, this.heartbeat.stop(), this.orphans.stop(), this.pauses.stop()]),

@@ -37,7 +37,7 @@ export class DeliveryRunner {
   private readonly capacity: Capacity;
   private readonly inHand: InHand;
   private readonly overflow: Overflow;
-  private readonly settlers: Settler[];
+  private readonly settlers: Settler[] = [];
   private readonly budget: ByteBudget;
   /** Their handlers have ended, and whoever stands around them has something left to record. */
   private recording = 0;
@@ -45,7 +45,7 @@ export class DeliveryRunner {
   private readonly leaveLine: () => void;
 
   constructor(options: DeliveryRunnerOptions) {
-    const { subscription, refs, member, deliveries, clock, intake, reporter } = options;
+    const { subscription, refs, clock, intake } = options;
     const { capacity, budget } = intake;
     this.options = options;
     this.budget = budget;
@@ -61,15 +61,20 @@ export class DeliveryRunner {
       onTimeout: (attempt) => this.onTimeout(attempt),
     });
     this.leaveLine = capacity.addLine(() => this.startFetched());
-    this.settlers = refs.map(
-      (ref) =>
-        new Settler({
-          ref,
-          consumer: member,
-          deliveries,
-          clock,
-          onTrouble: (error) => reporter.trouble(`settle queue ${ref.queue}`, error),
-        }),
+    for (const ref of refs) this.addQueue(ref);
+  }
+
+  /** The next one by its number. */
+  addQueue(ref: GroupQueue): void {
+    const { member, deliveries, clock, reporter } = this.options;
+    this.settlers.push(
+      new Settler({
+        ref,
+        consumer: member,
+        deliveries,
+        clock,
+        onTrouble: (error) => reporter.trouble(`settle queue ${ref.queue}`, error),
+      }),
     );
   }
 

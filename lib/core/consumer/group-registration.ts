@@ -45,6 +45,13 @@ export class GroupRegistration {
     return info;
   }
 
+  /** The group has to be known in queues that were added. @returns how many there are. */
+  async joinAdded(): Promise<number> {
+    const { queues } = await this.options.topic.refresh();
+    this.alarm((await this.register()).recreated);
+    return queues;
+  }
+
   private async register(): Promise<JoinReply & { state: 'joined' }> {
     const { stores, mode, subscription } = this.options;
     const { topic, group, from, origin, filter, allowFilterChange } = subscription;

@@ -22,6 +22,9 @@ export interface RunningSubscription {
    */
   start(): Promise<void>;
 
+  /** The topic has so many queues now: take what is new to this process. Nothing to do for other topics. Safe to repeat. */
+  growTo(topic: string, queues: number): Promise<void>;
+
   /** This process may have been taken for dead: find out what is still ours. */
   recheck(): void;
 

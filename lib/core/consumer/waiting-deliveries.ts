@@ -59,6 +59,12 @@ export class WaitingDeliveries {
     return this.loop.stop();
   }
 
+  /** One more, behind those there are. */
+  addQueue(): void {
+    this.dueAt.push(-Infinity);
+    this.loop.wake();
+  }
+
   /** Something of this queue falls due in `delayMs`. */
   expect(queue: number, delayMs: number): void {
     const at = this.options.clock.monotonic() + delayMs;

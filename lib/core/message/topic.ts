@@ -109,6 +109,16 @@ export function topicSettingProblems(settings: {
   ];
 }
 
+/** The number of queues of a topic only grows, so that each new queue takes message groups over from one that was there. */
+export function growthProblem(from: number, to: number): string | undefined {
+  if (to >= from && to % from === 0) return undefined;
+  return `queues is ${from} and can only become a multiple of that, so that every message group keeps its order, got: ${to}`;
+}
+
+export function refusedGrowth(topic: string, from: number, to: number): InvalidInputError {
+  return new InvalidInputError(`Change topic "${topic}"`, [growthProblem(from, to) ?? 'refused']);
+}
+
 /** What is no name at all is answered as it is: `topicProblem` says so then. */
 export function topicOf(name: TopicName): string {
   const given: unknown = name;

@@ -115,7 +115,9 @@ export class TopicRoutes {
   }
 
   private appender({ topic, generation }: TopicInfo, queue: number): QueueAppender {
-    const { log, clock, session, batch } = this.options;
+    const { log, clock, batch } = this.options;
+    // The numbers begin anew: under the old name a queue that stayed would take the first calls for repeats.
+    const session = `${this.options.session}.${generation}`;
     const onMoved = (sends: PendingSend[]): void =>
       (this.detours.get(topic) ?? this.beginDetour(topic)).giveBack(sends);
     return new QueueAppender({ topic, queue, generation, log, clock, session, batch, onMoved });

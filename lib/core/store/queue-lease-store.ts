@@ -24,7 +24,9 @@ export type NotYours = { state: 'fenced' } | { state: 'gap' };
 export type AcquireReply =
   /** `continued`: nobody else owned it since this owner last did. The version is 0. */
   | { state: 'acquired'; fencingToken: number; continued: boolean }
-  | { state: 'held'; owner: string; leftMs: number };
+  | { state: 'held'; owner: string; leftMs: number }
+  /** The topic grew, and what was sent to queue `behind` before that is not settled yet. */
+  | { state: 'gated'; behind: number };
 
 /** The head of a lane that was started before. */
 export interface LaneRecord {
@@ -151,7 +153,8 @@ export interface QueueLeaseStore {
   /**
    * Become the owner for `leaseMs`, unless somebody else is. Safe to repeat: each time with a larger fencing token.
    *
-   * A start that another owner left open is cut off: it does not count unless the message ran alone.
+   * A start that another owner left open is cut off: it does not count unless the message ran alone. The token is larger
+   * than those of the queue in which message groups of this one were before.
    *
    * @throws QueueFaultedError when the group is gone there.
    */

@@ -5,7 +5,7 @@ export type { WhenFull };
 
 /** What a topic is set to. */
 export interface TopicSettings {
-  /** Number of queues, fixed when the topic is created. Default 4. */
+  /** Number of queues. It only grows, to a multiple of what it was. Default 4. */
   queues: number;
   /**
    * Settled messages are kept at least this long, unless `maxLength` needs their room. Default 24 h. Unsettled ones stay
@@ -67,11 +67,19 @@ export interface TopicRegistry {
    */
   notePattern(pattern: string, group: string): Promise<number>;
 
-  /** Change settings other than the number of queues. Undefined when there is no such topic. */
-  alter(
-    topic: string,
-    changes: Partial<Omit<TopicSettings, 'queues'>>,
-  ): Promise<TopicInfo | undefined>;
+  /**
+   * Change settings. Undefined when there is no such topic. More queues are open, and known to every group from their
+   * start, when this resolves; after a failure whoever uses the topic next completes it. Safe to repeat.
+   *
+   * Of the message groups of queue `q`, some go on in the new queues `q + n`, `q + 2n`, … of which no ordered group reads
+   * before it has settled what was sent to `q` for that one until then.
+   *
+   * @throws InvalidInputError when `queues` is not a multiple of what they are; nothing changed.
+   */
+  alter(topic: string, changes: Partial<TopicSettings>): Promise<TopicInfo | undefined>;
+
+  /** Topics whose queues have become more, and how many they are: a cheap hint for those that consume. */
+  grown(): Promise<ReadonlyMap<string, number>>;
 
   /** Delete the topic with everything in it: messages, scheduled ones, groups, dead letters. */
   remove(topic: string): Promise<'removed' | 'unknown'>;

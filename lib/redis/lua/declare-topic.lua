@@ -1,7 +1,7 @@
 #!lua
 -- Register a topic with its settings, unless it is there.
 --
--- KEYS[1]  HASH    meta: settings, generation, version of the settings
+-- KEYS[1]  HASH    meta: settings, generation, version of the settings; grewFrom: queues before the growth under way
 -- ARGV[1]  int     queues
 -- ARGV[2]  ms      retention
 -- ARGV[3]  string  most messages per queue, '' for no limit
@@ -10,7 +10,7 @@
 -- ARGV[6]  string  name for this life of the topic, never used before
 -- ARGV[7]  ms      test time, '' = TIME
 --
--- Returns  { 'declared', queues, retention, most, when full, window, generation, born, version }  as they are now
+-- Returns  { 'declared', queues, retention, most, when full, window, generation, born, version, grew from }  as they are now
 --          { 'removing' }  the topic is being deleted; nothing changed
 --
 -- Invariant: what exists keeps its settings. A topic that is declared again after its removal has another generation,
@@ -25,5 +25,5 @@ if redis.call('HEXISTS', meta, 'generation') == 0 then
     'dedupWindowMs', ARGV[5], 'generation', whole(now), 'born', ARGV[6], 'version', '1')
 end
 local facts = redis.call('HMGET', meta, 'queues', 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'generation',
-  'born', 'version')
+  'born', 'version', 'grewFrom')
 return { 'declared', unpack(facts) }

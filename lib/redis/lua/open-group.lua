@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Make a consumer group known in one queue.
 --
--- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
+-- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began; parent
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
@@ -10,26 +10,28 @@
 -- KEYS[7]  HASH    lanes: lane -> its head, once that was started
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  where it begins if it is new: 'earliest', 'latest' or Unix ms
--- ARGV[3]  ms      test time, '' = TIME; not used
+-- ARGV[3]  string  'known' when the group is not new to the topic, else 'new'
+-- ARGV[4]  ms      test time, '' = TIME; not used
 --
 -- Returns  { 'created' }    it begins where it was told to
 --          { 'present' }    it was there and stays where it is
 --          { 'recreated' }  it had been there and was lost; it goes on from where it first began
 --          { 'no-queue' }   the queue does not exist; nothing changed
 --
--- Invariant: a group never skips what was published after it first began. What waited when it was lost is handed out
+-- Invariant: a group never skips what was published after it first began, also in queues that were added since. What waited when it was lost is handed out
 -- again as if for the first time; the owner of an ordered queue finds that it is no longer the owner.
 
 local meta, log = KEYS[1], KEYS[2]
 local group, from = ARGV[1], ARGV[2]
 
 local field = 'start:' .. group
-local facts = redis.call('HMGET', meta, 'generation', field)
+local facts = redis.call('HMGET', meta, 'generation', field, 'parent')
 if not facts[1] then return { 'no-queue' } end
 local start = facts[2]
 local first_time = not start
 if first_time then
   start = '0-0'
+  if facts[3] and ARGV[3] == 'known' then from = 'earliest' end
   if from == 'latest' and redis.call('EXISTS', log) == 1 then
     local info = redis.call('XINFO', 'STREAM', log)
     for i = 1, #info, 2 do

@@ -77,15 +77,33 @@ export function describeTopicAdmin(open: OpenAdminBed): void {
       });
     });
 
-    it('refuses to alter the number of queues, with every other problem', async () => {
+    it('lets the number of queues grow', async () => {
+      await bed.admin.createTopic('orders', { queues: 2 });
+      const { generation } = await bed.admin.describeTopic('orders');
+      expect(await bed.admin.alterTopic('orders', { queues: 6 })).toMatchObject({ queues: 6 });
+      const described = await bed.admin.describeTopic('orders');
+      expect(described.generation).toBeGreaterThan(generation);
+      expect(described.queues).toHaveLength(6);
+    });
+
+    it('refuses any other number of queues', async () => {
+      await bed.admin.createTopic('orders');
+      for (const queues of [2, 6])
+        await expect(bed.admin.alterTopic('orders', { queues })).rejects.toMatchObject({
+          code: 'INVALID_INPUT',
+          problems: [expect.stringContaining('queues is 4 and can only become a multiple')],
+        });
+    });
+
+    it('refuses to alter what cannot be, with every problem', async () => {
       await bed.admin.createTopic('orders');
       await expect(
-        bed.admin.alterTopic('orders', { queues: 8, retentionMs: -1, maxlength: 3 } as object),
+        bed.admin.alterTopic('orders', { queues: 0, retentionMs: -1, maxlength: 3 } as object),
       ).rejects.toMatchObject({
         code: 'INVALID_INPUT',
         problems: [
-          expect.stringContaining('queues cannot be changed'),
           expect.stringContaining('did you mean "maxLength"'),
+          expect.stringContaining('queues must be'),
           expect.stringContaining('retentionMs must be'),
         ],
       });

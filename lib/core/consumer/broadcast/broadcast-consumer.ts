@@ -101,6 +101,11 @@ export class BroadcastConsumer implements RunningSubscription {
     this.startWaiting();
   }
 
+  async growTo(topic: string, queues: number): Promise<void> {
+    if (topic !== this.subscription.topic || queues <= this.refs.length || !this.isStarted) return;
+    await this.lookForQueues();
+  }
+
   recheck(): void {}
 
   async stop(timeUp: AbortSignal): Promise<boolean> {

@@ -39,6 +39,8 @@ const READ_AT_ONCE = 200;
 const LOADED_AT_ONCE = 1_000;
 const PEEKED_AT_ONCE = 50;
 const FOLLOWED = 'is in a queue that another process owns now';
+/** How often is looked whether the message groups of the queue have left the one where they were before. */
+const GATED_MS = 500;
 const RECOVER_MS = { from: 20, to: 2_000 };
 
 /**
@@ -305,6 +307,7 @@ export class LeasedQueue {
       if (this.isHeld) this.lose(FOLLOWED);
       return Math.max(1, reply.leftMs);
     }
+    if (reply.state === 'gated') return GATED_MS;
     const { fencingToken, continued } = reply;
     if (!continued) this.runner.lose(FOLLOWED);
     const proof = { owner: member, fencingToken, version: 0 };

@@ -91,6 +91,15 @@ export class OrderedConsumer implements RunningSubscription {
     this.slots.freed();
   }
 
+  async growTo(topic: string, queues: number): Promise<void> {
+    if (topic !== this.subscription.topic || queues <= this.leased.length) return;
+    if (!this.isStarted || this.stopped) return;
+    const count = await this.registration.joinAdded();
+    for (let queue = this.leased.length; queue < count; queue++)
+      this.leased.push(this.leasedQueue(queue));
+    this.share?.lookNow();
+  }
+
   recheck(): void {
     for (const queue of this.leased) void queue.renew();
   }

@@ -93,6 +93,10 @@ export class PatternConsumer implements RunningSubscription {
     this.intake.capacity.resume(why);
   }
 
+  async growTo(topic: string, queues: number): Promise<void> {
+    await this.consumers.get(topic)?.growTo(topic, queues);
+  }
+
   recheck(): void {
     for (const consumer of this.consumers.values()) consumer.recheck();
   }

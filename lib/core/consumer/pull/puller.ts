@@ -93,6 +93,14 @@ export class Puller implements RunningSubscription {
 
   resume(): void {}
 
+  async growTo(topic: string, queues: number): Promise<void> {
+    const { group } = this.subscription;
+    if (topic !== this.subscription.topic || queues <= this.refs.length) return;
+    const count = await this.registration.joinAdded();
+    for (let queue = this.refs.length; queue < count; queue++)
+      this.refs.push({ topic, queue, group });
+  }
+
   recheck(): void {
     this.audit();
   }

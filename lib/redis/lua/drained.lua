@@ -1,0 +1,73 @@
+#!lua flags=allow-oom
+-- What is left in a queue, for an ordered group, of what was sent before a generation of the topic?
+--
+-- KEYS[1]  HASH    meta: parent: where its message groups were before; seal:<generation> -> the last offset before it
+-- KEYS[2]  STREAM  log: the visible messages
+-- KEYS[3]  HASH    scheduled: message id -> frame
+-- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[5]  SET     before: ids of halves, and of scheduled messages with a group, that are older than the last generation
+-- KEYS[6]  HASH    lease: owner, token, base, until, version, loaded, nudge, held, gate
+-- KEYS[7]  HASH    hold: lane -> state:offset of the first:messages:since
+-- ARGV[1]  string  consumer group
+-- ARGV[2]  string  generation
+-- ARGV[3]  ms      test time, '' = TIME; not used
+--
+-- Returns  { 'waits', for }  'gate': it waits for another queue itself; 'hidden': for scheduled messages or halves;
+--                            'unread': nobody was given all of it; 'pending': more than 100 deliveries
+--          { 'left', token, entries, lanes }  what is delivered and not settled, and which lanes hold messages; with the
+--                            token of its last owner
+--
+-- Invariant: what was hidden at the seal and became visible later is waited for as well: the seal moves behind it.
+
+local meta, log, before = KEYS[1], KEYS[2], KEYS[5]
+local group, field = ARGV[1], 'seal:' .. ARGV[2]
+
+local facts = redis.call('HMGET', meta, field, 'parent')
+local lease = redis.call('HMGET', KEYS[6], 'token', 'gate')
+local delivered
+for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
+  local fields = {}
+  for i = 1, #listed, 2 do fields[listed[i]] = listed[i + 1] end
+  if fields['name'] == group then delivered = fields['last-delivered-id'] end
+end
+if not facts[1] or not delivered then return { 'waits', 'unread' } end
+if facts[2] and not lease[2] then return { 'waits', 'gate' } end
+
+local seal = facts[1]
+local hidden = redis.call('SRANDMEMBER', before, 100)
+local waits = false
+for _, id in ipairs(hidden) do
+  waits = waits or redis.call('HEXISTS', KEYS[3], id) == 1 or redis.call('HEXISTS', KEYS[4], id) == 1
+end
+if waits then return { 'waits', 'hidden' } end
+if redis.call('SCARD', before) > #hidden then
+  redis.call('SREM', before, unpack(hidden))
+  return { 'waits', 'hidden' }
+end
+if #hidden > 0 then
+  local info = redis.call('XINFO', 'STREAM', log)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then seal = info[i + 1] end
+  end
+  -- Every generation since may have waited for it.
+  for _, name in ipairs(redis.call('HKEYS', meta)) do
+    if string.sub(name, 1, 5) == 'seal:' then redis.call('HSET', meta, name, seal) end
+  end
+  redis.call('UNLINK', before)
+end
+
+if is_before(delivered, seal) and #redis.call('XRANGE', log, '(' .. delivered, seal, 'COUNT', 1) > 0 then
+  return { 'waits', 'unread' }
+end
+local pending = redis.call('XPENDING', log, group, '-', seal, 101)
+if #pending > 100 then return { 'waits', 'pending' } end
+local entries, lanes = {}, {}
+for i, one in ipairs(pending) do
+  local found = redis.call('XRANGE', log, one[1], one[1])
+  entries[i] = found[1] or { one[1], false }
+end
+local held = redis.call('HGETALL', KEYS[7])
+for i = 1, #held, 2 do
+  if not is_before(seal, string.match(held[i + 1], '^[^:]*:([^:]*)')) then lanes[#lanes + 1] = held[i] end
+end
+return { 'left', lease[1] or '0', entries, lanes }

@@ -1,0 +1,161 @@
+import { InvalidInputError } from '../../lib/core/message/errors.js';
+import { selectQueue } from '../../lib/core/producer/queue-selector.js';
+import type { GroupQueue } from '../../lib/core/store/delivery-store.js';
+import { appendCall, callOf } from './append-call.js';
+import { halfOf, MINE, prepare } from './halves.js';
+import { type OpenHarness, useHarness } from './harness.js';
+import { declare, groupedEntry, join, logTexts, publish, texts } from './messages.js';
+import { LEASE_MS, TestOwner } from './test-owner.js';
+
+const OLD: GroupQueue = { topic: 'orders', queue: 0, group: 'billing' };
+const ADDED: GroupQueue = { topic: 'orders', queue: 1, group: 'billing' };
+/** Both are in queue 0 of one; of two queues, each is in its own. */
+const STAYS = nameIn(0);
+const MOVES = nameIn(1);
+
+export function describeGrowth(open: OpenHarness): void {
+  describe('a topic that grows', () => {
+    const h = useHarness(open);
+    const owner = (ref: GroupQueue): TestOwner => new TestOwner(h.stores, ref, 'a');
+    const grow = (queues: number) => h.stores.topics.alter('orders', { queues });
+    /** What the owner of the old queue was given, and the lanes of that. */
+    const readOld = async (): Promise<{ a: TestOwner; offsets: string[] }> => {
+      const a = owner(OLD);
+      await a.own();
+      return { a, offsets: await a.readOffsets() };
+    };
+    beforeEach(async () => {
+      await declare(h.stores);
+      await join(h.stores, 'billing');
+    });
+
+    it('has a newer generation, keeps its other settings, and says that it grew', async () => {
+      const before = (await h.stores.topics.find('orders'))!;
+      expect(await h.stores.topics.grown()).toEqual(new Map());
+      const after = (await grow(4))!;
+      expect(after).toEqual({ ...before, queues: 4, generation: after.generation });
+      expect(after.generation).toBeGreaterThan(before.generation);
+      expect(await h.stores.topics.declare('orders', { queues: 1 })).toEqual(after);
+      expect(await h.stores.topics.grown()).toEqual(new Map([['orders', 4]]));
+      await h.stores.topics.remove('orders');
+      expect(await h.stores.topics.grown()).toEqual(new Map());
+    });
+
+    it('changes nothing when asked again, or for anything but a multiple', async () => {
+      const grown = (await grow(2))!;
+      expect(await grow(2)).toEqual(grown);
+      await expect(grow(3)).rejects.toThrow(InvalidInputError);
+      await expect(grow(1)).rejects.toThrow(/can only become a multiple/);
+      expect(await h.stores.topics.find('orders')).toEqual(grown);
+    });
+
+    it('answers who still sends by the old generation, and a repeat of what it had stored', async () => {
+      const stored = callOf({ number: 1 }, ['m1']);
+      const { generation } = (await h.stores.topics.find('orders'))!;
+      await appendCall(h.stores, { ...stored, generation });
+      const after = (await grow(2))!;
+      const next = callOf({ number: 2 }, ['m2']);
+      expect(await appendCall(h.stores, { ...next, generation })).toEqual({
+        state: 'moved',
+        generation: after.generation,
+      });
+      expect(await appendCall(h.stores, { ...stored, generation })).toMatchObject({
+        state: 'appended',
+      });
+      expect(await logTexts(h.stores)).toEqual(['m1']);
+    });
+
+    it('has every group read the new queues from their start', async () => {
+      await grow(2);
+      await publish(h.stores, ['m1'], ADDED);
+      await join(h.stores, 'billing', 'latest');
+      const [entry] = await h.consumer(ADDED, 'c').read();
+      expect(texts([entry!])).toEqual(['m1']);
+    });
+
+    it('gives nobody a new queue before what was sent to its message groups is settled', async () => {
+      await publish(h.stores, [groupedEntry(MOVES, 'm1'), groupedEntry(STAYS, 's1')]);
+      await grow(2);
+      const claim = { owner: 'b', leaseMs: LEASE_MS };
+      expect(await h.stores.leases.acquire(ADDED, claim)).toEqual({ state: 'gated', behind: 0 });
+      const { a, offsets } = await readOld();
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await a.begin(`=${MOVES}`, offsets[0]!);
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await a.ack(`=${MOVES}`, offsets[0]!);
+      // What fails in the old queue and stays there keeps nobody waiting.
+      await a.begin(`=${STAYS}`, offsets[1]!);
+      await a.retry(`=${STAYS}`, offsets[1]!, 60_000);
+      const added = owner(ADDED);
+      expect(await added.acquire()).toBe(true);
+      expect(added.proof.fencingToken).toBeGreaterThan(a.proof.fencingToken);
+    });
+
+    it('does not wait for what was sent to the old queue since', async () => {
+      await grow(2);
+      await publish(h.stores, [groupedEntry(MOVES, 'by its number')]);
+      expect(await owner(ADDED).acquire()).toBe(true);
+    });
+
+    it('waits for parked messages of its message groups, and for no others', async () => {
+      await publish(h.stores, [groupedEntry(MOVES, 'm1'), groupedEntry(STAYS, 's1')]);
+      await grow(2);
+      const { a, offsets } = await readOld();
+      await a.park(`=${MOVES}`, offsets[0]!);
+      await a.park(`=${STAYS}`, offsets[1]!);
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await h.stores.leases.resume(OLD, `=${MOVES}`, { action: 'skip', note: '' });
+      expect(await owner(ADDED).acquire()).toBe(true);
+    });
+
+    it('waits for delayed messages of a group that were sent before', async () => {
+      const delayed = groupedEntry(MOVES, 'later', { due: { delayMs: 60_000 } });
+      await publish(h.stores, [delayed]);
+      await grow(2);
+      const { a } = await readOld();
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await h.advance(60_000);
+      await h.stores.schedule.releaseDue(OLD, 10);
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await a.own();
+      const [offset] = await a.readOffsets();
+      await a.begin(`=${MOVES}`, offset!);
+      await a.ack(`=${MOVES}`, offset!);
+      expect(await owner(ADDED).acquire()).toBe(true);
+    });
+
+    it('commits halves where they were prepared, and waits for them', async () => {
+      const half = halfOf([groupedEntry(MOVES, 'm1')]);
+      await prepare(h.stores, half);
+      await grow(2);
+      const { a } = await readOld();
+      expect(await owner(ADDED).acquire()).toBe(false);
+      await h.stores.halves.commit(MINE, [half.id]);
+      expect(await owner(ADDED).acquire()).toBe(false);
+      const [offset] = await a.readOffsets();
+      await a.begin(`=${MOVES}`, offset!);
+      await a.ack(`=${MOVES}`, offset!);
+      expect(await owner(ADDED).acquire()).toBe(true);
+    });
+
+    it('waits through every growth for what was sent before the first', async () => {
+      const far = nameIn(3, 4);
+      await publish(h.stores, [groupedEntry(far, 'm1')]);
+      await grow(2);
+      await grow(4);
+      const { a, offsets } = await readOld();
+      const last = owner({ ...ADDED, queue: 3 });
+      expect(await last.acquire()).toBe(false);
+      await a.begin(`=${far}`, offsets[0]!);
+      await a.ack(`=${far}`, offsets[0]!);
+      expect(await last.acquire()).toBe(false);
+      expect(await owner(ADDED).acquire()).toBe(true);
+      expect(await last.acquire()).toBe(true);
+    });
+  });
+}
+
+/** A message group that is in this queue of so many. */
+function nameIn(queue: number, queues = 2): string {
+  for (let n = 0; ; n++) if (selectQueue(`g${n}`, queues) === queue) return `g${n}`;
+}

@@ -1,0 +1,73 @@
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { newNamespace, openStores } from './helpers/open-stores.js';
+
+/** More commands than a growth sends. */
+const MOST_COMMANDS = 40;
+const GROUP = { group: 'billing', mode: 'ordered', filterDigest: '', from: 'latest' } as const;
+
+describe('a process that dies while it makes a topic grow', () => {
+  let server: TestRedis;
+  let stores: RedisStores;
+  let namespace: string;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    namespace = newNamespace();
+    stores = await openStores(server.url, { namespace });
+  });
+  afterEach(() => stores.close());
+
+  /** A registry whose nth command and all that follow are never sent. */
+  function dying(nth: number): { registry: RedisTopicRegistry; hasDied(): boolean } {
+    const { redis, testTimeMs } = stores.topics['host'];
+    let count = 0;
+    const watched = new Proxy(redis, {
+      get(target, name, receiver) {
+        const value: unknown = Reflect.get(target, name, receiver);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          if (count++ >= nth) return Promise.reject(new Error('killed'));
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
+    const host = { redis: watched, testTimeMs } as never;
+    const keys = new Keys({ namespace });
+    return {
+      registry: new RedisTopicRegistry({ host, keys }),
+      hasDied: () => count > nth,
+    };
+  }
+
+  it('leaves what the next one who looks the topic up completes, at whatever command it dies', async () => {
+    let deaths = 0;
+    for (let nth = 0; nth < MOST_COMMANDS; nth++) {
+      const topic = `orders-${nth}`;
+      const queue = (number: number) => ({ topic, queue: number, group: GROUP.group });
+      await stores.topics.declare(topic, { queues: 2 });
+      await stores.topics.joinGroup(topic, GROUP);
+      const { registry, hasDied } = dying(nth);
+      await registry.alter(topic, { queues: 4 }).catch(() => undefined);
+      if (!hasDied()) break;
+      deaths += 1;
+      const info = (await stores.topics.find(topic))!;
+      if (info.queues === 2) continue;
+      expect((await stores.topics.grown()).get(topic)).toBe(4);
+      for (const number of [2, 3]) {
+        const claim = { owner: 'a', leaseMs: 1_000 };
+        expect(await stores.leases.acquire(queue(number), claim)).toMatchObject({
+          state: 'acquired',
+        });
+      }
+      // A growth that is not complete lets no other one begin.
+      expect(await stores.topics.alter(topic, { queues: 8 })).toMatchObject({ queues: 8 });
+    }
+    expect(deaths).toBeGreaterThan(8);
+    expect(deaths).toBeLessThan(MOST_COMMANDS);
+  });
+});
