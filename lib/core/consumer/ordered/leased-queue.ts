@@ -214,6 +214,12 @@ export class LeasedQueue {
       this.proof = { ...this.proof, version: reply.version };
       this.failures = 0;
       call.done();
+      // Handlers that block the thread, or a late reply: what could not be started stands in the way of its lane. If the
+      // lease is renewed before its timer runs, nobody else would look at it.
+      if (!this.isOurs) {
+        void this.recover();
+        return false;
+      }
       if (call.kind !== 'step') this.runner.bring(call.lane);
       this.learnNudge(reply.nudge);
     }

@@ -161,6 +161,23 @@ describe('the owner of a queue', () => {
     }
   });
 
+  it('starts later what it could not start in time, also when its lease is renewed before anything else', async () => {
+    const a = await open(1);
+    const monotonic = a.clock.monotonic.bind(a.clock);
+    const seen: unknown[] = [];
+    await send(a, 'g', 'blocks the thread');
+    await send(a, 'h', 'starts with it');
+    await a.subscribe({
+      ...BILLING,
+      handler: ({ body }) => {
+        // Longer than the owner may trust its lease; the timer that ends it has no chance to run before the renewal.
+        if (seen.push(body) === 1) a.clock.monotonic = () => monotonic() + 13_000;
+      },
+    });
+    await a.advance(100);
+    expect(seen).toEqual(['blocks the thread', 'starts with it']);
+  });
+
   it('runs suspects alone, and parks the one that kills every owner', async () => {
     const first = await open(1);
     await send(first, 'poison', 'p1', 'p2');
