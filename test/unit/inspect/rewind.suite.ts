@@ -21,8 +21,8 @@ export function describeRewindAdmin(open: OpenAdminBed): void {
     /** A group that has handled a, b and c, with what was there `before`, and still reads. */
     async function handledThree(from: AdminBed, before = 0): Promise<string[]> {
       const handled: string[] = [];
-      await consume(from, ({ body }) => void handled.push(String(body)));
       const all = acked(before + 3);
+      await consume(from, ({ body }) => void handled.push(String(body)));
       await publish(from, 'a', { queue: 0 });
       await publish(from, 'b', { queue: 0 });
       await publish(from, 'c', { queue: 1 });
