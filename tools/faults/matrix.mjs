@@ -227,6 +227,13 @@ export const MATRIX = [
     fault: 'a Redis user with the least rights',
     tests: [['test/redis/acl.spec.ts']],
   },
+  {
+    id: 'F42',
+    fault: 'requests whose connections are cut on both sides',
+    tests: [[faults('request')]],
+    figures: ['cut-requests'],
+    long: { RIVULET_REQUESTS: '6000' },
+  },
 ];
 
 /** What the matrix of the reference names, and nothing here tries yet: shown, so that the table does not look complete. */
@@ -238,5 +245,4 @@ export const UNTRIED = [
   { id: 'F31', fault: 'disk full' },
   { id: 'F32', fault: 'clocks of a real server and of clients jump' },
   { id: 'F35', fault: 'slow consumers beside others' },
-  { id: 'F42', fault: 'requests and replies under all of these' },
 ];
