@@ -1,8 +1,11 @@
 import type { AcksReached, AcksWanted, AppendResult, MessageLog } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 
-/** Of a call whose answer was lost: what it stored, that it never will, or that the store cannot tell. */
-export type Fate = AppendResult[] | 'never' | 'unknown';
+/**
+ * Of a call whose answer was lost: what it stored; that it never will; that it is not here, but was perhaps where a failed
+ * server had it; or that the store cannot tell.
+ */
+export type Fate = AppendResult[] | 'never' | 'not-here' | 'unknown';
 
 interface CallNumber {
   readonly epoch: number;
@@ -67,9 +70,10 @@ export class AppendSession {
         fates: reply.answers.map((results) => results ?? 'never'),
         reached: reply.reached,
       };
-    // A store that forgot a session it had acknowledged lost data: what it did with a call cannot be known.
+    // A store that forgot a session it had acknowledged lost data: what it did with a call cannot be known. One that had
+    // acknowledged nothing may be another one: what the calls did at the one that failed is gone, and was perhaps delivered.
     return {
-      fates: asked.map(() => (this.isAcknowledged ? 'unknown' : 'never')),
+      fates: asked.map(() => (this.isAcknowledged ? 'unknown' : 'not-here')),
       reached: undefined,
     };
   }

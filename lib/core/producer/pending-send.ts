@@ -27,6 +27,7 @@ export class PendingSend {
   /** Where it goes if the topic is looked up again: the message group or queue decides. */
   readonly route: SendRoute;
   answered = false;
+  private isDoubtful = false;
   private readonly answer: SendAnswer;
 
   constructor(options: { message: SentMessage; route: SendRoute; answer: SendAnswer }) {
@@ -90,10 +91,24 @@ export class PendingSend {
     );
   }
 
+  /** A server that failed may have stored and delivered it: from now on nobody can say that it never was. */
+  doubt(): void {
+    this.isDoubtful = true;
+  }
+
   fail(error: Error): void {
     if (this.answered) return;
     this.answered = true;
-    this.answer.reject(error);
+    const isCertain = !this.isDoubtful || !(error instanceof SendFailedError);
+    this.answer.reject(isCertain ? error : this.doubtful(error));
+  }
+
+  private doubtful(cause: SendFailedError): SendOutcomeUnknownError {
+    return new SendOutcomeUnknownError(
+      `Message ${this.messageId} to topic "${this.topic}" is not stored, but a server that failed meanwhile may have delivered it before. Sending it again may double it unless both carry the same dedupId. ${cause.message}`,
+      this,
+      { cause },
+    );
   }
 
   /** The store refused: nothing was stored. */

@@ -290,6 +290,7 @@ export class QueueAppender {
       const fate = fates[i]!;
       if (typeof fate === 'object') this.finish(call, fate, reached);
       else call.outcome = 'not-stored';
+      if (fate === 'not-here') for (const send of call.sends) send.doubt();
       if (fate === 'unknown') for (const send of call.sends) send.expire(true, this.lastError);
     }
   }

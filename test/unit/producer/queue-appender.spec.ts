@@ -298,6 +298,18 @@ describe('QueueAppender', () => {
     expect(stored()).toEqual(['a']);
   });
 
+  it('does not say "not stored" of what a server that failed may have delivered', async () => {
+    send('a');
+    await turn();
+    log.appends[0]!.lose();
+    await pause();
+    log.reopens[0]!.answer({ state: 'new-session' });
+    await turn();
+    log.appends[1]!.fail(new StoreRefusedError('OOM', { reason: 'OOM' }));
+    await turn();
+    expect(rejectedWith(SendOutcomeUnknownError)).toEqual(['a']);
+  });
+
   it('answers "unknown" when the store forgot a session it had acknowledged', async () => {
     send('a');
     await turn();
