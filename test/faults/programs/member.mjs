@@ -54,7 +54,11 @@ function block(ms) {
 
 async function handle({ message, attempt, signal }) {
   await tell({ started: message.key, attempt });
-  if (stall && !hasStalled) block(stall.ms);
+  if (stall && !hasStalled) {
+    block(stall.ms);
+    // A timer that is set right after counts from before the stall, and would run before those that were due in it.
+    await wait(1);
+  }
   await wait(Math.random() * consumes.handlerMs);
   if (attempt <= (failing[message.key] ?? 0)) throw new Error('one of the failing ones');
   await tell({ handled: message.key, attempt, aborted: signal.aborted });
