@@ -250,10 +250,17 @@ export class Traffic {
 
   private async leftovers(): Promise<Pick<Ending, 'left' | 'deadLetters'>> {
     const admin = new MessageAdmin({ rivulet: this.producing[0]! });
-    const lag = async () =>
+    const ask = async () =>
       (await Promise.all(GROUPS.map((group) => admin.describeGroup(TOPIC, group)))).map(
         ({ total }) => total,
       );
+    // A connection may still be on its way to a new master.
+    const lag = async (tries = 50): Promise<Awaited<ReturnType<typeof ask>>> =>
+      ask().catch(async (error: unknown) => {
+        if (tries === 0) throw error;
+        await pass(100);
+        return lag(tries - 1);
+      });
     let totals = await lag();
     const isLeft = (): boolean => totals.some((total) => total.lag !== 0);
     for (let i = 0; i < 100 && isLeft(); i++) {
