@@ -1,7 +1,7 @@
-import { ClosedError } from '../core/message/errors.js';
 import type { ReplyInbox, ReplyStore } from '../core/store/reply-store.js';
-import { firstOf, type MemoryGate, onAbort } from './memory-gate.js';
+import type { MemoryGate } from './memory-gate.js';
 import type { MemoryState } from './memory-state.js';
+import { MemoryWait } from './memory-wait.js';
 
 export class MemoryReplyStore implements ReplyStore {
   private readonly state: MemoryState;
@@ -45,38 +45,22 @@ class MemoryReplyInbox implements ReplyInbox {
   private readonly state: MemoryState;
   private readonly gate: MemoryGate;
   private readonly ttlMs: number;
-  private readonly closing = new AbortController();
+  private readonly wait: MemoryWait;
 
   constructor(options: { state: MemoryState; gate: MemoryGate; address: string; ttlMs: number }) {
     this.state = options.state;
     this.gate = options.gate;
     this.address = options.address;
     this.ttlMs = options.ttlMs;
+    this.wait = new MemoryWait({ ...options, who: 'The reply inbox' });
   }
 
-  async read({ blockMs, signal }: { blockMs: number; signal: AbortSignal }): Promise<Buffer[]> {
-    const { clock } = this.gate;
-    const until = clock.monotonic() + blockMs;
-    if (this.closing.signal.aborted)
-      throw new ClosedError('The reply inbox is closed; nothing was read. Open another.');
-    for (;;) {
-      this.gate.enter();
-      const packets = this.keep().splice(0);
-      const leftMs = until - clock.monotonic();
-      if (packets.length > 0 || leftMs <= 0 || signal.aborted) return this.gate.answer(packets);
-      await firstOf([
-        (wake) => this.state.onChange(wake),
-        (wake) => this.gate.onInterrupt(wake),
-        (wake) => clock.after(leftMs, wake),
-        onAbort(signal),
-        onAbort(this.closing.signal),
-      ]);
-      if (this.closing.signal.aborted) return [];
-    }
+  read(request: { blockMs: number; signal: AbortSignal }): Promise<Buffer[]> {
+    return this.wait.until(() => this.keep().splice(0), request);
   }
 
   close(): Promise<void> {
-    this.closing.abort();
+    void this.wait.close();
     return this.gate.call(() => {
       this.state.inboxes.delete(this.address);
     });

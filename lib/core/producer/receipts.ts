@@ -2,10 +2,10 @@ import { ClosedError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import { decodeReceipt, type GroupOutcome, type ReceiptPacket } from '../message/receipt-packet.js';
 import { type Clock, sleep } from '../runtime/clock.js';
-import { Loop } from '../runtime/loop.js';
 import type { DeliveryStore } from '../store/delivery-store.js';
-import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
+import type { ReplyStore } from '../store/reply-store.js';
 import type { TopicRegistry } from '../store/topic-registry.js';
+import { OwnInbox } from './own-inbox.js';
 import { ReceiptTimeoutError, type ReceiptWanted } from './receipt.js';
 
 export interface ReceiptsOptions {
@@ -23,8 +23,6 @@ interface Waiting {
   done(): void;
 }
 
-const INBOX_TTL_MS = 60_000;
-
 /** Senders that wait for what becomes of their messages. One inbox per process, opened when somebody first asks. */
 export class Receipts {
   private readonly options: ReceiptsOptions;
@@ -32,12 +30,14 @@ export class Receipts {
   /** Receipts that overtook the confirm of their message; empty while nobody sends one. */
   private readonly early = new Map<string, ReceiptPacket[]>();
   private sending = 0;
-  private opening: Promise<ReplyInbox> | undefined;
-  private loop: Loop | undefined;
+  private readonly inbox: OwnInbox;
   private readonly closing = new AbortController();
 
   constructor(options: ReceiptsOptions) {
     this.options = options;
+    const { replies, clock, onError } = options;
+    const take = (packet: Buffer): void => this.take(decodeReceipt(packet));
+    this.inbox = new OwnInbox({ name: 'receipts', replies, clock, take, onError });
   }
 
   /**
@@ -49,7 +49,7 @@ export class Receipts {
     { groups, timeoutMs }: ReceiptWanted,
     send: (receiptTo: string) => Promise<SendResult>,
   ): Promise<SendResult> {
-    const { address } = await this.inbox();
+    const address = await this.address();
     const missing = new Set(groups);
     const outcomes: Record<string, GroupOutcome> = {};
     const over = new AbortController();
@@ -79,10 +79,7 @@ export class Receipts {
   /** Those who wait are answered with what is known. Never rejects. */
   async close(): Promise<void> {
     this.closing.abort();
-    const inbox = await this.opening?.catch(() => undefined);
-    const stopped = this.loop?.stop();
-    await inbox?.close().catch(() => undefined);
-    await stopped;
+    await this.inbox.close();
   }
 
   private async sendWith(send: () => Promise<SendResult>, waiting: Waiting): Promise<SendResult> {
@@ -139,40 +136,9 @@ export class Receipts {
     return new Map(entries);
   }
 
-  private inbox(): Promise<ReplyInbox> {
+  private async address(): Promise<string> {
     if (this.closing.signal.aborted)
-      return Promise.reject(
-        new ClosedError('Send: the application is closing. Nothing was stored.'),
-      );
-    this.opening ??= this.openInbox().catch((error: unknown) => {
-      // The next one tries again.
-      this.opening = undefined;
-      throw error;
-    });
-    return this.opening;
-  }
-
-  private async openInbox(): Promise<ReplyInbox> {
-    const { replies, clock, onError } = this.options;
-    const inbox = await replies.openInbox({ ttlMs: INBOX_TTL_MS });
-    this.loop = new Loop({
-      name: 'receipts',
-      clock,
-      step: async (signal) => {
-        for (const packet of await inbox.read({ blockMs: 5_000, signal })) this.receive(packet);
-        return 0;
-      },
-      onError,
-    }).start();
-    return inbox;
-  }
-
-  private receive(packet: Buffer): void {
-    // One that is none must not take those read with it along.
-    try {
-      this.take(decodeReceipt(packet));
-    } catch (error) {
-      this.options.onError(error);
-    }
+      throw new ClosedError('Send: the application is closing. Nothing was stored.');
+    return this.inbox.address();
   }
 }

@@ -5,11 +5,11 @@ import type { MessageId } from '../message/message-id.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
-import { Loop } from '../runtime/loop.js';
-import type { ReplyInbox, ReplyStore } from '../store/reply-store.js';
+import type { ReplyStore } from '../store/reply-store.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { OpenRequest, OpenRequests, type ReplyListener } from './open-requests.js';
 import type { SystemHeader } from './encode-message.js';
+import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 
 /** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
@@ -52,9 +52,6 @@ interface EarlyAnswer {
   lastNumber: number;
 }
 
-/** How long the inbox outlives its process. Read at least once in a third of it while somebody waits. */
-const INBOX_TTL_MS = 60_000;
-
 /**
  * Sends requests and hands the answers to whoever asked. One inbox per process, opened with the first request.
  *
@@ -68,14 +65,16 @@ export class Requester {
   private lastNumber = 0;
   /** Answers that may have overtaken the confirm of their request, in the order they came. */
   private readonly early = new Map<MessageId, EarlyAnswer>();
-  private opening: Promise<ReplyInbox> | undefined;
+  private readonly inbox: OwnInbox;
   /** Once it is open: what every request says. */
   private system: SystemHeader | undefined;
-  private loop: Loop | undefined;
   private closed = false;
 
   constructor(options: RequesterOptions) {
     this.options = options;
+    const { replies, clock, onError } = options;
+    const take = (packet: Buffer): void => this.deliver(decodeReply(packet));
+    this.inbox = new OwnInbox({ name: 'replies', replies, clock, take, onError });
     this.deadlines = new DeadlineWatch({
       clock: options.clock,
       sweep: (now) => this.expire(now),
@@ -120,7 +119,7 @@ export class Requester {
       this.options.producer.send(name, body, { ...options, ttlMs: timeoutMs, timeoutMs }, system);
     const sent =
       this.system === undefined || this.closed
-        ? this.inbox().then(({ address }) => send((this.system = { replyTo: address })))
+        ? this.address().then((replyTo) => send((this.system = { replyTo })))
         : send(this.system);
     void sent.then(
       ({ messageId }) => this.confirmed(request, messageId),
@@ -137,11 +136,7 @@ export class Requester {
         request,
         new ClosedError('The request was given up: the application is closing.'),
       );
-    const inbox = await this.opening?.catch(() => undefined);
-    const stopped = this.loop?.stop();
-    // A store that is down keeps the inbox until its lifetime is over: no reason for a shutdown to fail.
-    await inbox?.close().catch(() => undefined);
-    await stopped;
+    await this.inbox.close();
   }
 
   private confirmed(request: OpenRequest, messageId: MessageId): void {
@@ -213,41 +208,10 @@ export class Requester {
     }
   }
 
-  private inbox(): Promise<ReplyInbox> {
+  private async address(): Promise<string> {
     if (this.closed)
-      return Promise.reject(
-        new ClosedError('Request: the application is closing. Nothing was sent.'),
-      );
-    this.opening ??= this.openInbox().catch((error: unknown) => {
-      // The next request tries again.
-      this.opening = undefined;
-      throw error;
-    });
-    return this.opening;
-  }
-
-  private async openInbox(): Promise<ReplyInbox> {
-    const { replies, clock, onError } = this.options;
-    const inbox = await replies.openInbox({ ttlMs: INBOX_TTL_MS });
-    this.loop = new Loop({
-      name: 'replies',
-      clock,
-      step: async (signal) => {
-        for (const bytes of await inbox.read({ blockMs: 5_000, signal })) this.receive(bytes);
-        return 0;
-      },
-      onError,
-    }).start();
-    return inbox;
-  }
-
-  private receive(bytes: Buffer): void {
-    // One that is no answer must not take the answers read with it along.
-    try {
-      this.deliver(decodeReply(bytes));
-    } catch (error) {
-      this.options.onError(error);
-    }
+      throw new ClosedError('Request: the application is closing. Nothing was sent.');
+    return this.inbox.address();
   }
 
   private deliver(packet: ReplyPacket): void {
