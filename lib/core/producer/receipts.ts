@@ -23,13 +23,21 @@ interface Waiting {
   done(): void;
 }
 
+interface EarlyReceipts {
+  readonly packets: ReceiptPacket[];
+  /** Number of the last send before it: it is about that one or an older one. */
+  readonly lastNumber: number;
+}
+
 /** Senders that wait for what becomes of their messages. One inbox per process, opened when somebody first asks. */
 export class Receipts {
   private readonly options: ReceiptsOptions;
   private readonly waiting = new Map<string, Waiting>();
-  /** Receipts that overtook the confirm of their message; empty while nobody sends one. */
-  private readonly early = new Map<string, ReceiptPacket[]>();
-  private sending = 0;
+  /** Receipts that may have overtaken the confirm of their message, in the order they came. */
+  private readonly early = new Map<string, EarlyReceipts>();
+  /** Numbers of the sends that are not confirmed, oldest first. */
+  private readonly sending = new Set<number>();
+  private lastNumber = 0;
   private readonly inbox: OwnInbox;
   private readonly closing = new AbortController();
 
@@ -38,6 +46,11 @@ export class Receipts {
     const { replies, clock, onError } = options;
     const take = (packet: Buffer): void => this.take(decodeReceipt(packet));
     this.inbox = new OwnInbox({ name: 'receipts', replies, clock, take, onError });
+  }
+
+  /** Messages whose receipts are kept for a confirm that may still come. */
+  get kept(): number {
+    return this.early.size;
   }
 
   /**
@@ -83,15 +96,28 @@ export class Receipts {
   }
 
   private async sendWith(send: () => Promise<SendResult>, waiting: Waiting): Promise<SendResult> {
-    this.sending += 1;
+    const number = ++this.lastNumber;
+    this.sending.add(number);
     try {
       const sent = await send();
-      this.waiting.set(sent.messageId, waiting);
-      for (const receipt of this.early.get(sent.messageId) ?? []) this.take(receipt);
+      const { messageId } = sent;
+      this.waiting.set(messageId, waiting);
+      const early = this.early.get(messageId);
+      this.early.delete(messageId);
+      for (const receipt of early?.packets ?? []) this.take(receipt);
       return sent;
     } finally {
-      this.sending -= 1;
-      if (this.sending === 0) this.early.clear();
+      this.sending.delete(number);
+      this.forgetLate();
+    }
+  }
+
+  /** What is about none of the sends under way is late, or of a group that nobody asked for. */
+  private forgetLate(): void {
+    const [oldest = Infinity] = this.sending;
+    for (const [messageId, { lastNumber }] of this.early) {
+      if (lastNumber >= oldest) return;
+      this.early.delete(messageId);
     }
   }
 
@@ -99,9 +125,10 @@ export class Receipts {
     const { messageId, group, outcome } = receipt;
     const waiting = this.waiting.get(messageId);
     if (!waiting) {
-      const others = this.early.get(messageId);
-      if (others) others.push(receipt);
-      else if (this.sending > 0) this.early.set(messageId, [receipt]);
+      const early = this.early.get(messageId);
+      if (early) early.packets.push(receipt);
+      else if (this.sending.size > 0)
+        this.early.set(messageId, { packets: [receipt], lastNumber: this.lastNumber });
       return;
     }
     // A group that nobody asked for ends with it, too.

@@ -1,0 +1,47 @@
+import { encodeReceipt } from '../../../lib/core/message/receipt-packet.js';
+import type { SendResult } from '../../../lib/core/message/message.js';
+import { Receipts } from '../../../lib/core/producer/receipts.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryStores } from '../../../lib/testing/memory-stores.js';
+
+const SENT = { topic: 'orders', queue: 0 } as SendResult;
+const idOf = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
+
+describe('Receipts', () => {
+  it('keeps none that nobody will ask for, however many sends overlap', async () => {
+    const clock = new ManualClock();
+    const stores = new MemoryStores({ clock });
+    const errors: unknown[] = [];
+    const receipts = new Receipts({
+      ...{ replies: stores.replies, deliveries: stores.deliveries, topics: stores.topics, clock },
+      onError: (error) => errors.push(error),
+    });
+    let endOfLast = (): void => {};
+    for (let n = 0; n < 50; n++) {
+      const before = endOfLast;
+      let address = '';
+      const collected = receipts.collect({ groups: ['billing'], timeoutMs: 60_000 }, (to) => {
+        address = to;
+        return new Promise((resolve) => {
+          endOfLast = () => resolve({ ...SENT, messageId: idOf(n) });
+        });
+      });
+      await clock.settle();
+      // The one before ends only now: a send is always under way.
+      before();
+      await clock.settle();
+      if (n === 0) continue;
+      for (const group of ['billing', 'mail'])
+        await stores.replies.reply(
+          address,
+          encodeReceipt({ messageId: idOf(n - 1), group, outcome: { state: 'handled' } }),
+        );
+      await clock.settle();
+      collected.catch(() => undefined);
+    }
+    expect(errors).toEqual([]);
+    expect(receipts.kept).toBeLessThanOrEqual(2);
+    endOfLast();
+    await receipts.close();
+  });
+});
