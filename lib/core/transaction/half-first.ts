@@ -12,7 +12,7 @@ import { mintTransactionId } from './database-transaction.js';
 import type { HalfOwner } from './half-owner.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
-import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import type { PrepareReply, TransactionId } from '../store/half-message-store.js';
 import { AlreadyDecidedError, PreparedMessage } from './prepared-message.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
@@ -66,11 +66,7 @@ export class HalfFirst {
     const { producer, topics, checks, clock, sender, publisher } = this.options;
     const { name, ...sendOptions } = options;
     checks.require(name);
-    const {
-      message,
-      route,
-      topic: info,
-    } = await producer.outgoing(topic, body, {
+    const enlisted = await producer.outgoing(topic, body, {
       options: sendOptions,
       lookUpTopic: (wanted) => topics.get(wanted),
     });
@@ -78,14 +74,8 @@ export class HalfFirst {
       id: mintTransactionId(clock.now()),
       owner: this.ownerOf(name),
     };
-    const kept: KeptMessage = {
-      topic: message.topic,
-      place: null,
-      route,
-      entry: message,
-      key: message.options.key,
-    };
-    const run = await this.store(facts, placed(kept, info!, facts.id));
+    const kept = new HeldMessage(enlisted, null);
+    const run = await this.store(facts, placed(kept, enlisted.topic!, facts.id));
     return new PreparedMessage(facts, run, { sender, publisher });
   }
 

@@ -89,8 +89,8 @@ export class HalfSender {
   /**
    * Store a half, once its queue is listed for those who check. Safe to repeat.
    *
-   * @throws after `timeoutMs` (the same for all of an owner): StoreRefusedError, it was not stored; StoreUnavailableError,
-   *   nobody knows. At once what time does not heal, e.g. a store that is out of memory.
+   * @throws after `timeoutMs`, or the longest one of those who ask for the same place in the same turn: StoreRefusedError, it was
+   *   not stored; StoreUnavailableError, nobody knows. At once what time does not heal, e.g. a store that is out of memory.
    */
   prepare(place: HalfPlace, half: HalfMessages, timeoutMs: number): Promise<PrepareReply> {
     return this.prepares.ask(this.queueOf(place), half, {

@@ -24,7 +24,7 @@ import type { TopicInfo } from '../store/topic-registry.js';
 import { mintTransactionId } from './database-transaction.js';
 import { decidedIn, SETS } from './half-owner.js';
 import type { HalfSender } from './half-sender.js';
-import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
+import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import { checkSet, type SendAllOptions, type SetMessage } from './message-set.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
 import { sendResult } from './prepared-message.js';
@@ -142,13 +142,7 @@ export class MessageSets {
       throw new InvalidInputError('sendAll', [
         `${made.length} messages of ${bytes} bytes are too many for one set: producer.maxBufferedMessages and producer.maxBufferedBytes allow ${limits.messages} and ${limits.bytes}`,
       ]);
-    return made.map(({ message, route }) => ({
-      topic: message.topic,
-      place: null,
-      route,
-      entry: message,
-      key: message.options.key,
-    }));
+    return made.map((enlisted) => new HeldMessage(enlisted, null));
   }
 
   private lookUp(topic: string, deadline: number, anew = false): Promise<TopicInfo> {
