@@ -19,7 +19,8 @@ export class InvalidInputError extends RivuletError {
   readonly problems: readonly string[];
 
   constructor(where: string, problems: readonly string[]) {
-    super(`${where}: ${problems.join('; ')}. Nothing was stored.`);
+    const said = problems.join('; ');
+    super(`${where}: ${said}${said.endsWith('?') ? '' : '.'} Nothing was stored.`);
     this.problems = problems;
   }
 }
