@@ -105,7 +105,7 @@ export class PendingSend {
 
   private doubtful(cause: SendFailedError): SendOutcomeUnknownError {
     return new SendOutcomeUnknownError(
-      `Message ${this.messageId} to topic "${this.topic}" is not stored, but a server that failed meanwhile may have delivered it before. Sending it again may double it unless both carry the same dedupId. ${cause.message}`,
+      `Message ${this.messageId} to topic "${this.topic}" is not stored now, but a server that failed meanwhile may have stored and delivered it. Sending it again may double it unless both carry the same dedupId.`,
       this,
       { cause },
     );
