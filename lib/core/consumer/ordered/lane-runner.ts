@@ -1,5 +1,6 @@
 import { ClosedError } from '../../message/errors.js';
 import type { MessageView } from '../../message/message.js';
+import { compareOffsets } from '../../message/offset.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { HeldStep } from '../../store/queue-lease-store.js';
 import { type DispatchTools, dispatch, open } from '../dispatch.js';
@@ -19,11 +20,14 @@ import { type OrderedDecision, settleOrdered } from './settle-ordered.js';
 import type { StepQueue } from './step-queue.js';
 
 /** A head whose outcome is known. */
-interface Concluded {
-  readonly lane: Lane;
+interface Ended {
   readonly head: Head;
   readonly outcome: Outcome;
   readonly message: MessageView | undefined;
+}
+
+interface Concluded extends Ended {
+  readonly lane: Lane;
   /** Called once the store knows. */
   done(): void;
 }
@@ -190,10 +194,17 @@ export class LaneRunner implements SlotUser {
     }
   }
 
-  /** Settled before its reply got lost; or the store went back to before it was started. */
+  /** Settled before the reply got lost; or the store went back to before it was started. */
   private giveUp(run: LaneRun): void {
-    if (run.state === 'ended') this.close(run);
-    else this.disown(run, 'is not the next one of its lane any more');
+    if (run.state !== 'ended') return this.disown(run, 'is not the next one of its lane any more');
+    const { head, outcome, laneName } = run;
+    const next = this.lanes.find(laneName)?.head;
+    const wasSettled = !next || compareOffsets(next.offset, head.offset) > 0;
+    this.close(run);
+    // By nobody but us, since the queue has been ours all the time.
+    if (!wasSettled || !outcome) return;
+    const ended = { head, outcome, message: run.message };
+    this.tell(ended, laneName, this.decisionOn(ended));
   }
 
   /** @returns whether there is a handler to be called. */
@@ -278,14 +289,14 @@ export class LaneRunner implements SlotUser {
 
   /** Decides what becomes of a head, and lets its lane go on or wait. */
   private conclude(facts: Concluded): void {
-    const { lane, head, outcome } = facts;
-    const { subscription, rules, steps } = this.options;
-    const decision = settleOrdered(outcome, head.attempt, {
-      retry: subscription.retry,
-      onExhausted: rules.onExhausted,
-    });
+    const { lane, head } = facts;
+    const { steps } = this.options;
+    const decision = this.decisionOn(facts);
     const { offset, held } = head;
-    const done = (): void => this.concluded(facts, decision);
+    const done = (): void => {
+      facts.done();
+      this.tell(facts, lane.name, decision);
+    };
     const put = (step: HeldStep & { lane: string }, andThen = done): void =>
       steps.put({ lane, isHeld: held, step, done: andThen });
     switch (decision.kind) {
@@ -324,11 +335,19 @@ export class LaneRunner implements SlotUser {
     this.bring(lane);
   }
 
+  private decisionOn({ head, outcome }: Ended): OrderedDecision {
+    const { subscription, rules } = this.options;
+    const { onExhausted } = rules;
+    return settleOrdered(outcome, head.attempt, { retry: subscription.retry, onExhausted });
+  }
+
   /** The store did what was decided about a head. */
-  private concluded(facts: Concluded, decision: OrderedDecision): void {
-    facts.done();
-    const { lane, head, outcome, message } = facts;
-    const messageGroup = groupOfLane(lane.name);
+  private tell(
+    { head, outcome, message }: Ended,
+    laneName: string,
+    decision: OrderedDecision,
+  ): void {
+    const messageGroup = groupOfLane(laneName);
     this.options.reporter.settledInLane({ entry: head, outcome, decision, message, messageGroup });
   }
 
