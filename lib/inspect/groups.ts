@@ -3,9 +3,10 @@ import type { TopicName } from '../core/message/topic.js';
 import type { GroupLag, GroupQueue } from '../core/store/delivery-store.js';
 import type { Stores } from '../core/store/stores.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import { queuesOf } from '../core/store/refs.js';
 import { GroupNotFoundError, InUseError } from './errors.js';
 import { groupProblem, optionProblems, refuse, topicNameProblem } from './input.js';
-import { queuesOf, type Topics } from './topics.js';
+import type { Topics } from './topics.js';
 
 export interface QueueLag extends GroupLag {
   queue: number;

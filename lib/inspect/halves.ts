@@ -2,7 +2,7 @@ import type { Codecs } from '../core/message/codec.js';
 import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { HalfView, TransactionId } from '../core/store/half-message-store.js';
-import type { QueueRef } from '../core/store/refs.js';
+import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
 import { boardOfKey, checkWork, SETS_KEY } from '../core/transaction/half-owner.js';
@@ -16,7 +16,7 @@ import {
   topicNameProblem,
   transactionIdProblem,
 } from './input.js';
-import { queuesOf, type Topics } from './topics.js';
+import type { Topics } from './topics.js';
 
 /** The messages of one transaction in one queue, invisible until it is decided. */
 export interface Half {

@@ -6,6 +6,7 @@ import type { Rivulet } from '../core/rivulet.js';
 import type { ResumeAction } from '../core/store/queue-lease-store.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
 import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
+import { queuesOf } from '../core/store/refs.js';
 import {
   type DeadLetter,
   type DeadLetterFilter,
@@ -37,7 +38,7 @@ import { PausedGroups } from './paused-groups.js';
 import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
 import { Rewind, type RewindTarget } from './rewind.js';
 import { type NewDueTime, Scheduled } from './scheduled.js';
-import { queuesOf, type TopicChanges, type TopicDescription, Topics } from './topics.js';
+import { type TopicChanges, type TopicDescription, Topics } from './topics.js';
 
 /**
  * Questions and commands for operators, the same for programs, the command line and the dashboard.

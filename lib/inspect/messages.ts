@@ -3,7 +3,12 @@ import { type MessageId, mintedAt, parseMessageId } from '../core/message/messag
 import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { hasMessageId } from '../core/message/wire-format.js';
-import type { EntryContent, QueueRef, StoredEntry } from '../core/store/refs.js';
+import {
+  queuesOf,
+  type EntryContent,
+  type QueueRef,
+  type StoredEntry,
+} from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
@@ -17,7 +22,7 @@ import {
   topicNameProblem,
 } from './input.js';
 import { EVERYTHING, scan, type ScanRange } from './log-scan.js';
-import { queuesOf, type Topics } from './topics.js';
+import type { Topics } from './topics.js';
 
 /** Where a message is; it can be in several places at once. */
 export type MessagePlace =

@@ -4,6 +4,7 @@ import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
+import { queuesOf } from '../core/store/refs.js';
 import {
   dateProblem,
   messageIdProblem,
@@ -12,7 +13,7 @@ import {
   refuse,
   topicNameProblem,
 } from './input.js';
-import { queuesOf, type Topics } from './topics.js';
+import type { Topics } from './topics.js';
 
 /** One of the two: from now, or then. */
 export type NewDueTime = { delayMs: number } | { deliverAt: Date };

@@ -6,7 +6,7 @@ import {
   topicOf,
   topicSettingProblems,
 } from '../core/message/topic.js';
-import type { QueueRef } from '../core/store/refs.js';
+import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import { TopicExistsError } from './errors.js';
@@ -128,10 +128,6 @@ export class Topics {
     ]);
     return { queue: ref.queue, ...extent, scheduled, halves };
   }
-}
-
-export function queuesOf({ topic, queues }: { topic: string; queues: number }): QueueRef[] {
-  return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
 }
 
 function notFound(topic: string, method: string): never {

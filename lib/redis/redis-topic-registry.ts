@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { StoreRefusedError, TopicNotFoundError } from '../core/message/errors.js';
+import { StoreRefusedError } from '../core/message/errors.js';
 import { refusedGrowth } from '../core/message/topic.js';
-import type { GroupQueue } from '../core/store/delivery-store.js';
-import type { QueueRef, StartFrom } from '../core/store/refs.js';
+import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type {
   GroupInfo,
   JoinReply,
@@ -11,22 +10,18 @@ import type {
   TopicSettings,
 } from '../core/store/topic-registry.js';
 import { answer } from './errors.js';
-import { fromWord } from './half-words.js';
+import { GroupRegistry } from './group-registry.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 import {
   readFacts,
-  readGroup,
   settingArguments,
-  splitOnce,
   type TopicFacts,
   withDefaults,
   withoutInnerFacts,
 } from './topic-facts.js';
-
-/** In the meta of a queue, before each owner of halves it ever had. */
-const OWNER = 'owner:';
+import { TopicRemoval } from './topic-removal.js';
 
 /**
  * Topics and groups by name. A topic and its queues lie in different slots, so changes go in an order that can be
@@ -35,10 +30,17 @@ const OWNER = 'owner:';
 export class RedisTopicRegistry implements TopicRegistry {
   private readonly host: ScriptHost;
   private readonly keys: Keys;
+  private readonly removal: TopicRemoval;
+  private readonly groupRegistry: GroupRegistry;
 
   constructor(options: { host: ScriptHost; keys: Keys }) {
     this.host = options.host;
     this.keys = options.keys;
+    this.removal = new TopicRemoval(options);
+    this.groupRegistry = new GroupRegistry({
+      ...options,
+      completeGrowth: async (topic) => (await this.find(topic)) !== undefined,
+    });
   }
 
   async declare(topic: string, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
@@ -66,7 +68,7 @@ export class RedisTopicRegistry implements TopicRegistry {
       })) as string[];
       if (word === 'declared') return this.openQueues(readFacts(topic, facts));
       // Somebody began to delete it, and perhaps died doing so.
-      await this.remove(topic);
+      await this.removal.remove(topic);
     }
   }
 
@@ -143,95 +145,25 @@ export class RedisTopicRegistry implements TopicRegistry {
     return new Map(Object.entries(queues).map(([topic, count]) => [topic, Number(count)]));
   }
 
-  async remove(topic: string): Promise<'removed' | 'unknown'> {
-    const { redis } = this.host;
-    const { meta, groups } = this.keys.topic(topic);
-    const [word, queues, born, ...names] = (await scripts.beginRemoval.run(this.host, {
-      keys: { meta, groups },
-      args: {},
-    })) as string[];
-    if (word === 'unknown') return 'unknown';
-    const life = { born: born!, groups: names };
-    await Promise.all(queueRefs(topic, Number(queues)).map((ref) => this.removeQueue(ref, life)));
-    const { topics } = this.keys;
-    await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
-    const { grown } = this.keys;
-    await answer({ operation: 'HDEL', key: grown }, redis.hdel(grown, topic));
-    const rosters = names.map((group) => this.keys.roster({ topic, group }));
-    const isLast = await this.removeLife({ meta, born: born! }, [groups, ...rosters]);
-    // Made anew meanwhile: it is listed again.
-    if (!isLast) await answer({ operation: 'SADD', key: topics }, redis.sadd(topics, topic));
-    return 'removed';
+  remove(topic: string): Promise<'removed' | 'unknown'> {
+    return this.removal.remove(topic);
   }
 
-  async joinGroup(
-    topic: string,
-    join: GroupInfo & { from: StartFrom; allowFilterChange?: boolean },
-  ): Promise<JoinReply> {
-    const { group, mode, filterDigest, from } = join;
-    const reply = (await scripts.joinGroup.run(this.host, {
-      keys: this.keys.topic(topic),
-      args: {
-        group,
-        mode,
-        digest: filterDigest,
-        strictness: join.allowFilterChange ? 'allow-filter-change' : 'strict',
-      },
-    })) as string[];
-    if (reply[0] === 'unknown') throw topicNotFound(topic);
-    if (reply[0] === 'conflict')
-      return { state: 'conflict', registered: readGroup(group, reply.slice(1)) };
-
-    const created = reply[1] === 'new';
-    // A group of Redis would keep messages from being trimmed, for nobody.
-    if (mode === 'broadcasting') return { state: 'joined', created, recreated: [] };
-    const refs = queueRefs(topic, Number(reply[2]));
-    const beginning = { group, from, known: !created };
-    const open = (): Promise<string[]> =>
-      Promise.all(refs.map((ref) => this.openGroup(ref, beginning)));
-    let words = await open();
-    // Some of them may not be there yet: the topic grows.
-    if (words.includes('no-queue') && (await this.find(topic))) words = await open();
-    if (words.includes('no-queue')) throw topicNotFound(topic);
-    return {
-      state: 'joined',
-      created,
-      recreated: refs.filter((_, i) => words[i] === 'recreated'),
-    };
+  joinGroup(...args: Parameters<TopicRegistry['joinGroup']>): Promise<JoinReply> {
+    return this.groupRegistry.join(...args);
   }
 
-  async groups(topic: string): Promise<GroupInfo[]> {
-    const { groups } = this.keys.topic(topic);
-    const registered = await answer(
-      { operation: 'HGETALL', key: groups },
-      this.host.redis.hgetall(groups),
-    );
-    return Object.entries(registered).map(([group, facts]) => readGroup(group, splitOnce(facts)));
+  groups(topic: string): Promise<GroupInfo[]> {
+    return this.groupRegistry.list(topic);
   }
 
-  async removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'> {
-    const { redis } = this.host;
-    const { meta, groups } = this.keys.topic(topic);
-    const queues = await answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'queues'));
-    await Promise.all(
-      queueRefs(topic, Number(queues)).map(async (ref) =>
-        scripts.closeGroup.run(this.host, {
-          keys: this.keys.groupQueue({ ...ref, group }),
-          moreKeys: await this.heldKeys({ ...ref, group }),
-          args: { group },
-        }),
-      ),
-    );
-    const roster = this.keys.roster({ topic, group });
-    await answer({ operation: 'UNLINK', key: roster }, redis.unlink(roster));
-    // Last, so that a removal that was cut off can be found and repeated.
-    const removed = await answer({ operation: 'HDEL', key: groups }, redis.hdel(groups, group));
-    return removed > 0 ? 'removed' : 'unknown';
+  removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'> {
+    return this.groupRegistry.remove(topic, group);
   }
 
   private async openQueues(facts: TopicFacts): Promise<TopicInfo> {
     const { topic, queues, grewFrom } = facts;
-    const refs = queueRefs(topic, queues);
+    const refs = queuesOf({ topic, queues });
     const [old, added] = [refs.slice(0, grewFrom ?? queues), refs.slice(grewFrom ?? queues)];
     // Those that message groups leave, first: what comes to a new queue is younger than all they get by the old count.
     await Promise.all(old.map((ref) => this.openQueue(ref, facts)));
@@ -256,11 +188,13 @@ export class RedisTopicRegistry implements TopicRegistry {
   /** Groups read the new queues from their start, and their members are told. */
   private async endGrowth(facts: TopicFacts, added: readonly QueueRef[]): Promise<void> {
     const { topic, queues, generation } = facts;
-    const groups = (await this.groups(topic)).filter(({ mode }) => mode !== 'broadcasting');
+    const groups = (await this.groupRegistry.list(topic)).filter(
+      ({ mode }) => mode !== 'broadcasting',
+    );
     const from = 'earliest';
     await Promise.all(
       groups.flatMap(({ group }) =>
-        added.map((ref) => this.openGroup(ref, { group, from, known: true })),
+        added.map((ref) => this.groupRegistry.open(ref, { group, from, known: true })),
       ),
     );
     const { grown } = this.keys;
@@ -270,83 +204,4 @@ export class RedisTopicRegistry implements TopicRegistry {
       args: { generation: String(generation) },
     });
   }
-
-  private async openGroup(
-    ref: QueueRef,
-    { group, from, known }: { group: string; from: StartFrom; known: boolean },
-  ): Promise<string> {
-    const [word] = (await scripts.openGroup.run(this.host, {
-      keys: this.keys.groupQueue({ ...ref, group }),
-      args: {
-        group,
-        from: typeof from === 'string' ? from : String(from.getTime()),
-        known: known ? 'known' : 'new',
-      },
-    })) as [string];
-    return word;
-  }
-
-  /**
-   * Dedup records and the ends of transactions stay: nobody knows their names. They expire, and belong to this life of
-   * the topic, and to its transactions, only.
-   */
-  private async removeQueue(
-    ref: QueueRef,
-    { born, groups }: { born: string; groups: readonly string[] },
-  ): Promise<void> {
-    const { meta, log, sessions, scheduled, due, only, half, parkedHalves, before } =
-      this.keys.queue(ref);
-    const ofGroups = groups.map(async (group) => {
-      const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
-        ...ref,
-        group,
-      });
-      const held = await this.heldKeys({ ...ref, group });
-      return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
-    });
-    const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
-    const own = [log, sessions, scheduled, due, only, half, parkedHalves, before];
-    await this.removeLife({ meta, born }, [...own, ...all]);
-  }
-
-  /** @returns false when another life of the topic has begun there: it stays. */
-  private async removeLife(
-    { meta, born }: { meta: string; born: string },
-    others: readonly string[],
-  ): Promise<boolean> {
-    const [word] = (await scripts.removeLife.run(this.host, {
-      keys: { meta },
-      moreKeys: others,
-      args: { born },
-    })) as ['removed' | 'other-life'];
-    return word === 'removed';
-  }
-
-  /** Of everybody who ever owned a half here. */
-  private async checkKeys(ref: QueueRef): Promise<string[]> {
-    const { meta } = this.keys.queue(ref);
-    const facts = await answer({ operation: 'HKEYS', key: meta }, this.host.redis.hkeys(meta));
-    return facts
-      .filter((fact) => fact.startsWith(OWNER))
-      .map((fact) => fromWord(fact.slice(OWNER.length)))
-      .map((owner) => this.keys.halfQueue({ ...ref, owner }).checks);
-  }
-
-  /** What lanes of the group hold; nothing but the list of those lanes knows their names. */
-  private async heldKeys(ref: GroupQueue): Promise<string[]> {
-    const keys = this.keys.groupQueue(ref);
-    const lanes = await answer(
-      { operation: 'HKEYS', key: keys.hold },
-      this.host.redis.hkeys(keys.hold),
-    );
-    return lanes.map((lane) => keys.held(lane));
-  }
-}
-
-function queueRefs(topic: string, queues: number): QueueRef[] {
-  return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
-}
-
-function topicNotFound(topic: string): TopicNotFoundError {
-  return new TopicNotFoundError(`There is no topic "${topic}"; declare it first`);
 }

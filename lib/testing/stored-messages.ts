@@ -3,7 +3,7 @@ import type { Codecs } from '../core/message/codec.js';
 import type { MessageView } from '../core/message/message.js';
 import { decodeMessage } from '../core/message/wire-format.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
-import type { EntryContent, QueueRef } from '../core/store/refs.js';
+import { queuesOf, type EntryContent, type QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 
 export type SentMessage = Omit<MessageView, 'offset'> & {
@@ -91,6 +91,6 @@ export class StoredMessages {
 
   private async queues(topic: string): Promise<QueueRef[]> {
     const info = await this.stores.topics.find(topic);
-    return Array.from({ length: info?.queues ?? 0 }, (_, queue) => ({ topic, queue }));
+    return info ? queuesOf(info) : [];
   }
 }

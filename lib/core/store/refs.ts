@@ -4,6 +4,11 @@ export interface QueueRef {
   readonly queue: number;
 }
 
+/** All queues of a topic. */
+export function queuesOf({ topic, queues }: { topic: string; queues: number }): QueueRef[] {
+  return Array.from({ length: queues }, (_, queue) => ({ topic, queue }));
+}
+
 /** Where the first member of a new consumer group begins. A group that exists goes on where it stands. */
 export type StartFrom = 'earliest' | 'latest' | Date;
 

@@ -1,0 +1,94 @@
+import { queuesOf, type QueueRef } from '../core/store/refs.js';
+import { answer } from './errors.js';
+import { fromWord } from './half-words.js';
+import { heldKeys } from './held-keys.js';
+import type { Keys } from './keys.js';
+import type { ScriptHost } from './script.js';
+import { scripts } from './scripts.js';
+
+/** In the meta of a queue, before each owner of halves it ever had. */
+const OWNER = 'owner:';
+
+/**
+ * The end of a topic. It is marked first and forgotten last, with its queues in between, so that a removal that was cut
+ * off is completed by repeating it. What another life of the topic has written meanwhile stays.
+ */
+export class TopicRemoval {
+  private readonly host: ScriptHost;
+  private readonly keys: Keys;
+
+  constructor(options: { host: ScriptHost; keys: Keys }) {
+    this.host = options.host;
+    this.keys = options.keys;
+  }
+
+  /** @returns `unknown` when there is no such topic, also when it was removed before. */
+  async remove(topic: string): Promise<'removed' | 'unknown'> {
+    const { redis } = this.host;
+    const { meta, groups } = this.keys.topic(topic);
+    const [word, queues, born, ...names] = (await scripts.beginRemoval.run(this.host, {
+      keys: { meta, groups },
+      args: {},
+    })) as string[];
+    if (word === 'unknown') return 'unknown';
+    const life = { born: born!, groups: names };
+    await Promise.all(
+      queuesOf({ topic, queues: Number(queues) }).map((ref) => this.removeQueue(ref, life)),
+    );
+    const { topics } = this.keys;
+    await answer({ operation: 'SREM', key: topics }, redis.srem(topics, topic));
+    const { grown } = this.keys;
+    await answer({ operation: 'HDEL', key: grown }, redis.hdel(grown, topic));
+    const rosters = names.map((group) => this.keys.roster({ topic, group }));
+    const isLast = await this.removeLife({ meta, born: born! }, [groups, ...rosters]);
+    // Made anew meanwhile: it is listed again.
+    if (!isLast) await answer({ operation: 'SADD', key: topics }, redis.sadd(topics, topic));
+    return 'removed';
+  }
+
+  /**
+   * Dedup records and the ends of transactions stay: nobody knows their names. They expire, and belong to this life of
+   * the topic, and to its transactions, only.
+   */
+  private async removeQueue(
+    ref: QueueRef,
+    { born, groups }: { born: string; groups: readonly string[] },
+  ): Promise<void> {
+    const { meta, log, sessions, scheduled, due, only, half, parkedHalves, before } =
+      this.keys.queue(ref);
+    const ofGroups = groups.map(async (group) => {
+      const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
+        ...ref,
+        group,
+      });
+      const held = await heldKeys({ host: this.host, keys: this.keys }, { ...ref, group });
+      return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
+    });
+    const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
+    const own = [log, sessions, scheduled, due, only, half, parkedHalves, before];
+    await this.removeLife({ meta, born }, [...own, ...all]);
+  }
+
+  /** @returns false when another life of the topic has begun there: it stays. */
+  private async removeLife(
+    { meta, born }: { meta: string; born: string },
+    others: readonly string[],
+  ): Promise<boolean> {
+    const [word] = (await scripts.removeLife.run(this.host, {
+      keys: { meta },
+      moreKeys: others,
+      args: { born },
+    })) as ['removed' | 'other-life'];
+    return word === 'removed';
+  }
+
+  /** Of everybody who ever owned a half here. */
+  private async checkKeys(ref: QueueRef): Promise<string[]> {
+    const { meta } = this.keys.queue(ref);
+    const facts = await answer({ operation: 'HKEYS', key: meta }, this.host.redis.hkeys(meta));
+    return facts
+      .filter((fact) => fact.startsWith(OWNER))
+      .map((fact) => fromWord(fact.slice(OWNER.length)))
+      .map((owner) => this.keys.halfQueue({ ...ref, owner }).checks);
+  }
+}
