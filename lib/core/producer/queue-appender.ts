@@ -8,6 +8,7 @@ import {
   NO_DISK_ACKS,
 } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
+import { type AppendCall, batchSize, passes } from './append-call.js';
 import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
@@ -30,27 +31,6 @@ export interface QueueAppenderOptions extends QueueRef {
 /** As many as the store remembers answers of (Kafka: `max.in.flight.requests.per.connection` with idempotence). */
 const MOST_IN_FLIGHT = 5;
 const RECOVERY_PAUSE_MS = { from: 20, to: 500 };
-/** Refusals that pass by themselves: tried again until the message's time is up. */
-const PASSING = new Set([
-  'NOT_SENT',
-  'LOADING',
-  'READONLY',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
-  'MOVED',
-  'ASK',
-  'BUSY',
-  'NOREPLICAS',
-  'MASTERDOWN',
-]);
-
-interface Call {
-  number: number;
-  epoch: number;
-  sends: PendingSend[];
-  outcome: 'under-way' | 'not-stored' | 'gap' | 'unknown' | 'moved';
-}
-
 /**
  * Sends of one producer to one queue: batched, numbered, in order, each stored once.
  *
@@ -62,7 +42,7 @@ interface Call {
 export class QueueAppender {
   private readonly options: QueueAppenderOptions;
   private waiting: PendingSend[] = [];
-  private readonly calls: Call[] = [];
+  private readonly calls: AppendCall[] = [];
   private readonly session: AppendSession;
   /** Since the last call that was carried out: the pause grows with them. */
   private recoveries = 0;
@@ -155,7 +135,7 @@ export class QueueAppender {
 
   private transmit(sends: PendingSend[]): void {
     const { log, topic, queue, generation, session, clock } = this.options;
-    const call: Call = { ...this.session.next(), sends, outcome: 'under-way' };
+    const call: AppendCall = { ...this.session.next(), sends, outcome: 'under-way' };
     this.calls.push(call);
     log
       .append({
@@ -174,7 +154,7 @@ export class QueueAppender {
       );
   }
 
-  private onReply(call: Call, reply: AppendReply): void {
+  private onReply(call: AppendCall, reply: AppendReply): void {
     switch (reply.state) {
       case 'appended':
         this.session.acknowledged();
@@ -204,12 +184,12 @@ export class QueueAppender {
     this.proceed();
   }
 
-  private onError(call: Call, error: unknown): void {
+  private onError(call: AppendCall, error: unknown): void {
     this.lastError = error;
     this.room.forget();
     if (!(error instanceof StoreRefusedError)) {
       call.outcome = 'unknown';
-    } else if (PASSING.has(error.reason)) {
+    } else if (passes(error)) {
       call.outcome = 'not-stored';
     } else {
       const onlyDisk = error.reason === NO_DISK_ACKS;
@@ -220,7 +200,11 @@ export class QueueAppender {
     this.proceed();
   }
 
-  private finish(call: Call, results: AppendResult[], reached: AcksReached | undefined): void {
+  private finish(
+    call: AppendCall,
+    results: AppendResult[],
+    reached: AcksReached | undefined,
+  ): void {
     const at = this.calls.indexOf(call);
     if (at >= 0) this.calls.splice(at, 1);
     call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!, reached));
@@ -282,7 +266,7 @@ export class QueueAppender {
     }
   }
 
-  private async reopen(unknown: readonly Call[]): Promise<void> {
+  private async reopen(unknown: readonly AppendCall[]): Promise<void> {
     const sends = unknown.flatMap((call) => call.sends).filter((send) => !send.answered);
     const acks = wantedAcks(sends, this.options.clock.monotonic());
     const { fates, reached } = await this.session.reopen(unknown, acks);
@@ -338,19 +322,4 @@ export class QueueAppender {
     if (this.idle) this.becomeIdle();
     return next;
   }
-}
-
-/** How many of the sends travel in one call: at least one. */
-function batchSize(
-  sends: readonly PendingSend[],
-  most: { messages: number; bytes: number },
-): number {
-  let count = 0;
-  let size = 0;
-  for (const send of sends) {
-    if (count > 0 && (count >= most.messages || size + send.bytes > most.bytes)) break;
-    count += 1;
-    size += send.bytes;
-  }
-  return count;
 }

@@ -1,16 +1,5 @@
-import {
-  ClosedError,
-  FlowBlockedError,
-  InvalidInputError,
-  RivuletError,
-  SendFailedError,
-  SendOutcomeUnknownError,
-  StoreRefusedError,
-  StoreUnavailableError,
-  TopicFullError,
-} from '../message/errors.js';
+import { ClosedError, InvalidInputError, StoreUnavailableError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
-import { frameMessageId } from '../message/wire-format.js';
 import { lookUpPatiently } from '../producer/patient-look-up.js';
 import type { Producer } from '../producer/producer.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
@@ -18,16 +7,23 @@ import { type Clock, sleep } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { HalfMessages } from '../store/half-message-store.js';
 import type { AppendResult } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { mintTransactionId } from './database-transaction.js';
-import { decidedIn, SETS } from './half-owner.js';
+import { SETS } from './half-owner.js';
 import type { HalfSender } from './half-sender.js';
 import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import { checkSet, type SendAllOptions, type SetMessage } from './message-set.js';
 import type { Publisher, TransactionFacts } from './publisher.js';
-import { sendResult } from './prepared-message.js';
+import {
+  halfOf,
+  resultOf,
+  type SetAttempt,
+  setFailed,
+  setFull,
+  setRefused,
+  setUnknown,
+} from './set-attempt.js';
 
 export interface MessageSetsOptions {
   producer: Pick<Producer, 'outgoing' | 'validate' | 'send'>;
@@ -41,17 +37,6 @@ export interface MessageSetsOptions {
   logger: Logger;
   sendTimeoutMs: number;
   limits: { messages: number; bytes: number };
-}
-
-/** One try to store a set. */
-interface Attempt {
-  facts: TransactionFacts;
-  /** In the order of the call. */
-  messages: readonly KeptMessage[];
-  /** Whose append decides. */
-  deciding: QueueRun;
-  others: readonly QueueRun[];
-  deadline: number;
 }
 
 type Refusal = { kind: 'moved' } | { kind: 'failed'; error: Error };
@@ -118,7 +103,7 @@ export class MessageSets {
       const { clock } = this.options;
       if (decided.kind === 'failed') throw decided.error;
       if (clock.monotonic() >= deadline)
-        throw this.failed(attempt, `its topics changed again and again for ${timeoutMs} ms`);
+        throw setFailed(attempt, `its topics changed again and again for ${timeoutMs} ms`);
       await Promise.all(
         [...new Set(kept.map(({ topic }) => topic))].map((topic) =>
           this.lookUp(topic, deadline, true),
@@ -155,7 +140,7 @@ export class MessageSets {
     });
   }
 
-  private async begin(kept: readonly KeptMessage[], deadline: number): Promise<Attempt> {
+  private async begin(kept: readonly KeptMessage[], deadline: number): Promise<SetAttempt> {
     const { topics, clock } = this.options;
     const id = mintTransactionId(clock.now());
     const messages = await Promise.all(
@@ -166,23 +151,23 @@ export class MessageSets {
   }
 
   /** @returns undefined when each of them is stored, invisible. */
-  private async prepareOthers(attempt: Attempt): Promise<Refusal | undefined> {
+  private async prepareOthers(attempt: SetAttempt): Promise<Refusal | undefined> {
     const { sender, publisher } = this.options;
     const { facts, others } = attempt;
     const refusals = await Promise.all(
       others.map(async (run): Promise<Refusal | undefined> => {
         try {
           const place = publisher.place(facts, run);
-          const half = halfOf(attempt, run, publisher);
+          const half = halfOf(publisher, attempt, run);
           const { state } = await this.inTime(attempt, (leftMs) =>
             sender.prepare(place, half, leftMs),
           );
           if (state === 'prepared') return undefined;
-          if (state === 'full') return { kind: 'failed', error: full(run) };
+          if (state === 'full') return { kind: 'failed', error: setFull(run) };
           // Rolled back: nobody heard of this process for so long that somebody asked. Once more, then.
           return { kind: 'moved' };
         } catch (error) {
-          return { kind: 'failed', error: this.refused(attempt, error as Error) };
+          return { kind: 'failed', error: setRefused(attempt, error as Error) };
         }
       }),
     );
@@ -190,26 +175,26 @@ export class MessageSets {
   }
 
   /** Appends the messages of one queue: from then on the set is sent, whatever happens. */
-  private async decide(attempt: Attempt): Promise<AppendResult[] | Refusal> {
+  private async decide(attempt: SetAttempt): Promise<AppendResult[] | Refusal> {
     const { sender, publisher } = this.options;
     const { facts, deciding } = attempt;
     try {
       const place = publisher.place(facts, deciding);
-      const half = halfOf(attempt, deciding, publisher);
+      const half = halfOf(publisher, attempt, deciding);
       const reply = await this.inTime(attempt, (leftMs) => sender.publish(place, half, leftMs));
       if (reply.state === 'committed') {
         publisher.tell(deciding, reply.results);
         return reply.results;
       }
-      if (reply.state === 'full') return { kind: 'failed', error: full(deciding) };
+      if (reply.state === 'full') return { kind: 'failed', error: setFull(deciding) };
       return { kind: 'moved' };
     } catch (error) {
-      if (error instanceof StoreUnavailableError) throw this.unknown(attempt, error);
-      return { kind: 'failed', error: this.refused(attempt, error as Error) };
+      if (error instanceof StoreUnavailableError) throw setUnknown(attempt, error);
+      return { kind: 'failed', error: setRefused(attempt, error as Error) };
     }
   }
 
-  private async complete(attempt: Attempt, decided: AppendResult[]): Promise<SendResult[]> {
+  private async complete(attempt: SetAttempt, decided: AppendResult[]): Promise<SendResult[]> {
     const { facts, messages, deciding, others } = attempt;
     const found = new Map<KeptMessage, SendResult>();
     const note = (run: QueueRun, results: AppendResult[] | undefined): void =>
@@ -245,7 +230,7 @@ export class MessageSets {
   }
 
   /** What the store took is dropped, also what arrives there later. Best effort: the back-check does it otherwise. */
-  private abandon({ facts, others }: Attempt): void {
+  private abandon({ facts, others }: SetAttempt): void {
     const { sender, publisher, logger } = this.options;
     const dropping = Promise.all(
       others.map((run) => sender.rollback(publisher.place(facts, run), facts.id)),
@@ -258,7 +243,10 @@ export class MessageSets {
   }
 
   /** Others that ask in the same call may have more time. */
-  private async inTime<T>({ deadline }: Attempt, ask: (leftMs: number) => Promise<T>): Promise<T> {
+  private async inTime<T>(
+    { deadline }: SetAttempt,
+    ask: (leftMs: number) => Promise<T>,
+  ): Promise<T> {
     const { clock } = this.options;
     const leftMs = Math.max(1, deadline - clock.monotonic());
     const answered = new AbortController();
@@ -272,57 +260,4 @@ export class MessageSets {
       answered.abort();
     }
   }
-
-  private refused(attempt: Attempt, error: Error): Error {
-    const isOurs = error instanceof RivuletError;
-    const isStore = error instanceof StoreRefusedError || error instanceof StoreUnavailableError;
-    if (isOurs && !isStore) return error;
-    const isOutOfMemory = error instanceof StoreRefusedError && error.reason === 'OOM';
-    return this.failed(attempt, error.message, { cause: error, isOutOfMemory });
-  }
-
-  private failed(
-    { messages: [first], facts }: Attempt,
-    why: string,
-    { cause, isOutOfMemory = false }: { cause?: Error; isOutOfMemory?: boolean } = {},
-  ): Error {
-    const { topic, entry } = first!;
-    const Failure = isOutOfMemory ? FlowBlockedError : SendFailedError;
-    return new Failure(
-      `No message of set ${facts.id} was stored: ${why}. It is safe to send it again.`,
-      { topic, messageId: frameMessageId(entry.frame) },
-      cause === undefined ? {} : { cause },
-    );
-  }
-
-  private unknown({ messages, facts }: Attempt, cause: Error): Error {
-    const { topic, entry } = messages[0]!;
-    return new SendOutcomeUnknownError(
-      `Whether set ${facts.id} was sent is not known: ${cause.message}. All of its ${messages.length} messages will be visible, or none. Sending it again may double it unless each message has a dedupId.`,
-      { topic, messageId: frameMessageId(entry.frame) },
-      { cause },
-    );
-  }
-}
-
-/** Says where its set is decided. */
-function halfOf({ facts, deciding }: Attempt, run: QueueRun, publisher: Publisher): HalfMessages {
-  return { ...publisher.half(facts, run), name: decidedIn(deciding) };
-}
-
-function full({ topic, queue, messages: [first] }: QueueRun): TopicFullError {
-  return new TopicFullError(
-    `Topic "${topic}" queue ${queue} is full (its maxLength is reached). No message of the set was stored; consume or raise maxLength, then send it again.`,
-    { topic, messageId: frameMessageId(first!.entry.frame) },
-  );
-}
-
-function resultOf(
-  { topic, queue }: QueueRun,
-  { entry }: KeptMessage,
-  appended: AppendResult | undefined,
-): SendResult {
-  const messageId = frameMessageId(entry.frame);
-  if (appended) return sendResult({ topic, queue, messageId }, appended);
-  return { messageId, topic, queue, state: 'half', offset: null, duplicate: false, acks: 'memory' };
 }
