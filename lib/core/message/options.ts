@@ -22,9 +22,17 @@ function nearestName(name: string, known: readonly string[]): string | undefined
     }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  return best && best.distance <= Math.max(2, Math.floor(name.length / 3))
-    ? best.candidate
-    : undefined;
+  if (best && best.distance <= Math.max(2, Math.floor(name.length / 3))) return best.candidate;
+  // Far off by letters, and still the same word: "retries" for "retry".
+  return ranked.find(({ candidate }) => commonStart(name, candidate) >= SAME_WORD)?.candidate;
+}
+
+const SAME_WORD = 4;
+
+function commonStart(a: string, b: string): number {
+  let length = 0;
+  while (length < a.length && a[length] === b[length]) length += 1;
+  return length;
 }
 
 function editDistance(a: string, b: string): number {

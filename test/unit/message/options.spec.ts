@@ -16,6 +16,13 @@ describe('problems with options', () => {
     ]);
   });
 
+  it('name the known option that is the same word in another form', () => {
+    expect(unknownOptions({ retries: 5, re: 1 }, ['group', 'retry'])).toEqual([
+      'unknown option "retries", did you mean "retry"?',
+      'unknown option "re" (known: group, retry)',
+    ]);
+  });
+
   it.each<[unknown]>([
     [-1],
     [101],
