@@ -3,6 +3,7 @@ import { Codecs } from '../core/message/codec.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import { Rivulet } from '../core/rivulet.js';
+import type { Logger } from '../core/runtime/logger.js';
 import type { SubscribeOptions } from '../core/subscriptions.js';
 import type { RivuletSettingsInput } from '../core/settings.js';
 import { nextRun } from '../cron/next-run.js';
@@ -16,6 +17,8 @@ export interface TestBedOptions {
   settings?: RivuletSettingsInput;
   /** Shared with what the test brings, such as a `MemoryParticipant`. Default: one of its own. */
   clock?: ManualClock;
+  /** What the library says to its operator. Default: nobody hears it. */
+  logger?: Logger;
 }
 
 /** A subscription of a test: what a `Subscription` takes, with a handler that accepts everything by default. */
@@ -63,6 +66,7 @@ export class TestBed {
       clock,
       stores,
       settings: { ...settings, transactions },
+      ...(options.logger && { logger: options.logger }),
       nextRun,
     });
     this.deliveries = new Deliveries({ clock, events: this.rivulet.events });

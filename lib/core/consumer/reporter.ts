@@ -17,6 +17,7 @@ export class Reporter {
   private readonly events: Events;
   private readonly logger: Logger;
   private readonly receipts: ReceiptGiver;
+  private saidWithoutGroup = false;
 
   constructor(options: {
     subscription: Subscription;
@@ -145,6 +146,16 @@ export class Reporter {
     const { topic, group } = this.subscription;
     this.logger.warn(
       `${topic}/${group}: could not ${doing}: ${describeError(error)}. Trying again.`,
+    );
+  }
+
+  /** Whoever asked for order gets none for a message without a message group. Said once: it may be meant. */
+  withoutMessageGroup(): void {
+    if (this.saidWithoutGroup) return;
+    this.saidWithoutGroup = true;
+    const { topic, group, origin } = this.subscription;
+    this.logger.warn(
+      `${topic}/${group}: ${origin} is ordered, and messages come without a message group: they keep no order among each other. Send them with { messageGroup }, or subscribe with ordered: 'queue' for the order of each queue. This is said once.`,
     );
   }
 

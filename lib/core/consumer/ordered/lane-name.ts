@@ -33,6 +33,11 @@ export function laneOfGroup(messageGroup: string): string {
   return `=${messageGroup}`;
 }
 
+/** Whether the lane is that of a single message, which no other one waits for. */
+export function isWithoutGroup(lane: string): boolean {
+  return lane.startsWith('#');
+}
+
 /** Undefined for a lane that is not one of a message group. */
 export function groupOfLane(lane: string): string | undefined {
   return lane.startsWith('=') ? lane.slice(1) : undefined;

@@ -12,7 +12,7 @@ import type {
 import type { StoredEntry } from '../../store/refs.js';
 import type { Reporter } from '../reporter.js';
 import { HELD_MS } from '../settle.js';
-import { laneOf, type OrderedBy } from './lane-name.js';
+import { isWithoutGroup, laneOf, type OrderedBy } from './lane-name.js';
 import { LaneRunner, type LaneRunnerOptions } from './lane-runner.js';
 import { Lanes } from './lanes.js';
 import type { OrderedTiming } from './ordered-timing.js';
@@ -296,7 +296,10 @@ export class LeasedQueue {
   private admitted(entry: StoredEntry): string | undefined {
     if (this.barrier) return undefined;
     const lane = laneOf(entry, this.options.by);
-    if ('name' in lane) return lane.name;
+    if ('name' in lane) {
+      if (isWithoutGroup(lane.name)) this.options.reporter.withoutMessageGroup();
+      return lane.name;
+    }
     this.barrier = entry;
     this.options.reporter.heldInQueue(entry, lane.newerVersion);
     return undefined;

@@ -1,6 +1,7 @@
 import type { Delivery } from '../../../../lib/core/consumer/subscription.js';
 import type { SendOptions } from '../../../../lib/core/message/message.js';
 import { laneOfGroup } from '../../../../lib/core/consumer/ordered/lane-name.js';
+import { silentLogger } from '../../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../../lib/testing/test-bed.js';
 import { Gate } from './gate.js';
 
@@ -61,6 +62,24 @@ describe('an ordered subscription', () => {
     expect(seen).toHaveLength(6);
     for (const group of ['a', 'b', 'c'])
       expect(seen.filter((body) => body.startsWith(group))).toEqual([`${group}1`, `${group}2`]);
+  });
+
+  it('says once when messages have no message group, and so no order', async () => {
+    const said: string[] = [];
+    const logged = await TestBed.open({
+      logger: { ...silentLogger, warn: (line) => void said.push(line) },
+    });
+    await logged.subscribe({ ...BILLING, handler: note });
+    await logged.publish('orders', 'in order', { messageGroup: 'a' });
+    await logged.advance(10);
+    expect(said).toEqual([]);
+    for (const body of ['x', 'y']) await logged.publish('orders', body);
+    await logged.advance(10);
+    expect(said).toEqual([
+      expect.stringMatching(/^orders\/billing: .* is ordered, .* keep no order/),
+    ]);
+    expect(seen).toEqual(['in order', 'x', 'y']);
+    await logged.close();
   });
 
   it('lets a failed message wait at the head of its lane, and others go on', async () => {
