@@ -22,6 +22,9 @@ export interface ReaderConnection {
   readonly key: string;
 }
 
+/** A start that takes longer looks as if it hung. */
+const SAY_WAITING_AFTER_MS = 1_000;
+
 /**
  * All connections of one `RedisStores`: one for commands (in a cluster, one to each primary), and one for each blocking
  * reader. The library made them (or asked the factory to), so the library closes them.
@@ -105,8 +108,21 @@ export class Connections implements ScriptHost, Availability {
     timeoutMs: number,
     fitness: { allowEviction: boolean; anyKey: string },
   ): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
     const connection = this.connected();
+    const note = setTimeout(() => this.sayWaiting(connection, timeoutMs), SAY_WAITING_AFTER_MS);
+    try {
+      await this.reach(connection, timeoutMs, fitness);
+    } finally {
+      clearTimeout(note);
+    }
+  }
+
+  private async reach(
+    connection: Connection<Redis | ClusterClient>,
+    timeoutMs: number,
+    fitness: { allowEviction: boolean; anyKey: string },
+  ): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
     for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - performance.now())) {
       await connection.whenReady({ timeoutMs: leftMs });
       try {
@@ -189,6 +205,12 @@ export class Connections implements ScriptHost, Availability {
     this.commands?.close();
     for (const { connection } of this.readers) connection.close();
     this.readers.clear();
+  }
+
+  private sayWaiting({ error }: Connection<Redis | ClusterClient>, timeoutMs: number): void {
+    this.logger.warn(
+      `Waiting for ${this.plan.target}${error ? ` (${error.message})` : ''}, up to ${timeoutMs} ms in all: nothing is sent or received before. Start Redis there, or correct the option "connection"`,
+    );
   }
 
   private connected(): Connection<Redis | ClusterClient> {

@@ -6,6 +6,7 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
 } from '../../lib/core/message/errors.js';
+import { silentLogger } from '../../lib/core/runtime/logger.js';
 import { serverProblem } from '../../lib/redis/server-check.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -41,6 +42,20 @@ describe('connections', () => {
       /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 200 ms: .*ECONNREFUSED/,
     );
     expect(tookMs).toBeLessThan(1_000);
+  });
+
+  it('says early what it waits for, and until when', async () => {
+    const said: string[] = [];
+    const logger = { ...silentLogger, warn: (line: string) => void said.push(line) };
+    const connection = 'redis://:secret@127.0.0.1:1';
+    const stores = new RedisStores({ connection, namespace, logger });
+    await expect(stores.open(1_200)).rejects.toThrow(StoreUnavailableError);
+    await stores.close();
+    expect(said).toEqual([
+      expect.stringMatching(
+        /^Waiting for redis:\/\/:\*\*\*@127\.0\.0\.1:1 \(.*ECONNREFUSED.*\), up to 1200 ms in all: .*Start Redis there/,
+      ),
+    ]);
   });
 
   it('waits for a Redis that comes up in time', async () => {
