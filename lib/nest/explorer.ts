@@ -14,6 +14,8 @@ export interface HandlerMethod {
   readonly method: string;
   readonly prototype: object;
   readonly wrapper: InstanceWrapper;
+  /** Modules that have instances of the class, by name: more than one when several provide it. */
+  readonly modules: readonly string[];
 }
 
 /** A method with `@Subscribe`. */
@@ -91,18 +93,26 @@ export class HandlerExplorer {
 
   private methodsOf(wrappers: readonly InstanceWrapper[]): HandlerMethod[] {
     // A class that several modules provide has several instances, and still declares each handler once.
-    const seen = new Set<object>();
+    const modules = new Map<object, string[]>();
     const found: HandlerMethod[] = [];
     for (const wrapper of wrappers) {
       const prototype = prototypeOf(wrapper);
-      if (!prototype || wrapper.isAlias || seen.has(prototype)) continue;
-      seen.add(prototype);
+      if (!prototype || wrapper.isAlias) continue;
+      const module = wrapper.host?.metatype.name ?? '?';
+      const known = modules.get(prototype);
+      if (known) {
+        known.push(module);
+        continue;
+      }
+      const of = [module];
+      modules.set(prototype, of);
       for (const method of this.scanner.getAllMethodNames(prototype))
         found.push({
           origin: `${prototype.constructor.name}.${method}`,
           method,
           prototype,
           wrapper,
+          modules: of,
         });
     }
     return found;

@@ -6,7 +6,8 @@ import { topicOf } from '../core/message/topic.js';
 import { answer, completed, lastOf } from './answer.js';
 import { BatchContext } from './batch-context.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
-import { errorPayload, logFailedRequest, refusing, stackOf } from './failed-request.js';
+import { failedAttempt, failedBatch } from './failed-attempt.js';
+import { errorPayload, logFailedRequest, refusing } from './failed-request.js';
 import { given } from './given.js';
 import {
   coreOptions,
@@ -102,6 +103,7 @@ export class Subscriber {
           handler: options.reply ? this.replying(call) : this.handling(call),
           ...(options.reply && { refuse: refusing({ rivulet, logger }) }),
         });
+    if (handler.modules.length > 1) logger.warn(severalInstances(handler));
     logger.log(
       `${origin} handles topic "${subscription.topic}" in group "${group}", ${subscription.concurrency} at a time`,
     );
@@ -112,7 +114,7 @@ export class Subscriber {
       try {
         await completed(await result, delivery);
       } catch (error) {
-        this.options.logger.debug(stackOf(error));
+        this.options.logger.debug(failedAttempt(delivery, error));
         throw error;
       }
     };
@@ -136,7 +138,7 @@ export class Subscriber {
         );
         return await lastOf(result, context);
       } catch (error) {
-        this.options.logger.debug(stackOf(error));
+        this.options.logger.debug(failedBatch(deliveries, error));
         throw error;
       }
     };
@@ -163,6 +165,14 @@ export class Subscriber {
 
 const NO_GROUP =
   'no consumer group; give the handler one ({ group }), or set the group of RivuletModule';
+
+/** Two of them would compete for the messages of one group. */
+function severalInstances({ origin, modules }: DeclaredHandler): string {
+  return (
+    `${origin} has ${modules.length} instances, in ${modules.join(', ')}: that of ${modules[0]} gets every message, the others none. ` +
+    'Provide the class in one module, and export it to the others.'
+  );
+}
 
 function nameOf(extras: HandlerOptions): string | undefined {
   return extras.name;

@@ -3,7 +3,8 @@ import { describeError } from '../../core/consumer/outcome.js';
 import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
 import { answer, completed } from '../answer.js';
-import { logFailedRequest, stackOf } from '../failed-request.js';
+import { failedAttempt } from '../failed-attempt.js';
+import { logFailedRequest } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 import { FanOut } from './fan-out.js';
 import { originalError, payloadForCaller } from './original-error.js';
@@ -65,7 +66,7 @@ export class PatternDispatch {
       await completed(await handler.callback(delivery.body, context), delivery);
     } catch (given) {
       const error = originalError(given, context);
-      this.options.logger.debug(stackOf(error));
+      this.options.logger.debug(failedAttempt(delivery, error));
       throw error;
     }
   }
