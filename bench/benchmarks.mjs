@@ -68,6 +68,7 @@ export const benchmarks = [
       ordered: ({ ordered }) =>
         consumeBacklog('rivulet', { ...ordered, options: { ordered: true } }),
       unordered: ({ ordered }) => consumeBacklog('rivulet', ordered),
+      beside: ({ besideFailing }) => run('ordered/beside-failing.mjs', besideFailing),
     },
     rows: [
       {
@@ -75,6 +76,14 @@ export const benchmarks = [
         sides: ['ordered', 'unordered'],
         ...throughput,
         bar: atLeast(0.5),
+      },
+      {
+        name: 'ordered.beside_failing',
+        sides: ['beside'],
+        value: ({ ratio }) => ratio,
+        show: ({ beside, healthy }) =>
+          `${Math.round(beside).toLocaleString('en')}/s of ${Math.round(healthy).toLocaleString('en')}/s`,
+        bar: atLeast(0.9),
       },
     ],
   },

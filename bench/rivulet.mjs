@@ -23,7 +23,10 @@ export function subscriber(topics, options, handle) {
 }
 
 /** Resolves when the application has started; reads for every subscription have begun. */
-export async function openApp({ providers = [], ...options } = {}) {
+export async function openApp(
+  { providers = [], ...options } = {},
+  { logger = ['error', 'warn'] } = {},
+) {
   class BenchModule {}
   const rivulet = RivuletModule.forRoot({
     connection: process.env.REDIS_URL,
@@ -32,8 +35,5 @@ export async function openApp({ providers = [], ...options } = {}) {
     ...options,
   });
   decorate(BenchModule, [Module({ imports: [rivulet], providers })]);
-  const app = await NestFactory.createApplicationContext(BenchModule, {
-    logger: ['error', 'warn'],
-  });
-  return app;
+  return NestFactory.createApplicationContext(BenchModule, { logger });
 }

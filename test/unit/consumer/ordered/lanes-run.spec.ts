@@ -98,6 +98,33 @@ describe('an ordered subscription', () => {
     expect(seen).toEqual(['a1', 'b1', 'b2', 'a1/2', 'a1/3', 'a2']);
   });
 
+  it('holds up no lane and keeps no slot while failed messages wait, however many they are', async () => {
+    const failing = Array.from({ length: 20 }, (_, i) => `f${i}`);
+    const healthy = Array.from({ length: 20 }, (_, i) => `h${i}`);
+    for (let i = 0; i < 20; i++)
+      for (const group of [failing[i]!, healthy[i]!])
+        await publishAll(group, `${group}:1`, `${group}:2`);
+    await bed.subscribe({
+      ...BILLING,
+      concurrency: 1,
+      handler: (delivery) => {
+        note(delivery);
+        if (String(delivery.body).startsWith('f')) throw new Error('not yet');
+      },
+    });
+    // Less than the pause of a single retry.
+    await bed.advance(500);
+    expect(seen.filter((body) => body.startsWith('h')).toSorted()).toEqual(
+      healthy.flatMap((group) => [`${group}:1`, `${group}:2`]).toSorted(),
+    );
+    expect(seen.filter((body) => body.startsWith('f')).toSorted()).toEqual(
+      failing.map((group) => `${group}:1`).toSorted(),
+    );
+    await publishAll('new', 'new:1');
+    await bed.advance(10);
+    expect(seen.at(-1)).toBe('new:1');
+  });
+
   it('runs messages without a group without any order or wait', async () => {
     await publish(undefined, 'x');
     await publish(undefined, 'y');
