@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pack } from './pack.mjs';
 import { findRedis, HOW_TO_INSTALL, startRedis } from './with-redis.mjs';
 
 const APPLICATIONS = [
@@ -60,8 +61,7 @@ const binary = findRedis();
 if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
 
 run('node', ['tools/build-if-stale.mjs']);
-const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', work];
-const tarball = join(work, run('npm', pack).trim());
+const { tarball } = pack(work);
 
 for (const application of APPLICATIONS) {
   const folder = build(application, tarball);

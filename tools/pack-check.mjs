@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { pack } from './pack.mjs';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const work = mkdtempSync(join(tmpdir(), 'rivulet-pack-'));
@@ -31,11 +32,8 @@ function run(command, args, options = {}) {
 const npm = (...args) => run('npm', args, { stdio: ['ignore', 'pipe', 'inherit'] });
 
 run('node', ['tools/build-if-stale.mjs']);
-const [{ filename, files }] = JSON.parse(
-  npm('pack', '--silent', '--json', '--ignore-scripts', '--pack-destination', work),
-);
-const tarball = join(work, filename);
-holdsWhatItShould(files.map(({ path }) => path));
+const { tarball, paths } = pack(work);
+holdsWhatItShould(paths);
 run('npx', ['publint', 'run', tarball, '--strict']);
 run('npx', [
   'attw',
@@ -47,6 +45,7 @@ run('npx', [
   'ascii',
 ]);
 installInto(app);
+offersNothingToRun(join(app, 'node_modules', manifest.name, 'package.json'));
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
@@ -62,9 +61,16 @@ function holdsWhatItShould(packed) {
   if (missing.length > 0) throw new Error(`The tarball lacks ${missing.join(', ')}`);
 
   const stray = packed.filter(
-    (path) => !/^((dist|docs|sample)\/|package\.json|README|LICENSE)/.test(path),
+    (path) => !/^((dist|docs|sample)\/|package\.json|README|LICENSE|CHANGELOG)/.test(path),
   );
   if (stray.length > 0) throw new Error(`The tarball should not hold ${stray.join(', ')}`);
+}
+
+/** Scripts of this repository need its tools; those that npm runs by itself would fail. */
+function offersNothingToRun(path) {
+  const { scripts, devDependencies } = JSON.parse(readFileSync(path, 'utf8'));
+  if (scripts ?? devDependencies)
+    throw new Error('The packed manifest names scripts or devDependencies');
 }
 
 /** Where the relative links of a page lead: npm shows the page to those who have only the tarball. */
