@@ -1,4 +1,3 @@
-import { QueueFaultedError, StoreRefusedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Membership } from '../core/store/membership.js';
 import type {
@@ -7,7 +6,6 @@ import type {
   HeldEntry,
   HeldLane,
   HeldStep,
-  LaneRecord,
   LaneStep,
   LeaseProof,
   LeaseView,
@@ -18,17 +16,27 @@ import type {
   ResumeAction,
   StepReply,
 } from '../core/store/queue-lease-store.js';
-import type { StoredEntry } from '../core/store/refs.js';
 import type { Connections } from './connections.js';
-import { type RawEntry, readContent, readPacked } from './entry-content.js';
+import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
+import {
+  entryOf,
+  heldStepArguments,
+  proofArguments,
+  readAcquired,
+  readHeldEntry,
+  readHold,
+  readLoaded,
+  readStepReply,
+  stepArguments,
+  text,
+} from './lease-words.js';
+import { orFault } from './queue-fault.js';
 import { drainedToken, readParent } from './queue-gate.js';
 import { RedisDoorbell } from './redis-doorbell.js';
 import { RedisMembership } from './redis-membership.js';
 import { scripts } from './scripts.js';
-
-const SPACE = 0x20;
 
 /**
  * A lease is a hash that never expires: a token must not begin again. Deliveries of an ordered group are pending under
@@ -95,18 +103,7 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
     const word = text(reply[0]);
     if (word === 'again') return this.load(ref, proof, page);
     if (word !== 'page') return { state: word as 'fenced' | 'gap' };
-    const [, last, entries, records, holds] = reply as [
-      ...[Buffer, Buffer, [Buffer, Buffer[] | Buffer][], Buffer[][], Buffer[][]],
-    ];
-    return {
-      state: 'loaded',
-      last: text(last) === 'last',
-      entries: entries.map(([id, fields]) =>
-        entryOf(ref, [id, Array.isArray(fields) ? fields : null]),
-      ),
-      records: records.map(readRecord),
-      held: holds.map((hold) => readHold(hold.map(text))),
-    };
+    return readLoaded(ref, reply);
   }
 
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
@@ -129,16 +126,7 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   }
 
   async step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply> {
-    // A lane is named once, and the rest is one argument: ten for each message cost more than all else about it.
-    const numbers = new Map<string, number>();
-    const texts: string[] = [];
-    let lines = '';
-    for (const step of steps) {
-      let number = numbers.get(step.lane);
-      if (number === undefined) numbers.set(step.lane, (number = numbers.size + 1));
-      lines += `${wordOf(step)} ${number} ${step.offset} ${delayOf(step)}\n`;
-      if (hasText(step)) texts.push(textOf(step));
-    }
+    const { lines, lanes, texts } = stepArguments(steps);
     return readStepReply(
       await orFault(ref, () =>
         scripts.step.run(this.connections, {
@@ -147,9 +135,9 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
             group: ref.group,
             ...proofArguments(proof),
             steps: lines,
-            lanes: String(numbers.size),
+            lanes: String(lanes.length),
           },
-          moreArgs: [...numbers.keys(), ...texts],
+          moreArgs: [...lanes, ...texts],
         }),
       ),
     );
@@ -191,7 +179,7 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       await scripts.stepHeld.run(this.connections, {
         keys: { lease, lanes, hold, parked, held: keys.held(lane), dead },
         args: { ...proofArguments(proof), lane },
-        moreArgs: steps.flatMap((step) => [wordOf(step), step.offset, delayOf(step), textOf(step)]),
+        moreArgs: heldStepArguments(steps),
       }),
     );
   }
@@ -258,11 +246,7 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       { operation: 'LRANGE', key: held },
       this.connections.redis.lrangeBuffer(held, page.from, page.from + page.count - 1),
     )) as Buffer[];
-    return elements.map((element) => {
-      const space = element.indexOf(SPACE);
-      const fields = readPacked(element.subarray(space + 1));
-      return entryOf(ref, [element.subarray(0, space), fields]);
-    });
+    return elements.map((element) => readHeldEntry(ref, element));
   }
 
   async resume(
@@ -277,113 +261,5 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       args: { lane, action, note },
     });
     return word === 'resumed';
-  }
-}
-
-function proofArguments(proof: LeaseProof): Record<'owner' | 'token' | 'version', string> {
-  return {
-    owner: proof.owner,
-    token: String(proof.fencingToken),
-    version: String(proof.version),
-  };
-}
-
-function wordOf(step: HeldStep): string {
-  if (step.kind === 'retry' && !step.counted) return 'postpone';
-  return step.kind === 'begin' && step.alone ? 'begin-alone' : step.kind;
-}
-
-function delayOf(step: HeldStep): string {
-  return step.kind === 'retry' ? String(Math.round(step.delayMs)) : '';
-}
-
-function hasText(step: LaneStep): boolean {
-  return step.kind === 'dead-letter' || (step.kind === 'retry' && step.counted);
-}
-
-function textOf(step: HeldStep): string {
-  switch (step.kind) {
-    case 'retry':
-      return step.history;
-    case 'dead-letter':
-    case 'park':
-      return step.note;
-    case 'begin':
-    case 'ack':
-      return '';
-  }
-}
-
-function readAcquired([word, first, second]: [string, string, string]): AcquireReply {
-  return word === 'held'
-    ? { state: 'held', owner: first, leftMs: Number(second) }
-    : { state: 'acquired', fencingToken: Number(first), continued: second === 'continued' };
-}
-
-function readStepReply(reply: unknown[]): StepReply {
-  const [word, first, second] = reply as string[];
-  switch (word) {
-    case 'done':
-      return { state: 'done', version: Number(first), nudge: Number(second) };
-    case 'refused':
-      return { state: 'refused', index: Number(first), why: second as 'order' | 'gone' };
-    default:
-      return { state: word as 'fenced' | 'gap' };
-  }
-}
-
-function readRecord(raw: Buffer[]): LaneRecord {
-  const [lane, offset, attempt, open, suspect, leftMs, history] = raw.map(text);
-  return {
-    lane: lane!,
-    offset: offset!,
-    attempt: Number(attempt),
-    open: open === 'open',
-    suspect: suspect === 'suspect',
-    leftMs: Number(leftMs),
-    history: history!,
-  };
-}
-
-function readHold(facts: readonly string[]): HeldLane {
-  const [lane, state, from, count, since, note] = facts as [...string[]];
-  return {
-    lane: lane!,
-    state: state as HeldLane['state'],
-    from: from!,
-    count: Number(count),
-    since: Number(since),
-    note: note!,
-  };
-}
-
-function entryOf({ topic, queue }: GroupQueue, [id, fields]: RawEntry): StoredEntry {
-  return { topic, queue, offset: id.toString('latin1'), content: readContent(fields) };
-}
-
-function text(bytes: unknown): string {
-  return String(bytes);
-}
-
-/** A group that is gone is a fault of the queue, as it is for other readers. */
-async function orFault(
-  { topic, queue, group }: GroupQueue,
-  call: () => Promise<unknown[]>,
-): Promise<unknown[]> {
-  try {
-    return await call();
-  } catch (error) {
-    const reason = error instanceof StoreRefusedError ? error.reason : undefined;
-    if (reason !== 'NOGROUP' && reason !== 'WRONGTYPE') throw error;
-    const fault = reason === 'NOGROUP' ? 'no-group' : 'wrong-type';
-    throw new QueueFaultedError(
-      `Queue ${topic}/${queue} cannot be read: ${
-        fault === 'no-group'
-          ? `consumer group "${group}" is gone there, or the whole queue is: it was deleted or flushed`
-          : 'one of its keys holds something else'
-      }. Other queues are not affected`,
-      { topic, queue, fault },
-      { cause: error },
-    );
   }
 }

@@ -1,30 +1,19 @@
 import { ClosedError } from '../../message/errors.js';
-import type { MessageView } from '../../message/message.js';
 import { compareOffsets } from '../../message/offset.js';
 import type { Clock } from '../../runtime/clock.js';
-import type { HeldStep } from '../../store/queue-lease-store.js';
 import { type DispatchTools, dispatch, open } from '../dispatch.js';
 import { HandlerTimeoutError } from '../handler-errors.js';
 import { InHand } from '../in-hand.js';
 import type { Outcome } from '../outcome.js';
 import type { Reporter } from '../reporter.js';
-import type { Decision } from '../settle.js';
 import type { Subscription } from '../subscription.js';
-import { toSettlement } from '../to-settlement.js';
-import { groupOfLane } from './lane-name.js';
 import { LaneRun, LaneRuns } from './lane-run.js';
 import type { LaneSlots, SlotUser } from './lane-slots.js';
-import type { Head, Lane, Lanes } from './lanes.js';
+import type { Lane, Lanes } from './lanes.js';
 import type { OrderedRules } from './ordered-rules.js';
-import { type OrderedDecision, settleOrdered } from './settle-ordered.js';
 import type { StepQueue } from './step-queue.js';
-
-/** A head whose outcome is known. */
-interface Ended {
-  readonly head: Head;
-  readonly outcome: Outcome;
-  readonly message: MessageView | undefined;
-}
+import { Ghosts, StrayRuns } from './stray-runs.js';
+import { type Ended, Verdicts } from './verdicts.js';
 
 interface Concluded extends Ended {
   readonly lane: Lane;
@@ -61,12 +50,9 @@ export class LaneRunner implements SlotUser {
   private lanes: Lanes;
   private fencingToken = 0;
   private readonly runs = new LaneRuns();
-  /** Those without a lane since the queue was lost sight of, by offset. */
-  private readonly adrift = new Map<string, LaneRun>();
-  /** How many handlers that no longer count still run in a lane. */
-  private readonly ghosts = new Map<string, number>();
-  /** Held messages that were under way when the queue was loaded anew, until their lanes are looked at. */
-  private readonly sought = new Set<LaneRun>();
+  private readonly strays = new StrayRuns();
+  private readonly ghosts = new Ghosts();
+  private readonly verdicts: Verdicts;
   private readonly timers = new Map<Lane, () => void>();
   private aloneEnd = new AbortController();
   private slotsInUse = 0;
@@ -76,6 +62,7 @@ export class LaneRunner implements SlotUser {
     const { clock, subscription, lanes } = options;
     this.options = options;
     this.lanes = lanes;
+    this.verdicts = new Verdicts(options);
     this.inHand = new InHand({
       clock,
       handlerTimeoutMs: subscription.handlerTimeoutMs,
@@ -109,26 +96,22 @@ export class LaneRunner implements SlotUser {
     this.aloneEnd = new AbortController();
     this.startsNoMore = false;
     for (const lane of lanes.values()) this.bring(lane);
-    for (const run of [...this.adrift.values()]) {
-      const lane = lanes.find(run.laneName);
-      if (run.head.held && lane && lanes.peeking.has(lane)) this.sought.add(run);
-      else this.giveUp(run);
-    }
+    for (const run of this.strays.left(lanes)) this.giveUp(run);
   }
 
   /** Something may have changed for the lane: choose its head, and see whether that may start. */
   bring(lane: Lane): void {
     const hasHead = this.lanes.choose(lane);
-    this.seek(lane);
+    if (!this.lanes.peeking.has(lane))
+      for (const run of this.strays.notFoundIn(lane)) this.giveUp(run);
     if (!hasHead) return;
     const { offset } = lane.head!;
-    const run = this.adrift.size > 0 ? this.adrift.get(offset) : undefined;
+    const run = this.strays.take(offset);
     if (run) {
-      this.adrift.delete(offset);
       lane.state = 'busy';
       run.lane = lane;
       if (run.outcome) this.settle(run, run.outcome);
-    } else if (this.ghosts.has(lane.name)) lane.state = 'blocked';
+    } else if (this.ghosts.isIn(lane.name)) lane.state = 'blocked';
     else {
       const { record } = lane;
       const leftMs = record?.offset === offset ? record.leftMs : 0;
@@ -164,11 +147,11 @@ export class LaneRunner implements SlotUser {
     this.aloneEnd.abort();
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
-    this.sought.clear();
+    this.strays.restart();
     for (const run of this.runs.all()) {
       run.lane = undefined;
       if (run.state === 'planned') this.close(run);
-      else this.adrift.set(run.head.offset, run);
+      else this.strays.add(run);
     }
     // Its timer would keep the process alive for as long as a handler may take.
     if (this.runs.isEmpty) this.inHand.stop();
@@ -185,15 +168,6 @@ export class LaneRunner implements SlotUser {
     this.inHand.stop();
   }
 
-  /** What a lane holds was looked at: its head says which of those that were under way still are. */
-  private seek(lane: Lane): void {
-    for (const run of this.sought) {
-      if (run.laneName !== lane.name || this.lanes.peeking.has(lane)) continue;
-      this.sought.delete(run);
-      if (run.head.offset !== lane.head?.offset) this.giveUp(run);
-    }
-  }
-
   /** Settled before the reply got lost; or the store went back to before it was started. */
   private giveUp(run: LaneRun): void {
     if (run.state !== 'ended') return this.disown(run, 'is not the next one of its lane any more');
@@ -204,7 +178,7 @@ export class LaneRunner implements SlotUser {
     // By nobody but us, since the queue has been ours all the time.
     if (!wasSettled || !outcome) return;
     const ended = { head, outcome, message: run.message };
-    this.tell(ended, laneName, this.decisionOn(ended));
+    this.verdicts.tell(ended, laneName, this.verdicts.on(ended));
   }
 
   /** @returns whether there is a handler to be called. */
@@ -291,79 +265,27 @@ export class LaneRunner implements SlotUser {
   private conclude(facts: Concluded): void {
     const { lane, head } = facts;
     const { steps } = this.options;
-    const decision = this.decisionOn(facts);
-    const { offset, held } = head;
+    const decision = this.verdicts.on(facts);
+    const step = this.verdicts.stepOf(facts, lane.name, decision);
     const done = (): void => {
       facts.done();
-      this.tell(facts, lane.name, decision);
+      this.verdicts.tell(facts, lane.name, decision);
+      if (step.kind === 'retry') this.startLater(lane, step.delayMs);
     };
-    const put = (step: HeldStep & { lane: string }, andThen = done): void =>
-      steps.put({ lane, isHeld: held, step, done: andThen });
-    switch (decision.kind) {
-      case 'ack':
-      case 'skip':
-        put({ kind: 'ack', lane: lane.name, offset });
-        break;
-      case 'dead-letter':
-        put({
-          kind: 'dead-letter',
-          lane: lane.name,
-          offset,
-          note: this.textOf(decision, facts),
-        });
-        break;
-      case 'retry':
-      case 'release': {
-        const counted = decision.kind === 'retry';
-        const { delayMs } = decision;
-        const history = counted ? this.textOf(decision, facts) : head.history;
-        put({ kind: 'retry', lane: lane.name, offset, delayMs, counted, history }, () => {
-          done();
-          this.startLater(lane, delayMs);
-        });
-        const attempt = counted ? head.attempt + 1 : head.attempt;
-        return this.lanes.wait(lane, { attempt, history, suspect: !counted && head.suspect });
-      }
-      case 'park': {
-        const note = this.textOf({ kind: 'dead-letter', reason: decision.reason }, facts);
-        const offsets = this.lanes.park(lane).map((each) => each.offset);
-        if (offsets.length > 0) return steps.park(lane, { offsets, note, done });
-        return put({ kind: 'park', lane: lane.name, offset, note });
-      }
+    if (step.kind === 'park') {
+      const offsets = this.lanes.park(lane).map(({ offset }) => offset);
+      if (offsets.length > 0) steps.park(lane, { offsets, note: step.note, done });
+      else steps.put({ lane, isHeld: head.held, step, done });
+      return;
+    }
+    steps.put({ lane, isHeld: head.held, step, done });
+    if (step.kind === 'retry') {
+      const { counted, history } = step;
+      const attempt = counted ? head.attempt + 1 : head.attempt;
+      return this.lanes.wait(lane, { attempt, history, suspect: !counted && head.suspect });
     }
     this.lanes.advance(lane);
     this.bring(lane);
-  }
-
-  private decisionOn({ head, outcome }: Ended): OrderedDecision {
-    const { subscription, rules } = this.options;
-    const { onExhausted } = rules;
-    return settleOrdered(outcome, head.attempt, { retry: subscription.retry, onExhausted });
-  }
-
-  /** The store did what was decided about a head. */
-  private tell(
-    { head, outcome, message }: Ended,
-    laneName: string,
-    decision: OrderedDecision,
-  ): void {
-    const messageGroup = groupOfLane(laneName);
-    this.options.reporter.settledInLane({ entry: head, outcome, decision, message, messageGroup });
-  }
-
-  /** What the store keeps about an attempt: the history of the message, or the note of its dead letter. */
-  private textOf(
-    decision: Exclude<Decision, { kind: 'ack' }>,
-    { head, outcome }: Concluded,
-  ): string {
-    const { member, clock } = this.options;
-    const about = { outcome, entry: head, consumer: member, at: clock.now() };
-    const settlement = toSettlement(decision, about);
-    return settlement.kind === 'dead-letter'
-      ? settlement.note
-      : settlement.kind === 'retry'
-        ? settlement.history
-        : '';
   }
 
   private startLater(lane: Lane, delayMs: number): void {
@@ -382,16 +304,14 @@ export class LaneRunner implements SlotUser {
     run.ended = true;
     run.abort(new ClosedError(`Message ${run.message.messageId} ${why}`));
     this.inHand.remove(run);
-    this.ghosts.set(laneName, (this.ghosts.get(laneName) ?? 0) + 1);
+    this.ghosts.add(laneName);
     this.giveSlot();
     run.state = 'ended';
     this.close(run);
   }
 
   private ghostEnded({ laneName }: LaneRun): void {
-    const left = this.ghosts.get(laneName)! - 1;
-    if (left > 0) return void this.ghosts.set(laneName, left);
-    this.ghosts.delete(laneName);
+    if (!this.ghosts.leave(laneName)) return;
     const lane = this.lanes.find(laneName);
     if (lane?.state !== 'blocked') return;
     lane.state = 'idle';
@@ -420,7 +340,7 @@ export class LaneRunner implements SlotUser {
   /** Nothing of it is left to do here. */
   private close(run: LaneRun): void {
     this.runs.remove(run);
-    if (this.adrift.get(run.head.offset) === run) this.adrift.delete(run.head.offset);
+    this.strays.remove(run);
     if (run.state === 'planned') this.giveSlot();
     this.options.slots.capacity.settled();
     run.whenOver();

@@ -9,12 +9,15 @@ import type {
   QueueLeaseStore,
   StepReply,
 } from '../../store/queue-lease-store.js';
-import type { StoredEntry } from '../../store/refs.js';
 import type { Reporter } from '../reporter.js';
 import { HELD_MS } from '../settle.js';
-import { isWithoutGroup, laneOf, type OrderedBy } from './lane-name.js';
+import { Admission } from './admission.js';
+import { HeldLook } from './held-look.js';
+import type { OrderedBy } from './lane-name.js';
 import { LaneRunner, type LaneRunnerOptions } from './lane-runner.js';
 import { Lanes } from './lanes.js';
+import { LeaseTerm } from './lease-term.js';
+import { loadLanes } from './load-lanes.js';
 import type { OrderedTiming } from './ordered-timing.js';
 import { type LaneCall, StepQueue } from './step-queue.js';
 
@@ -36,8 +39,6 @@ export interface LeasedQueueOptions extends Omit<
 }
 
 const READ_AT_ONCE = 200;
-const LOADED_AT_ONCE = 1_000;
-const PEEKED_AT_ONCE = 50;
 const FOLLOWED = 'is in a queue that another process owns now';
 /** How often is looked whether the message groups of the queue have left the one where they were before. */
 const GATED_MS = 500;
@@ -56,11 +57,11 @@ export class LeasedQueue {
   private readonly steps = new StepQueue();
   private lanes: Lanes;
   private proof: LeaseProof | undefined;
-  /** By the monotonic clock: until then nobody else can own it. */
-  private oursUntil = 0;
+  private readonly term: LeaseTerm;
+  private readonly heldLook: HeldLook;
+  private admission: Admission;
   /** By the monotonic clock: until then it is left alone. */
   private leftAloneUntil = 0;
-  private cancelSelfStop: (() => void) | undefined;
   private working = false;
   private leaving: { promise: Promise<void>; resolve(): void } | undefined;
   private recovering = false;
@@ -68,12 +69,8 @@ export class LeasedQueue {
   private failures = 0;
   /** Grows when the queue is lost or given up: what was asked for before that is not wanted any more. */
   private era = 0;
-  private nudge: number | undefined;
-  private isNudged = false;
   /** Everything up to here was read; undefined while there may be more. */
   private readUpTo: string | undefined;
-  /** A message of a newer library stands here: nothing behind it may start. */
-  private barrier: StoredEntry | undefined;
 
   constructor(options: LeasedQueueOptions) {
     this.ref = options.ref;
@@ -86,6 +83,13 @@ export class LeasedQueue {
       isOurs: () => this.isOurs,
       wake: () => this.wake(),
     });
+    this.term = new LeaseTerm({
+      clock: options.clock,
+      selfStopMs: options.timing.selfStopMs,
+      onEnd: () => this.lose('is in a queue whose lease could not be renewed'),
+    });
+    this.heldLook = new HeldLook({ ...options, bring: (lane) => this.runner.bring(lane) });
+    this.admission = new Admission(options);
   }
 
   get isOwned(): boolean {
@@ -94,7 +98,7 @@ export class LeasedQueue {
 
   /** What has been read when there is nothing more to read: where to wait for news. */
   get waitsBehind(): string | undefined {
-    return this.proof && !this.leaving && !this.barrier ? this.readUpTo : undefined;
+    return this.proof && !this.leaving && !this.admission.isStopped ? this.readUpTo : undefined;
   }
 
   /** Something new is there. */
@@ -126,8 +130,8 @@ export class LeasedQueue {
       const reply = await leases.renew(this.ref, proof, timing.leaseMs);
       if (proof.fencingToken !== this.proof?.fencingToken) return;
       if (reply.state === 'fenced') return this.lose(FOLLOWED);
-      this.keepUntil(sentAt);
-      this.learnNudge(reply.nudge);
+      this.term.extend(sentAt);
+      this.heldLook.learn(reply.nudge, this.lanes);
       if (reply.strangers > 0) {
         const what = `somebody who is no member read ${reply.strangers} deliveries; they are taken back`;
         reporter.trouble(`keep the order of queue ${this.ref.queue}`, new Error(what));
@@ -166,7 +170,7 @@ export class LeasedQueue {
   }
 
   private get isOurs(): boolean {
-    return this.proof !== undefined && this.options.clock.monotonic() < this.oursUntil;
+    return this.proof !== undefined && this.term.isRunning;
   }
 
   private wake(): void {
@@ -196,7 +200,7 @@ export class LeasedQueue {
     const { proof, runner, steps } = this;
     if (!proof || !runner.isIdle || !steps.isEmpty) return;
     if (this.leaving) return this.release(proof);
-    if (!this.barrier || !runner.isResting || this.lanes.hasReady) return;
+    if (!this.admission.isStopped || !runner.isResting || this.lanes.hasReady) return;
     // Somebody with a newer library may have it.
     this.leftAloneUntil = this.options.clock.monotonic() + HELD_MS;
     void this.handOver();
@@ -221,10 +225,11 @@ export class LeasedQueue {
         return false;
       }
       if (call.kind !== 'step') this.runner.bring(call.lane);
-      this.learnNudge(reply.nudge);
+      this.heldLook.learn(reply.nudge, this.lanes);
     }
-    const looked = await this.lookAtHeld(fencingToken);
-    if (this.proof?.fencingToken !== fencingToken) return false;
+    const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
+    const looked = await this.heldLook.look(this.lanes, isStill);
+    if (!isStill()) return false;
     return (await this.read()) || looked || calls.length > 0;
   }
 
@@ -242,34 +247,9 @@ export class LeasedQueue {
     }
   }
 
-  private async lookAtHeld(fencingToken: number): Promise<boolean> {
-    const { leases } = this.options;
-    const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
-    if (this.isNudged) {
-      this.isNudged = false;
-      const held = await leases.heldLanes(this.ref);
-      if (!isStill()) return false;
-      for (const lane of this.lanes.refresh(held)) this.runner.bring(lane);
-      return true;
-    }
-    for (const lane of this.lanes.peeking) {
-      const { hold } = lane;
-      if (hold && hold.unconfirmed > 0) continue;
-      this.lanes.peeking.delete(lane);
-      if (!hold || hold.parked) continue;
-      const page = { from: 0, count: PEEKED_AT_ONCE };
-      hold.peeked = await leases.heldEntries(this.ref, lane.name, page);
-      if (!isStill()) return false;
-      if (hold.peeked.length === 0) hold.count = 0;
-      this.runner.bring(lane);
-      return true;
-    }
-    return false;
-  }
-
   private async read(): Promise<boolean> {
     const { leases, timing } = this.options;
-    if (this.leaving || this.barrier || this.readUpTo !== undefined) return false;
+    if (this.leaving || this.admission.isStopped || this.readUpTo !== undefined) return false;
     const room = (): number => timing.queueBuffer - this.lanes.waitingInMemory;
     if (room() < READ_AT_ONCE) this.lanes.relieve();
     if (room() < Math.min(READ_AT_ONCE, timing.queueBuffer / 2)) return this.lanes.moving.size > 0;
@@ -279,9 +259,9 @@ export class LeasedQueue {
     if (this.proof?.fencingToken !== fencingToken) return false;
     if (reply.state !== 'read') return this.refused(reply);
     this.proof = { ...this.proof, version: reply.version };
-    this.learnNudge(reply.nudge);
+    this.heldLook.learn(reply.nudge, this.lanes);
     for (const entry of reply.entries) {
-      const name = this.admitted(entry);
+      const name = this.admission.laneOf(entry);
       if (name === undefined) break;
       this.runner.bring(this.lanes.arrive(name, entry));
     }
@@ -290,19 +270,6 @@ export class LeasedQueue {
       this.options.onDrained();
     }
     return reply.entries.length > 0;
-  }
-
-  /** The lane of a delivery; undefined from the first one on that a newer library wrote. */
-  private admitted(entry: StoredEntry): string | undefined {
-    if (this.barrier) return undefined;
-    const lane = laneOf(entry, this.options.by);
-    if ('name' in lane) {
-      if (isWithoutGroup(lane.name)) this.options.reporter.withoutMessageGroup();
-      return lane.name;
-    }
-    this.barrier = entry;
-    this.options.reporter.heldInQueue(entry, lane.newerVersion);
-    return undefined;
   }
 
   private async acquireAndLoad(): Promise<number> {
@@ -320,24 +287,15 @@ export class LeasedQueue {
     const { fencingToken, continued } = reply;
     if (!continued) this.runner.lose(FOLLOWED);
     const proof = { owner: member, fencingToken, version: 0 };
-    const lanes = new Lanes(timing);
-    this.barrier = undefined;
-    for (let after: string | null = null, last = false; !last;) {
-      const page = { after, count: LOADED_AT_ONCE };
-      const loaded = await leases.load(this.ref, proof, page);
-      if (era !== this.era) return RECOVER_MS.to;
-      if (loaded.state !== 'loaded') throw new Error(`queue ${this.ref.queue}: ${loaded.state}`);
-      if (after === null) lanes.restore(loaded.records, loaded.held);
-      for (const entry of loaded.entries) {
-        const name = this.admitted(entry);
-        if (name === undefined) break;
-        lanes.arrive(name, entry);
-      }
-      after = loaded.entries.at(-1)?.offset ?? after;
-      last = loaded.last;
-    }
-    Object.assign(this, { lanes, proof, readUpTo: undefined, nudge: undefined, recovering: false });
-    this.keepUntil(sentAt);
+    const admission = new Admission(this.options);
+    const lanes = await loadLanes({
+      ...{ leases, ref: this.ref, proof, admission, laneBuffer: timing.laneBuffer },
+      isWanted: () => era === this.era,
+    });
+    if (!lanes) return RECOVER_MS.to;
+    Object.assign(this, { lanes, admission, proof, readUpTo: undefined, recovering: false });
+    this.heldLook.restart();
+    this.term.extend(sentAt);
     this.runner.begin(lanes, fencingToken);
     if (!continued) events.emit('queue-acquired', { ...this.ref, fencingToken });
     if (this.leaving) this.runner.startNoMore();
@@ -389,7 +347,7 @@ export class LeasedQueue {
     this.era += 1;
     this.proof = undefined;
     this.recovering = false;
-    this.cancelSelfStop?.();
+    this.term.end();
     this.runner.lose(why);
     this.steps.clear();
     this.leaving?.resolve();
@@ -408,26 +366,10 @@ export class LeasedQueue {
       reporter.trouble(`release queue ${this.ref.queue}`, error);
     }
     this.proof = undefined;
-    this.cancelSelfStop?.();
+    this.term.end();
     this.runner.reset();
     this.leaving = undefined;
     leaving?.resolve();
     events.emit('queue-released', { ...this.ref });
-  }
-
-  private keepUntil(sentAt: number): void {
-    const { clock, timing } = this.options;
-    this.oursUntil = sentAt + timing.selfStopMs;
-    this.cancelSelfStop?.();
-    const leftMs = Math.max(0, this.oursUntil - clock.monotonic());
-    this.cancelSelfStop = clock.after(leftMs, () =>
-      this.lose('is in a queue whose lease could not be renewed'),
-    );
-  }
-
-  private learnNudge(nudge: number): void {
-    if (nudge === this.nudge) return;
-    this.nudge = nudge;
-    this.isNudged = this.lanes.hasParked;
   }
 }

@@ -1,0 +1,58 @@
+import type { GroupQueue } from '../../store/delivery-store.js';
+import type { QueueLeaseStore } from '../../store/queue-lease-store.js';
+import type { Lane, Lanes } from './lanes.js';
+
+const PEEKED_AT_ONCE = 50;
+
+/** Looks at what lanes hold: when an operator changed something about them, and when one runs from there. */
+export class HeldLook {
+  private readonly options: {
+    leases: QueueLeaseStore;
+    ref: GroupQueue;
+    /** Something may have changed for the lane. */
+    bring(lane: Lane): void;
+  };
+  private nudge: number | undefined;
+  private isNudged = false;
+
+  constructor(options: HeldLook['options']) {
+    this.options = options;
+  }
+
+  /** The queue was loaded: what operators did before is known. */
+  restart(): void {
+    this.nudge = undefined;
+  }
+
+  /** How often operators have changed something, as the store says with each call. */
+  learn(nudge: number, lanes: Lanes): void {
+    if (nudge === this.nudge) return;
+    this.nudge = nudge;
+    this.isNudged = lanes.hasParked;
+  }
+
+  /** One look, if there is anything to look for. @returns whether there was, and the queue `isStill` as it was before. */
+  async look(lanes: Lanes, isStill: () => boolean): Promise<boolean> {
+    const { leases, ref, bring } = this.options;
+    if (this.isNudged) {
+      this.isNudged = false;
+      const held = await leases.heldLanes(ref);
+      if (!isStill()) return false;
+      for (const lane of lanes.refresh(held)) bring(lane);
+      return true;
+    }
+    for (const lane of lanes.peeking) {
+      const { hold } = lane;
+      if (hold && hold.unconfirmed > 0) continue;
+      lanes.peeking.delete(lane);
+      if (!hold || hold.parked) continue;
+      const page = { from: 0, count: PEEKED_AT_ONCE };
+      hold.peeked = await leases.heldEntries(ref, lane.name, page);
+      if (!isStill()) return false;
+      if (hold.peeked.length === 0) hold.count = 0;
+      bring(lane);
+      return true;
+    }
+    return false;
+  }
+}

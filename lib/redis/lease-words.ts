@@ -1,0 +1,147 @@
+// What the scripts about leases and lanes take and answer, in words of the port.
+import type { GroupQueue } from '../core/store/delivery-store.js';
+import type {
+  AcquireReply,
+  HeldEntry,
+  HeldLane,
+  HeldStep,
+  LaneRecord,
+  LaneStep,
+  LeaseProof,
+  LoadReply,
+  StepReply,
+} from '../core/store/queue-lease-store.js';
+import type { StoredEntry } from '../core/store/refs.js';
+import { type RawEntry, readContent, readPacked } from './entry-content.js';
+
+const SPACE = 0x20;
+
+export function proofArguments(proof: LeaseProof): Record<'owner' | 'token' | 'version', string> {
+  return {
+    owner: proof.owner,
+    token: String(proof.fencingToken),
+    version: String(proof.version),
+  };
+}
+
+function wordOf(step: HeldStep): string {
+  if (step.kind === 'retry' && !step.counted) return 'postpone';
+  return step.kind === 'begin' && step.alone ? 'begin-alone' : step.kind;
+}
+
+function delayOf(step: HeldStep): string {
+  return step.kind === 'retry' ? String(Math.round(step.delayMs)) : '';
+}
+
+/** Each lane is named once, and the rest is one argument: ten for each message cost more than all else about it. */
+export function stepArguments(steps: readonly LaneStep[]): {
+  lines: string;
+  lanes: string[];
+  texts: string[];
+} {
+  const numbers = new Map<string, number>();
+  const texts: string[] = [];
+  let lines = '';
+  for (const step of steps) {
+    let number = numbers.get(step.lane);
+    if (number === undefined) numbers.set(step.lane, (number = numbers.size + 1));
+    lines += `${wordOf(step)} ${number} ${step.offset} ${delayOf(step)}\n`;
+    if (hasText(step)) texts.push(textOf(step));
+  }
+  return { lines, lanes: [...numbers.keys()], texts };
+}
+
+/** Four for each step. */
+export function heldStepArguments(steps: readonly HeldStep[]): string[] {
+  return steps.flatMap((step) => [wordOf(step), step.offset, delayOf(step), textOf(step)]);
+}
+
+function hasText(step: LaneStep): boolean {
+  return step.kind === 'dead-letter' || (step.kind === 'retry' && step.counted);
+}
+
+function textOf(step: HeldStep): string {
+  switch (step.kind) {
+    case 'retry':
+      return step.history;
+    case 'dead-letter':
+    case 'park':
+      return step.note;
+    case 'begin':
+    case 'ack':
+      return '';
+  }
+}
+
+export function readAcquired([word, first, second]: [string, string, string]): AcquireReply {
+  return word === 'held'
+    ? { state: 'held', owner: first, leftMs: Number(second) }
+    : { state: 'acquired', fencingToken: Number(first), continued: second === 'continued' };
+}
+
+export function readStepReply(reply: unknown[]): StepReply {
+  const [word, first, second] = reply as string[];
+  switch (word) {
+    case 'done':
+      return { state: 'done', version: Number(first), nudge: Number(second) };
+    case 'refused':
+      return { state: 'refused', index: Number(first), why: second as 'order' | 'gone' };
+    default:
+      return { state: word as 'fenced' | 'gap' };
+  }
+}
+
+function readRecord(raw: Buffer[]): LaneRecord {
+  const [lane, offset, attempt, open, suspect, leftMs, history] = raw.map(text);
+  return {
+    lane: lane!,
+    offset: offset!,
+    attempt: Number(attempt),
+    open: open === 'open',
+    suspect: suspect === 'suspect',
+    leftMs: Number(leftMs),
+    history: history!,
+  };
+}
+
+export function readHold(facts: readonly string[]): HeldLane {
+  const [lane, state, from, count, since, note] = facts as [...string[]];
+  return {
+    lane: lane!,
+    state: state as HeldLane['state'],
+    from: from!,
+    count: Number(count),
+    since: Number(since),
+    note: note!,
+  };
+}
+
+/** The page of a load; records and holds stand in the first one only. */
+export function readLoaded(ref: GroupQueue, reply: unknown[]): LoadReply & { state: 'loaded' } {
+  const [, last, entries, records, holds] = reply as [
+    ...[Buffer, Buffer, [Buffer, Buffer[] | Buffer][], Buffer[][], Buffer[][]],
+  ];
+  return {
+    state: 'loaded',
+    last: text(last) === 'last',
+    entries: entries.map(([id, fields]) =>
+      entryOf(ref, [id, Array.isArray(fields) ? fields : null]),
+    ),
+    records: records.map(readRecord),
+    held: holds.map((hold) => readHold(hold.map(text))),
+  };
+}
+
+export function readHeldEntry(ref: GroupQueue, element: Buffer): HeldEntry {
+  const space = element.indexOf(SPACE);
+  const fields = readPacked(element.subarray(space + 1));
+  return entryOf(ref, [element.subarray(0, space), fields]);
+}
+
+export function entryOf({ topic, queue }: GroupQueue, [id, fields]: RawEntry): StoredEntry {
+  return { topic, queue, offset: id.toString('latin1'), content: readContent(fields) };
+}
+
+export function text(bytes: unknown): string {
+  return String(bytes);
+}
