@@ -156,15 +156,18 @@ export class Consumer implements RunningSubscription {
   }
 
   async growTo(topic: string, queues: number): Promise<void> {
-    const { runner, waiting, stopped } = this;
     if (topic !== this.subscription.topic || queues <= this.refs.length) return;
-    if (!runner || !waiting || stopped) return;
-    const { group } = this.subscription;
-    const count = await this.registration.joinAdded();
-    for (let queue = this.refs.length; queue < count; queue++) {
+    if (!this.isStarted || this.stopped) return;
+    this.take(await this.registration.joinAdded());
+  }
+
+  /** So many queues there are now: what is new to this process is read, too. */
+  private take(queues: number): void {
+    const { topic, group } = this.subscription;
+    for (let queue = this.refs.length; queue < queues; queue++) {
       const ref = { topic, queue, group };
-      runner.addQueue(ref);
-      waiting.addQueue();
+      this.runner?.addQueue(ref);
+      this.waiting?.addQueue();
       this.refs.push(ref);
     }
   }
@@ -239,7 +242,8 @@ export class Consumer implements RunningSubscription {
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {
       const { queues } = await this.registration.joinAgain(this.refs);
-      // A topic that was made anew with fewer queues: nothing will come from this one.
+      // A topic that was made anew may have more queues, or fewer: then nothing will come from this one.
+      this.take(queues);
       if (fault.queue < queues) return 0;
     }
     events.emit('queue-faulted', { topic, queue: fault.queue, group, error: fault });

@@ -94,8 +94,12 @@ export class OrderedConsumer implements RunningSubscription {
   async growTo(topic: string, queues: number): Promise<void> {
     if (topic !== this.subscription.topic || queues <= this.leased.length) return;
     if (!this.isStarted || this.stopped) return;
-    const count = await this.registration.joinAdded();
-    for (let queue = this.leased.length; queue < count; queue++)
+    this.take(await this.registration.joinAdded());
+  }
+
+  /** So many queues there are now: this process has its share of what is new to it, too. */
+  private take(queues: number): void {
+    for (let queue = this.leased.length; queue < queues; queue++)
       this.leased.push(this.leasedQueue(queue));
     this.share?.lookNow();
   }
@@ -180,7 +184,8 @@ export class OrderedConsumer implements RunningSubscription {
     if (fault.fault === 'no-group') {
       const known = this.leased.map(({ ref }) => ref);
       const { queues } = await this.registration.joinAgain(known);
-      // A topic that was made anew with fewer queues: nothing will come from this one.
+      // A topic that was made anew may have more queues, or fewer: then nothing will come from this one.
+      if (queues > this.leased.length) this.take(queues);
       if (fault.queue < queues) return 0;
     }
     events.emit('queue-faulted', { topic, queue: fault.queue, group, error: fault });

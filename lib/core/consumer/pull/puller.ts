@@ -83,9 +83,12 @@ export class Puller implements RunningSubscription {
   }
 
   async start(): Promise<void> {
+    this.refs = this.refsTo((await this.registration.join()).queues);
+  }
+
+  private refsTo(queues: number): GroupQueue[] {
     const { topic, group } = this.subscription;
-    const { queues } = await this.registration.join();
-    this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
+    return Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
   }
 
   /** Whoever wants no messages need not ask for any. */
@@ -94,11 +97,8 @@ export class Puller implements RunningSubscription {
   resume(): void {}
 
   async growTo(topic: string, queues: number): Promise<void> {
-    const { group } = this.subscription;
     if (topic !== this.subscription.topic || queues <= this.refs.length) return;
-    const count = await this.registration.joinAdded();
-    for (let queue = this.refs.length; queue < count; queue++)
-      this.refs.push({ topic, queue, group });
+    this.refs = this.refsTo(await this.registration.joinAdded());
   }
 
   recheck(): void {
@@ -127,7 +127,8 @@ export class Puller implements RunningSubscription {
         // What the lost reply held is in our name.
         this.audit();
         if (!(error instanceof QueueFaultedError && error.fault === 'no-group')) throw error;
-        await this.registration.joinAgain(this.refs);
+        // A topic that was made anew may have other queues.
+        this.refs = this.refsTo((await this.registration.joinAgain(this.refs)).queues);
       }
     }
   }

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { SubscribeOptions } from '../../../lib/core/subscriptions.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+
+/** An operator deletes a topic under those who consume it and makes it anew, with as many queues as it should have had. */
+describe('A topic that is made anew', () => {
+  let bed: TestBed;
+  beforeEach(async () => {
+    bed = await TestBed.open({ settings: { topics: { queues: 2 } } });
+  });
+  afterEach(() => bed.close());
+
+  async function anew(queues: number): Promise<void> {
+    await bed.stores.topics.remove('orders');
+    await bed.stores.topics.declare('orders', { queues });
+  }
+  async function sendToEach(queues: number): Promise<string[]> {
+    const bodies = Array.from({ length: queues }, (_, queue) => `to queue ${queue}`);
+    await bed.rivulet.topics.refresh('orders');
+    for (const [queue, body] of bodies.entries()) await bed.publish('orders', body, { queue });
+    return bodies;
+  }
+
+  const kinds: [string, Partial<SubscribeOptions>][] = [
+    ['unordered', {}],
+    ['ordered', { ordered: true }],
+    ['broadcasting', { mode: 'broadcasting', from: 'earliest' }],
+  ];
+  for (const [kind, options] of kinds)
+    for (const queues of [1, 5])
+      it(`with ${queues} instead of 2 queues, is read in all of them by a subscription that is ${kind}`, async () => {
+        const handled: unknown[] = [];
+        await bed.subscribe({
+          topic: 'orders',
+          group: 'billing',
+          ...options,
+          handler: ({ body }) => void handled.push(body),
+        });
+        await bed.advance(1_000);
+        await anew(queues);
+        await bed.advance(10_000);
+        const sent = await sendToEach(queues);
+        await bed.advance(70_000);
+        expect(handled.toSorted()).toEqual(sent);
+      });
+
+  for (const queues of [1, 5])
+    it(`with ${queues} instead of 2 queues, is received by hand from all of them`, async () => {
+      const received: unknown[] = [];
+      const receive = async (): Promise<void> => {
+        const call = bed.rivulet.pulls.receive({ topic: 'orders', group: 'workers', waitMs: 100 });
+        call.catch(() => undefined);
+        await bed.advance(1_000);
+        for (const { body, receipt } of await call) {
+          received.push(body);
+          await bed.rivulet.pulls.ack(receipt);
+        }
+      };
+      await receive();
+      await anew(queues);
+      const sent = await sendToEach(queues);
+      await receive();
+      await receive();
+      expect(received.toSorted()).toEqual(sent);
+    });
+});
