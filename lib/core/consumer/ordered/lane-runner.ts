@@ -12,13 +12,15 @@ import type { LaneSlots, SlotUser } from './lane-slots.js';
 import type { Lane, Lanes } from './lanes.js';
 import type { OrderedRules } from './ordered-rules.js';
 import type { StepQueue } from './step-queue.js';
-import { Ghosts, StrayRuns } from './stray-runs.js';
+import { Ghosts, Strays } from './strays.js';
 import { type Ended, Verdicts } from './verdicts.js';
 
 interface Concluded extends Ended {
   readonly lane: Lane;
   /** Called once the store knows. */
   done(): void;
+  /** It needed no handler: nothing else remembers it when its settle is not answered. */
+  readonly isQuiet: boolean;
 }
 
 export interface LaneRunnerOptions {
@@ -50,7 +52,8 @@ export class LaneRunner implements SlotUser {
   private lanes: Lanes;
   private fencingToken = 0;
   private readonly runs = new LaneRuns();
-  private readonly strays = new StrayRuns();
+  private readonly strays = new Strays<LaneRun>();
+  private readonly unanswered = new Strays<Ended & { laneName: string }>();
   private readonly ghosts = new Ghosts();
   private readonly verdicts: Verdicts;
   private readonly timers = new Map<Lane, () => void>();
@@ -97,13 +100,13 @@ export class LaneRunner implements SlotUser {
     this.startsNoMore = false;
     for (const lane of lanes.values()) this.bring(lane);
     for (const run of this.strays.left(lanes)) this.giveUp(run);
+    for (const ended of this.unanswered.left(lanes)) this.tellUnheard(ended);
   }
 
   /** Something may have changed for the lane: choose its head, and see whether that may start. */
   bring(lane: Lane): void {
     const hasHead = this.lanes.choose(lane);
-    if (!this.lanes.peeking.has(lane))
-      for (const run of this.strays.notFoundIn(lane)) this.giveUp(run);
+    if (!this.lanes.peeking.has(lane)) this.lookedInto(lane);
     if (!hasHead) return;
     const { offset } = lane.head!;
     const run = this.strays.take(offset);
@@ -128,7 +131,7 @@ export class LaneRunner implements SlotUser {
         const { offset, held, history } = lane.head!;
         const back = { kind: 'retry', delayMs: 0, counted: false, history } as const;
         const step = { ...back, lane: lane.name, offset };
-        this.options.steps.put({ lane, isHeld: held, step, done: () => undefined });
+        this.options.steps.put({ lane, isHeld: held, step, done: NOTHING, inDoubt: NOTHING });
       }
   }
 
@@ -148,6 +151,7 @@ export class LaneRunner implements SlotUser {
     for (const cancel of this.timers.values()) cancel();
     this.timers.clear();
     this.strays.restart();
+    this.unanswered.restart();
     for (const run of this.runs.all()) {
       run.lane = undefined;
       if (run.state === 'planned') this.close(run);
@@ -160,6 +164,7 @@ export class LaneRunner implements SlotUser {
   /** The queue is somebody else's: handlers are told, and nothing of them is settled. */
   lose(why: string): void {
     this.reset();
+    this.unanswered.clear();
     for (const run of this.runs.all()) {
       if (run.state === 'ended') this.close(run);
       else this.disown(run, why);
@@ -168,27 +173,36 @@ export class LaneRunner implements SlotUser {
     this.inHand.stop();
   }
 
+  private lookedInto(lane: Lane): void {
+    for (const run of this.strays.notFoundIn(lane)) this.giveUp(run);
+    for (const ended of this.unanswered.notFoundIn(lane)) this.tellUnheard(ended);
+  }
+
   /** Settled before the reply got lost; or the store went back to before it was started. */
   private giveUp(run: LaneRun): void {
     if (run.state !== 'ended') return this.disown(run, 'is not the next one of its lane any more');
-    const { head, outcome, laneName } = run;
+    const { head, outcome, laneName, message } = run;
+    this.close(run);
+    if (outcome) this.tellUnheard({ head, outcome, message, laneName });
+  }
+
+  /** What was settled was so by nobody but us, since the queue has been ours all the time. */
+  private tellUnheard(ended: Ended & { laneName: string }): void {
+    const { head, laneName } = ended;
+    this.unanswered.remove(ended);
     const next = this.lanes.find(laneName)?.head;
     const wasSettled = !next || compareOffsets(next.offset, head.offset) > 0;
-    this.close(run);
-    // By nobody but us, since the queue has been ours all the time.
-    if (!wasSettled || !outcome) return;
-    const ended = { head, outcome, message: run.message };
-    this.verdicts.tell(ended, laneName, this.verdicts.on(ended));
+    if (wasSettled) this.verdicts.tell(ended, laneName, this.verdicts.on(ended));
   }
 
   /** @returns whether there is a handler to be called. */
-  private start(lane: Lane, whenOver = NOBODY_WAITS, alone = false): boolean {
+  private start(lane: Lane, whenOver = NOTHING, alone = false): boolean {
     const { subscription, tools, clock, steps } = this.options;
     const head = lane.head!;
     const opened = open(head, subscription, tools);
     lane.state = 'busy';
     if ('outcome' in opened) {
-      this.conclude({ lane, head, ...opened, done: whenOver });
+      this.conclude({ lane, head, ...opened, done: whenOver, isQuiet: true });
       return false;
     }
     const run = new LaneRun({
@@ -208,6 +222,7 @@ export class LaneRunner implements SlotUser {
       isHeld: head.held,
       step: { kind: 'begin', lane: lane.name, offset: head.offset, alone },
       done: () => this.run(run),
+      inDoubt: NOTHING,
     });
     return true;
   }
@@ -258,6 +273,7 @@ export class LaneRunner implements SlotUser {
       outcome,
       message: run.message,
       done: () => this.close(run),
+      isQuiet: false,
     });
   }
 
@@ -272,13 +288,16 @@ export class LaneRunner implements SlotUser {
       this.verdicts.tell(facts, lane.name, decision);
       if (step.kind === 'retry') this.startLater(lane, step.delayMs);
     };
+    const inDoubt = facts.isQuiet
+      ? (): void => this.unanswered.add({ ...facts, laneName: lane.name })
+      : NOTHING;
     if (step.kind === 'park') {
       const offsets = this.lanes.park(lane).map(({ offset }) => offset);
-      if (offsets.length > 0) steps.park(lane, { offsets, note: step.note, done });
-      else steps.put({ lane, isHeld: head.held, step, done });
+      if (offsets.length > 0) steps.park(lane, { offsets, note: step.note, done, inDoubt });
+      else steps.put({ lane, isHeld: head.held, step, done, inDoubt });
       return;
     }
-    steps.put({ lane, isHeld: head.held, step, done });
+    steps.put({ lane, isHeld: head.held, step, done, inDoubt });
     if (step.kind === 'retry') {
       const { counted, history } = step;
       const attempt = counted ? head.attempt + 1 : head.attempt;
@@ -347,4 +366,4 @@ export class LaneRunner implements SlotUser {
   }
 }
 
-const NOBODY_WAITS = (): void => {};
+const NOTHING = (): void => {};

@@ -212,8 +212,14 @@ export class LeasedQueue {
     this.runner.plan();
     const calls = this.steps.take(this.lanes);
     for (const call of calls) {
-      const reply = await this.send(call);
-      if (this.proof?.fencingToken !== fencingToken) return false;
+      const reply = await this.send(call).catch((error: unknown) => {
+        call.inDoubt();
+        throw error;
+      });
+      if (this.proof?.fencingToken !== fencingToken) {
+        call.inDoubt();
+        return false;
+      }
       if (reply.state !== 'done') return this.refused(reply);
       this.proof = { ...this.proof, version: reply.version };
       this.failures = 0;

@@ -1,20 +1,26 @@
 import type { HeldStep, LaneStep } from '../../store/queue-lease-store.js';
 import type { Lane, Lanes } from './lanes.js';
 
-/** A change that the store is to make, and what follows once it did. */
-export type LaneCall = { done(): void } & (
-  | { kind: 'step'; steps: LaneStep[] }
-  | { kind: 'step-held'; lane: Lane; steps: HeldStep[] }
-  | { kind: 'hold'; lane: Lane; offsets: string[]; park: { note: string } | null }
-);
+/** What follows when the store made a change, and when nobody knows whether it did. */
+interface Answers {
+  done(): void;
+  inDoubt(): void;
+}
 
-/** A step that is to be made, and what follows once it was. */
-interface Planned {
+/** A change that the store is to make. */
+export type LaneCall = Answers &
+  (
+    | { kind: 'step'; steps: LaneStep[] }
+    | { kind: 'step-held'; lane: Lane; steps: HeldStep[] }
+    | { kind: 'hold'; lane: Lane; offsets: string[]; park: { note: string } | null }
+  );
+
+/** A step that is to be made. */
+interface Planned extends Answers {
   readonly lane: Lane;
   /** The message stands among what its lane holds. */
   readonly isHeld: boolean;
   readonly step: HeldStep & { readonly lane: string };
-  readonly done: () => void;
 }
 
 const MOST_STEPS = 200;
@@ -42,9 +48,9 @@ export class StepQueue {
     steps.push(planned);
   }
 
-  park(lane: Lane, move: { offsets: string[]; note: string; done(): void }): void {
-    const { offsets, note, done } = move;
-    this.parks.push({ kind: 'hold', lane, offsets, park: { note }, done });
+  park(lane: Lane, move: Answers & { offsets: string[]; note: string }): void {
+    const { offsets, note, done, inDoubt } = move;
+    this.parks.push({ kind: 'hold', lane, offsets, park: { note }, done, inDoubt });
   }
 
   /** The next calls, at most one of each kind, to be made one after the other. */
@@ -54,7 +60,7 @@ export class StepQueue {
       const some = this.steps.splice(0, MOST_STEPS);
       // Only what is held can be parked by a step.
       const steps = some.map(({ step }) => step as LaneStep);
-      calls.push({ kind: 'step', steps, done: () => finish(some) });
+      calls.push({ kind: 'step', steps, done: () => finish(some), inDoubt: () => doubt(some) });
     }
     for (const [lane, some] of this.held) {
       this.held.delete(lane);
@@ -62,7 +68,8 @@ export class StepQueue {
         lane.hold!.unconfirmed -= some.length;
         finish(some);
       };
-      calls.push({ kind: 'step-held', lane, steps: some.map(({ step }) => step), done });
+      const steps = some.map(({ step }) => step);
+      calls.push({ kind: 'step-held', lane, steps, done, inDoubt: () => doubt(some) });
       break;
     }
     // A lane is parked with all it has before anything newer is put behind that.
@@ -71,7 +78,7 @@ export class StepQueue {
     else
       for (const lane of lanes.moving) {
         const offsets = lanes.takeArriving(lane, MOST_MOVED).map(({ offset }) => offset);
-        calls.push({ kind: 'hold', lane, offsets, park: null, done: () => undefined });
+        calls.push({ kind: 'hold', lane, offsets, park: null, ...NOBODY_ASKS });
         break;
       }
     return calls;
@@ -82,6 +89,12 @@ export class StepQueue {
     this.held.clear();
     this.parks = [];
   }
+}
+
+const NOBODY_ASKS: Answers = { done: () => undefined, inDoubt: () => undefined };
+
+function doubt(planned: readonly Planned[]): void {
+  for (const { inDoubt } of planned) inDoubt();
 }
 
 function finish(planned: readonly Planned[]): void {

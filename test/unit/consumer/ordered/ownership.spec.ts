@@ -178,27 +178,6 @@ describe('the owner of a queue', () => {
     expect(seen).toEqual(['blocks the thread', 'starts with it']);
   });
 
-  it.each([1, 2, 3, 5])(
-    'tells of each message once that it was acked when every %ith reply is lost',
-    async (n) => {
-      const a = await open(1);
-      const acked: unknown[] = [];
-      a.rivulet.events.on('acked', ({ key }) => acked.push(key));
-      const { step } = a.stores.leases;
-      let calls = 0;
-      a.stores.leases.step = (...call) => {
-        if (++calls % (n + 1) === n) a.stores.loseReplies(1);
-        return step.apply(a.stores.leases, call);
-      };
-      const keys = Array.from({ length: 12 }, (_, i) => `m${i}`);
-      for (const key of keys)
-        await a.publish('orders', key, { key, messageGroup: `g${key.length}` });
-      await a.subscribe({ ...BILLING, handler: () => undefined });
-      await a.advance(20_000);
-      expect(acked.toSorted()).toEqual(keys.toSorted());
-    },
-  );
-
   it('runs suspects alone, and parks the one that kills every owner', async () => {
     const first = await open(1);
     await send(first, 'poison', 'p1', 'p2');

@@ -1,27 +1,37 @@
-import type { LaneRun } from './lane-run.js';
-import type { Lane, Lanes } from './lanes.js';
+import type { Head, Lane, Lanes } from './lanes.js';
+
+/** A message of a lane. */
+interface Stray {
+  readonly head: Head;
+  readonly laneName: string;
+}
 
 /** Messages under way when their queue was lost sight of: once it was loaded anew, each is the head of its lane, or not. */
-export class StrayRuns {
-  private readonly byOffset = new Map<string, LaneRun>();
+export class Strays<T extends Stray> {
+  private readonly byOffset = new Map<string, T>();
   /** Held messages, until their lanes are looked at. */
-  private readonly sought = new Set<LaneRun>();
+  private readonly sought = new Set<T>();
 
-  add(run: LaneRun): void {
+  add(run: T): void {
     this.byOffset.set(run.head.offset, run);
   }
 
   /** That of the message at this offset, which is one no more. */
-  take(offset: string): LaneRun | undefined {
+  take(offset: string): T | undefined {
     if (this.byOffset.size === 0) return undefined;
     const run = this.byOffset.get(offset);
     if (run) this.remove(run);
     return run;
   }
 
-  remove(run: LaneRun): void {
+  remove(run: T): void {
     if (this.byOffset.get(run.head.offset) === run) this.byOffset.delete(run.head.offset);
     this.sought.delete(run);
+  }
+
+  clear(): void {
+    this.byOffset.clear();
+    this.sought.clear();
   }
 
   /** The queue is loaded anew, again: nothing is looked for any more. */
@@ -30,7 +40,7 @@ export class StrayRuns {
   }
 
   /** All lanes have taken what is theirs. @returns what is left, but for what may stand among held messages. */
-  left(lanes: Lanes): LaneRun[] {
+  left(lanes: Lanes): T[] {
     return [...this.byOffset.values()].filter((run) => {
       const lane = lanes.find(run.laneName);
       if (!run.head.held || !lane || !lanes.peeking.has(lane)) return true;
@@ -40,7 +50,7 @@ export class StrayRuns {
   }
 
   /** What a lane holds was looked at. @returns those that were sought there, and are not its head. */
-  notFoundIn(lane: Lane): LaneRun[] {
+  notFoundIn(lane: Lane): T[] {
     if (this.sought.size === 0) return [];
     const its = [...this.sought].filter(({ laneName }) => laneName === lane.name);
     for (const run of its) this.sought.delete(run);
