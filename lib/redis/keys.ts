@@ -92,6 +92,11 @@ export class Keys {
     return `{${this.namespace}:${topic}}:g:${encode(group)}:rate`;
   }
 
+  /** STRING  lines of who holds permits for one key of a subscription, and of who waits for one. Expires. */
+  permits({ topic, group }: { topic: string; group: string }, key: string): string {
+    return `{${this.namespace}:${topic}}:g:${encode(group)}:permits:${encode(key)}`;
+  }
+
   /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
   inbox(address: string): string {
     return `{${this.namespace}:reply:${address}}:inbox`;

@@ -14,6 +14,7 @@ import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
 import { RedisQueueLeaseStore } from './redis-queue-lease-store.js';
 import { RedisPauseStore } from './redis-pause-store.js';
+import { RedisPermitStore } from './redis-permit-store.js';
 import { RedisRateLimitStore } from './redis-rate-limit-store.js';
 import { RedisRecurringStore } from './redis-recurring-store.js';
 import { RedisReplyStore } from './redis-reply-store.js';
@@ -38,6 +39,7 @@ export class RedisStores implements Stores {
   readonly recurring: RedisRecurringStore;
   readonly paused: RedisPauseStore;
   readonly rates: RedisRateLimitStore;
+  readonly permits: RedisPermitStore;
   readonly dedup: RedisDedupStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
@@ -67,6 +69,7 @@ export class RedisStores implements Stores {
     this.recurring = new RedisRecurringStore({ host, key: keys.recurring });
     this.paused = new RedisPauseStore({ host, key: keys.paused });
     this.rates = new RedisRateLimitStore({ host, keys });
+    this.permits = new RedisPermitStore({ host, keys });
     this.dedup = new RedisDedupStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });

@@ -256,6 +256,12 @@ export const scripts = {
     keys: ['rate'],
     args: ['want', 'max', 'perMs'],
   }),
+  takePermits: new Script({
+    name: 'take-permits',
+    keys: [],
+    moreKeys: 'permits',
+    args: ['member', 'max', 'leaseMs', 'patienceMs', 'asks'],
+  }),
   beat: new Script({ name: 'beat', keys: ['members'], args: ['member'] }),
   renewInbox: new Script({ name: 'renew-inbox', keys: ['inbox'], args: ['read', 'ttlMs'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),

@@ -6,6 +6,7 @@ import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import type { PermitLines } from './memory-permit-store.js';
 import { MemoryGrowth } from './memory-growth.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
 import { MemoryLanes } from './memory-lanes.js';
@@ -94,6 +95,8 @@ export class MemoryState {
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
   readonly rates = new Map<string, { level: number; at: number }>();
+  /** Of one key of one subscription: who holds permits, and who waits for one. */
+  readonly permits = new Map<string, PermitLines>();
   readonly paused = new Map<string, PausedGroup>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();

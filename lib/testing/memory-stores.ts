@@ -11,6 +11,7 @@ import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
 import { MemoryQueueLeaseStore } from './memory-queue-lease-store.js';
 import { MemoryPauseStore } from './memory-pause-store.js';
+import { MemoryPermitStore } from './memory-permit-store.js';
 import { MemoryRateLimitStore } from './memory-rate-limit-store.js';
 import { MemoryRecurringStore } from './memory-recurring-store.js';
 import { MemoryReplyStore } from './memory-reply-store.js';
@@ -36,6 +37,7 @@ export class MemoryStores implements Stores {
   readonly recurring: MemoryRecurringStore;
   readonly paused: MemoryPauseStore;
   readonly rates: MemoryRateLimitStore;
+  readonly permits: MemoryPermitStore;
   readonly dedup: MemoryDedupStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
@@ -59,6 +61,7 @@ export class MemoryStores implements Stores {
     this.recurring = new MemoryRecurringStore(state, gate);
     this.paused = new MemoryPauseStore(state, gate);
     this.rates = new MemoryRateLimitStore(state, gate);
+    this.permits = new MemoryPermitStore(state, gate);
     this.dedup = new MemoryDedupStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
     this.members = new MemoryMembership(() => state.members, gate);

@@ -19,6 +19,7 @@ import { describeLostGroup } from './lost-group.contract.js';
 import { describeMaxLength } from './max-length.contract.js';
 import { describeMembership } from './membership.contract.js';
 import { describePauseStore } from './pause-store.contract.js';
+import { describePermitStore } from './permit-store.contract.js';
 import { describeRange } from './range.contract.js';
 import { describeRateLimitStore } from './rate-limit-store.contract.js';
 import { describeReclaim } from './reclaim.contract.js';
@@ -71,6 +72,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeAgenda,
   describeMembership,
   describePauseStore,
+  describePermitStore,
   describeRateLimitStore,
   describeRecurringStore,
   describeReplyStore,

@@ -7,6 +7,7 @@ const TYPES = ['STRING', 'HASH', 'LIST', 'SET', 'ZSET', 'STREAM', 'any'];
 /** May run when memory is short: they drain, or change what is there. All others are refused before they start. */
 const DRAINS = [
   'take-tokens',
+  'take-permits',
   ...['acknowledge', 'settle', 'claim-due', 'renew', 'reclaim', 'reopen', 'trim', 'cancel'],
   ...[
     'reschedule',

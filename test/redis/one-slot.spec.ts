@@ -92,6 +92,9 @@ describe('every call', () => {
       records.map((record) => stores.dedup.complete(record, { ...claim, ttlMs: 9 })),
     );
 
+    const asks = ['k1', '{k2}'].map((key) => ({ key, held: 0, want: 1 }));
+    await stores.permits.take(ref, { member: 'm', max: 1, leaseMs: 9, patienceMs: 9, asks });
+
     await stores.agenda.note('w', 0);
     const { taken } = await stores.agenda.take({ limit: 1, leaseMs: 1 });
     await stores.agenda.finish('w', taken[0]!.version, null);

@@ -7,6 +7,7 @@ import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
 import type { QueueLeaseStore } from './queue-lease-store.js';
 import type { PauseStore } from './pause-store.js';
+import type { PermitStore } from './permit-store.js';
 import type { RateLimitStore } from './rate-limit-store.js';
 import type { RecurringStore } from './recurring-store.js';
 import type { ReplyStore } from './reply-store.js';
@@ -29,6 +30,7 @@ export interface Stores {
   readonly recurring: RecurringStore;
   readonly paused: PauseStore;
   readonly rates: RateLimitStore;
+  readonly permits: PermitStore;
   readonly deadLetters: DeadLetterStore;
   readonly dedup: DedupStore;
   readonly agenda: Agenda;

@@ -1,0 +1,56 @@
+import type {
+  PermitAsk,
+  PermitCall,
+  PermitReply,
+  PermitStore,
+} from '../core/store/permit-store.js';
+import type { MemoryGate } from './memory-gate.js';
+import type { MemoryState } from './memory-state.js';
+
+/** Of one key: who holds permits, and who waits for one. */
+export interface PermitLines {
+  holders: Map<string, { permits: number; until: number }>;
+  waiters: Map<string, { since: number; until: number }>;
+}
+
+export class MemoryPermitStore implements PermitStore {
+  private readonly state: MemoryState;
+  private readonly gate: MemoryGate;
+
+  constructor(state: MemoryState, gate: MemoryGate) {
+    this.state = state;
+    this.gate = gate;
+  }
+
+  take(of: { topic: string; group: string }, call: PermitCall): Promise<PermitReply[]> {
+    return this.gate.call(() => call.asks.map((ask) => this.takeOne(of, call, ask)));
+  }
+
+  private takeOne(
+    { topic, group }: { topic: string; group: string },
+    { member, max, leaseMs, patienceMs }: PermitCall,
+    { key, held, want }: PermitAsk,
+  ): PermitReply {
+    const { permits } = this.state;
+    const name = `${topic} ${group} ${key}`;
+    const now = this.gate.clock.now();
+    const { holders, waiters } = permits.get(name) ?? { holders: new Map(), waiters: new Map() };
+    for (const lines of [holders, waiters])
+      for (const [who, { until }] of lines) if (until <= now) lines.delete(who);
+    const since = waiters.get(member)?.since;
+    holders.delete(member);
+    waiters.delete(member);
+    const taken = [...holders.values()].reduce((sum, each) => sum + each.permits, 0);
+    const before = [...waiters.values()].filter(
+      (each) => !(since !== undefined && each.since >= since),
+    );
+    const kept = Math.min(held, Math.max(0, max - taken));
+    const granted = kept + Math.min(want, Math.max(0, max - taken - kept - before.length));
+    const contested = waiters.size > 0;
+    if (granted > 0) holders.set(member, { permits: granted, until: now + leaseMs });
+    else if (want > 0) waiters.set(member, { since: since ?? now, until: now + patienceMs });
+    if (holders.size + waiters.size > 0) permits.set(name, { holders, waiters });
+    else permits.delete(name);
+    return { granted, contested };
+  }
+}
