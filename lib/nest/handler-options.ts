@@ -16,6 +16,7 @@ const CORE_OPTIONS = [
   'onExhausted',
   'allocation',
   'rateLimit',
+  'concurrencyPer',
 ] as const satisfies readonly (keyof HandlerOptions)[];
 
 /** What a handler may be told, wherever it is told. */
@@ -29,11 +30,11 @@ export const HANDLER_OPTIONS = [
 export function coreOptions(options: HandlerOptions) {
   const { concurrency, handlerTimeoutMs, retry, from } = options;
   const { filter, allowFilterChange, mode, idempotent } = options;
-  const { ordered, onExhausted, allocation, rateLimit } = options;
+  const { ordered, onExhausted, allocation, rateLimit, concurrencyPer } = options;
   return given({
     ...{ concurrency, handlerTimeoutMs, retry, from },
     ...{ filter, allowFilterChange, mode, idempotent },
-    ...{ ordered, onExhausted, allocation, rateLimit },
+    ...{ ordered, onExhausted, allocation, rateLimit, concurrencyPer },
   } satisfies Record<(typeof CORE_OPTIONS)[number], unknown>);
 }
 

@@ -1,6 +1,7 @@
 import { Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import type { BatchOptions } from '../core/consumer/batch/batch-options.js';
+import type { ConcurrencyPer } from '../core/consumer/per-key/concurrency-per.js';
 import type { OrderedOptions } from '../core/consumer/ordered/ordered-rules.js';
 import type { RetryOptions } from '../core/consumer/retry-policy.js';
 import type { SubscriptionMode } from '../core/consumer/subscription.js';
@@ -38,6 +39,12 @@ export interface HandlerOptions extends OrderedOptions {
    * Every attempt counts, and every message of a batch.
    */
   rateLimit?: RateLimit;
+  /**
+   * How many handlers may run at once for messages with the same key (`{ key: 'tenant', max: 2 }`: the same property), in
+   * all processes together. What waits for its turn holds no slot and costs no attempt; messages of other keys go on. In a
+   * batch each message counts. Members must say the same.
+   */
+  concurrencyPer?: ConcurrencyPer;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
   name?: string;
   /**

@@ -67,6 +67,10 @@ export class Fleet {
     return this.living.size;
   }
 
+  get pids(): number[] {
+    return [...this.living].map(({ pid }) => pid!);
+  }
+
   /** Resolves once the process consumes. */
   async launch(): Promise<ChildProcess> {
     const child = fork(this.program, this.args, {

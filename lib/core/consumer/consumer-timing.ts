@@ -13,8 +13,8 @@ export interface ConsumerTiming {
    */
   maxInHandBytes: number;
   /**
-   * How long the claim of an idempotent handler lasts; it is renewed each third of it while the handler runs. A message
-   * whose consumer died waits for the rest of it. Default 30 000.
+   * How long the claim of an idempotent handler lasts, and a permit of `concurrencyPer`; both are renewed each third of it
+   * while the handler runs. A message whose consumer died waits for the rest of it. Default 30 000.
    */
   claimLeaseMs: number;
 }

@@ -12,6 +12,7 @@ import { FetchLoop } from './fetch-loop.js';
 import { GroupRegistration, type TopicLookup } from './group-registration.js';
 import { Reporter } from './reporter.js';
 import { Intake } from './intake.js';
+import { permitsFor } from './per-key/permits-for.js';
 import type { PauseReason, RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { throttleFor } from './throttle.js';
@@ -60,6 +61,10 @@ export class Consumer implements RunningSubscription {
         throttle: throttleFor({
           ...options,
           onError: (error) => this.reporter.trouble('ask for its rate limit', error),
+        }),
+        permits: permitsFor({
+          ...options,
+          onError: (error) => this.reporter.trouble('ask for permits of its keys', error),
         }),
       });
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
@@ -180,13 +185,15 @@ export class Consumer implements RunningSubscription {
   /** What still runs when `timeUp` aborts stays pending for others; the same goes for settles the store does not take. */
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
-    if (!this.options.intake) this.intake.capacity.close();
+    if (!this.options.intake) this.intake.stop();
     // A store that does not answer must not hold up a shutdown: these end with the connection at the latest.
     await orAborted(
       Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]),
       timeUp,
     );
-    return (await this.runner?.drain(timeUp)) ?? true;
+    const isClean = (await this.runner?.drain(timeUp)) ?? true;
+    if (!this.options.intake) this.intake.close();
+    return isClean;
   }
 
   async join(): Promise<void> {

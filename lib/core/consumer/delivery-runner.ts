@@ -11,6 +11,7 @@ import { InHand } from './in-hand.js';
 import type { Intake } from './intake.js';
 import type { Outcome } from './outcome.js';
 import { Overflow } from './overflow.js';
+import { PermitGate } from './per-key/permit-gate.js';
 import type { Reporter } from './reporter.js';
 import { settle } from './settle.js';
 import { Settler } from './settler.js';
@@ -37,6 +38,8 @@ export class DeliveryRunner {
   private readonly capacity: Capacity;
   private readonly inHand: InHand;
   private readonly overflow: Overflow;
+  /** Where messages of one key wait for each other. */
+  private readonly gate: PermitGate | undefined;
   private readonly settlers: Settler[] = [];
   private readonly budget: ByteBudget;
   /** Their handlers have ended, and whoever stands around them has something left to record. */
@@ -60,6 +63,7 @@ export class DeliveryRunner {
       handlerTimeoutMs: subscription.handlerTimeoutMs,
       onTimeout: (attempt) => this.onTimeout(attempt),
     });
+    this.gate = this.makeGate();
     this.leaveLine = capacity.addLine(() => this.startFetched());
     for (const ref of refs) this.addQueue(ref);
   }
@@ -85,7 +89,9 @@ export class DeliveryRunner {
 
   /** In hand without a handler that runs: waits for a slot, or its settle is on its way. */
   heldBesides(queue: number): { offset: string; deliveryCount: number }[] {
-    return [...this.overflow.of(queue), ...this.settlers[queue]!.held()];
+    const { topic } = this.options.subscription;
+    const waiting = this.gate?.waitingOf(topic, queue) ?? [];
+    return [...this.overflow.of(queue), ...waiting, ...this.settlers[queue]!.held()];
   }
 
   /** Whether nothing of the queue can be settled. */
@@ -103,7 +109,9 @@ export class DeliveryRunner {
       if ('outcome' in opened) this.pass(entry, opened);
       else {
         wanted += 1;
-        if (this.overflow.length === 0 && this.capacity.hasSlot) this.run(entry, opened.message);
+        if (this.gate) this.gate.admit(entry, opened.message);
+        else if (this.overflow.length === 0 && this.capacity.hasSlot)
+          this.run(entry, opened.message);
         else this.overflow.push(entry);
       }
     }
@@ -129,8 +137,15 @@ export class DeliveryRunner {
   }
 
   /** Resolves once the delivery is settled, or given up to others. Its handler may still run then. */
-  runAlone(entry: DeliveredEntry): Promise<void> {
-    return new Promise((resolve) => this.begin(entry, resolve));
+  async runAlone(entry: DeliveredEntry): Promise<void> {
+    const { subscription, tools } = this.options;
+    const opened = this.gate && open(entry, subscription, tools);
+    const admitted =
+      !opened || 'outcome' in opened ? opened : await this.gate!.admitAlone(entry, opened.message);
+    await new Promise<void>((resolve) => {
+      if (admitted && 'outcome' in admitted) this.pass(entry, admitted, resolve);
+      else this.begin(entry, resolve);
+    });
   }
 
   /** Somebody else has it now: the handler is told, and nothing of it is settled. */
@@ -155,7 +170,7 @@ export class DeliveryRunner {
   async drain(timeUp: AbortSignal): Promise<boolean> {
     const { clock, subscription } = this.options;
     this.leaveLine();
-    this.release(this.overflow.drain());
+    this.release([...(this.gate?.takeOut() ?? []), ...this.overflow.drain()]);
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of().filter((attempt) => !attempt.isHandled);
     for (const attempt of left)
@@ -202,14 +217,17 @@ export class DeliveryRunner {
     { outcome, message }: Opened & { outcome: Outcome },
     whenOver = NOBODY_WAITS,
   ): void {
+    this.gate?.leave(entry);
     this.capacity.passed();
     this.settleAs(entry, outcome, { message, whenOver });
   }
 
   /** They never started: others may have them now, and the attempt does not count. */
   private release(entries: readonly DeliveredEntry[]): void {
-    for (const entry of entries)
+    for (const entry of entries) {
+      this.gate?.leave(entry);
       this.settleAs(entry, { kind: 'not-started' }, { message: undefined, whenOver: undefined });
+    }
   }
 
   private end(attempt: Attempt, outcome: Outcome): void {
@@ -234,6 +252,7 @@ export class DeliveryRunner {
 
   private giveSlot(attempt: Attempt): void {
     this.budget.give(bytesOf(attempt.entry));
+    this.gate?.leave(attempt.entry);
     this.capacity.handled();
     this.capacity.serve();
   }
@@ -262,6 +281,23 @@ export class DeliveryRunner {
     });
   }
 
+  private makeGate(): PermitGate | undefined {
+    const { subscription, intake } = this.options;
+    const { concurrencyPer: per } = subscription;
+    if (!intake.permits || !per) return undefined;
+    return new PermitGate({
+      subscription,
+      per,
+      permits: intake.permits,
+      onReady: (entry) => {
+        this.overflow.push(entry);
+        this.startFetched();
+        this.overflow.watch();
+      },
+      onOutcome: (entry, passed) => this.pass(entry, passed),
+    });
+  }
+
   private onTimeout(attempt: Attempt): void {
     const { origin, handlerTimeoutMs } = this.options.subscription;
     const error = new HandlerTimeoutError(`${origin} did not finish within ${handlerTimeoutMs} ms`);
@@ -270,7 +306,8 @@ export class DeliveryRunner {
   }
 
   private get unsettled(): number {
-    return this.settlers.reduce((sum, settler) => sum + settler.pending, this.recording);
+    const recording = this.recording + (this.gate?.isIdle === false ? 1 : 0);
+    return this.settlers.reduce((sum, settler) => sum + settler.pending, recording);
   }
 }
 

@@ -159,7 +159,8 @@ async function refused(
   return SUCCEEDED;
 }
 
-function classify(error: unknown, subscription: Subscription): Outcome {
+/** What an error of the handler, or of what stands around it, comes to. */
+export function classify(error: unknown, subscription: Subscription): Outcome {
   let reason: string | undefined;
   try {
     if (error instanceof RejectMessageError)

@@ -15,6 +15,7 @@ import {
   type OrderedRules,
   orderedRules,
 } from './ordered/ordered-rules.js';
+import { type ConcurrencyPer, concurrencyPerProblems } from './per-key/concurrency-per.js';
 import { rateLimitProblems } from './rate-limit.js';
 import { type RetryOptions, type RetryPolicy, retryPolicy, retryProblems } from './retry-policy.js';
 
@@ -95,6 +96,11 @@ export interface SubscriptionOptions extends OrderedOptions {
    * attempt counts. Members that say different things are each held to their own.
    */
   rateLimit?: RateLimit;
+  /**
+   * How many handlers may run at once for messages with the same key, in all processes together. What waits for its turn
+   * holds no slot and costs no attempt; messages of other keys go on. Members must say the same.
+   */
+  concurrencyPer?: ConcurrencyPer;
   /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
   allowFilterChange?: boolean;
   schema?: StandardSchema;
@@ -126,6 +132,7 @@ export interface Subscription {
   readonly ordered: OrderedRules | undefined;
   readonly filter: MessageFilter | undefined;
   readonly rateLimit: RateLimit | undefined;
+  readonly concurrencyPer: ConcurrencyPer | undefined;
   readonly allowFilterChange: boolean;
   readonly schema: StandardSchema | undefined;
   readonly rejection: (error: unknown) => string | undefined;
@@ -154,6 +161,7 @@ export function subscription(
     ...modeProblems(mode, options),
     ...orderedProblems(options),
     ...rateLimitProblems(options.rateLimit, mode),
+    ...concurrencyPerProblems(options),
     filterProblem(filter),
     typeof allowFilterChange === 'boolean'
       ? undefined
@@ -176,6 +184,7 @@ export function subscription(
     from,
     filter,
     rateLimit: options.rateLimit,
+    concurrencyPer: options.concurrencyPer,
     allowFilterChange,
     schema: options.schema,
     rejection: options.rejection ?? (() => undefined),

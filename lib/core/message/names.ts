@@ -24,7 +24,14 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 const PROTOTYPE_WORDS = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Longest tag, in characters; longest key, message group and dedup id likewise. */
-const LONGEST = { tag: 127, key: 255, messageGroup: 255, dedupId: 255, dedupKey: 255 } as const;
+const LONGEST = {
+  tag: 127,
+  key: 255,
+  messageGroup: 255,
+  dedupId: 255,
+  dedupKey: 255,
+  'concurrencyPer.key': 255,
+} as const;
 
 export function topicProblem(topic: unknown): string | undefined {
   if (typeof topic === 'string' && TOPIC.test(topic) && !PROTOTYPE_WORDS.has(topic))

@@ -8,6 +8,7 @@ import { Consumer, type ConsumerOptions } from '../consumer.js';
 import { FetchLoop } from '../fetch-loop.js';
 import { Intake } from '../intake.js';
 import { Reporter } from '../reporter.js';
+import { permitsFor } from '../per-key/permits-for.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import { throttleFor } from '../throttle.js';
@@ -53,6 +54,10 @@ export class PatternConsumer implements RunningSubscription {
       throttle: throttleFor({
         ...options,
         onError: (error) => this.reporter.trouble('ask for its rate limit', error),
+      }),
+      permits: permitsFor({
+        ...options,
+        onError: (error) => this.reporter.trouble('ask for permits of its keys', error),
       }),
     });
   }
@@ -103,11 +108,12 @@ export class PatternConsumer implements RunningSubscription {
 
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
-    this.intake.capacity.close();
+    this.intake.stop();
     this.options.watch.unfollow(this.onTopics);
     // What a read still brings is taken in before anything is drained.
     if (this.fetchLoop) await orAborted(this.fetchLoop.stop(), timeUp);
     const left = await Promise.all([...this.consumers.values()].map((each) => each.stop(timeUp)));
+    this.intake.close();
     return left.every((nothingLeft) => nothingLeft);
   }
 
