@@ -7,12 +7,6 @@ import type {
 import type { MemoryGate } from './memory-gate.js';
 import type { MemoryState } from './memory-state.js';
 
-/** Of one key: who holds permits, and who waits for one. */
-export interface PermitLines {
-  holders: Map<string, { permits: number; until: number }>;
-  waiters: Map<string, { since: number; until: number }>;
-}
-
 export class MemoryPermitStore implements PermitStore {
   private readonly state: MemoryState;
   private readonly gate: MemoryGate;

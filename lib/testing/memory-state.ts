@@ -6,7 +6,6 @@ import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
-import type { PermitLines } from './memory-permit-store.js';
 import { MemoryGrowth } from './memory-growth.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
 import { MemoryLanes } from './memory-lanes.js';
@@ -72,6 +71,12 @@ export class QueueState {
   }
 }
 
+/** Of one key of a subscription: who holds permits, and who waits for one. */
+export interface PermitLines {
+  holders: Map<string, { permits: number; until: number }>;
+  waiters: Map<string, { since: number; until: number }>;
+}
+
 export interface TopicState {
   info: TopicInfo;
   readonly queues: QueueState[];
@@ -95,7 +100,7 @@ export class MemoryState {
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
   readonly rates = new Map<string, { level: number; at: number }>();
-  /** Of one key of one subscription: who holds permits, and who waits for one. */
+  /** By topic, group and key. */
   readonly permits = new Map<string, PermitLines>();
   readonly paused = new Map<string, PausedGroup>();
   readonly members = new Map<string, number>();
