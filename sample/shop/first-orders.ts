@@ -4,6 +4,8 @@ import type { OrderRequest } from './orders/order.js';
 import { orderPlaced, reviewDue } from './topics.js';
 
 const FIRST_ORDERS: OrderRequest[] = [
+  { item: 'mug', quantity: 1, card: 'any-card' }, // stock packs it in the second attempt
+  { item: 'mug', quantity: 2, card: 'any-card' }, // and this one after it, while others go on
   { item: 'tea', quantity: 2, card: 'any-card' }, // all goes well
   { item: 'lamp', quantity: 1, card: 'slow-card' }, // billing succeeds in the third attempt
   { item: 'vase', quantity: 1, card: 'blocked-card' }, // billing rejects it

@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const url = await app.getUrl();
 
   if (process.argv.includes('--no-orders')) return console.log(`The shop is open at ${url}.`);
-  console.log(`The shop is open at ${url} and places four orders with itself.\n\n${HEADING}`);
+  console.log(`The shop is open at ${url} and places six orders with itself.\n\n${HEADING}`);
   await placeFirstOrders(url, app.get(Events));
   console.log(whatToTryNext(url));
 }

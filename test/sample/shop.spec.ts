@@ -44,7 +44,7 @@ describe('the sample shop', () => {
 
   it('publishes each order once', () => {
     const published = shop.lines.filter((line) => /published +order\.placed/.test(line));
-    expect(published).toHaveLength(4);
+    expect(published).toHaveLength(6);
   });
 
   it.each([
@@ -66,7 +66,7 @@ describe('the sample shop', () => {
 
   it('reminds mail later of each order', () => {
     const scheduled = shop.lines.filter((line) => /published +review\.due +scheduled/.test(line));
-    expect(scheduled).toHaveLength(4);
+    expect(scheduled).toHaveLength(6);
     expect(journey('tea', 'review.due', 'mail')).toEqual([
       'delivered attempt 1',
       'acked attempt 1',
@@ -77,6 +77,17 @@ describe('the sample shop', () => {
     expect(journey('chair', 'order.placed', 'stock')).toEqual([
       'delivered attempt 1',
       expect.stringMatching(/^dead-lettered attempt 1: .*a parcel holds 12 pieces/),
+    ]);
+  });
+
+  it('packs the second order of mugs after the first, which is retried', () => {
+    expect(journey('mug', 'order.placed', 'stock')).toEqual([
+      'delivered attempt 1',
+      expect.stringMatching(/^retried attempt 1: .*counting the shelf; again in \d+ ms/),
+      'delivered attempt 2',
+      'acked attempt 2',
+      'delivered attempt 1',
+      'acked attempt 1',
     ]);
   });
 

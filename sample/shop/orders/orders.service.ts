@@ -28,7 +28,8 @@ export class OrdersService {
   @Transactional()
   async record(order: Order): Promise<void> {
     await this.orders.insert(order);
-    await this.producer.send(orderPlaced, order, { key: order.id });
+    // Whoever consumes in order has those of one item one after the other.
+    await this.producer.send(orderPlaced, order, { key: order.id, messageGroup: order.item });
   }
 
   find(id: string): Promise<Order | undefined> {

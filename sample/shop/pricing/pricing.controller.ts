@@ -7,6 +7,7 @@ const PRICES_IN_CENTS: Record<string, number> = {
   lamp: 7_900,
   vase: 12_000,
   chair: 5_500,
+  mug: 1_250,
 };
 
 @Controller()
