@@ -4,6 +4,7 @@ import { describeClaimDue } from './claim-due.contract.js';
 import { describeDeadLetterStore } from './dead-letter-store.contract.js';
 import { describeDedupStore } from './dedup-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
+import { describeFollowing } from './follow.contract.js';
 import { describeGrowth } from './growth.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
 import { describeHalfChecks } from './half-checks.contract.js';
@@ -67,6 +68,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeLease,
   describeLanes,
   describeHeldLanes,
+  describeFollowing,
   describeGrowth,
   describeDedupStore,
   describeAgenda,

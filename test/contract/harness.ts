@@ -21,6 +21,8 @@ export interface Harness {
   sibling(): Promise<Stores>;
   /** Moves the store's clock; a real clock behind it moves on by a few milliseconds as well. */
   advance(ms: number): Promise<void>;
+  /** The store's clock jumps, as when it is corrected. */
+  jump(ms: number): void;
   /** The store's time. */
   now(): number;
   /** Closes every client. */
@@ -55,6 +57,7 @@ export function useHarness(open: OpenHarness): Subject {
     },
     sibling: () => harness.sibling(),
     advance: (ms) => harness.advance(ms),
+    jump: (ms) => harness.jump(ms),
     now: () => harness.now(),
     close: () => harness.close(),
     consumer(ref, name, stores = harness.stores) {

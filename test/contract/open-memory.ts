@@ -20,6 +20,7 @@ export function openMemory(): Promise<Harness> {
       return sibling;
     },
     advance: (ms) => clock.advance(ms),
+    jump: (ms) => clock.set(clock.now() + ms),
     now: () => clock.now(),
     close: async () => {
       for (const client of clients) await client.close();

@@ -84,6 +84,7 @@ async function openRedis(options: {
     },
     sibling: connect,
     advance: (ms) => clock.advance(ms),
+    jump: (ms) => clock.set(clock.now() + ms),
     now: () => clock.now(),
     close: async () => {
       await Promise.all(clients.map((client) => client.close()));

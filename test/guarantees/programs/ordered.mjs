@@ -1,13 +1,22 @@
 // One process of an ordered group, to be killed, frozen and cut off. Every start and end of a handler is an entry of a
 // trace in another Redis, whose order is what the checker believes.
-// argv: Redis URL (or nodes of a cluster), URL of the trace, JSON of { namespace, topic, group, concurrency, handlerMs, failing, timing }
+// argv: Redis URL (or nodes of a cluster), URL of the trace, JSON of { namespace, topic, group, concurrency, leastMs, handlerMs, failing, timing }
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
 
 const [url, traceUrl, json] = process.argv.slice(2);
-const { namespace, topic, group, concurrency, handlerMs, failing, timing } = JSON.parse(json);
+const {
+  namespace,
+  topic,
+  group,
+  concurrency,
+  leastMs = 0,
+  handlerMs,
+  failing,
+  timing,
+} = JSON.parse(json);
 const trace = new Redis(traceUrl, { maxRetriesPerRequest: null });
 // A URL, or the nodes of a cluster.
 const connection = url.includes(',') ? { cluster: url.split(',') } : url;
@@ -28,7 +37,7 @@ rivulet.subscribe({
     const [lane, seq] = message.key.split(':');
     const facts = ['group', lane, 'seq', seq, 'who', who, 'token', String(fencingToken)];
     await trace.xadd('trace', '*', 'kind', 'start', ...facts);
-    await wait(Math.random() * handlerMs);
+    await wait(leastMs + Math.random() * handlerMs);
     const ok = Math.random() >= failing;
     await trace.xadd('trace', '*', 'kind', 'end', ...facts, 'ok', ok ? '1' : '');
     // A process that was frozen learns of it with the timers that were overdue before this one.
