@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findMariadb } from './mariadb/server.mjs';
+import { findMysql, HOW_TO_INSTALL_MYSQL } from './mysql/server.mjs';
 import { findPostgres } from './postgres/server.mjs';
 import { findRedis, HOW_TO_INSTALL } from './with-redis.mjs';
 
@@ -22,6 +23,7 @@ async function check() {
   const databases = [
     process.env.PG_URL ? undefined : findPostgres(),
     process.env.MARIADB_URL ? undefined : findMariadb(),
+    mysqlOrWithout(),
   ].filter(Boolean);
   for (const { version, bin } of [redis, ...databases]) console.log(`${version} (${bin})`);
 
@@ -35,6 +37,19 @@ async function check() {
     isQuiet: false,
   });
   await step('check:package');
+}
+
+/** MySQL itself is rarely at hand where MariaDB is: its tests are left out then, and counted as skipped. */
+function mysqlOrWithout() {
+  if (process.env.MYSQL_URL) return undefined;
+  const found = findMysql();
+  if (!found) {
+    console.log(
+      `No MySQL: MariaDB speaks for both. To test it, set MYSQL_URL, or ${HOW_TO_INSTALL_MYSQL}.`,
+    );
+    process.env.RIVULET_WITHOUT = [process.env.RIVULET_WITHOUT, 'mysql'].filter(Boolean).join(',');
+  }
+  return found;
 }
 
 async function inOrder(...scripts) {

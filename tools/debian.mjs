@@ -8,6 +8,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -23,11 +24,18 @@ const say = (message) => process.stderr.write(`[apt] ${message}\n`);
 /**
  * Unpacks the first of these packages that there is, with what it depends on, into `folder`. Tells on stderr why it did
  * not; the folder is missing then. Takes some seconds.
+ *
+ * @param suite  Of Debian, when it is not this machine's: everything comes from there, down to the C library.
+ * @param without  Matches the files of packages that are not needed.
  */
-export function unpackPackage(names, folder) {
+export function unpackPackage(names, folder, { suite, without } = {}) {
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return;
   if (process.env.RIVULET_NO_DOWNLOAD) return;
-  say(`unpacking ${names[0]} of this distribution into ${folder} (no root, once)`);
+  const mirror = suite && debianMirror();
+  if (suite && !mirror) return say(`no source of Debian here: no ${names[0]}`);
+  say(
+    `unpacking ${names[0]} of ${suite ? `Debian ${suite}` : 'this distribution'} into ${folder} (no root, once)`,
+  );
 
   // Each process works in its own folder and renames it into place: two of them may come here at once.
   const work = join(CACHE, `unpacking-${process.pid}`);
@@ -40,6 +48,7 @@ export function unpackPackage(names, folder) {
     'Dir::Cache::pkgcache=',
     'Dir::Cache::srcpkgcache=',
     'Debug::NoLocking=1',
+    ...(suite ? onlyFrom({ mirror, suite, work }) : []),
   ].flatMap((option) => ['-o', option]);
   const run = (command, ...args) =>
     execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -50,7 +59,9 @@ export function unpackPackage(names, folder) {
     downloadFirst(names, (name) =>
       apt('install', '-y', '--no-install-recommends', '--download-only', name),
     );
-    for (const file of readdirSync(archives).filter((name) => name.endsWith('.deb')))
+    for (const file of readdirSync(archives).filter(
+      (name) => name.endsWith('.deb') && !without?.test(name),
+    ))
       run('dpkg-deb', '-x', join(archives, file), root);
     if (!existsSync(folder)) renameSync(root, folder);
   } catch (error) {
@@ -58,6 +69,30 @@ export function unpackPackage(names, folder) {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Where this machine gets its Debian packages; undefined on another distribution. */
+function debianMirror() {
+  const format = '$(ORIGIN) $(LABEL) $(REPO_URI)';
+  const listed = execFileSync(
+    'apt-get',
+    ['indextargets', '--format', format, 'Created-By: Packages'],
+    { encoding: 'utf8' },
+  );
+  return /^Debian Debian (\S+)$/m.exec(listed)?.[1];
+}
+
+/** Another suite, whose signature is checked as ever, for a machine on which nothing is installed. */
+function onlyFrom({ mirror, suite, work }) {
+  const [sources, status] = ['sources.list', 'status'].map((name) => join(work, name));
+  const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  writeFileSync(sources, `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`);
+  writeFileSync(status, '');
+  return [
+    `Dir::Etc::sourcelist=${sources}`,
+    'Dir::Etc::sourceparts=/dev/null',
+    `Dir::State::status=${status}`,
+  ];
 }
 
 /** What LD_LIBRARY_PATH must be for programs that were unpacked there. */

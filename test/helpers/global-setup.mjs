@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import { findMariadb, HOW_TO_INSTALL_MARIADB, startMariadb } from '../../tools/mariadb/server.mjs';
+import { findMysql, HOW_TO_INSTALL_MYSQL, startMysql } from '../../tools/mysql/server.mjs';
 import {
   findPostgres,
   HOW_TO_INSTALL_POSTGRES,
@@ -25,6 +26,13 @@ const SERVERS = {
     find: findMariadb,
     launch: startMariadb,
     help: HOW_TO_INSTALL_MARIADB,
+  },
+  mysql: {
+    name: 'MySQL',
+    variable: 'MYSQL_URL',
+    find: findMysql,
+    launch: startMysql,
+    help: HOW_TO_INSTALL_MYSQL,
   },
   cluster: {
     name: 'Redis',

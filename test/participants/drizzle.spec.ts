@@ -11,7 +11,7 @@ import type { SqlParticipantOptions } from '../../lib/participants/sql/sql-parti
 import type { TestDatabase } from '../helpers/postgres.js';
 import { describeWith } from '../helpers/servers.js';
 import type { ParticipantHarness } from './harness.js';
-import { openMariadb } from './mariadb-harness.js';
+import { openMysql } from './mysql-harness.js';
 import { describeParticipant } from './participant.contract.js';
 import { openPostgres } from './postgres-harness.js';
 
@@ -89,7 +89,7 @@ describeWith('postgres')('drizzle on postgres.js', () => {
 });
 
 describeWith('mariadb')('drizzle on mysql2', () => {
-  describeParticipant(async () => harness(mysql2, await openMariadb()), can);
+  describeParticipant(async () => harness(mysql2, await openMysql('mariadb')), can);
 });
 
 describe('drizzle on something else', () => {

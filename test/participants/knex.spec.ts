@@ -3,7 +3,7 @@ import { knexParticipant } from '../../lib/participants/knex.js';
 import type { TestDatabase } from '../helpers/postgres.js';
 import { describeWith } from '../helpers/servers.js';
 import type { ParticipantHarness } from './harness.js';
-import { openMariadb } from './mariadb-harness.js';
+import { openMysql } from './mysql-harness.js';
 import { describeParticipant } from './participant.contract.js';
 import { openPostgres } from './postgres-harness.js';
 
@@ -40,7 +40,7 @@ describeWith('postgres')('knex on PostgreSQL', () => {
 });
 
 describeWith('mariadb')('knex on MariaDB', () => {
-  describeParticipant(async () => harness('mysql2', await openMariadb()), can);
+  describeParticipant(async () => harness('mysql2', await openMysql('mariadb')), can);
 });
 
 describe('knex on another database', () => {

@@ -1,12 +1,13 @@
 import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { mysql2Participant } from '../../lib/participants/mysql2.js';
+import type { MysqlKind } from '../helpers/mysql.js';
 import { describeWith } from '../helpers/servers.js';
 import type { ParticipantHarness } from './harness.js';
-import { openMariadb } from './mariadb-harness.js';
+import { openMysql } from './mysql-harness.js';
 import { describeParticipant } from './participant.contract.js';
 
-async function open(): Promise<ParticipantHarness<PoolConnection>> {
-  const { database, shared } = await openMariadb();
+async function open(kind: MysqlKind): Promise<ParticipantHarness<PoolConnection>> {
+  const { database, shared } = await openMysql(kind);
   const pools: Pool[] = [];
   return {
     ...shared,
@@ -31,6 +32,9 @@ async function open(): Promise<ParticipantHarness<PoolConnection>> {
   };
 }
 
-describeWith('mariadb')('mysql2', () => {
-  describeParticipant(open, { isolation: true, writersMeet: true, kill: true, swallow: true });
-});
+const can = { isolation: true, writersMeet: true, kill: true, swallow: true };
+
+for (const kind of ['mariadb', 'mysql'] as const)
+  describeWith(kind)(`mysql2 on ${kind}`, () => {
+    describeParticipant(() => open(kind), can);
+  });

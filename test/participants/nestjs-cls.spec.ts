@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mariadbDatabase } from '../helpers/mariadb.js';
+import { mysqlDatabase } from '../helpers/mysql.js';
 import { postgresDatabase, type TestDatabase } from '../helpers/postgres.js';
 import { describeWith } from '../helpers/servers.js';
 
@@ -19,7 +19,7 @@ async function tell(type: 'postgres' | 'mysql', database: TestDatabase): Promise
 
 describe.each([
   ['postgres', 'postgres', postgresDatabase],
-  ['mariadb', 'mysql', mariadbDatabase],
+  ['mariadb', 'mysql', () => mysqlDatabase('mariadb')],
 ] as const)('nestjs-cls with TypeORM on %s', (server, type, fresh) => {
   describeWith(server)('a method under its own @Transactional', () => {
     let database: TestDatabase;

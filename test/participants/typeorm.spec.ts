@@ -3,7 +3,7 @@ import { typeormParticipant } from '../../lib/participants/typeorm.js';
 import type { TestDatabase } from '../helpers/postgres.js';
 import { describeWith } from '../helpers/servers.js';
 import type { Isolation, ParticipantHarness } from './harness.js';
-import { openMariadb } from './mariadb-harness.js';
+import { openMysql } from './mysql-harness.js';
 import { describeParticipant } from './participant.contract.js';
 import { openPostgres } from './postgres-harness.js';
 
@@ -57,7 +57,7 @@ describeWith('postgres')('typeorm on PostgreSQL', () => {
 });
 
 describeWith('mariadb')('typeorm on MariaDB', () => {
-  describeParticipant(async () => harness('mysql', await openMariadb()), can);
+  describeParticipant(async () => harness('mysql', await openMysql('mariadb')), can);
 });
 
 describe('typeorm on SQLite', () => {

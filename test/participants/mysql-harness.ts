@@ -1,12 +1,14 @@
-import { mariadbDatabase } from '../helpers/mariadb.js';
+import { mysqlDatabase, type MysqlKind } from '../helpers/mysql.js';
 import type { TestDatabase } from '../helpers/postgres.js';
 import type { ParticipantHarness } from './harness.js';
 
 type Shared = Pick<ParticipantHarness, 'dialect' | 'orders' | 'empty'>;
 
 /** A fresh database with the table of the business, and what does not depend on the client. */
-export async function openMariadb(): Promise<{ database: TestDatabase; shared: Shared }> {
-  const database = await mariadbDatabase();
+export async function openMysql(
+  kind: MysqlKind,
+): Promise<{ database: TestDatabase; shared: Shared }> {
+  const database = await mysqlDatabase(kind);
   await database.query('CREATE TABLE orders (id VARCHAR(60) PRIMARY KEY)');
   return {
     database,

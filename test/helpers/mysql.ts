@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import mysql, { type RowDataPacket } from 'mysql2/promise';
-import { findMariadb, startMariadb as start } from '../../tools/mariadb/server.mjs';
+import { findMariadb, startMariadb } from '../../tools/mariadb/server.mjs';
+import { findMysql, startMysql } from '../../tools/mysql/server.mjs';
 import type { TestDatabase } from './postgres.js';
 import { sharedServer } from './servers.js';
 
+export type MysqlKind = 'mariadb' | 'mysql';
+
 /** A fresh database on the server of this run. */
-export async function mariadbDatabase(): Promise<TestDatabase> {
-  const server = await sharedServer('mariadb');
+export async function mysqlDatabase(kind: MysqlKind): Promise<TestDatabase> {
+  const server = await sharedServer(kind);
   const name = `rivulet_${randomBytes(6).toString('hex')}`;
   await once(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
@@ -34,6 +37,6 @@ async function once(
 }
 
 /** A server that a test may change or kill. */
-export function startMariadb(): ReturnType<typeof start> {
-  return start(findMariadb()!);
+export function startMysqlServer(kind: MysqlKind): ReturnType<typeof startMysql> {
+  return kind === 'mysql' ? startMysql(findMysql()!) : startMariadb(findMariadb()!);
 }

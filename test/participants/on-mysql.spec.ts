@@ -1,12 +1,12 @@
 import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
 import { mysql2Participant } from '../../lib/participants/mysql2.js';
 import { schema } from '../../lib/participants/sql/schema.js';
-import { mariadbDatabase, startMariadb } from '../helpers/mariadb.js';
+import { type MysqlKind, mysqlDatabase, startMysqlServer } from '../helpers/mysql.js';
 import type { TestDatabase } from '../helpers/postgres.js';
 import { describeWith } from '../helpers/servers.js';
 import { gate, soon, transactionId } from './ids.js';
 
-describeWith('mariadb')('a participant of MariaDB', () => {
+const onServer = (kind: MysqlKind): void => {
   let database: TestDatabase;
   let pool: Pool;
   const pools: Pool[] = [];
@@ -16,7 +16,7 @@ describeWith('mariadb')('a participant of MariaDB', () => {
     return opened;
   };
   beforeEach(async () => {
-    database = await mariadbDatabase();
+    database = await mysqlDatabase(kind);
     await database.query(
       `CREATE TABLE stock (id INT PRIMARY KEY, left_over INT); INSERT INTO stock VALUES (1, 10), (2, 10)`,
     );
@@ -94,7 +94,7 @@ describeWith('mariadb')('a participant of MariaDB', () => {
   it('marks where checkers look, whatever database a transaction uses', async () => {
     const participant = mysql2Participant(pool);
     await participant.prepare();
-    const elsewhere = await mariadbDatabase();
+    const elsewhere = await mysqlDatabase(kind);
     await elsewhere.query(schema('mysql'));
     await elsewhere.query(schema('mysql')); // repeatable, as a migration that ran halfway needs
     const id = transactionId();
@@ -108,7 +108,7 @@ describeWith('mariadb')('a participant of MariaDB', () => {
   });
 
   it('refuses a replica, also for a user who may write there', async () => {
-    const server = await startMariadb();
+    const server = await startMysqlServer(kind);
     try {
       const own = connect(server.url);
       await own.query('CREATE DATABASE shop');
@@ -135,4 +135,7 @@ describeWith('mariadb')('a participant of MariaDB', () => {
     await participant.prepare();
     expect(await participant.identity()).toMatch(/^[0-9a-f-]{36}$/);
   });
-});
+};
+
+for (const kind of ['mariadb', 'mysql'] as const)
+  describeWith(kind)(`a participant of ${kind}`, () => onServer(kind));
