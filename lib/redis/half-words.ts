@@ -1,3 +1,4 @@
+import { LENGTH_BYTES, parted } from '../core/message/joined.js';
 import { MESSAGE_ID_BYTES, mintedAt, writeMessageId } from '../core/message/message-id.js';
 import { StoreUnavailableError } from '../core/message/errors.js';
 import { offsetsOfRun } from '../core/message/offset.js';
@@ -9,7 +10,7 @@ import type {
 } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
 import type { WhenFull } from '../core/store/topic-registry.js';
-import { LENGTH_BYTES, readResults, whenArgument } from './redis-message-log.js';
+import { readResults, whenArgument } from './redis-message-log.js';
 
 const MINUTE_MS = 60_000;
 /** As many as the scripts take. */
@@ -176,7 +177,7 @@ export function readHalf(
     messages: Number(messages),
     dues: readDues(dues, Number(messages)),
     parked: parked === '-' ? null : fromWord(parked),
-    frames: splitFrames(stored.subarray(end + 1)),
+    frames: parted(stored.subarray(end + 1)),
   };
 }
 
@@ -187,14 +188,4 @@ function readDues(text: string, messages: number): AppendEntry['due'][] {
     const ms = Number(word.slice(1));
     return word.startsWith('@') ? { at: ms } : { delayMs: ms };
   });
-}
-
-function splitFrames(bytes: Buffer): Buffer[] {
-  const frames: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
-    frames.push(bytes.subarray(at + LENGTH_BYTES, end));
-    at = end;
-  }
-  return frames;
 }

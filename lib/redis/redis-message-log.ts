@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../core/message/errors.js';
+import { joined } from '../core/message/joined.js';
 import { offsetsOfRun } from '../core/message/offset.js';
 import type {
   AppendCall,
@@ -75,7 +76,7 @@ export class RedisMessageLog implements MessageLog {
         session: call.session,
         epoch: String(call.epoch),
         number: String(call.number),
-        frames: joinedFrames(entries),
+        frames: joined(entries.map(({ frame }) => frame)),
         dues: dueArgument(entries),
         dedups: dedup.places,
       },
@@ -176,24 +177,8 @@ export class RedisMessageLog implements MessageLog {
   }
 }
 
-export const LENGTH_BYTES = 4;
-
 type AppendWord =
   'appended' | 'full' | 'repeat' | 'forgotten' | 'moved' | 'fenced' | 'gap' | 'new-session';
-
-/** The frames, each with its length before it. */
-function joinedFrames(entries: readonly AppendEntry[]): Buffer {
-  let size = 0;
-  for (const { frame } of entries) size += LENGTH_BYTES + frame.length;
-  const all = Buffer.allocUnsafe(size);
-  let at = 0;
-  for (const { frame } of entries) {
-    all.writeUInt32BE(frame.length, at);
-    all.set(frame, at + LENGTH_BYTES);
-    at += LENGTH_BYTES + frame.length;
-  }
-  return all;
-}
 
 function dueArgument(entries: readonly AppendEntry[]): string {
   if (!entries.some((entry) => entry.due)) return '';

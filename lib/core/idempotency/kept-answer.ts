@@ -1,8 +1,8 @@
+import { joined, LENGTH_BYTES, parted } from '../message/joined.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 
 /** More than this belongs into a store of the user's, and into the answer a reference to it. */
 const MOST_BYTES = 65_536;
-const LENGTH_BYTES = 4;
 
 /** What a handler answered to a request, to be given to a duplicate of it. */
 export class KeptAnswer {
@@ -21,9 +21,7 @@ export class KeptAnswer {
     this.failed ||= kind === 'error';
     this.size += LENGTH_BYTES + packet.length;
     if (!this.isKept || this.isTooLarge) return;
-    const length = Buffer.allocUnsafe(LENGTH_BYTES);
-    length.writeUInt32BE(packet.length);
-    this.parts.push(length, packet);
+    this.parts.push(packet);
   }
 
   /** Whoever asked was told of an error, and may ask again. */
@@ -38,17 +36,11 @@ export class KeptAnswer {
   /** Undefined when there is nothing to keep. */
   get bytes(): Buffer | undefined {
     if (!this.isKept || this.isTooLarge || this.parts.length === 0) return undefined;
-    return Buffer.concat(this.parts);
+    return joined(this.parts);
   }
 }
 
 /** The steps of a kept answer. @throws MalformedMessageError when these bytes are none. */
 export function readAnswer(bytes: Buffer): ReplyPacket[] {
-  const steps: ReplyPacket[] = [];
-  for (let at = 0; at + LENGTH_BYTES <= bytes.length;) {
-    const end = at + LENGTH_BYTES + bytes.readUInt32BE(at);
-    steps.push(decodeReply(bytes.subarray(at + LENGTH_BYTES, end)));
-    at = end;
-  }
-  return steps;
+  return parted(bytes).map(decodeReply);
 }
