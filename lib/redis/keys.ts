@@ -97,7 +97,7 @@ export class Keys {
     return `{${this.namespace}:${topic}}:g:${encode(group)}:permits:${encode(key)}`;
   }
 
-  /** STREAM  packets for one requester: `p` packet. Expires when nobody reads it. */
+  /** STREAM  packets for one requester: `p` packets. Expires when nobody reads it. */
   inbox(address: string): string {
     return `{${this.namespace}:reply:${address}}:inbox`;
   }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { joined, parted } from '../core/message/joined.js';
 import type { ReplyInbox, ReplyStore } from '../core/store/reply-store.js';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
@@ -7,6 +8,8 @@ import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { scripts } from './scripts.js';
 
+/** Field of an entry: its packets as `joined` puts them. */
+const PACKETS = 'p';
 /** Entries nobody has read yet; beyond that the oldest are dropped. */
 const MOST_WAITING = 10_000;
 const MOST_PER_READ = 100;
@@ -85,11 +88,10 @@ export class RedisReplyStore implements ReplyStore {
 
   private async send(address: string, packets: readonly Buffer[]): Promise<Reply> {
     const key = this.keys.inbox(address);
-    const fields = packets.flatMap((packet) => ['p', packet]);
     const { redis } = this.connections.gathered;
     const id = await answer(
       { operation: 'XADD', key },
-      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', ...fields),
+      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', PACKETS, joined(packets)),
     );
     return id === null ? 'gone' : 'sent';
   }
@@ -135,7 +137,7 @@ class RedisReplyInbox implements ReplyInbox {
     const last = entries.at(-1);
     if (last) this.lastRead = last[0].toString('latin1');
     this.untidied += entries.length;
-    return entries.flatMap(([, fields]) => (fields ?? []).filter((_, i) => i % 2 === 1));
+    return entries.flatMap(([, fields]) => (fields?.[1] ? parted(fields[1]) : []));
   }
 
   async close(): Promise<void> {
