@@ -25,17 +25,15 @@ export async function lastOf(result: unknown, delivery: Abortable): Promise<unkn
  *
  * @throws what the stream fails with; the answer has not ended then.
  */
-export async function answer(
-  result: unknown,
-  responder: Responder,
-  delivery: Abortable,
-): Promise<void> {
+export function answer(result: unknown, responder: Responder, delivery: Abortable): Promise<void> {
   if (isObservable(result)) return answerObservable(result, responder, delivery);
-  if (isAsyncIterable(result)) {
-    for await (const value of result) await responder.value(value);
-    return responder.end();
-  }
+  if (isAsyncIterable(result)) return answerEach(result, responder);
   return result === undefined ? responder.end() : responder.lastValue(result);
+}
+
+async function answerEach(values: AsyncIterable<unknown>, responder: Responder): Promise<void> {
+  for await (const value of values) await responder.value(value);
+  return responder.end();
 }
 
 /** A value waits for the end of its turn of the event loop: mostly the end of the stream comes with it. */

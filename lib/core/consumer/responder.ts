@@ -63,31 +63,43 @@ export class Responder {
     const seq = this.seq++;
     // A requester that asked for JSON gets undefined as null: "nothing" is an answer, too.
     const content = body === undefined ? null : body;
-    const deliver = (): Promise<void> => this.deliver(kind, seq, content);
-    this.last = this.last ? this.last.then(deliver) : deliver();
+    this.last = this.last
+      ? this.last.then(() => this.deliver(kind, seq, content))
+      : this.deliver(kind, seq, content);
     return this.last;
   }
 
   /** A step that cannot be sent is given up after some tries: the requester's deadline covers it. Never rejects. */
-  private async deliver(kind: ReplyKind, seq: number, body: unknown): Promise<void> {
+  private deliver(kind: ReplyKind, seq: number, body: unknown): Promise<void> {
     const packet = this.encode(kind, seq, body);
+    const { onStep } = this.options;
     // The kind as it was sent: what cannot be encoded is answered with an error.
-    this.options.onStep?.(decodeReply(packet).kind, packet);
-    await this.post(packet);
+    if (onStep) onStep(decodeReply(packet).kind, packet);
+    return this.post(packet);
   }
 
-  private async post(packet: Buffer): Promise<void> {
+  private post(packet: Buffer): Promise<void> {
+    const { message, replies } = this.options;
+    if (message.replyTo === undefined) return Promise.resolve();
+    return replies
+      .reply(message.replyTo, packet)
+      .then(sent, (error: unknown) => this.postAgain(packet, error));
+  }
+
+  private async postAgain(packet: Buffer, first: unknown): Promise<void> {
     const { message, replies, clock, onError } = this.options;
-    if (message.replyTo === undefined) return;
-    for (let attempt = 1; attempt <= TRIES; attempt++) {
+    let error = first;
+    for (let attempt = 1; attempt < TRIES; attempt++) {
+      onError(error);
+      await sleep(clock, 50 * attempt);
       try {
-        await replies.reply(message.replyTo, packet);
+        await replies.reply(message.replyTo!, packet);
         return;
-      } catch (error) {
-        onError(error);
-        await sleep(clock, 50 * attempt);
+      } catch (again) {
+        error = again;
       }
     }
+    onError(error);
   }
 
   private encode(kind: ReplyKind, seq: number, body: unknown): Buffer {
@@ -109,3 +121,5 @@ export class Responder {
     }
   }
 }
+
+function sent(): void {}
