@@ -19,6 +19,7 @@ export type ReplyKind = 'value' | 'last-value' | 'error' | 'end';
 
 const KINDS: readonly ReplyKind[] = ['value', 'last-value', 'error', 'end'];
 const VERSION = 1;
+const JSON_NAME = Buffer.from('json').readUInt32BE();
 const FIXED = 1 + MESSAGE_ID_BYTES + 4 + 1 + 1;
 
 /** version (1) · request id (16) · seq (4) · kind (1) · length of codec (1) · codec · body */
@@ -51,7 +52,12 @@ export function decodeReply(buffer: Buffer): ReplyPacket {
     requestId: formatMessageId(buffer, 1),
     seq: buffer.readUInt32BE(17),
     kind,
-    codec: buffer.toString('utf8', FIXED, bodyAt),
+    codec: isJson(buffer, bodyAt) ? 'json' : buffer.toString('utf8', FIXED, bodyAt),
     bytes: buffer.subarray(bodyAt),
   };
+}
+
+/** What nearly all of them are need not become a new text each time. */
+function isJson(buffer: Buffer, bodyAt: number): boolean {
+  return bodyAt === FIXED + 4 && buffer.readUInt32BE(FIXED) === JSON_NAME;
 }

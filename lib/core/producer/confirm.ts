@@ -5,29 +5,26 @@ import type { Events } from '../runtime/events.js';
 import type { SendAnswer } from './pending-send.js';
 import type { SendBuffer } from './send-buffer.js';
 
-/** What follows from the answer to a send: its room is free again, listeners hear of it, its promise settles. */
+/** What follows from the answer to a send: its room is free again, listeners hear of it, and whoever waits for it. */
 export class Confirm implements SendAnswer {
   private readonly message: { topic: string; messageId: MessageId; frame: Buffer };
   private readonly key: string | undefined;
   private readonly buffer: SendBuffer;
   private readonly events: Events;
-  private readonly onResult: (result: SendResult) => void;
-  private readonly onError: (error: Error) => void;
+  private readonly answer: SendAnswer;
 
   constructor(options: {
     message: { topic: string; messageId: MessageId; frame: Buffer };
     key: string | undefined;
     buffer: SendBuffer;
     events: Events;
-    resolve(result: SendResult): void;
-    reject(error: Error): void;
+    answer: SendAnswer;
   }) {
     this.message = options.message;
     this.key = options.key;
     this.buffer = options.buffer;
     this.events = options.events;
-    this.onResult = options.resolve;
-    this.onError = options.reject;
+    this.answer = options.answer;
   }
 
   resolve(result: SendResult): void {
@@ -36,7 +33,7 @@ export class Confirm implements SendAnswer {
       const { topic, queue, messageId, state } = result;
       this.events.emit('published', { topic, queue, messageId, key: this.key, state });
     }
-    this.onResult(result);
+    this.answer.resolve(result);
   }
 
   reject(error: Error): void {
@@ -47,7 +44,18 @@ export class Confirm implements SendAnswer {
   /** As `reject`, for a send that never had room. */
   refuse(error: Error): void {
     publishFailed(this.events, this.message, error);
-    this.onError(error);
+    this.answer.reject(error);
+  }
+}
+
+/** For whoever was given a promise. */
+export class PromisedAnswer implements SendAnswer {
+  readonly resolve: (result: SendResult) => void;
+  readonly reject: (error: Error) => void;
+
+  constructor(resolve: (result: SendResult) => void, reject: (error: Error) => void) {
+    this.resolve = resolve;
+    this.reject = reject;
   }
 }
 

@@ -1,4 +1,6 @@
+import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
+import type { SendAnswer } from './pending-send.js';
 
 /** Told about the steps of an answer, in order; after `error` or `end` nothing follows. */
 export interface ReplyListener {
@@ -7,8 +9,18 @@ export interface ReplyListener {
   end(): void;
 }
 
-/** One request, until its message has been confirmed (or refused) and its answer has ended. */
-export class OpenRequest {
+/** Who a request belongs to. */
+export interface RequestOwner {
+  confirmed(request: OpenRequest, messageId: MessageId): void;
+  refused(request: OpenRequest, error: Error): void;
+  stopped(request: OpenRequest): void;
+}
+
+/**
+ * One request, until its message has been confirmed (or refused) and its answer has ended. A hundred of them live at a time,
+ * so it takes its confirm itself and is what stops it: no closures, no promise.
+ */
+export class OpenRequest implements SendAnswer {
   readonly topic: string;
   readonly listener: ReplyListener;
   readonly number: number;
@@ -25,6 +37,7 @@ export class OpenRequest {
   older: OpenRequest | undefined = undefined;
   newer: OpenRequest | undefined = undefined;
   next: OpenRequest | undefined = undefined;
+  private readonly owner: RequestOwner;
 
   constructor(options: {
     topic: string;
@@ -32,12 +45,29 @@ export class OpenRequest {
     number: number;
     timeoutMs: number;
     deadline: number;
+    owner: RequestOwner;
   }) {
     this.topic = options.topic;
     this.listener = options.listener;
     this.number = options.number;
     this.timeoutMs = options.timeoutMs;
     this.deadline = options.deadline;
+    this.owner = options.owner;
+  }
+
+  /** Its listener hears of nothing more. Safe to repeat. */
+  stop(): void {
+    this.owner.stopped(this);
+  }
+
+  /** Its message is stored. */
+  resolve({ messageId }: SendResult): void {
+    this.owner.confirmed(this, messageId);
+  }
+
+  /** Its message is not stored, or nobody knows. Whoever asked may not have its hands on this yet. */
+  reject(error: Error): void {
+    queueMicrotask(() => this.owner.refused(this, error));
   }
 }
 
@@ -135,7 +165,13 @@ export class OpenRequests {
   }
 }
 
-/** The last ten bits of an id are random. */
+/** The last ten bits of an id are random: its last three digits (0-9a-f) say them. */
 function placeOf(messageId: MessageId): number {
-  return Number.parseInt(messageId.slice(-3), 16) % PLACES;
+  const last = messageId.length - 1;
+  let place = 0;
+  for (let at = last - 2; at <= last; at++) {
+    const code = messageId.charCodeAt(at);
+    place = (place << 4) | (code < 0x3a ? code - 0x30 : code - 0x57);
+  }
+  return place & (PLACES - 1);
 }

@@ -17,15 +17,15 @@ import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
-import { Confirm } from './confirm.js';
+import { Confirm, PromisedAnswer } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
-import { PendingSend } from './pending-send.js';
+import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import type { Receipts } from './receipts.js';
 import { SendBuffer } from './send-buffer.js';
 import { checkSendOptions } from './send-options.js';
-import { sendRoute } from './send-route.js';
+import { type SendRoute, sendRoute } from './send-route.js';
 import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicLines } from './topic-lines.js';
@@ -134,6 +134,42 @@ export class Producer {
     } catch (error) {
       return Promise.reject(error as Error);
     }
+  }
+
+  /**
+   * As `send`, of a message whose confirm is not the end of what somebody waits for. `answer` hears of it once, of a failure
+   * perhaps before this has returned. A promise in between would be a good part of what a request costs.
+   */
+  ask(
+    request: { name: TopicName; body: unknown; options: SendOptions; system: SystemHeader },
+    answer: SendAnswer,
+  ): void {
+    const { name, body, options, system } = request;
+    if (!this.isAtHand(name, options))
+      return void this.send(name, body, options, system).then(
+        (result) => answer.resolve(result),
+        (error: Error) => answer.reject(error),
+      );
+    try {
+      const topic = topicOf(name);
+      this.check(topic, options);
+      const message = this.encode({ topic, body, options, system });
+      this.start(message, this.routes.decide(message), answer);
+    } catch (error) {
+      answer.reject(error as Error);
+    }
+  }
+
+  /** Whether nothing has to be waited for, or noted, before the message goes to its queue. */
+  private isAtHand(name: TopicName, options: SendOptions): boolean {
+    if (options.receipt !== undefined || options.mandatory || options.alternateTopic !== undefined)
+      return false;
+    const { topics } = this.options;
+    const topic = topicOf(name);
+    const definition = topics.definition(topic);
+    const isDefined = typeof name === 'string' || name === definition;
+    const hasSchema = definition?.options.schema !== undefined;
+    return isDefined && !hasSchema && topics.cached(topic) !== undefined && !this.lines.has(topic);
   }
 
   private async sendForReceipt(
@@ -262,15 +298,18 @@ export class Producer {
 
   private dispatch(message: EncodedMessage): Promise<SendResult> {
     const route = this.routes.decide(message);
+    return new Promise<SendResult>((resolve, reject) =>
+      this.start(message, route, new PromisedAnswer(resolve, reject)),
+    );
+  }
+
+  private start(message: EncodedMessage, route: SendRoute, answer: SendAnswer): void {
     const { buffer } = this;
     const { events } = this.options;
-    const { key } = message.options;
-    return new Promise<SendResult>((resolve, reject) => {
-      const answer = new Confirm({ message, key, buffer, events, resolve, reject });
-      const send = new PendingSend({ message, route, answer });
-      if (buffer.tryTake(send.bytes)) this.routes.enqueue(send);
-      else this.waitForRoom(send, answer);
-    });
+    const confirm = new Confirm({ message, key: message.options.key, buffer, events, answer });
+    const send = new PendingSend({ message, route, answer: confirm });
+    if (buffer.tryTake(send.bytes)) this.routes.enqueue(send);
+    else this.waitForRoom(send, confirm);
   }
 
   private waitForRoom(send: PendingSend, answer: Confirm): void {

@@ -1,13 +1,18 @@
 import type { Codecs } from '../message/codec.js';
 import { ClosedError, RivuletError } from '../message/errors.js';
-import type { SendOptions, SendResult } from '../message/message.js';
+import type { SendOptions } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import { DeadlineWatch } from './deadline-watch.js';
-import { OpenRequest, OpenRequests, type ReplyListener } from './open-requests.js';
+import {
+  OpenRequest,
+  OpenRequests,
+  type ReplyListener,
+  type RequestOwner,
+} from './open-requests.js';
 import type { SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
@@ -66,13 +71,21 @@ export class Requester {
   /** Answers that may have overtaken the confirm of their request, in the order they came. */
   private readonly early = new Map<MessageId, EarlyAnswer>();
   private readonly inbox: OwnInbox;
+  private readonly owner: RequestOwner = {
+    confirmed: (request, messageId) => this.confirmed(request, messageId),
+    refused: (request, error) => this.refused(request, error),
+    stopped: (request) => this.finish(request),
+  };
+  /** Of a request that says nothing else. */
+  private readonly plain: SendOptions;
   /** Once it is open: what every request says. */
   private system: SystemHeader | undefined;
   private closed = false;
 
   constructor(options: RequesterOptions) {
     this.options = options;
-    const { replies, clock, onError } = options;
+    const { replies, clock, timeoutMs, onError } = options;
+    this.plain = { ttlMs: timeoutMs, timeoutMs };
     const take = (packet: Buffer): void => this.deliver(decodeReply(packet));
     this.inbox = new OwnInbox({ name: 'replies', replies, clock, take, onError });
     this.deadlines = new DeadlineWatch({
@@ -97,13 +110,13 @@ export class Requester {
     });
   }
 
-  /** Every step of the answer goes to the listener. The returned function stops listening. */
+  /** Every step of the answer goes to the listener, until it is stopped. */
   open(
     name: TopicName,
     body: unknown,
     options: RequestOptions,
     listener: ReplyListener,
-  ): () => void {
+  ): OpenRequest {
     const { clock } = this.options;
     const { timeoutMs = this.options.timeoutMs } = options;
     const request = new OpenRequest({
@@ -112,20 +125,20 @@ export class Requester {
       number: ++this.lastNumber,
       timeoutMs,
       deadline: clock.monotonic() + timeoutMs,
+      owner: this.owner,
     });
     this.requests.add(request);
     this.deadlines.watch(request.deadline);
-    const send = (system: SystemHeader): Promise<SendResult> =>
-      this.options.producer.send(name, body, { ...options, ttlMs: timeoutMs, timeoutMs }, system);
-    const sent =
-      this.system === undefined || this.closed
-        ? this.address().then((replyTo) => send((this.system = { replyTo })))
-        : send(this.system);
-    void sent.then(
-      ({ messageId }) => this.confirmed(request, messageId),
-      (error: unknown) => this.refused(request, error as Error),
-    );
-    return () => this.finish(request);
+    if (this.system !== undefined && !this.closed) this.send(request, name, body, options);
+    else
+      this.address().then(
+        (replyTo) => {
+          this.system = { replyTo };
+          this.send(request, name, body, options);
+        },
+        (error: Error) => this.refused(request, error),
+      );
+    return request;
   }
 
   /** Ends every request under way. Never rejects. */
@@ -137,6 +150,24 @@ export class Requester {
         new ClosedError('The request was given up: the application is closing.'),
       );
     await this.inbox.close();
+  }
+
+  private send(
+    request: OpenRequest,
+    name: TopicName,
+    body: unknown,
+    options: RequestOptions,
+  ): void {
+    const { timeoutMs } = request;
+    this.options.producer.ask(
+      {
+        name,
+        body,
+        options: saysNothing(options) ? this.plain : { ...options, ttlMs: timeoutMs, timeoutMs },
+        system: this.system!,
+      },
+      request,
+    );
   }
 
   private confirmed(request: OpenRequest, messageId: MessageId): void {
@@ -220,7 +251,11 @@ export class Requester {
       if (this.requests.isSending) this.keep(packet);
     } else if (packet.seq === request.nextSeq) {
       request.nextSeq += 1;
-      this.tell(() => this.take(request, packet));
+      try {
+        this.take(request, packet);
+      } catch (error) {
+        this.options.onError(error);
+      }
     }
   }
 
@@ -252,6 +287,11 @@ export class Requester {
         return listener.error(new RequestFailedError(errorText(body), body));
     }
   }
+}
+
+function saysNothing(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
 }
 
 function errorText(payload: unknown): string {

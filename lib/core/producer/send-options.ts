@@ -46,15 +46,30 @@ export function checkSendOptions(
   if (problems.length > 0) throw new InvalidInputError(`Send to topic "${topic}"`, problems);
 }
 
+/** Runs for each message, most of which say nothing, or nothing wrong. */
 function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): string[] {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     return [`options must be an object, got: ${describeValue(options)}`];
-  const problems: (string | undefined)[] = [];
-  for (const name in options)
-    if (!KNOWN_SET.has(name)) {
-      problems.push(...unknownOptions(options, KNOWN));
-      break;
-    }
+  const problems: string[] = [];
+  let saysAnything = false;
+  for (const name in options) {
+    saysAnything = true;
+    if (KNOWN_SET.has(name)) continue;
+    problems.push(...unknownOptions(options, KNOWN));
+    break;
+  }
+  if (saysAnything) collectProblems(problems, options, clock);
+  return problems;
+}
+
+function collectProblems(
+  problems: string[],
+  options: SendOptions,
+  clock: Pick<Clock, 'now'>,
+): void {
+  const note = (problem: string | undefined): void => {
+    if (problem !== undefined) problems.push(problem);
+  };
   const {
     tag,
     key,
@@ -66,30 +81,31 @@ function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): st
     traceparent,
     transaction,
   } = options;
-  if (tag !== undefined) problems.push(textProblem('tag', tag));
-  if (key !== undefined) problems.push(textProblem('key', key));
-  if (messageGroup !== undefined) problems.push(textProblem('messageGroup', messageGroup));
-  if (dedupId !== undefined) problems.push(textProblem('dedupId', dedupId));
-  if (properties !== undefined) problems.push(...propertyProblems(properties));
-  if (ttlMs !== undefined)
-    problems.push(integerProblem('ttlMs', ttlMs, { min: 1, max: LONGEST_DELAY_MS }));
+  if (tag !== undefined) note(textProblem('tag', tag));
+  if (key !== undefined) note(textProblem('key', key));
+  if (messageGroup !== undefined) note(textProblem('messageGroup', messageGroup));
+  if (dedupId !== undefined) note(textProblem('dedupId', dedupId));
+  if (properties !== undefined) propertyProblems(properties).forEach(note);
+  if (ttlMs !== undefined) note(integerProblem('ttlMs', ttlMs, { min: 1, max: LONGEST_DELAY_MS }));
   if (timeoutMs !== undefined)
-    problems.push(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
+    note(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
   if (
     traceparent !== undefined &&
     !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
   )
-    problems.push(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
+    note(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
   if (transaction !== undefined && transaction !== false)
-    problems.push(
+    note(
       `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
     );
-  if (options.receipt !== undefined) problems.push(...receiptProblems(options.receipt));
-  if (options.acks !== undefined) problems.push(...acksProblems(options.acks));
+  if (options.receipt !== undefined) receiptProblems(options.receipt).forEach(note);
+  if (options.acks !== undefined) acksProblems(options.acks).forEach(note);
   if (options.mandatory !== undefined || options.alternateTopic !== undefined)
-    problems.push(...routeProblems(options));
-  problems.push(...queueProblems(options), ...delayProblems(options, clock));
-  return problems.filter((problem) => problem !== undefined);
+    routeProblems(options).forEach(note);
+  if (options.queue !== undefined || options.queueSelector !== undefined)
+    queueProblems(options).forEach(note);
+  if (options.delayMs !== undefined || options.deliverAt !== undefined)
+    delayProblems(options, clock).forEach(note);
 }
 
 function routeProblems({ mandatory, alternateTopic }: SendOptions): (string | undefined)[] {
@@ -112,7 +128,6 @@ function queueProblems({
   queue,
   queueSelector,
 }: SendOptions): (string | undefined)[] {
-  if (queue === undefined && queueSelector === undefined) return [];
   const said = [
     messageGroup !== undefined && 'messageGroup',
     queue !== undefined && 'queue',
@@ -133,7 +148,6 @@ function delayProblems(
   { delayMs, deliverAt }: SendOptions,
   clock: Pick<Clock, 'now'>,
 ): (string | undefined)[] {
-  if (delayMs === undefined && deliverAt === undefined) return [];
   if (delayMs !== undefined && deliverAt !== undefined)
     return ['delayMs and deliverAt contradict each other; give one'];
   if (delayMs !== undefined)

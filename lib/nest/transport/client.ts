@@ -6,7 +6,7 @@ import { InvalidInputError } from '../../core/message/errors.js';
 import type { SendOptions, SendResult } from '../../core/message/message.js';
 import { describeValue } from '../../core/message/options.js';
 import type { TopicName } from '../../core/message/topic.js';
-import type { ReplyListener } from '../../core/producer/open-requests.js';
+import type { OpenRequest, ReplyListener } from '../../core/producer/open-requests.js';
 import { RequestFailedError } from '../../core/producer/requester.js';
 import { withMetadata } from '../metadata.js';
 import type { RivuletModuleOptions } from '../options.js';
@@ -129,7 +129,7 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
   }
 
   private ask({ name, body, options }: Outgoing, listening: Listening): void {
-    listening.onStop = this.host.rivulet.requester.open(name, body, options, listening);
+    listening.request = this.host.rivulet.requester.open(name, body, options, listening);
   }
 
   private async askFirst(
@@ -154,7 +154,7 @@ export class RivuletClient extends ClientProxy<TransportEvents> {
  */
 class Listening implements ReplyListener {
   stopped = false;
-  onStop: (() => void) | undefined;
+  request: OpenRequest | undefined = undefined;
   private readonly callback: (packet: WritePacket) => void;
 
   constructor(callback: (packet: WritePacket) => void) {
@@ -175,7 +175,7 @@ class Listening implements ReplyListener {
 
   stop(): void {
     this.stopped = true;
-    this.onStop?.();
+    this.request?.stop();
   }
 }
 

@@ -46,12 +46,11 @@ describe('Requester', () => {
       await clock.settle();
     };
     const producer = {
-      send: () =>
-        new Promise<SendResult>((resolve) => {
-          const messageId = id(confirms.length + 1);
-          confirms.push(() => resolve({ messageId } as SendResult));
-        }),
-    } as unknown as Producer;
+      ask: (_request, answer) => {
+        const messageId = id(confirms.length + 1);
+        confirms.push(() => answer.resolve({ messageId } as SendResult));
+      },
+    } satisfies Pick<Producer, 'ask'> as unknown as Producer;
     requester = new Requester({
       producer,
       replies: { openInbox: () => Promise.resolve(inbox) } as unknown as ReplyStore,
