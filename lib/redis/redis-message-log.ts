@@ -13,7 +13,7 @@ import type {
   ReopenReply,
 } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
-import type { WhenFull } from '../core/store/topic-registry.js';
+import type { GroupInfo, WhenFull } from '../core/store/topic-registry.js';
 import { AckedCalls } from './acked-calls.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
@@ -108,26 +108,31 @@ export class RedisMessageLog implements MessageLog {
     ref: QueueRef,
     room: { count: number; drop: 'settled' | 'oldest'; note: string },
   ): Promise<{ dropped: number; deadLetters: number }> {
+    const modes = new Map<string, string>();
     for (;;) {
-      const { groups } = this.keys.topic(ref.topic);
-      const registered = Object.entries(
-        await answer({ operation: 'HGETALL', key: groups }, this.host.redis.hgetall(groups)),
-      )
-        .map(([group, facts]) => readGroup(group, splitOnce(facts)))
-        // These settle nothing, and so keep nothing.
-        .filter(({ mode }) => mode !== 'broadcasting');
-      const [word, dropped, deadLetters] = (await scripts.makeRoom.run(this.host, {
+      for (const { group, mode } of await this.settlingGroups(ref.topic)) modes.set(group, mode);
+      const [word, found, deadLetters] = (await scripts.makeRoom.run(this.host, {
         keys: this.keys.queue(ref),
-        moreKeys: registered.flatMap(({ group }) => {
+        moreKeys: [...modes.keys()].flatMap((group) => {
           const { retry, suspects, attempts, dead } = this.keys.groupQueue({ ...ref, group });
           return [retry, suspects, attempts, dead];
         }),
         args: { count: String(room.count), drop: room.drop, note: room.note.replace(/}$/, '') },
-        moreArgs: registered.flatMap(({ group, mode }) => [group, mode]),
+        moreArgs: [...modes].flat(),
       })) as [string, string, string];
-      // A group joined in between: it is registered before it is there.
-      if (word === 'made') return { dropped: Number(dropped), deadLetters: Number(deadLetters) };
+      if (word === 'made') return { dropped: Number(found), deadLetters: Number(deadLetters) };
+      // One that joined in between is registered before it is there; any other was made by somebody else.
+      modes.set(found, 'stranger');
     }
+  }
+
+  /** Those that broadcast settle nothing, and so keep nothing. */
+  private async settlingGroups(topic: string): Promise<GroupInfo[]> {
+    const { groups: key } = this.keys.topic(topic);
+    const found = await answer({ operation: 'HGETALL', key }, this.host.redis.hgetall(key));
+    return Object.entries(found)
+      .map(([group, facts]) => readGroup(group, splitOnce(facts)))
+      .filter(({ mode }) => mode !== 'broadcasting');
   }
 
   async range(range: LogRange): Promise<StoredEntry[]> {

@@ -12,10 +12,10 @@
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { 'made', dropped, dead letters }
---          { 'groups-changed' }  there is a group that is not listed; nothing changed
+--          { 'groups-changed', group }  it is there and not listed; nothing changed
 --
--- Invariant: a message that a group had not settled becomes its dead letter in the same step. What an ordered group has
--- in hand stays, and all behind it: its lanes would not know.
+-- Invariant: a message that a group had not settled becomes its dead letter in the same step, unless its mode is
+-- 'stranger': nobody would look there. What an ordered group has in hand stays, and all behind it: its lanes would not know.
 
 local meta, log, only = KEYS[1], KEYS[2], KEYS[3]
 local count, drop, note = math.min(tonumber(ARGV[1]), 1000), ARGV[2], ARGV[3]
@@ -37,7 +37,7 @@ for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
   local facts = {}
   for i = 1, #listed, 2 do facts[listed[i]] = listed[i + 1] end
   local group = groups[facts['name']]
-  if not group then return { 'groups-changed' } end
+  if not group then return { 'groups-changed', facts['name'] } end
   group.is_open, group.position = true, facts['last-delivered-id']
   if facts['pending'] > 0 then group.first_pending = redis.call('XPENDING', log, facts['name'])[2] end
 end
@@ -74,7 +74,8 @@ for _, entry in ipairs(dropped) do
     if entry[2][i] == 'o' then addressee = entry[2][i + 1] end
   end
   for name, group in pairs(groups) do
-    local found, is_for = state(group, offset), not addressee or addressee == name
+    local found = state(group, offset)
+    local is_for = group.mode ~= 'stranger' and (not addressee or addressee == name)
     if found == 'unseen' and is_for then
       give_up(group, entry, '0', '')
     elseif found == 'perhaps in hand' and #redis.call('XPENDING', log, name, offset, offset, 1) > 0 then
