@@ -211,6 +211,7 @@ export class Consumer implements RunningSubscription {
       pollMs: this.options.pollMs,
       fits: () => this.intake.budget.room,
       accept: (entries) => runner.accept(entries),
+      isStuck: (queue) => runner.isStuck(queue),
       runAlone: (entry) => runner.runAlone(entry),
       afterSuspects: () => this.intake.capacity.serve(),
       onError: (error) => {

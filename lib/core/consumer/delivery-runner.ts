@@ -1,7 +1,12 @@
 import { ClosedError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
-import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import type {
+  DeliveredEntry,
+  DeliveryStore,
+  GroupQueue,
+  SettleReply,
+} from '../store/delivery-store.js';
 import { Attempt } from './attempt.js';
 import { type ByteBudget, bytesOf } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
@@ -136,7 +141,7 @@ export class DeliveryRunner {
     }
   }
 
-  /** Resolves once the delivery is settled, or given up to others. Its handler may still run then. */
+  /** Resolves once the delivery is settled, refused by the store, or given up to others. Its handler may still run then. */
   async runAlone(entry: DeliveredEntry): Promise<void> {
     const { subscription, tools } = this.options;
     const opened = this.gate && open(entry, subscription, tools);
@@ -184,7 +189,7 @@ export class DeliveryRunner {
     return left.length === 0 && settled;
   }
 
-  /** `whenOver`: called once the delivery is settled, or given up to others. Its handler may still run then. */
+  /** `whenOver`: called once the delivery is settled, refused by the store, or given up to others. Its handler may still run then. */
   private begin(entry: DeliveredEntry, whenOver?: () => void): void {
     const { tools, subscription } = this.options;
     const opened = open(entry, subscription, tools);
@@ -270,7 +275,7 @@ export class DeliveryRunner {
       decision.kind === 'ack'
         ? decision
         : toSettlement(decision, { outcome, entry, consumer: member, at: clock.now() });
-    this.settlers[entry.queue]!.add({ offset, deliveryCount, settlement }, (reply) => {
+    const done = (reply: SettleReply | 'given-up'): void => {
       if (whenOver) {
         this.capacity.settled();
         whenOver();
@@ -278,7 +283,8 @@ export class DeliveryRunner {
       reporter.settled({ entry, outcome, decision, reply, message });
       if (decision.kind === 'retry' || decision.kind === 'release')
         onWaiting(entry.queue, decision.delayMs);
-    });
+    };
+    this.settlers[entry.queue]!.add({ offset, deliveryCount, settlement }, done, whenOver);
   }
 
   private makeGate(): PermitGate | undefined {

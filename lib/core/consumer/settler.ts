@@ -26,12 +26,14 @@ class Item implements SettleItem {
   readonly deliveryCount: number;
   readonly settlement: Settlement;
   done: Done;
+  readonly onRefused: (() => void) | undefined;
 
-  constructor(item: SettleItem, done: Done) {
+  constructor(item: SettleItem, done: Done, onRefused: (() => void) | undefined) {
     this.offset = item.offset;
     this.deliveryCount = item.deliveryCount;
     this.settlement = item.settlement;
     this.done = done;
+    this.onRefused = onRefused;
   }
 }
 
@@ -74,9 +76,10 @@ export class Settler {
     return this.refused;
   }
 
-  add(item: SettleItem, done: Done): void {
+  /** `onRefused`: called, perhaps again and again, while the store refuses it by itself; it stays to be settled. */
+  add(item: SettleItem, done: Done, onRefused?: () => void): void {
     if (this.closing.signal.aborted) return done('given-up');
-    this.waiting.push(new Item(item, done));
+    this.waiting.push(new Item(item, done, onRefused));
     if (this.planned) return;
     this.planned = true;
     // The turn after this one: a read that begins when this one ends takes them along (`flush`).
@@ -127,6 +130,7 @@ export class Settler {
         onTrouble(error);
         if (isRefusal(error) && items.length > 1) return this.settleApart(items);
         this.refused = isRefusal(error);
+        if (this.refused) items[0]!.onRefused?.();
         await sleep(clock, pauseMs * (0.75 + Math.random() / 2), signal);
       }
     }

@@ -15,7 +15,9 @@ export interface WaitingDeliveriesOptions {
   /** How many more messages may be in hand, by their bytes. */
   fits(): number;
   accept(entries: DeliveredEntry[], queue: number): void;
-  /** Run this delivery alone; resolves when it is settled, or given up to others. */
+  /** Whether nothing of the queue can be settled: then nothing of it is handed out either. */
+  isStuck(queue: number): boolean;
+  /** Run this delivery alone; resolves when it is settled, refused by the store, or given up to others. */
   runAlone(entry: DeliveredEntry): Promise<void>;
   /** Others may start again. */
   afterSuspects(): void;
@@ -27,6 +29,8 @@ const TOO_LARGE_MS = 10;
 
 /** How long a queue is left alone whose waiting deliveries the store refuses to hand out. */
 const REFUSED_PAUSE_MS = 5_000;
+/** Likewise one of which nothing can be settled. */
+const STUCK_PAUSE_MS = 1_000;
 
 /**
  * Deliveries that wait for their next attempt: claimed when they fall due and a slot is free.
@@ -80,14 +84,15 @@ export class WaitingDeliveries {
   }
 
   private async claimAllDue(signal: AbortSignal): Promise<number> {
-    const { clock, capacity, refs, fits, onError } = this.options;
+    const { clock, capacity, refs, fits, isStuck, onError } = this.options;
     await eachQueue(refs, {
       visit: async ({ queue }) => {
         while (this.dueAt[queue]! <= clock.monotonic() && !signal.aborted) {
           await capacity.whenFree(signal);
           while (fits() <= 0 && !signal.aborted) await sleep(clock, TOO_LARGE_MS, signal);
           if (signal.aborted) return;
-          await this.claim(queue, signal);
+          if (isStuck(queue)) this.dueAt[queue] = clock.monotonic() + STUCK_PAUSE_MS;
+          else await this.claim(queue, signal);
         }
       },
       onRefusal: (error, { queue }) => {
@@ -116,11 +121,12 @@ export class WaitingDeliveries {
 
   /** One after the other, with nothing else of this subscription running: whoever crashes the process is found out. */
   private async runSuspects(queue: number, signal: AbortSignal): Promise<void> {
-    const { deliveries, refs, consumer, capacity, runAlone, afterSuspects } = this.options;
+    const { deliveries, refs, consumer, capacity, isStuck, runAlone, afterSuspects } = this.options;
     const release = await capacity.takeAlone(signal);
     try {
       for (;;) {
-        if (signal.aborted) return;
+        // One that could not be settled must not keep the others waiting.
+        if (signal.aborted || isStuck(queue)) return;
         const reply = await deliveries.claimDue(refs[queue]!, {
           consumer,
           limit: 1,

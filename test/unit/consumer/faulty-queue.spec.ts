@@ -108,4 +108,24 @@ describe('a queue whose deliveries the store refuses', () => {
     await bed.advance(30_000);
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
   });
+
+  it('keeps no other queue waiting for the end of what its dead consumer had in hand', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    await bed.publish('orders', 'a', { queue: 0 });
+    await bed.nextDelivery('billing');
+    bed.crash();
+    const other = await another();
+    const handled: unknown[] = [];
+    await other.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: ({ body }) => void handled.push(body),
+    });
+    refuse(other, 'settle');
+    await bed.advance(25_000);
+    expect(handled).toEqual(['a']);
+    const { messageId } = await other.publish('orders', 'elsewhere', { queue: 1 });
+    await bed.advance(10_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
 });

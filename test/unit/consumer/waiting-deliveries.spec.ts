@@ -58,6 +58,7 @@ describe('WaitingDeliveries', () => {
       capacity,
       pollMs: () => POLL_MS,
       fits: () => Infinity,
+      isStuck: () => false,
       accept: (entries) => accepted.push(...entries.map(({ offset }) => offset)),
       runAlone: async ({ offset }) => {
         ranAlone.push(offset);
