@@ -2,7 +2,7 @@ import { AgendaLoop } from './producer/agenda-loop.js';
 import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';
 import { Loop } from './runtime/loop.js';
-import type { AppendCall, MessageLog } from './store/message-log.js';
+import type { AppendCall, AppendResult, MessageLog } from './store/message-log.js';
 import type { QueueRef } from './store/refs.js';
 import type { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
@@ -30,6 +30,8 @@ const MOST_RELEASED = 500;
 const MOST_TRIMMED = 10_000;
 const TRIM_EVERY_MS = 60_000;
 const RECURRING = 'recurring/';
+/** What this process knows of the store's time may be so late. */
+const LOOKED_AT_MS = 1_000;
 
 /** The work of releasing what is scheduled in a queue, as the agenda knows it. */
 export function releaseWork({ topic, queue }: QueueRef): string {
@@ -88,10 +90,20 @@ export class Upkeep {
   watched(log: MessageLog): MessageLog {
     return {
       append: (call) => {
-        this.noteScheduled(call);
-        return log.append(call);
+        const notedAt = this.noteScheduled(call);
+        const appended = log.append(call);
+        if (notedAt === Infinity) return appended;
+        return appended.then((reply) => {
+          if (reply.state === 'appended') this.noteLate(call, reply.results, notedAt);
+          return reply;
+        });
       },
-      reopen: (call) => log.reopen(call),
+      reopen: async (call) => {
+        const reply = await log.reopen(call);
+        if (reply.state === 'open')
+          for (const results of reply.answers) this.noteLate(call, results ?? [], -Infinity);
+        return reply;
+      },
       openReader: () => log.openReader(),
       makeRoom: async (ref, room) => {
         const made = await log.makeRoom(ref, room);
@@ -153,11 +165,22 @@ export class Upkeep {
     this.agenda.note(releaseWork(ref), at);
   }
 
-  private noteScheduled(call: AppendCall): void {
+  /** @returns when the first of them is expected to be due; Infinity when none is. */
+  private noteScheduled(call: AppendCall): number {
     let earliest = Infinity;
     for (const { due } of call.entries)
       if (due)
         earliest = Math.min(earliest, 'at' in due ? due.at : this.storeTime.now() + due.delayMs);
     if (earliest < Infinity) this.noteRelease(call, earliest);
+    return earliest;
+  }
+
+  /** A call may arrive so late that somebody looked at its queue as noted, and found nothing there yet. */
+  private noteLate(ref: QueueRef, results: readonly AppendResult[], notedAt: number): void {
+    if (notedAt > this.storeTime.now() + LOOKED_AT_MS) return;
+    let earliest = Infinity;
+    for (const result of results)
+      if (result.state === 'scheduled') earliest = Math.min(earliest, result.dueAt);
+    if (earliest < Infinity) this.noteRelease(ref, earliest);
   }
 }

@@ -1,5 +1,7 @@
 import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
+import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
+import { sleep } from '../../../lib/core/runtime/clock.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
@@ -29,6 +31,48 @@ describe('the release of scheduled messages', () => {
     await bed.advance(15 * MINUTE_MS);
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
     await other.close();
+    await bed.close();
+  });
+
+  it('does not forget a message that came to the store later than it should have become visible', async () => {
+    const bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+    await bed.publish('orders', 'now');
+    await bed.advance(2_000);
+    const { log } = bed.stores;
+    const append = log.append.bind(log);
+    // As a send with acks is, whose connection has to be made first.
+    log.append = async (call) => {
+      await sleep(bed.clock, 2_000);
+      return append(call);
+    };
+    const sending = bed.publish('orders', 'soon', { delayMs: 500 });
+    await bed.advance(3_000);
+    const { messageId } = await sending;
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+    await bed.close();
+  });
+
+  it('does not forget a message whose answer was lost, with the note about it', async () => {
+    const bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+    await bed.publish('orders', 'now');
+    await bed.advance(2_000);
+    const { log, agenda } = bed.stores;
+    const [append, note] = [log.append.bind(log), agenda.note.bind(agenda)];
+    agenda.note = () => Promise.reject(new StoreUnavailableError('cut'));
+    log.append = async (call) => {
+      await append(call);
+      Object.assign(log, { append });
+      Object.assign(agenda, { note });
+      throw new StoreUnavailableError('cut');
+    };
+    const sending = bed.publish('orders', 'soon', { delayMs: 5_000 });
+    await bed.advance(1_000);
+    const { messageId, state } = await sending;
+    expect(state).toBe('scheduled');
+    await bed.advance(5_000);
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
     await bed.close();
   });
 
