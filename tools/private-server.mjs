@@ -31,7 +31,7 @@ exec "$@" 3<&-
  *
  * @param name For errors.
  * @param prepare Called with { port, dir } before the first start; answers the command.
- * @param isUp Whether the server at a port answers by now.
+ * @param isUp Whether the server at this port and in this folder answers by now.
  * @param stopSignal Asks the server to end soon and in order. Default SIGTERM.
  * @param user { uid, gid } to run it as. Default: as this process.
  * @throws when the server refuses its arguments or does not answer within 30 s; the message holds the end of its log.
@@ -47,7 +47,7 @@ export async function startPrivateServer({
   const { port, dir } = await claimPort();
   const removeDir = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   let command;
-  const launch = () => launchServer({ name, command, env, user, dir, isUp: () => isUp(port) });
+  const launch = () => launchServer({ name, command, env, user, dir, isUp: () => isUp(port, dir) });
 
   let server;
   try {

@@ -10,6 +10,12 @@ export interface RedisOptions {
   persistence?: 'none' | 'aof-everysec' | 'aof-always';
   /** More server arguments; they win over ours: `['--maxmemory', '10mb', '--requirepass', 'x']`. */
   args?: string[];
+  /** Variables of the server beside our own. */
+  env?: Record<string, string>;
+  /** Name of a socket in its folder, on which it is there for us although its port is not: in a network of its own. */
+  socket?: string;
+  /** The beginning of a command that becomes the server at its end, as `nsenter` does: asked once, before the first start. */
+  through?(place: { port: number; dir: string }): string[] | Promise<string[]>;
 }
 
 export interface RunningRedis {

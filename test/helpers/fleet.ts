@@ -18,6 +18,9 @@ export interface Told {
   refused?: string;
   /** Key of a message that is being sent, and of one whose send was answered. */
   sending?: string;
+  /** Its place among others that must keep their order. */
+  lane?: string;
+  seq?: number;
   answered?: string;
   answer?: Answer;
 }
@@ -42,20 +45,29 @@ export class Fleet {
   private readonly program: URL;
   private readonly args: string[];
   private readonly stderr: 'inherit' | 'ignore';
+  private readonly env: Record<string, string>;
+  private readonly through: string[];
   private readonly living = new Set<ChildProcess>();
   private readonly news = new EventEmitter();
 
-  /** @param options.stderr `ignore` for programs that are meant to crash. Default `inherit`. */
+  /**
+   * @param options.stderr `ignore` for programs that are meant to crash. Default `inherit`.
+   * @param options.through The beginning of a command that becomes the program at its end, as `nsenter` does.
+   */
   constructor(options: {
     program: URL;
     args: string[];
     stderr?: 'inherit' | 'ignore';
     history?: History;
+    env?: Record<string, string>;
+    through?: string[];
   }) {
     this.history = options.history ?? new History();
     this.program = options.program;
     this.args = options.args;
     this.stderr = options.stderr ?? 'inherit';
+    this.env = options.env ?? {};
+    this.through = options.through ?? [];
   }
 
   /** Attempts that were counted and did not end in a settled message. */
@@ -73,8 +85,9 @@ export class Fleet {
 
   /** Resolves once the process consumes. */
   async launch(): Promise<ChildProcess> {
+    const [execPath, ...execArgv] = [...this.through, process.execPath];
     const child = fork(this.program, this.args, {
-      execArgv: [],
+      ...{ execPath: execPath!, execArgv, env: { ...process.env, ...this.env } },
       stdio: ['ignore', 'inherit', this.stderr, 'ipc'],
     });
     this.living.add(child);
@@ -135,7 +148,7 @@ export class Fleet {
     const { started, handled, duplicate, attempt = 1 } = told;
     if (told.deadLettered !== undefined) this.deadLettered.push(told.deadLettered);
     if (told.refused !== undefined) this.refused.push(told.refused);
-    if (told.sending !== undefined) this.history.sent(told.sending);
+    if (told.sending !== undefined) this.history.sent(told.sending, told);
     if (told.answered !== undefined) this.history.answered(told.answered, told.answer!);
     if (started !== undefined)
       this.started.set(started, [...(this.started.get(started) ?? []), attempt]);

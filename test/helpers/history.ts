@@ -25,7 +25,8 @@ export class History {
   private readonly news = new EventEmitter();
 
   sent(key: string, place: { lane?: string; seq?: number } = {}): void {
-    this.note('sent', { key, ...place });
+    const { lane, seq = 0 } = place;
+    this.note('sent', { key, lane, seq });
   }
 
   answered(key: string, answer: Answer): void {
@@ -48,6 +49,17 @@ export class History {
   /** It is over: from here on the time counts until all is well again. */
   healed(): void {
     this.note('healed', {});
+  }
+
+  /**
+   * What was confirmed within the last `ms` was not promised to survive what happens now: from here on it counts as
+   * unknown. @returns the keys.
+   */
+  doubt(ms: number): string[] {
+    const from = performance.now() - ms;
+    const young = this.happenings.filter(({ kind, atMs }) => kind === 'confirmed' && atMs >= from);
+    for (const one of young) one.kind = 'unknown';
+    return young.map(({ key }) => key);
   }
 
   /** Resolves when the next thing happens. */

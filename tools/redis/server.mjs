@@ -1,5 +1,6 @@
 // A private Redis.
 import net from 'node:net';
+import { join } from 'node:path';
 import { startPrivateServer } from '../private-server.mjs';
 
 export const PERSISTENCE = {
@@ -13,25 +14,31 @@ export const PERSISTENCE = {
  *
  * @throws when the server refuses its arguments or does not answer in time; the message holds the end of its log.
  */
-export async function startRedis(binary, { persistence = 'none', args = [] } = {}) {
+export async function startRedis(
+  binary,
+  { persistence = 'none', args = [], env = {}, through, socket } = {},
+) {
   const server = await startPrivateServer({
     name: 'Redis',
-    env: binary.env,
-    isUp: ping,
-    prepare: ({ port, dir }) => [
+    env: { ...binary.env, ...env },
+    isUp: (port, dir) => ping(socket ? join(dir, socket) : port),
+    prepare: async ({ port, dir }) => [
+      ...((await through?.({ port, dir })) ?? []),
       binary.bin,
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir],
       ...PERSISTENCE[persistence],
+      ...(socket ? ['--unixsocket', socket] : []),
       ...args,
     ],
   });
   return Object.assign(server, { url: `redis://127.0.0.1:${server.port}` });
 }
 
-/** Any reply but "loading" will do: a server that wants a password is up as well. */
-export function ping(port) {
+/** @param where A port, or the path of a socket. Any reply but "loading" will do: a server that wants a password is up as well. */
+export function ping(where) {
+  const target = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.write('PING\r\n'));
+    const socket = net.connect(target, () => socket.write('PING\r\n'));
     const settle = (isUp) => {
       resolve(isUp);
       socket.destroy();

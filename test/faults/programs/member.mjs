@@ -3,7 +3,8 @@
 //   namespace, settings   as of the library
 //   consumes              { group, ordered, concurrency, maxAttempts, handlerMs, onExhausted }; none: it only sends
 //   failing               key → how many attempts fail
-//   sends                 [{ key, lane, dedupId }], at once and one after the other in each lane
+//   sends                 [{ key, lane, dedupId, delayMs }], at once and one after the other in each lane
+//   pauseMs               longest pause between two sends of a lane. Default none
 //   harm                  { at: '<port>.<method> called|sent|answered' | 'handler ended', nth, signal }
 //   stall                 { ms }: its first handler blocks the thread
 import { setTimeout as wait } from 'node:timers/promises';
@@ -11,7 +12,16 @@ import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
 
 const [url, json] = process.argv.slice(2);
-const { namespace, settings, consumes, failing = {}, sends = [], harm, stall } = JSON.parse(json);
+const {
+  namespace,
+  settings,
+  consumes,
+  failing = {},
+  sends = [],
+  pauseMs = 0,
+  harm,
+  stall,
+} = JSON.parse(json);
 
 let left = harm?.nth ?? 1;
 /** Harms this process, if this is the point. */
@@ -87,13 +97,14 @@ function groupedByLane() {
 }
 
 async function sendInOrder(lane) {
-  for (const { key, lane: messageGroup, dedupId } of lane) {
-    await tell({ sending: key });
+  for (const [seq, { key, lane: messageGroup, ...options }] of lane.entries()) {
+    await tell({ sending: key, lane: messageGroup, seq });
     const answer = await rivulet.producer
-      .send('orders', { key }, { key, messageGroup, ...(dedupId ? { dedupId } : {}) })
+      .send('orders', { key }, { key, messageGroup, ...options })
       .then(() => 'confirmed')
       .catch(({ code }) => (code === 'SEND_OUTCOME_UNKNOWN' ? 'unknown' : 'failed'));
     await tell({ answered: key, answer });
+    if (pauseMs > 0) await wait(Math.random() * pauseMs);
   }
 }
 
