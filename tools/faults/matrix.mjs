@@ -231,6 +231,13 @@ export const MATRIX = [
     long: { RIVULET_LONG: '1' },
   },
   {
+    id: 'F35',
+    fault: 'consumers that are slow, or hang, beside others',
+    tests: [[faults('slow-consumers')]],
+    figures: ['slow-consumers'],
+    long: { RIVULET_SLOW_MESSAGES: '4000' },
+  },
+  {
     id: 'F36',
     fault: 'large messages',
     tests: [[guarantees('large-messages')]],
@@ -276,6 +283,3 @@ export const MATRIX = [
     long: { RIVULET_REQUESTS: '6000' },
   },
 ];
-
-/** What the matrix of the reference names, and nothing here tries yet: shown, so that the table does not look complete. */
-export const UNTRIED = [{ id: 'F35', fault: 'slow consumers beside others' }];
