@@ -1,7 +1,7 @@
 // Which folder of lib/ may import which. Imports go down only:
 //
 //   outside  cli · nest · dashboard         composition roots; only lib/index.ts imports them
-//            redis · testing · participants · cron   implement the ports
+//            redis · testing · participants · cron · opentelemetry   implement the ports
 //            inspect                        questions and commands for operators
 //   ------------------------------------------------------------------------------------------
 //   core     files of lib/core itself       wire the folders below
@@ -31,6 +31,7 @@ const may = {
   redis: ['core', 'inspect'],
   testing: ['core', 'inspect', 'cron'],
   participants: ['core'],
+  opentelemetry: ['core'],
   nest: ['core', 'redis', 'inspect', 'cron'],
   cli: ['core', 'redis', 'inspect'],
   dashboard: ['core', 'inspect'],
@@ -81,6 +82,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^lib/', pathNot: folders('nest', 'dashboard') },
       to: { path: packages('@nestjs/[^/]+', 'rxjs') },
+    },
+    {
+      name: 'only opentelemetry knows OpenTelemetry',
+      severity: 'error',
+      from: { path: '^lib/', pathNot: folder('opentelemetry') },
+      to: { path: packages('@opentelemetry/[^/]+') },
     },
     {
       name: 'every import resolves',

@@ -11,6 +11,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-rivulet$': '<rootDir>/lib/index.ts',
     '^nestjs-rivulet/testing$': '<rootDir>/lib/testing/index.ts',
+    '^nestjs-rivulet/opentelemetry$': '<rootDir>/lib/opentelemetry/open-telemetry.ts',
     '^nestjs-rivulet/participants$': '<rootDir>/lib/participants/index.ts',
     '^nestjs-rivulet/participants/(.*)$': '<rootDir>/lib/participants/$1.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1', // './x.js' in TypeScript source is './x.ts'

@@ -157,6 +157,7 @@ export {
 } from './inspect/errors.js';
 export { Events } from './core/runtime/events.js';
 export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runtime/events.js';
+export type { Telemetry } from './core/runtime/telemetry.js';
 
 // 9. Several instances, tests, and bodies that are not JSON
 export {

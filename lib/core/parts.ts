@@ -13,6 +13,7 @@ import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { Events } from './runtime/events.js';
 import { type Logger, silentLogger, steadyLogger } from './runtime/logger.js';
+import type { Telemetry } from './runtime/telemetry.js';
 import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
 import { StoreTime } from './store/store-time.js';
@@ -28,6 +29,8 @@ export interface RivuletOptions {
   logger?: Logger;
   /** Reads cron expressions, for recurring sends. */
   nextRun?: NextRun;
+  /** Traces and metrics, e.g. `openTelemetry()`. Default: none, at no cost. */
+  telemetry?: Telemetry | undefined;
 }
 
 /** What an instance is made of. Nothing of it has been started. */
@@ -50,6 +53,7 @@ export interface Parts {
   consumers: Consumers;
   making: Subscriptions;
   pulls: Pulls;
+  telemetry: Telemetry | undefined;
 }
 
 /** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
@@ -59,7 +63,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
   const settings = settingsFrom(options.settings ?? {});
   const member = `m-${randomBytes(9).toString('base64url')}`;
   const events = new Events({ logger });
-  const trace = new TraceScope();
+  const trace = new TraceScope({ telemetry: options.telemetry });
   const storeTime = new StoreTime({ clock });
   const codecs = new Codecs({
     ...(settings.codec && { preferred: settings.codec }),
@@ -171,6 +175,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     events,
     logger,
     settings,
+    trace,
     onTrouble,
   });
   const pulls = new Pulls({
@@ -202,5 +207,6 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     consumers,
     making,
     pulls,
+    telemetry: options.telemetry,
   };
 }

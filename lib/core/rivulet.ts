@@ -47,6 +47,7 @@ export class Rivulet {
   private quiet: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private stopWatching: () => void = () => {};
+  private stopMeasuring: () => void = () => {};
 
   constructor(options: RivuletOptions) {
     const parts = makeParts(options, () => this.open());
@@ -197,6 +198,7 @@ export class Rivulet {
         );
         this.tellConnection('ready');
         if (this.drain) return;
+        this.stopMeasuring = this.measure();
         this.parts.upkeep.start();
         this.parts.health.start();
       },
@@ -208,12 +210,24 @@ export class Rivulet {
     return this.connecting;
   }
 
+  private measure(): () => void {
+    const { telemetry, consumers, producer, events } = this.parts;
+    if (!telemetry) return () => {};
+    return telemetry.measure({
+      events,
+      lags: () => consumers.lags(),
+      buffered: () => producer.held.messages,
+      declaredTopic: (topic, group) => consumers.declaredTopic(topic, group),
+    });
+  }
+
   private async disconnect(drain: Drain): Promise<void> {
     await this.parts.support.close(drain.timeUp);
     await drain.within(Promise.all([this.requester.close(), this.parts.receipts.close()]));
     await this.producer.close(drain.timeUp);
     await drain.within(Promise.all([this.parts.upkeep.stop(), this.parts.health.stop()]));
     drain.end();
+    this.stopMeasuring();
     // A connection that is closed on purpose is not lost.
     this.stopWatching();
     await this.stores.close();

@@ -18,6 +18,7 @@ import { InvalidInputError } from './message/errors.js';
 import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';
 import type { Logger } from './runtime/logger.js';
+import type { TraceScope } from './runtime/trace.js';
 import type { RivuletSettings } from './settings.js';
 import type { Stores } from './store/stores.js';
 import { once } from './transaction/inbox.js';
@@ -47,6 +48,7 @@ export interface SubscriptionsOptions {
   events: Events;
   logger: Logger;
   settings: RivuletSettings;
+  trace: TraceScope;
   onTrouble(doing: string, error: unknown): void;
 }
 
@@ -77,10 +79,13 @@ export class Subscriptions {
     const { handler, batch, concurrency = 1, ...rest } = options;
     const problems = batchProblems(batch, concurrency);
     const settings = batchSettings(problems.length === 0 ? batch : {});
-    const { clock } = this.options;
-    const batcher = new Batcher({ ...settings, handler, concurrency, clock });
+    const { clock, trace } = this.options;
+    const batcher = new Batcher({ ...settings, handler, concurrency, clock, trace });
     const slots = problems.length === 0 ? settings.size * concurrency : 1;
-    return this.addChecked({ ...rest, handler: batcher.handler, concurrency: slots }, problems);
+    return this.addChecked(
+      { ...rest, handler: batcher.handler, isBatch: true, concurrency: slots },
+      problems,
+    );
   }
 
   /** Those to a topic, or to a pattern, in a group. @throws InvalidInputError when this process has none. */

@@ -24,6 +24,6 @@ export function storesOf(settings: ModuleSettings, logger: Logger): Stores {
 }
 
 export function rivuletOf(settings: ModuleSettings, logger: Logger, stores: Stores): Rivulet {
-  const { rivulet, clock } = settings;
-  return new Rivulet({ stores, settings: rivulet, clock, logger, nextRun });
+  const { rivulet, clock, telemetry } = settings;
+  return new Rivulet({ stores, settings: rivulet, clock, logger, nextRun, telemetry });
 }

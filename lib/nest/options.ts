@@ -4,6 +4,7 @@ import { describeValue, integerProblem, unknownOptions } from '../core/message/o
 import type { Clock } from '../core/runtime/clock.js';
 import { systemClock } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
+import type { Telemetry } from '../core/runtime/telemetry.js';
 import {
   SETTING_NAMES,
   settingProblems,
@@ -39,6 +40,8 @@ export interface RivuletModuleOptions extends RivuletSettingsInput {
   connectTimeoutMs?: number;
   /** Nest's logger by default. */
   logger?: Logger;
+  /** Traces and metrics: `openTelemetry()` of `nestjs-rivulet/opentelemetry`. Default: none, at no cost. */
+  telemetry?: Telemetry;
   /** For tests, together with `stores`. */
   clock?: Clock;
 }
@@ -62,6 +65,7 @@ export interface ModuleSettings {
   readonly connectOnBoot: 'fail' | 'background';
   readonly connectTimeoutMs: number;
   readonly logger: Logger | undefined;
+  readonly telemetry: Telemetry | undefined;
   readonly clock: Clock;
   readonly rivulet: RivuletSettings;
 }
@@ -77,6 +81,7 @@ const OWN_NAMES = [
   'connectOnBoot',
   'connectTimeoutMs',
   'logger',
+  'telemetry',
   'clock',
 ] as const satisfies (keyof RivuletModuleOptions)[];
 
@@ -121,6 +126,7 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
       ? undefined
       : `connectOnBoot must be "${'fail' satisfies ModuleSettings['connectOnBoot']}" or "${'background' satisfies ModuleSettings['connectOnBoot']}", got: ${describeValue(connectOnBoot satisfies never)}`,
     integerProblem('connectTimeoutMs', connectTimeoutMs, { min: 1 }),
+    telemetryProblem(given.telemetry),
     ...settingProblems(rivulet),
   ].filter((problem) => problem !== undefined);
   if (problems.length > 0) throw new InvalidOptionsError(where, problems);
@@ -134,9 +140,16 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
     connectOnBoot,
     connectTimeoutMs,
     logger: given.logger,
+    telemetry: given.telemetry,
     clock: given.clock ?? systemClock,
     rivulet: settingsFrom(rivulet),
   };
+}
+
+function telemetryProblem(telemetry: unknown): string | undefined {
+  if (telemetry === undefined || typeof (telemetry as Partial<Telemetry>)?.handling === 'function')
+    return undefined;
+  return `telemetry must be what openTelemetry() of nestjs-rivulet/opentelemetry answers, got: ${describeValue(telemetry)}`;
 }
 
 function coreSettings(given: RivuletModuleOptions): RivuletSettingsInput {

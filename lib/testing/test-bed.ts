@@ -4,6 +4,7 @@ import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import { Rivulet } from '../core/rivulet.js';
 import type { Logger } from '../core/runtime/logger.js';
+import type { Telemetry } from '../core/runtime/telemetry.js';
 import type { SubscribeOptions } from '../core/subscriptions.js';
 import type { RivuletSettingsInput } from '../core/settings.js';
 import { nextRun } from '../cron/next-run.js';
@@ -19,6 +20,8 @@ export interface TestBedOptions {
   clock?: ManualClock;
   /** What the library says to its operator. Default: nobody hears it. */
   logger?: Logger;
+  /** Default: none. */
+  telemetry?: Telemetry;
 }
 
 /** A subscription of a test: what a `Subscription` takes, with a handler that accepts everything by default. */
@@ -67,6 +70,7 @@ export class TestBed {
       stores,
       settings: { ...settings, transactions },
       ...(options.logger && { logger: options.logger }),
+      telemetry: options.telemetry,
       nextRun,
     });
     this.deliveries = new Deliveries({ clock, events: this.rivulet.events });

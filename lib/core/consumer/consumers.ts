@@ -1,4 +1,4 @@
-import { isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
+import { compileTopicPattern, isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
 import { ClosedError } from '../message/errors.js';
 import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
@@ -6,6 +6,7 @@ import type { Drain } from '../runtime/drain.js';
 import { eachOf } from '../runtime/each-of.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
+import type { LagReading } from '../runtime/telemetry.js';
 import type { GroupQueue } from '../store/delivery-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import type { Stores } from '../store/stores.js';
@@ -13,6 +14,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
+import { groupLags } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
@@ -134,6 +136,24 @@ export class Consumers {
     if (this.isStopping) throw new ClosedError('This process is stopping; nothing was received');
     this.running.push(puller);
     return puller;
+  }
+
+  /** How far their groups are behind. @throws when the store does not answer. */
+  lags(): Promise<LagReading[]> {
+    const { stores, topics } = this.options;
+    return groupLags(this.running, { deliveries: stores.deliveries, topics });
+  }
+
+  /** What the user called the topic in the subscription that consumes it in this group. */
+  declaredTopic(topic: string, group: string): string {
+    const found = this.subscriptions.find(
+      (each) =>
+        each.group === group &&
+        (isTopicPattern(each.topic)
+          ? compileTopicPattern(each.topic)(topic)
+          : each.topic === topic),
+    );
+    return found?.declared ?? topic;
   }
 
   /** Subscriptions of this topic (or pattern) and group. */

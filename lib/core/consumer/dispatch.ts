@@ -86,6 +86,16 @@ export function dispatch(
   subscription: Subscription,
   tools: DispatchTools,
 ): Outcome | Promise<Outcome> {
+  const { isBatch } = subscription;
+  const handle = (): Outcome | Promise<Outcome> => decodeAndHandle(attempt, subscription, tools);
+  return isBatch ? handle() : tools.trace.handling(attempt, handle);
+}
+
+function decodeAndHandle(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Outcome | Promise<Outcome> {
   const { message } = attempt;
   try {
     attempt.body = tools.codecs.decode(message.codec, message.bytes);
@@ -93,32 +103,24 @@ export function dispatch(
     return refused(attempt, subscription, error);
   }
   return subscription.schema
-    ? handleValidated(attempt, subscription, tools)
-    : withinAround(attempt, subscription, tools);
+    ? handleValidated(attempt, subscription)
+    : withinAround(attempt, subscription);
 }
 
-async function handleValidated(
-  attempt: Attempt,
-  subscription: Subscription,
-  tools: DispatchTools,
-): Promise<Outcome> {
+async function handleValidated(attempt: Attempt, subscription: Subscription): Promise<Outcome> {
   try {
     attempt.body = await validated(attempt.message, attempt.body, subscription.schema!);
   } catch (error) {
     return refused(attempt, subscription, error);
   }
-  return withinAround(attempt, subscription, tools);
+  return withinAround(attempt, subscription);
 }
 
-function withinAround(
-  attempt: Attempt,
-  subscription: Subscription,
-  tools: DispatchTools,
-): Outcome | Promise<Outcome> {
+function withinAround(attempt: Attempt, subscription: Subscription): Outcome | Promise<Outcome> {
   const { around } = subscription;
-  if (!around) return handle(attempt, subscription, tools);
+  if (!around) return handle(attempt, subscription);
   try {
-    return around(attempt, () => handle(attempt, subscription, tools)).catch((error: unknown) =>
+    return around(attempt, () => handle(attempt, subscription)).catch((error: unknown) =>
       classify(error, subscription),
     );
   } catch (error) {
@@ -126,14 +128,9 @@ function withinAround(
   }
 }
 
-function handle(
-  attempt: Attempt,
-  subscription: Subscription,
-  tools: DispatchTools,
-): Outcome | Promise<Outcome> {
+function handle(attempt: Attempt, subscription: Subscription): Outcome | Promise<Outcome> {
   try {
-    const { traceparent } = attempt.message;
-    const running = tools.trace.run(traceparent, () => subscription.handler(attempt));
+    const running = subscription.handler(attempt);
     if (!isThenable(running)) return SUCCEEDED;
     return Promise.resolve(running).then(
       () => SUCCEEDED,

@@ -67,8 +67,12 @@ export interface SubscriptionOptions extends OrderedOptions {
    * consumed in the same group, also those that are made later: from their start.
    */
   topic: string;
+  /** What the user called the topic, when that is not its name: for metrics. */
+  declared?: string | undefined;
   group: string;
   handler: Handler;
+  /** The handler waits for other deliveries before it handles them together. */
+  isBatch?: boolean;
   around?: Middleware | undefined;
   /** Where the handler was declared, for errors and log lines, e.g. `BillingService.charge`. */
   origin: string;
@@ -119,8 +123,11 @@ const DEFAULT_HANDLER_TIMEOUT_MS = 15 * 60_000;
 /** A consumer group + topic + handler, checked and with every default filled in. */
 export interface Subscription {
   readonly topic: string;
+  /** What the user called the topic: its name, a pattern of topics, or the pattern of a Nest handler. */
+  readonly declared: string;
   readonly group: string;
   readonly handler: Handler;
+  readonly isBatch: boolean;
   readonly around: Middleware | undefined;
   readonly origin: string;
   readonly concurrency: number;
@@ -172,8 +179,10 @@ export function subscription(
   const ordered = orderedRules(options);
   return {
     topic,
+    declared: options.declared ?? topic,
     group,
     handler,
+    isBatch: options.isBatch ?? false,
     around: options.around,
     origin,
     concurrency,

@@ -14,6 +14,7 @@ import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../m
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
+import type { SentFacts } from '../runtime/telemetry.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
@@ -104,6 +105,20 @@ export class Producer {
     options: SendOptions = {},
     system: SystemHeader = {},
   ): Promise<SendResult> {
+    const { trace } = this.options;
+    if (!trace.isTold) return this.sendNow(name, body, options, system);
+    return trace.sending(
+      () => sentFacts(topicOf(name), options),
+      (traceparent) => this.sendNow(name, body, carrying(traceparent, options), system),
+    );
+  }
+
+  private sendNow(
+    name: TopicName,
+    body: unknown,
+    options: SendOptions,
+    system: SystemHeader,
+  ): Promise<SendResult> {
     const topic = topicOf(name);
     const { topics } = this.options;
     try {
@@ -186,7 +201,7 @@ export class Producer {
     if (options.transaction !== false && this.options.enlistment?.())
       throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
     return this.options.receipts.collect(receipt!, (receiptTo) =>
-      this.send(name, body, options, { ...system, receiptTo }),
+      this.sendNow(name, body, options, { ...system, receiptTo }),
     );
   }
 
@@ -200,10 +215,10 @@ export class Producer {
     this.check(topic, options);
     const { mandatory: _mandatory, alternateTopic: _alternate, ...rest } = options;
     const target = await this.options.groups.route(topic, options);
-    if (target === topic) return this.send(name, body, rest, system);
+    if (target === topic) return this.sendNow(name, body, rest, system);
     // What its own topic would refuse is refused, whoever has subscribed.
     await this.validate(name, body, rest);
-    return this.send(target, body, rest, system);
+    return this.sendNow(target, body, rest, system);
   }
 
   /**
@@ -337,6 +352,17 @@ export class Producer {
       this.routes.enqueue(send);
     });
   }
+}
+
+/** As below, options that are none stay so, and are refused. */
+function carrying(traceparent: string | undefined, options: SendOptions): SendOptions {
+  const isNone = typeof options !== 'object' || options === null;
+  return traceparent === undefined || isNone ? options : { ...options, traceparent };
+}
+
+function sentFacts(topic: string, options: SendOptions | null): SentFacts {
+  const { key, tag, messageGroup, traceparent } = options ?? {};
+  return { topic, key, tag, messageGroup, traceparent };
 }
 
 async function validated(topic: string, body: unknown, schema: StandardSchema): Promise<unknown> {

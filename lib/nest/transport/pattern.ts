@@ -43,6 +43,14 @@ export function topicOfPattern(pattern: unknown): PatternTopic {
   };
 }
 
+/** What people call the topic of a pattern: the pattern, as text. */
+export function patternText(pattern: unknown): string {
+  if (isDefinition(pattern)) return pattern.topic;
+  return typeof pattern === 'object'
+    ? (canonical(pattern, 0) ?? 'an object')
+    : `${pattern as string | number}`;
+}
+
 function ofText(text: string): PatternTopic {
   if (hasWildcard(text))
     return {

@@ -7,6 +7,7 @@ import type { RivuletModuleOptions } from '../options.js';
 import { rejection } from '../rejection.js';
 import type { HandlerOptions } from '../subscribe.js';
 import { keepOriginalErrors } from './original-error.js';
+import { patternText } from './pattern.js';
 import { PatternBook, type PatternSubscription } from './pattern-book.js';
 import { PatternDispatch } from './pattern-dispatch.js';
 import { ownHost, ServerHost } from './server-host.js';
@@ -131,6 +132,7 @@ export class RivuletServer
     if (definition) rivulet.topics.define(definition);
     const { subscription } = rivulet.subscribe({
       topic,
+      declared: patternText((planned.message ?? planned.events[0])!.pattern),
       group,
       origin,
       handler: (delivery) => dispatch.handle(delivery),

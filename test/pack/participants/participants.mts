@@ -10,6 +10,7 @@ import { knexParticipant } from 'nestjs-rivulet/participants/knex';
 import { libsqlParticipant } from 'nestjs-rivulet/participants/libsql';
 import { mysql2Participant } from 'nestjs-rivulet/participants/mysql2';
 import { withMessaging } from 'nestjs-rivulet/participants/nestjs-cls';
+import { openTelemetry } from 'nestjs-rivulet/opentelemetry';
 import { pgParticipant } from 'nestjs-rivulet/participants/pg';
 import { typeormParticipant } from 'nestjs-rivulet/participants/typeorm';
 import { Pool } from 'pg';
@@ -26,6 +27,8 @@ console.log([
 
 console.log(withMessaging(new NoOpTransactionalAdapter({ tx: undefined })));
 
+console.log(openTelemetry({ relation: 'link' }).traceparent());
+
 // Types that did not resolve would accept anything.
 // @ts-expect-error no database
 drizzleParticipant(17, { sql });
@@ -41,3 +44,5 @@ pgParticipant(17);
 typeormParticipant(17);
 // @ts-expect-error no adapter
 withMessaging(17);
+// @ts-expect-error no relation
+openTelemetry({ relation: 'child' });

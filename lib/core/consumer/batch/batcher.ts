@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.js';
+import type { TraceScope } from '../../runtime/trace.js';
 import type { Delivery, Handler } from '../subscription.js';
 import { BatchResult } from './batch-result.js';
 
@@ -12,6 +13,7 @@ export interface BatcherOptions {
   /** Batches at the same time. */
   concurrency: number;
   clock: Clock;
+  trace: Pick<TraceScope, 'handlingBatch'>;
 }
 
 interface Waiting {
@@ -68,7 +70,10 @@ export class Batcher {
   private async run(batch: readonly Waiting[]): Promise<void> {
     this.running += 1;
     try {
-      const result = await this.options.handler(batch.map(({ delivery }) => delivery));
+      const deliveries = batch.map(({ delivery }) => delivery);
+      const result = await this.options.trace.handlingBatch(deliveries, async () =>
+        this.options.handler(deliveries),
+      );
       const failures = result instanceof BatchResult ? result.failures : undefined;
       batch.forEach(({ resolve, reject }, i) => {
         if (failures?.has(i)) reject(failures.get(i));

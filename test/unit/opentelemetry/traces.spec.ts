@@ -1,0 +1,228 @@
+import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { openTelemetry, type OpenTelemetryOptions } from 'nestjs-rivulet/opentelemetry';
+import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
+import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
+import { TestBed } from '../../../lib/testing/test-bed.js';
+import { Sdk } from './sdk.js';
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+describe('openTelemetry, traces', () => {
+  let sdk: Sdk;
+  let bed: TestBed;
+  const open = async (options: OpenTelemetryOptions = {}): Promise<TestBed> => {
+    const { tracerProvider, meterProvider } = sdk;
+    bed = await TestBed.open({
+      telemetry: openTelemetry({ tracerProvider, meterProvider, ...options }),
+    });
+    return bed;
+  };
+  beforeEach(() => void (sdk = new Sdk()));
+  afterEach(async () => {
+    await bed?.close();
+    await sdk.close();
+  });
+
+  it('make one trace of a send, its handlers, and what those send', async () => {
+    await open();
+    const inHandler: unknown[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: async () => {
+        inHandler.push(trace.getActiveSpan()?.spanContext().spanId);
+        await bed.rivulet.producer.send('invoices', {});
+      },
+    });
+    await bed.subscribe({ topic: 'invoices', group: 'mail' });
+    const { messageId } = await sdk.tracer.startActiveSpan('POST /orders', async (request) => {
+      const sent = await bed.publish('orders', { card: '4111' }, { key: 'k1', tag: 'new' });
+      request.end();
+      return sent;
+    });
+    await bed.settled(messageId);
+    await bed.advance(10);
+
+    const [request] = sdk.spans('POST /orders');
+    const [send] = sdk.spans('send orders');
+    const [handle] = sdk.spans('process orders');
+    const [sendOn] = sdk.spans('send invoices');
+    const [mail] = sdk.spans('process invoices');
+    const chain = [request, send, handle, sendOn, mail].map((span) => ({
+      parent: span?.parentSpanContext?.spanId,
+      trace: span?.spanContext().traceId,
+    }));
+    const { traceId } = request!.spanContext();
+    expect(chain).toEqual(
+      [undefined, request, send, handle, sendOn].map((parent) => ({
+        parent: parent?.spanContext().spanId,
+        trace: traceId,
+      })),
+    );
+    expect(inHandler).toEqual([handle!.spanContext().spanId]);
+    expect([send!.kind, handle!.kind]).toEqual([SpanKind.PRODUCER, SpanKind.CONSUMER]);
+    expect(handle!.links.map((link) => link.context.spanId)).toEqual([send!.spanContext().spanId]);
+    expect(send!.attributes).toEqual({
+      'messaging.system': 'rivulet',
+      'messaging.operation.name': 'send',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': 'orders',
+      'messaging.destination.partition.id': expect.any(String),
+      'messaging.message.id': messageId,
+      'messaging.rivulet.message.state': 'stored',
+      'messaging.rivulet.message.key': 'k1',
+      'messaging.rivulet.message.tag': 'new',
+    });
+    expect(handle!.attributes).toMatchObject({
+      'messaging.operation.type': 'process',
+      'messaging.consumer.group.name': 'billing',
+      'messaging.message.id': messageId,
+      'messaging.message.body.size': 15,
+      'messaging.rivulet.message.attempt': 1,
+      'messaging.rivulet.outcome': 'succeeded',
+    });
+    const attributes = [send, handle, sendOn, mail].map((span) => span!.attributes);
+    expect(JSON.stringify(attributes)).not.toContain('4111');
+  });
+
+  it('tell a failed attempt and its retry apart, in the trace of the send', async () => {
+    await open();
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: ({ attempt }) => {
+        if (attempt === 1) throw new TypeError('declined');
+        throw new RejectMessageError('for good');
+      },
+    });
+    await bed.publish('orders', {});
+    await bed.advance(60_000);
+
+    const [send] = sdk.spans('send orders');
+    const attempts = sdk.spans('process orders');
+    expect(attempts.map(({ attributes, status }) => ({ ...attributes, ...status }))).toEqual([
+      expect.objectContaining({
+        'messaging.rivulet.message.attempt': 1,
+        'messaging.rivulet.outcome': 'failed',
+        'error.type': 'TypeError',
+        code: SpanStatusCode.ERROR,
+        message: 'declined',
+      }),
+      expect.objectContaining({
+        'messaging.rivulet.message.attempt': 2,
+        'messaging.rivulet.outcome': 'rejected',
+        code: SpanStatusCode.ERROR,
+      }),
+    ]);
+    for (const { parentSpanContext } of attempts)
+      expect(parentSpanContext?.spanId).toBe(send!.spanContext().spanId);
+  });
+
+  it('tell a send that fails, and throw its error unchanged', async () => {
+    await open();
+    const error = await bed.publish('no topic!', {}).catch((thrown: unknown) => thrown);
+    const [send] = sdk.spans('send no topic!');
+    expect((error as Error).message).toContain('topic must be');
+    expect(send!.status.code).toBe(SpanStatusCode.ERROR);
+    expect(send!.attributes['error.type']).toBe('INVALID_INPUT');
+    await expect(bed.rivulet.producer.send('orders', {}, null as never)).rejects.toThrow(
+      'Send to topic "orders"',
+    );
+  });
+
+  it('carry the trace through a delay, an ordered group and a transaction', async () => {
+    await open();
+    await bed.subscribe({ topic: 'orders', group: 'ledger', ordered: true });
+    await sdk.tracer.startActiveSpan('request', async (request) => {
+      await bed.publish('orders', 1, { messageGroup: 'a', delayMs: 5_000 });
+      await bed.rivulet.transactions.run(() =>
+        bed.rivulet.producer.send('orders', 2, { messageGroup: 'a' }),
+      );
+      request.end();
+    });
+    await bed.advance(10_000);
+    const { traceId } = sdk.spans('request')[0]!.spanContext();
+    const handled = sdk.spans('process orders');
+    expect(handled.map((span) => span.spanContext().traceId)).toEqual([traceId, traceId]);
+    expect(
+      sdk
+        .spans('send orders')
+        .map(({ attributes }) => attributes['messaging.rivulet.message.state']),
+    ).toEqual(['scheduled', 'half']);
+  });
+
+  it('begin a trace for each handler with relation "link"', async () => {
+    await open({ relation: 'link' });
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    const { messageId } = await bed.publish('orders', {});
+    await bed.settled(messageId);
+    const [send] = sdk.spans('send orders');
+    const [handle] = sdk.spans('process orders');
+    expect(handle!.parentSpanContext).toBeUndefined();
+    expect(handle!.spanContext().traceId).not.toBe(send!.spanContext().traceId);
+    expect(handle!.links.map((link) => link.context.spanId)).toEqual([send!.spanContext().spanId]);
+  });
+
+  it('link a batch to each of its messages, and its sends to the batch', async () => {
+    await open();
+    bed.rivulet.subscribeBatch({
+      topic: 'orders',
+      group: 'olap',
+      origin: 'test',
+      batch: { size: 2, withinMs: 1_000 },
+      handler: () => bed.rivulet.producer.send('loaded', {}),
+    });
+    await bed.rivulet.consume();
+    await Promise.all([bed.publish('orders', 1), bed.publish('orders', 2)]);
+    await bed.advance(10);
+    const [batch, more] = sdk.spans('process orders');
+    expect(more).toBeUndefined();
+    expect(batch!.attributes['messaging.batch.message_count']).toBe(2);
+    expect(batch!.links.map((link) => link.context.spanId).toSorted()).toEqual(
+      sdk
+        .spans('send orders')
+        .map((span) => span.spanContext().spanId)
+        .toSorted(),
+    );
+    expect(sdk.spans('send loaded')[0]!.parentSpanContext?.spanId).toBe(
+      batch!.spanContext().spanId,
+    );
+  });
+
+  it('continue the trace that the sender gave itself', async () => {
+    await open();
+    await bed.publish('orders', {}, { traceparent: TRACEPARENT });
+    const [send] = sdk.spans('send orders');
+    expect(send!.parentSpanContext).toMatchObject({
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      spanId: 'b7ad6b7169203331',
+    });
+  });
+
+  it('hand on the trace of a message without an SDK', async () => {
+    bed = await TestBed.open({ telemetry: openTelemetry() });
+    context.disable();
+    const seen: unknown[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: () => bed.rivulet.producer.send('invoices', {}),
+    });
+    await bed.subscribe({
+      topic: 'invoices',
+      group: 'mail',
+      handler: ({ message }) => void seen.push(message.traceparent),
+    });
+    await bed.publish('orders', {}, { traceparent: TRACEPARENT });
+    await bed.advance(10);
+    expect(seen).toEqual([TRACEPARENT]);
+  });
+
+  it('refuse options that nobody means, all at once', () => {
+    const wrong = { relation: 'child', lags: true, lag: 1 } as object as OpenTelemetryOptions;
+    expect(() => openTelemetry(wrong)).toThrow(InvalidOptionsError);
+    expect(() => openTelemetry(wrong)).toThrow(
+      /did you mean "lag"\?[\s\S]*relation must be[\s\S]*lag must be/,
+    );
+  });
+});
