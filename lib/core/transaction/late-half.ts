@@ -137,7 +137,7 @@ export class LateHalf {
 
   /**
    * Messages whose topic has changed meanwhile, in their new queues. A queue has one half of a transaction, so what comes to
-   * one that has it already goes by the outbox.
+   * one that has it already goes by the outbox, from where it was placed first: there it would be taken for that half.
    */
   private async prepareAnew(moved: readonly QueueRun[]): Promise<void> {
     const { facts, tools } = this;
@@ -148,12 +148,20 @@ export class LateHalf {
       const info = infos[topics.indexOf(topic)]!;
       for (const message of messages) anew.set(message, placed(message, info, facts.id));
     }
-    this.messages = this.messages.map((message) => anew.get(message) ?? message);
     const runs = runsOf([...anew.values()]);
-    const isTaken = (run: QueueRun): boolean =>
-      this.asked.some(({ topic, queue }) => topic === run.topic && queue === run.queue);
-    const left = runs.some(isTaken) ? runs : await this.prepareRuns(runs);
+    const taken = runs.find((run) => this.hasAsked(run));
+    if (taken)
+      throw this.notTaken(
+        taken.messages[0]!,
+        'its new queue has other messages of the transaction',
+      );
+    this.messages = this.messages.map((message) => anew.get(message) ?? message);
+    const left = await this.prepareRuns(runs);
     if (left.length > 0) throw this.notTaken(left[0]!.messages[0]!, 'the topic is changing');
+  }
+
+  private hasAsked({ topic, queue }: QueueRun): boolean {
+    return this.asked.some((one) => one.topic === topic && one.queue === queue);
   }
 
   /** @returns false when the topic has changed. */

@@ -1,5 +1,4 @@
 import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
-import { selectQueue } from '../../../lib/core/producer/queue-selector.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('a store that changes under a transaction', () => {
@@ -51,34 +50,4 @@ describe('a store that changes under a transaction', () => {
       await other.close();
     },
   );
-
-  it('loses nothing when moved messages come to a queue that has a half of the transaction', async () => {
-    await bed.rivulet.topics.get('pairs');
-    const { halves, topics } = bed.stores;
-    const prepare = halves.prepare.bind(halves);
-    const declare = topics.declare.bind(topics);
-    let isOld = true;
-    halves.prepare = async (call) => {
-      if (call.queue === 0 || !isOld) return prepare(call);
-      isOld = false;
-      topics.declare = async (topic) => ({ ...(await declare(topic)), queues: 1 });
-      return call.halves.map(({ id }) => ({ id, state: 'moved', generation: 9 }));
-    };
-    const kept = bed.rivulet.events.next('outbox-kept');
-    await bed.rivulet.transactions.run(async () => {
-      for (const queue of [0, 3, 0]) await bed.publish('pairs', queue, groupOf(queue));
-    });
-    expect(await kept).toMatchObject({ messages: 3 });
-    await bed.advance(1_000);
-    expect((await bed.sent('pairs')).map(({ body, queue }) => [body, queue])).toEqual([
-      [0, 0],
-      [3, 0],
-      [0, 0],
-    ]);
-  });
 });
-
-/** A message group of this queue, of four. */
-function groupOf(queue: number): { messageGroup: string } {
-  for (let i = 0; ; i++) if (selectQueue(`g${i}`, 4) === queue) return { messageGroup: `g${i}` };
-}
