@@ -71,6 +71,7 @@ export { InboxBusyError, MarkerRefusedError } from './core/transaction/participa
 export {
   BrokerUnavailableError,
   InDoubtError,
+  TopicKeepsChangingError,
   TransactionEndedError,
   UnmanagedTransactionError,
 } from './core/transaction/errors.js';

@@ -16,13 +16,18 @@ const MINUTE_MS = 60_000;
 /** As many as the scripts take. */
 const MOST_PER_CALL = 500;
 
+/** In which a transaction began: what became of all those of one minute stands in one key. */
+export function minuteOf(id: TransactionId): number {
+  return Math.floor(mintedAt(id) / MINUTE_MS);
+}
+
 /** Runs of neighbours that one script call can be about: what became of them stands in one `done` key. */
 export function byMinute<I extends { id: TransactionId }>(
   items: readonly I[],
 ): { minute: number; items: I[] }[] {
   const runs: { minute: number; items: I[] }[] = [];
   for (const item of items) {
-    const minute = Math.floor(mintedAt(item.id) / MINUTE_MS);
+    const minute = minuteOf(item.id);
     const run = runs.at(-1);
     if (run?.minute === minute && run.items.length < MOST_PER_CALL) run.items.push(item);
     else runs.push({ minute, items: [item] });

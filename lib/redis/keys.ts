@@ -219,6 +219,11 @@ export class HalfQueueKeys extends QueueKeys {
   get done(): string {
     return `${this.tag}:done:${this.minute}`;
   }
+
+  /** HASH  id of messages that moved (16 bytes) → generation and queues by which they are placed. Expires likewise. */
+  get placed(): string {
+    return `${this.tag}:placed:${this.minute}`;
+  }
 }
 
 /** Keys of one queue as seen by one consumer group. */

@@ -8,6 +8,7 @@ import type {
   HalfMessageStore,
   HalfQueue,
   HalfView,
+  Placement,
   PrepareReply,
   PublishReply,
   Resolved,
@@ -24,6 +25,7 @@ import {
   idBytes,
   type Item,
   joinedHalves,
+  minuteOf,
   readAnswers,
   readHalf,
   toWord,
@@ -88,6 +90,20 @@ export class RedisHalfMessageStore implements HalfMessageStore {
         }),
       });
     });
+  }
+
+  async placeOnce(
+    topic: string,
+    id: TransactionId,
+    { generation, queues }: Placement,
+  ): Promise<Placement & { isNew: boolean }> {
+    // The queue that every topic has.
+    const home = { topic, queue: 0, owner: '', minute: minuteOf(id) };
+    const [word, ...said] = (await scripts.placeOnce.run(this.host, {
+      keys: this.keys.halfQueue(home),
+      args: { id: parseMessageId(id), generation: String(generation), queues: String(queues) },
+    })) as [string, string, string];
+    return { generation: Number(said[0]), queues: Number(said[1]), isNew: word === 'placed' };
   }
 
   extend(

@@ -149,6 +149,11 @@ export const scripts = {
     ...HALF_APPEND,
     args: ['generation', 'dedups', 'ids', 'halves'],
   }),
+  placeOnce: new Script({
+    name: 'place-once',
+    keys: ['placed'],
+    args: ['id', 'generation', 'queues'],
+  }),
   rollbackHalf: new Script({
     name: 'rollback-half',
     library: 'halves',

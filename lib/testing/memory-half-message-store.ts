@@ -8,6 +8,7 @@ import type {
   HalfMessageStore,
   HalfQueue,
   HalfView,
+  Placement,
   PrepareReply,
   PublishReply,
   Resolved,
@@ -24,6 +25,7 @@ import type { MemoryState, QueueState, StoredHalf, TopicState } from './memory-s
 const REMEMBERED_MS = 24 * 3_600_000;
 
 interface Place {
+  ref: QueueRef;
   topic: TopicState;
   queue: QueueState;
   now: number;
@@ -41,11 +43,11 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   prepare(call: HalfCall): Promise<PrepareReply[]> {
     return this.gate.call(() =>
       call.halves.map(({ id, ...half }): PrepareReply => {
+        const ended = this.resolved(call, id);
+        if (ended) return { id, ...ended };
         const place = this.place(call);
         if (!place) return { id, state: 'moved', generation: 0 };
         const { queue, topic, now } = place;
-        const ended = this.resolved(place, id);
-        if (ended) return { id, ...ended };
         if (queue.halves.has(id)) return { id, state: 'prepared' };
         const { generation } = topic.info;
         if (generation !== call.generation) return { id, state: 'moved', generation };
@@ -69,10 +71,10 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   commit(ref: HalfQueue, ids: readonly TransactionId[]): Promise<ResolveReply[]> {
     return this.gate.call(() =>
       ids.map((id): ResolveReply => {
+        const ended = this.resolved(ref, id);
+        if (ended) return { id, ...ended };
         const place = this.place(ref);
         const half = place?.queue.halves.get(id);
-        const ended = place && this.resolved(place, id);
-        if (ended) return { id, ...ended };
         if (!place || !half) return { id, state: 'unknown' };
         return { id, ...this.append(place, half) };
       }),
@@ -85,12 +87,10 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   ): Promise<({ id: TransactionId } & Resolved)[]> {
     return this.gate.call(() =>
       ids.map((id) => {
-        const place = this.place(ref);
-        const ended = place && this.resolved(place, id);
+        const ended = this.resolved(ref, id);
         if (ended) return { id, ...ended };
-        place?.queue.halves.delete(id);
-        if (place) this.remember(place, id, { state: 'rolled-back' });
-        return { id, state: 'rolled-back' as const };
+        this.state.queue(ref)?.halves.delete(id);
+        return { id, ...this.remember(ref, id, { state: 'rolled-back' }) };
       }),
     );
   }
@@ -99,11 +99,11 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
     return this.gate.call(() =>
       call.halves.map((half): PublishReply => {
         const { id } = half;
+        const ended = this.resolved(call, id);
+        if (ended) return { id, ...this.remember(call, id, ended) };
         const place = this.place(call);
         if (!place) return { id, state: 'moved', generation: 0 };
         const { queue, topic } = place;
-        const ended = this.resolved(place, id);
-        if (ended) return { id, ...ended };
         if (!queue.halves.has(id)) {
           const { generation } = topic.info;
           if (generation !== call.generation) return { id, state: 'moved', generation };
@@ -113,6 +113,23 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
         return { id, ...this.append(place, half) };
       }),
     );
+  }
+
+  placeOnce(
+    topic: string,
+    id: TransactionId,
+    { generation, queues }: Placement,
+  ): Promise<Placement & { isNew: boolean }> {
+    return this.gate.call(() => {
+      const { placements } = this.state;
+      const now = this.gate.clock.now();
+      const key = `${topic}/${id}`;
+      const known = placements.get(key);
+      const isNew = !known || known.until <= now;
+      const said = isNew ? { generation, queues } : known;
+      placements.set(key, { ...said, until: now + REMEMBERED_MS });
+      return { generation: said.generation, queues: said.queues, isNew };
+    });
   }
 
   extend(
@@ -204,27 +221,28 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   private place(ref: QueueRef): Place | undefined {
     const topic = this.state.topics.get(ref.topic);
     const queue = topic?.queues[ref.queue];
-    return topic && queue && { topic, queue, now: this.gate.clock.now() };
+    return topic && queue && { ref, topic, queue, now: this.gate.clock.now() };
   }
 
-  private resolved({ queue, now }: Place, id: TransactionId): Resolved | undefined {
-    const known = queue.resolved.get(id);
-    if (!known || known.until <= now) return undefined;
+  private resolved(ref: QueueRef, id: TransactionId): Resolved | undefined {
+    const known = this.state.ends.get(endOf(ref, id));
+    if (!known || known.until <= this.gate.clock.now()) return undefined;
     const { until: _until, ...ended } = known;
     return ended;
   }
 
-  private remember({ queue, now }: Place, id: TransactionId, ended: Resolved): Resolved {
-    queue.resolved.set(id, { ...ended, until: now + REMEMBERED_MS });
+  private remember<End extends Resolved>(ref: QueueRef, id: TransactionId, ended: End): End {
+    const until = this.gate.clock.now() + REMEMBERED_MS;
+    this.state.ends.set(endOf(ref, id), { ...ended, until });
     return ended;
   }
 
   private append(place: Place, { id, entries }: Pick<HalfMessages, 'id' | 'entries'>): Resolved {
-    const { queue, topic, now } = place;
+    const { ref, queue, topic, now } = place;
     queue.halves.delete(id);
     const results = entries.map((entry) => storeUnlimited(queue, entry, topic.info, now));
     this.state.changed();
-    return this.remember(place, id, { state: 'committed', results });
+    return this.remember(ref, id, { state: 'committed', results });
   }
 
   /** Halves of this owner that are not parked, longest due first. */
@@ -242,15 +260,19 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
     return this.gate.call(() =>
       items.map((item): ExtendReply => {
         const { id } = item;
+        const ended = this.resolved(ref, id);
+        if (ended) return { id, ...ended };
         const place = this.place(ref);
         const half = place?.queue.halves.get(id);
-        const ended = place && this.resolved(place, id);
-        if (ended) return { id, ...ended };
         if (!place || !half) return { id, state: 'unknown' };
         return { id, state: act(half, item, place.now) };
       }),
     );
   }
+}
+
+function endOf({ topic, queue }: QueueRef, id: TransactionId): string {
+  return `${topic}/${queue}/${id}`;
 }
 
 function fullFor(

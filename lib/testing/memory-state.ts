@@ -1,6 +1,6 @@
 import { QueueFaultedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
-import type { Resolved } from '../core/store/half-message-store.js';
+import type { Placement, Resolved } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
@@ -46,8 +46,6 @@ export class QueueState {
   readonly sessions = new MemorySessions();
   readonly scheduled = new Map<string, ScheduledMessage>();
   readonly halves = new Map<string, StoredHalf>();
-  /** What became of transactions. */
-  readonly resolved = new Map<string, Resolved & { until: number }>();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
   readonly growth = new MemoryGrowth();
   readonly groups = new Map<string, MemoryGroup>();
@@ -95,6 +93,9 @@ export class MemoryState {
   readonly agenda: AgendaState = new Map();
   /** Agendas of those who can answer for halves, by board. */
   readonly halfAgendas = new Map<string, AgendaState>();
+  /** What became of transactions, by queue; and how messages that moved are placed. As in Redis, neither goes with its topic. */
+  readonly ends = new Map<string, Resolved & { until: number }>();
+  readonly placements = new Map<string, Placement & { until: number }>();
   /** Topics whose queues have become more. */
   readonly grown = new Map<string, number>();
   readonly patterns = new Map<string, number>();

@@ -351,6 +351,17 @@ export function describeHalfMessages(open: OpenHarness): void {
         expect(await logTexts(h.stores)).toEqual(['first', 'c', 'a', 'b']);
       });
 
+      it('remembers what became of it for as long as somebody asks, and a day more', async () => {
+        const [half, forgotten] = [halfOf(['a']), halfOf(['b'])];
+        const first = await publishHalf(half);
+        for (let day = 0; day < 3; day++) {
+          await h.advance(DAY_MS - 1);
+          expect(await publishHalf(half)).toEqual(first);
+          await publishHalf(forgotten);
+        }
+        expect(await logTexts(h.stores)).toEqual(['a', 'b']);
+      });
+
       it('dedups as a send does', async () => {
         const entry = entryOf('a', { dedupId: 'x y,z' });
         expect(resultsOf((await publishHalf(halfOf([entry])))[0])).toMatchObject([
@@ -363,11 +374,45 @@ export function describeHalfMessages(open: OpenHarness): void {
       });
     });
 
-    it('goes with the topic', async () => {
-      const [id] = await prepared(h.stores, 'a');
+    describe('placeOnce', () => {
+      const place = (id: string, generation: number, queues: number, topic = 'orders') =>
+        h.stores.halves.placeOnce(topic, id, { generation, queues });
+
+      it('answers with the first word about messages, whoever asks, and whatever becomes of the topic', async () => {
+        const [one, other] = [newTransaction(), newTransaction()];
+        expect(await place(one, 3, 4)).toEqual({ generation: 3, queues: 4, isNew: true });
+        const said = { generation: 3, queues: 4, isNew: false };
+        expect(await place(one, 9, 16)).toEqual(said);
+        await h.stores.topics.remove('orders');
+        const sibling = await h.sibling();
+        expect(await sibling.halves.placeOnce('orders', one, { generation: 1, queues: 1 })).toEqual(
+          said,
+        );
+        expect(await place(other, 9, 16)).toMatchObject({ generation: 9, isNew: true });
+        expect(await place(one, 9, 16, 'bills')).toMatchObject({ generation: 9, isNew: true });
+      });
+
+      it('says it once when two ask at the same time', async () => {
+        const id = newTransaction();
+        const other = await h.sibling();
+        const [a, b] = await Promise.all([
+          place(id, 3, 4),
+          other.halves.placeOnce('orders', id, { generation: 9, queues: 16 }),
+        ]);
+        expect([a.isNew, b.isNew].sort()).toEqual([false, true]);
+        expect(a.generation).toBe(b.generation);
+      });
+    });
+
+    it('goes with the topic, but for what became of it', async () => {
+      const [id, done] = await prepared(h.stores, 'a', 'b');
+      const committed = await commit(done!);
       await h.stores.topics.remove('orders');
+      expect(await commit(done!)).toEqual(committed);
       await declare(h.stores, { queues: 2 });
       expect(await commit(id!)).toEqual([{ id, state: 'unknown' }]);
+      expect(await commit(done!)).toEqual(committed);
+      expect(await logTexts(h.stores)).toEqual([]);
       expect(await h.stores.halves.count(QUEUE)).toEqual({ waiting: 0, parked: 0 });
       const claim = { limit: 10, leaseMs: 1_000, frames: false };
       await h.advance(60_000);

@@ -43,6 +43,11 @@ export class RandomHalves {
       () => this.ask('prepare again', async (s) => s.halves.prepare(await call(s, some))),
       () => this.ask('publish', async (s) => s.halves.publish(await call(s, [...some, ...news]))),
       () => this.ask('commit', (stores) => stores.halves.commit(queue, ids)),
+      () => {
+        const placement = { generation: random.between(1, 9), queues: random.between(1, 9) };
+        const id = ids[0] ?? newTransaction(1);
+        return this.ask('place', (stores) => stores.halves.placeOnce('orders', id, placement));
+      },
       () =>
         this.ask('commit', (stores) => stores.halves.commit(queue, [...ids, newTransaction(1)])),
       () => this.ask('rollback', (stores) => stores.halves.rollback(queue, ids)),

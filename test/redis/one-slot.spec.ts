@@ -80,6 +80,7 @@ describe('every call', () => {
     await stores.halves.unpark(halves, [a!.id]);
     await stores.halves.commit(halves, [a!.id]);
     await stores.halves.publish({ ...halves, halves: [b!] });
+    await stores.halves.placeOnce('orders', b!.id, { generation, queues: 2 });
     await stores.halves.list(queue, { count: 5 });
     await stores.halves.rollback(halves, [c!.id]);
     await stores.halves.oldest(halves);

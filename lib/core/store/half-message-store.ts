@@ -63,6 +63,12 @@ export type ExtendReply = { id: TransactionId } & (
   Resolved | { state: 'extended' } | { state: 'parked' } | { state: 'unknown' }
 );
 
+/** The topic by which messages are given their queues. */
+export interface Placement {
+  readonly generation: number;
+  readonly queues: number;
+}
+
 /** What is known about a half without looking into its messages. */
 export interface HalfFacts {
   readonly id: TransactionId;
@@ -122,9 +128,24 @@ export interface HalfMessageStore {
 
   /**
    * Append messages of transactions that are known to be committed, whether their halves are here or not (outbox).
-   * Of `publish` and `commit`, in any order and number, exactly one appends.
+   * Of `publish` and `commit`, in any order and number, exactly one appends. What became of them is remembered for 24
+   * hours after the last `publish`: whoever is held up by others of its messages may try for as long as it takes.
    */
   publish(call: HalfCall): Promise<PublishReply[]>;
+
+  /**
+   * Say by which generation messages of a committed transaction are placed that cannot go where they were meant to: the
+   * first word counts for everybody, so that whoever publishes the rest of them places all of them alike. Kept for 24
+   * hours after it was last asked for, also when the topic is removed meanwhile.
+   *
+   * @param id of the messages in question: no transaction has it.
+   * @returns what was said first; `isNew`: by this call.
+   */
+  placeOnce(
+    topic: string,
+    id: TransactionId,
+    placement: Placement,
+  ): Promise<Placement & { isNew: boolean }>;
 
   /**
    * Ask about it after `afterMs` from now: by its owner, "I am still at work"; by a checker, "not known yet".

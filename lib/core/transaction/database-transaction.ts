@@ -5,7 +5,7 @@ import type { HalfOwner } from './half-owner.js';
 import { LateHalf, type LateHalfTools } from './late-half.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { TransactionParticipant } from './participant.js';
-import type { TransactionFacts } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionScope } from './transaction-scope.js';
 import { UnitOfWork, type UnitOfWorkTools } from './unit-of-work.js';
 

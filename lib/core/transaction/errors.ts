@@ -50,6 +50,25 @@ export class InDoubtError extends RivuletError {
   }
 }
 
+/**
+ * The topic of messages that were committed changed again each time they were placed in its queues. They are not lost: what
+ * could not be published waits in the outbox, and is tried again from there.
+ */
+export class TopicKeepsChangingError extends RivuletError {
+  readonly code = 'TOPIC_KEEPS_CHANGING';
+  readonly topic: string;
+  readonly transactionId: TransactionId;
+
+  constructor(topic: string, transactionId: TransactionId) {
+    super(
+      `Topic "${topic}" changed again each time messages of transaction ${transactionId} were given their queues in it. They are ` +
+        'published once it stays as it is for a moment. See who deletes, makes or grows it over and over.',
+    );
+    this.topic = topic;
+    this.transactionId = transactionId;
+  }
+}
+
 /** The messages could be stored neither as half messages nor in the outbox: the transaction was rolled back. */
 export class BrokerUnavailableError extends RivuletError {
   readonly code = 'BROKER_UNAVAILABLE';

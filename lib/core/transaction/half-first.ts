@@ -15,7 +15,8 @@ import type { HalfSender, HalfPlace } from './half-sender.js';
 import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import type { PrepareReply, TransactionId } from '../store/half-message-store.js';
 import { AlreadyDecidedError, PreparedMessage } from './prepared-message.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
 /** The message of a transaction without a database. */

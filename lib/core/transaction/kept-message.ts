@@ -75,13 +75,16 @@ export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
 }
 
 /**
- * The message with its queue in a topic as it is now. Always the same one for a transaction, since whoever is killed on
+ * The message with its queue in a topic of so many queues. Always the same one for a transaction, since whoever is killed on
  * the way does it again.
  *
  * @throws SendFailedError when the topic has no such queue.
  */
-export function placed(message: KeptMessage, info: TopicInfo, id: TransactionId): KeptMessage {
-  const { queues, generation, topic } = info;
+export function placed(
+  message: KeptMessage,
+  { queues, generation, topic }: Pick<TopicInfo, 'queues' | 'generation' | 'topic'>,
+  id: TransactionId,
+): KeptMessage {
   const turns = { next: () => selectQueue(id, queues) };
   const queue = queueOf(message.route, { queues, turns });
   if (queue < queues) return { ...message, place: { queue, generation } };

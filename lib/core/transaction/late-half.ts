@@ -9,7 +9,8 @@ import type { HalfSender } from './half-sender.js';
 import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import type { Outbox } from './outbox.js';
 import type { TransactionParticipant } from './participant.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
 type FullReply = Extract<PrepareReply, { state: 'full' }>;

@@ -14,7 +14,8 @@ import { SETS } from './half-owner.js';
 import type { HalfSender } from './half-sender.js';
 import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import { checkSet, type SendAllOptions, type SetMessage } from './message-set.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 import {
   halfOf,
   resultOf,

@@ -5,7 +5,8 @@ import type { KeptMessage } from './kept-message.js';
 import { encodeOutboxRow } from './outbox-row.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { TransactionParticipant } from './participant.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 
 export interface OutboxOptions {
   publisher: Publisher;

@@ -6,7 +6,8 @@ import type { AppendResult } from '../store/message-log.js';
 import type { HalfSender } from './half-sender.js';
 import type { QueueRun } from './kept-message.js';
 import type { TransactionId } from '../store/half-message-store.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 
 /** Somebody else decided first: a check method, or an operator. That decision stands. */
 export class AlreadyDecidedError extends RivuletError {

@@ -1,32 +1,23 @@
-import { createHash } from 'node:crypto';
-import { StoreUnavailableError, TopicFullError } from '../message/errors.js';
-import { formatMessageId, parseMessageId } from '../message/message-id.js';
+import { TopicFullError } from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
-import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
 import type { HalfMessages, PublishReply } from '../store/half-message-store.js';
-import type { HalfOwner } from './half-owner.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfSender, HalfPlace } from './half-sender.js';
-import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
-import type { TopicInfo } from '../store/topic-registry.js';
+import { type KeptMessage, type QueueRun, runsOf } from './kept-message.js';
+import type { Moved, MovedMessages } from './moved-messages.js';
+import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
 export interface PublisherOptions {
   sender: HalfSender;
   room: HalfRoom;
-  topics: TopicDirectory;
+  moved: MovedMessages;
   events: Events;
   logger: Logger;
   checkAfterMs: number;
-}
-
-/** Whose messages, and who can say what became of them. */
-export interface TransactionFacts {
-  readonly id: TransactionId;
-  readonly owner: HalfOwner;
 }
 
 class Half implements HalfMessages {
@@ -37,9 +28,6 @@ class Half implements HalfMessages {
     readonly checkAfterMs: number,
   ) {}
 }
-
-/** How often a topic may change under a message before it is left for later. */
-const MOST_MOVES = 3;
 
 /** Makes the messages of committed transactions visible: each once, whoever tries, and however often. */
 export class Publisher {
@@ -82,16 +70,14 @@ export class Publisher {
     const topics = [...new Set(homeless.map(({ topic }) => topic))];
     await allEnded([
       ...runsOf(messages).map((run) => this.publishRun(facts, run)),
-      ...topics.map(async (topic) => {
+      ...topics.map((topic) => {
         const own = homeless.filter((message) => message.topic === topic);
-        const info = await this.options.topics.get(topic);
-        await this.publishAnew({ facts: partOf(facts, topic), messages: own, info, moves: 0 });
+        return this.publishAnew({ facts, topic, from: topic, messages: own, moves: 0 });
       }),
     ]);
   }
 
   private async publishRun(facts: TransactionFacts, run: QueueRun, moves = 0): Promise<void> {
-    const { topics } = this.options;
     const { topic, queue, generation, messages } = run;
     const reply = await this.ask(facts, run);
     switch (reply.state) {
@@ -105,11 +91,8 @@ export class Publisher {
           { topic, messageId: frameMessageId(messages[0]!.entry.frame) },
         );
       case 'moved': {
-        if (moves === MOST_MOVES)
-          throw new StoreUnavailableError(`Topic "${topic}" changes again and again`);
-        const info = await topics.refresh(topic);
-        const part = partOf(facts, `${topic}/${queue}/${generation}`);
-        await this.publishAnew({ facts: part, messages, info, moves: moves + 1 });
+        const from = `${topic}/${queue}/${generation}`;
+        await this.publishAnew({ facts, topic, from, messages, moves });
       }
     }
   }
@@ -124,15 +107,9 @@ export class Publisher {
       : reply;
   }
 
-  private async publishAnew(options: {
-    facts: TransactionFacts;
-    messages: readonly KeptMessage[];
-    info: TopicInfo;
-    moves: number;
-  }): Promise<void> {
-    const { facts, messages, info, moves } = options;
-    const anew = messages.map((message) => placed(message, info, facts.id));
-    await allEnded(runsOf(anew).map((run) => this.publishRun(facts, run, moves)));
+  private async publishAnew(moved: Moved): Promise<void> {
+    const { facts, runs, moves } = await this.options.moved.place(moved);
+    await allEnded(runs.map((run) => this.publishRun(facts, run, moves)));
   }
 
   tell({ topic, queue, messages }: QueueRun, results: readonly AppendResult[]): void {
@@ -156,16 +133,6 @@ export class Publisher {
       `The messages of transaction ${id} to topic "${topic}" queue ${queue} were rolled back although it was committed: an operator decided so, or the database was another one. They are not delivered.`,
     );
   }
-}
-
-/**
- * A part of a transaction that comes to a queue besides its own messages there: the store takes one run of each id in each
- * queue, and would take a second one for a repeat. Always the same id for the same part, whoever publishes it.
- */
-function partOf({ id, owner }: TransactionFacts, part: string): TransactionFacts {
-  const bytes = parseMessageId(id);
-  createHash('sha256').update(`${id}/${part}`).digest().copy(bytes, 9, 0, 7);
-  return { id: formatMessageId(bytes), owner };
 }
 
 /** @throws the first error, once all have ended. */

@@ -14,7 +14,8 @@ import type { AppendResult } from '../store/message-log.js';
 import { decidedIn } from './half-owner.js';
 import type { KeptMessage, QueueRun } from './kept-message.js';
 import { sendResult } from './prepared-message.js';
-import type { Publisher, TransactionFacts } from './publisher.js';
+import type { Publisher } from './publisher.js';
+import type { TransactionFacts } from './transaction-facts.js';
 
 /** One try to store a set. */
 export interface SetAttempt {

@@ -17,6 +17,7 @@ import { HalfRoom } from './half-room.js';
 import { HalfSender } from './half-sender.js';
 import { MessageSets } from './message-sets.js';
 import { Participants } from './participants.js';
+import { MovedMessages } from './moved-messages.js';
 import { Publisher } from './publisher.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { Transactions } from './transactions.js';
@@ -61,7 +62,8 @@ export class TransactionSupport {
     });
     const { checkAfterMs, producerGroup } = settings;
     const room = new HalfRoom({ log: options.log, topics, clock });
-    const publisher = new Publisher({ sender, room, topics, events, logger, checkAfterMs });
+    const moved = new MovedMessages({ halves: stores.halves, topics });
+    const publisher = new Publisher({ sender, room, moved, events, logger, checkAfterMs });
     this.checks = new CheckMethods({ codecs: options.codecs, clock, logger });
     const limits = { messages: producer.maxBufferedMessages, bytes: producer.maxBufferedBytes };
     this.transactions = new Transactions({

@@ -22,7 +22,7 @@
 --   full <room> <when>      maxLength leaves no room for all of it; nothing of it is stored. when: as 'whenFull' says
 --   moved <generation>      the topic changed ('0': no such queue); nothing of it is here, nothing changed
 --
--- Invariant: of commit and publish, in any order and number, exactly one appends.
+-- Invariant: of commit and publish, in any order and number, exactly one appends, until nobody has asked for 24 h.
 
 local keys = { meta = KEYS[1], log = KEYS[2], scheduled = KEYS[3], due = KEYS[4], half = KEYS[5], checks = KEYS[6],
   parked_halves = KEYS[7], done = KEYS[8] }
@@ -36,13 +36,14 @@ if tonumber(settings[2]) then
   room = tonumber(settings[2]) - redis.call('XLEN', keys.log) - redis.call('ZCARD', keys.due) - tonumber(settings[3] or 0)
 end
 
-local reply, gone, ends, seen = replying(ARGV[3]), { ids = {}, messages = 0 }, {}, {}
+local reply, gone, ends, seen, is_repeat = replying(ARGV[3]), { ids = {}, messages = 0 }, {}, {}, false
 local text, at = ARGV[4], 1
 for i, id in ipairs(ids) do
   local last = at + 3 + struct.unpack('>I4', text, at)
   local messages, dues, dedups, frames_at = string.match(text, '^(%d+) (%S+) (%S+)\n()', at + 4)
   local known = ended[i] or seen[id]
   if known then
+    is_repeat = true
     reply.add(resolution(known))
   elseif not halves[i] and settings[1] ~= generation then
     reply.add('moved ' .. (settings[1] or '0'))
@@ -66,4 +67,5 @@ for i, id in ipairs(ids) do
   at = last + 1
 end
 resolve(keys, gone, ends)
+if is_repeat then redis.call('PEXPIRE', keys.done, REMEMBERED_MS) end
 return reply.all()
