@@ -6,6 +6,7 @@ export default {
   testTimeout: 30_000,
   globalSetup: './test/helpers/global-setup.mjs',
   globalTeardown: './test/helpers/global-teardown.mjs',
+  setupFiles: process.env.RIVULET_ACL === '1' ? ['./test/helpers/least-user/connect.mjs'] : [],
   maxWorkers: 2,
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

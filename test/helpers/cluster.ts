@@ -5,14 +5,17 @@ import {
   startCluster as start,
 } from '../../tools/redis/cluster.mjs';
 import { findRedis, HOW_TO_INSTALL } from '../../tools/with-redis.mjs';
+import { expectNoRefusals } from './least-user/refusals.js';
 
 export type TestCluster = RunningCluster;
 
 /** A private cluster for tests that break its nodes; the others share one (`sharedServer('cluster')`). */
-export function startCluster(options?: ClusterFleetOptions): Promise<TestCluster> {
+export async function startCluster(options?: ClusterFleetOptions): Promise<TestCluster> {
   const binary = findRedis();
   if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
-  return start(binary, options);
+  const cluster = await start(binary, options);
+  for (const node of cluster.nodes) expectNoRefusals(node);
+  return cluster;
 }
 
 /** What `connection` of RedisStores must be for these nodes (`host:port` with commas). */

@@ -11,6 +11,7 @@ import {
 } from '../../tools/postgres/server.mjs';
 import { startCluster } from '../../tools/redis/cluster.mjs';
 import { findRedis, HOW_TO_INSTALL } from '../../tools/with-redis.mjs';
+import { leastUser } from './least-user/rights.mjs';
 
 const SERVERS = {
   postgres: {
@@ -53,7 +54,15 @@ async function start({ name, variable, find, launch, help }) {
   );
 }
 
+/** `npm run test:acl`: every server knows the least user, and the library connects as that user in every process. */
+function connectAsLeastUser() {
+  const preload = new URL('./least-user/connect.mjs', import.meta.url).href;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import ${preload}`;
+  process.env.RIVULET_REDIS_ARGS = JSON.stringify(leastUser());
+}
+
 export default async function shareServers() {
+  if (process.env.RIVULET_ACL === '1') connectAsLeastUser();
   const started = new Map();
   const keeper = http.createServer((request, response) => {
     const name = request.url.slice(1);

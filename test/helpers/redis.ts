@@ -5,7 +5,7 @@ import {
   type RunningRedis,
   startRedis as start,
 } from '../../tools/with-redis.mjs';
-import { connectAsLeastUser, expectNoRefusals, isLeast, leastUser } from './least-user.js';
+import { expectNoRefusals } from './least-user/refusals.js';
 
 export type TestRedis = RunningRedis;
 
@@ -13,19 +13,5 @@ export type TestRedis = RunningRedis;
 export async function startRedis(options?: RedisOptions): Promise<TestRedis> {
   const binary = findRedis();
   if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
-  if (!isLeast) return start(binary, options);
-  connectAsLeastUser();
-  const server = await start(binary, {
-    ...options,
-    args: [...leastUser(), ...(options?.args ?? [])],
-  });
-  const { stop } = server;
-  server.stop = async () => {
-    try {
-      await expectNoRefusals(server.url);
-    } finally {
-      await stop();
-    }
-  };
-  return server;
+  return expectNoRefusals(await start(binary, options));
 }

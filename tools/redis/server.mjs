@@ -10,7 +10,7 @@ export const PERSISTENCE = {
 };
 
 /**
- * Start a private server. It ends with this process, even after kill -9.
+ * Start a private server. RIVULET_REDIS_ARGS (JSON, an array) are arguments for all of them. It ends with this process, even after kill -9.
  *
  * @throws when the server refuses its arguments or does not answer in time; the message holds the end of its log.
  */
@@ -28,6 +28,7 @@ export async function startRedis(
       ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir],
       ...PERSISTENCE[persistence],
       ...(socket ? ['--unixsocket', socket] : []),
+      ...JSON.parse(process.env.RIVULET_REDIS_ARGS ?? '[]'),
       ...args,
     ],
   });
