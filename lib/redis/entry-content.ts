@@ -1,3 +1,4 @@
+import { isWhole, parted } from '../core/message/joined.js';
 import type { EntryContent } from '../core/store/refs.js';
 
 /** Name of the field that holds a frame. The stream repeats it for no entry, so it may be one nobody else uses. */
@@ -30,13 +31,7 @@ export function unpacked(fields: Buffer[]): Buffer[] {
   return fields.length === 2 && packed && name?.equals(PACKED) ? readPacked(packed) : fields;
 }
 
-/** Fields one after the other: each its length (4 bytes) and its bytes. */
+/** Fields that are packed into one (`joined`). What is none of that is one field: nobody's entry. */
 export function readPacked(packed: Buffer): Buffer[] {
-  const found: Buffer[] = [];
-  for (let at = 0; at < packed.length;) {
-    const end = at + 4 + packed.readUInt32BE(at);
-    found.push(packed.subarray(at + 4, end));
-    at = end;
-  }
-  return found;
+  return isWhole(packed) ? parted(packed) : [packed];
 }

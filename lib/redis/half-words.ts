@@ -1,4 +1,4 @@
-import { LENGTH_BYTES, parted } from '../core/message/joined.js';
+import { isWhole, LENGTH_BYTES, parted } from '../core/message/joined.js';
 import { MESSAGE_ID_BYTES, mintedAt, writeMessageId } from '../core/message/message-id.js';
 import { StoreUnavailableError } from '../core/message/errors.js';
 import { offsetsOfRun } from '../core/message/offset.js';
@@ -163,27 +163,42 @@ function readState(answer: string): HalfState {
   }
 }
 
-/** A half as the store keeps it: facts, a line feed, frames. */
-export function readHalf(
-  id: TransactionId,
-  stored: Buffer,
-): HalfFacts & { parked: string | null; frames: Buffer[] } {
+export type StoredHalf = HalfFacts & { parked: string | null; frames: Buffer[] };
+
+/** A half as the store keeps it (halves.lua): facts, a line feed, frames. Undefined when these bytes are none. */
+export function readHalf(id: TransactionId, stored: Buffer): StoredHalf | undefined {
   const end = stored.indexOf(0x0a);
-  const words = stored.toString('latin1', 0, end).split(' ');
-  const [owner, name, preparedAt, checks, parked, messages, dues] = words as [
-    ...[string, string, string, string, string, string, string],
+  const facts = FACTS.exec(stored.toString('latin1', 0, end < 0 ? 0 : end));
+  const frames = stored.subarray(end + 1);
+  if (!facts || !isWhole(frames)) return undefined;
+  const [, owner, name, preparedAt, checks, parked, messages, dues] = facts as unknown as [
+    ...[string, string, string, string, string, string, string, string],
   ];
-  return {
-    id,
-    owner: fromWord(owner),
-    name: fromWord(name),
-    preparedAt: Number(preparedAt),
-    checks: Number(checks),
-    messages: Number(messages),
-    dues: readDues(dues, Number(messages)),
-    parked: parked === '-' ? null : fromWord(parked),
-    frames: parted(stored.subarray(end + 1)),
-  };
+  try {
+    return {
+      id,
+      owner: fromWord(owner),
+      name: fromWord(name),
+      preparedAt: Number(preparedAt),
+      checks: Number(checks),
+      messages: Number(messages),
+      dues: readDues(dues, Number(messages)),
+      parked: parked === '-' ? null : fromWord(parked),
+      frames: parted(frames),
+    };
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}
+
+const FACTS = /^(\S+) (\S+) (\d{1,16}) (\d{1,9}) (\S+) (\d{1,6}) (\S+) (\S+)$/;
+
+/** What an operator gets to see instead. */
+export function unreadableHalf(id: TransactionId): StoredHalf {
+  const facts = { owner: '', name: '', preparedAt: mintedAt(id), checks: 0, messages: 0 };
+  const parked = 'what is stored of it cannot be read';
+  return { id, ...facts, dues: [], parked, frames: [] };
 }
 
 function readDues(text: string, messages: number): AppendEntry['due'][] {

@@ -2,6 +2,7 @@ import { formatMessageId, mintedAt, parseMessageId } from '../core/message/messa
 import type { Agenda } from '../core/store/agenda.js';
 import type {
   ClaimedHalf,
+  ClaimedHalves,
   ExtendReply,
   HalfCall,
   HalfMessages,
@@ -28,6 +29,7 @@ import {
   minuteOf,
   readAnswers,
   readHalf,
+  unreadableHalf,
   toWord,
 } from './half-words.js';
 import type { HalfQueueKeys, Keys } from './keys.js';
@@ -126,7 +128,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   async claimDue(
     queue: HalfQueue,
     claim: { limit: number; leaseMs: number; frames: boolean },
-  ): Promise<{ now: number; halves: ClaimedHalf[]; nextCheckAt: number | null; waiting: number }> {
+  ): Promise<ClaimedHalves> {
     const [now, next, waiting, ...pairs] = (await scripts.claimHalves.runBinary(this.host, {
       keys: this.keys.halfQueue(queue),
       args: {
@@ -136,13 +138,20 @@ export class RedisHalfMessageStore implements HalfMessageStore {
       },
     })) as [Buffer, Buffer, Buffer, ...Buffer[]];
     const halves: ClaimedHalf[] = [];
+    const unreadable: TransactionId[] = [];
     for (let i = 0; i < pairs.length; i += 2) {
-      const { parked: _parked, ...half } = readHalf(formatMessageId(pairs[i]!), pairs[i + 1]!);
-      halves.push(half);
+      const id = formatMessageId(pairs[i]!);
+      const half = readHalf(id, pairs[i + 1]!);
+      if (!half) unreadable.push(id);
+      else {
+        const { parked: _parked, ...claimed } = half;
+        halves.push(claimed);
+      }
     }
     return {
       now: Number(now.toString()),
       halves,
+      unreadable,
       nextCheckAt: next.length === 0 ? null : Number(next.toString()),
       waiting: Number(waiting.toString()),
     };
@@ -195,7 +204,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     const bytes = parseMessageId(id);
     const stored = await answer({ operation: 'HGET', key: half }, redis.hgetBuffer(half, bytes));
     if (!stored) return undefined;
-    const found = readHalf(id, stored);
+    const found = readHalf(id, stored) ?? unreadableHalf(id);
     const { checks } = this.keys.halfQueue({ ...ref, owner: found.owner });
     const checkAt = await answer({ operation: 'ZSCORE', key: checks }, redis.zscore(checks, bytes));
     return { ...ref, ...found, checkAt: checkAt === null ? null : Number(checkAt) };

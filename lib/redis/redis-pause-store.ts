@@ -28,16 +28,25 @@ export class RedisPauseStore implements PauseStore {
     const { key, host } = this;
     const all = await answer({ operation: 'HGETALL', key }, host.redis.hgetall(key));
     return Object.entries(all)
-      .map(([field, since]) => {
-        const [group, topic] = splitOnce(field);
-        return { topic, group: decodeURIComponent(group), since: Number(since) };
-      })
+      .map(([field, since]) => pausedGroup(field, since))
+      .filter((paused) => paused !== undefined)
       .sort(byName);
   }
 }
 
 function fieldOf({ topic, group }: Pick<PausedGroup, 'topic' | 'group'>): string {
   return `${encodeURIComponent(group)} ${topic}`;
+}
+
+/** What somebody else wrote pauses nobody, and must not hide what an operator did. */
+function pausedGroup(field: string, since: string): PausedGroup | undefined {
+  const [group, topic] = splitOnce(field);
+  try {
+    return { topic, group: decodeURIComponent(group), since: Number(since) };
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }
 
 function byName(a: PausedGroup, b: PausedGroup): number {

@@ -30,6 +30,7 @@ export class RedisRecurringStore implements RecurringStore {
     const all = await answer({ operation: 'HGETALL', key }, host.redis.hgetall(key));
     return Object.entries(all)
       .map(([name, text]) => entryOf(name, text))
+      .filter((entry) => entry !== undefined)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -47,7 +48,8 @@ export class RedisRecurringStore implements RecurringStore {
   }
 }
 
-function entryOf(name: string, text: string): RecurringEntry {
+/** What somebody else wrote is no recurring send. */
+function entryOf(name: string, text: string): RecurringEntry | undefined {
   const [nextAt, definition] = splitOnce(text);
-  return { name, definition, nextAt: Number(nextAt) };
+  return /^\d{1,16}$/.test(nextAt) ? { name, definition, nextAt: Number(nextAt) } : undefined;
 }

@@ -1,3 +1,6 @@
+import { StoreRefusedError } from '../core/message/errors.js';
+import { describeValue } from '../core/message/options.js';
+import { MOST_QUEUES } from '../core/message/topic.js';
 import {
   type ConsumeMode,
   DEFAULT_TOPIC_SETTINGS,
@@ -37,6 +40,7 @@ export function settingArguments(settings: Partial<TopicSettings>): {
   };
 }
 
+/** @throws StoreRefusedError `DAMAGED`: what somebody else wrote there must not become a loop over a billion queues. */
 export function readFacts(
   topic: string,
   facts: readonly (string | null | undefined)[],
@@ -52,6 +56,11 @@ export function readFacts(
     version,
     grewFrom,
   ] = facts;
+  if (!isCount(queues, MOST_QUEUES) || !isCount(generation, Number.MAX_SAFE_INTEGER))
+    throw new StoreRefusedError(
+      `What the store keeps about topic "${topic}" is damaged: queues ${describeValue(queues)}, generation ${describeValue(generation)}. Nothing was done; restore its meta hash, or delete the topic's keys`,
+      { reason: 'DAMAGED' },
+    );
   return {
     topic,
     queues: Number(queues),
@@ -64,6 +73,11 @@ export function readFacts(
     version: version!,
     grewFrom: typeof grewFrom === 'string' ? Number(grewFrom) : null,
   };
+}
+
+function isCount(text: string | null | undefined, most: number): boolean {
+  const count = /^\d{1,16}$/.test(text ?? '') ? Number(text) : 0;
+  return count >= 1 && count <= most;
 }
 
 export function withoutInnerFacts({

@@ -2,6 +2,7 @@ import { mintedAt } from '../core/message/message-id.js';
 import type { Agenda } from '../core/store/agenda.js';
 import type {
   ClaimedHalf,
+  ClaimedHalves,
   ExtendReply,
   HalfCall,
   HalfMessages,
@@ -147,7 +148,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   claimDue(
     ref: HalfQueue,
     claim: { limit: number; leaseMs: number; frames: boolean },
-  ): Promise<{ now: number; halves: ClaimedHalf[]; nextCheckAt: number | null; waiting: number }> {
+  ): Promise<ClaimedHalves> {
     return this.gate.call(() => {
       const now = this.gate.clock.now();
       const mine = this.waiting(ref);
@@ -158,7 +159,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
       });
       const times = mine.map(({ checkAt }) => checkAt);
       const nextCheckAt = times.length > 0 ? Math.min(...times) : null;
-      return { now, halves, nextCheckAt, waiting: mine.length };
+      return { now, halves, unreadable: [], nextCheckAt, waiting: mine.length };
     });
   }
 

@@ -28,7 +28,8 @@ export function describeHalfChecks(open: OpenHarness): void {
       await prepared(h.stores, 'a');
       const nextCheckAt = h.now() + CHECK_AFTER_MS;
       await h.advance(CHECK_AFTER_MS - 1);
-      expect(await claim()).toEqual({ now: h.now(), halves: [], nextCheckAt, waiting: 1 });
+      const none = { halves: [], unreadable: [], nextCheckAt, waiting: 1 };
+      expect(await claim()).toEqual({ now: h.now(), ...none });
       await h.advance(1);
       expect((await claim()).halves).toHaveLength(1);
     });

@@ -25,3 +25,10 @@ export function parted(all: Buffer): Buffer[] {
   }
   return parts;
 }
+
+/** Whether the bytes end with a part: others may have written, or damaged, them. */
+export function isWhole(all: Buffer): boolean {
+  let at = 0;
+  while (at + LENGTH_BYTES <= all.length) at += LENGTH_BYTES + all.readUInt32BE(at);
+  return at === all.length;
+}

@@ -24,13 +24,19 @@ export function encodeReceipt({ messageId, group, outcome }: ReceiptPacket): Buf
   return encodeReply({ requestId: messageId, seq: 0, kind: 'value', codec: 'json', bytes });
 }
 
+const STATES: readonly unknown[] = ['handled', 'dead-lettered', 'skipped', 'filtered'];
+
 /** @throws MalformedMessageError */
 export function decodeReceipt(packet: Buffer): ReceiptPacket {
   const { requestId: messageId, bytes } = decodeReply(packet);
+  let parsed: unknown;
   try {
-    const { group, outcome } = JSON.parse(bytes.toString()) as Omit<ReceiptPacket, 'messageId'>;
-    return { messageId, group, outcome };
+    parsed = JSON.parse(bytes.toString());
   } catch (error) {
     throw Object.assign(new MalformedMessageError('A receipt that is no JSON'), { cause: error });
   }
+  const { group, outcome } = (parsed ?? {}) as Partial<ReceiptPacket>;
+  if (typeof group !== 'string' || !STATES.includes(outcome?.state))
+    throw new MalformedMessageError('A receipt that tells no outcome of a group');
+  return { messageId, group, outcome: outcome! };
 }

@@ -54,6 +54,9 @@ const KNOWN = [
   'dedupWindowMs',
 ] as const;
 
+/** Of a topic. */
+export const MOST_QUEUES = 1_024;
+
 const WHEN_FULL = ['reject', 'drop-oldest', 'wait'] as const;
 
 /**
@@ -95,7 +98,9 @@ export function topicSettingProblems(settings: {
 }): (string | undefined)[] {
   const { queues, retentionMs, maxLength, whenFull, dedupWindowMs } = settings;
   return [
-    queues === undefined ? undefined : integerProblem('queues', queues, { min: 1, max: 1024 }),
+    queues === undefined
+      ? undefined
+      : integerProblem('queues', queues, { min: 1, max: MOST_QUEUES }),
     retentionMs === undefined ? undefined : integerProblem('retentionMs', retentionMs, { min: 0 }),
     maxLength === undefined || maxLength === null
       ? undefined

@@ -14,7 +14,7 @@ import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.
  */
 export const WIRE_VERSION = 1;
 
-/** Largest header: it is parsed before anything about the message is known. */
+/** Largest header, written or read: it is parsed before anything about the message is known. */
 export const MAX_HEADER_BYTES = 16 * 1024;
 
 /** What a header says, in the order of its flags. Absent fields cost no byte. */
@@ -118,7 +118,7 @@ export function decodeMessage(
     properties: properties === undefined ? NO_PROPERTIES : parseProperties(properties),
     bornAt: frame.readUIntBE(ID_AT, 6),
     dedupId,
-    ttlMs: ttlMs === undefined ? undefined : Number(ttlMs),
+    ttlMs: ttlMs === undefined ? undefined : parseTtl(ttlMs),
     traceparent,
     replyTo,
     receiptTo: fields[9],
@@ -149,6 +149,8 @@ function decodeHeader(frame: Buffer): { fields: readonly (string | undefined)[];
     const length = readVarint(frame, cursor);
     const end = cursor.at + length;
     if (end > frame.length) throw new MalformedMessageError('The header ends within a field');
+    if (end > MAX_HEADER_BYTES)
+      throw new MalformedMessageError(`The header is larger than ${MAX_HEADER_BYTES} bytes`);
     if (bit < KNOWN_FLAGS) fields[bit] = frame.toString('utf8', cursor.at, end);
     cursor.at = end;
   }
@@ -181,11 +183,19 @@ function parseProperties(text: string): Properties {
   } catch (error) {
     throw Object.assign(new MalformedMessageError('The properties are no JSON'), { cause: error });
   }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new MalformedMessageError('The properties are no object');
   const properties = Object.create(null) as Record<string, string | number | boolean>;
-  for (const [name, value] of Object.entries(parsed ?? {}))
+  for (const [name, value] of Object.entries(parsed))
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
       properties[name] = value;
   return properties;
+}
+
+function parseTtl(text: string): number {
+  const ttlMs = Number(text);
+  if (Number.isSafeInteger(ttlMs) && ttlMs > 0) return ttlMs;
+  throw new MalformedMessageError('The ttl is no number of milliseconds');
 }
 
 function varintSize(value: number): number {

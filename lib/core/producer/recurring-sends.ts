@@ -1,4 +1,4 @@
-import { InvalidInputError, InvalidOptionsError } from '../message/errors.js';
+import { InvalidInputError, InvalidOptionsError, StoreRefusedError } from '../message/errors.js';
 import { jsonCodec } from '../message/codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
@@ -88,8 +88,10 @@ export class RecurringSends {
   }
 
   async list(): Promise<RecurringSend[]> {
-    return (await this.options.store.list()).map((entry) => {
-      const { topic, cron, timezone } = definitionOf(entry);
+    return (await this.options.store.list()).flatMap((entry) => {
+      const definition = definitionOf(entry);
+      if (!definition) return [];
+      const { topic, cron, timezone } = definition;
       return { name: entry.name, topic, cron, timezone, nextAt: new Date(entry.nextAt) };
     });
   }
@@ -109,7 +111,13 @@ export class RecurringSends {
     const { store, producer, storeTime } = this.options;
     const entry = await store.find(name);
     if (!entry || entry.nextAt > storeTime.now()) return entry?.nextAt ?? null;
-    const { topic, body, options, ...recurrence } = definitionOf(entry);
+    const definition = definitionOf(entry);
+    if (!definition)
+      throw new StoreRefusedError(
+        `What the store keeps of recurring send "${name}" is damaged: it is not sent. Set it again, or cancel it`,
+        { reason: 'DAMAGED' },
+      );
+    const { topic, body, options, ...recurrence } = definition;
     await producer.send(topic, body, { ...options, dedupId: dedupId(name, entry.nextAt) });
     const to = this.nextRun(recurrence, Math.max(storeTime.now(), entry.nextAt));
     if (to === null) {
@@ -159,6 +167,18 @@ function dedupId(name: string, at: number): string {
   return `recurring:${name}:${at}`;
 }
 
-function definitionOf({ definition }: RecurringEntry): Definition {
-  return JSON.parse(definition) as Definition;
+/** Undefined when somebody else wrote it: `send` would not find what it needs. */
+function definitionOf({ definition }: RecurringEntry): Definition | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(definition);
+  } catch {
+    // Told by whoever needs it.
+    return undefined;
+  }
+  const { topic, cron, timezone, options } = (parsed ?? {}) as Partial<Definition>;
+  const isOne = [topic, cron, timezone].every((text) => typeof text === 'string');
+  return isOne && typeof options === 'object' && options !== null
+    ? (parsed as Definition)
+    : undefined;
 }

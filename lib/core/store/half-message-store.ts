@@ -88,6 +88,17 @@ export interface ClaimedHalf extends HalfFacts {
   readonly frames: readonly Buffer[];
 }
 
+export interface ClaimedHalves {
+  readonly now: number;
+  readonly halves: ClaimedHalf[];
+  /** Claimed, too, and damaged: nobody can be asked about them. */
+  readonly unreadable: TransactionId[];
+  /** When the next one is due, Unix ms by the store's clock; null when none waits. */
+  readonly nextCheckAt: number | null;
+  /** How many halves of this owner are in the queue, claimed ones included. */
+  readonly waiting: number;
+}
+
 export interface HalfView extends QueueRef, HalfFacts {
   readonly frames: readonly Buffer[];
   /** When it is asked about next, Unix ms by the store's clock; null while it is parked. */
@@ -159,18 +170,11 @@ export interface HalfMessageStore {
   /**
    * Halves that are due to be asked about, longest due first; each is hidden from other checkers for `leaseMs`.
    *
-   * @returns `waiting`: how many halves of this owner are in the queue, claimed ones included.
    */
   claimDue(
     queue: HalfQueue,
     claim: { limit: number; leaseMs: number; frames: boolean },
-  ): Promise<{
-    now: number;
-    halves: ClaimedHalf[];
-    /** When the next one is due, Unix ms by the store's clock; null when none waits. */
-    nextCheckAt: number | null;
-    waiting: number;
-  }>;
+  ): Promise<ClaimedHalves>;
 
   /** Leave them to the operator: nobody is asked any more. They can still be committed and rolled back. */
   park(

@@ -37,16 +37,36 @@ export function decodeOutboxRow(row: Uint8Array): KeptMessage[] {
       version > VERSION ? { version } : {},
     );
   let at = 5 + bytes.readUInt32BE(1);
-  let described: Described[];
+  return readDescription(bytes.toString('utf8', 5, at)).map(
+    ({ topic, place, route, key, bytes: length, dueAt, dedupId }) => {
+      const frame = bytes.subarray(at, (at += length));
+      if (frame.length < length) throw new MalformedMessageError('the row ends within a message');
+      const due = dueAt === undefined ? undefined : { at: dueAt };
+      return { topic, place, route, key, entry: { frame, due, dedupId } };
+    },
+  );
+}
+
+/** @throws MalformedMessageError unless each says where its message goes and how long it is. */
+function readDescription(text: string): Described[] {
+  let parsed: unknown;
   try {
-    described = JSON.parse(bytes.toString('utf8', 5, at)) as Described[];
+    parsed = JSON.parse(text);
   } catch {
     throw new MalformedMessageError('the description of the messages is no JSON');
   }
-  return described.map(({ topic, place, route, key, bytes: length, dueAt, dedupId }) => {
-    const frame = bytes.subarray(at, (at += length));
-    if (frame.length < length) throw new MalformedMessageError('the row ends within a message');
-    const due = dueAt === undefined ? undefined : { at: dueAt };
-    return { topic, place, route, key, entry: { frame, due, dedupId } };
-  });
+  if (!Array.isArray(parsed) || !parsed.every(isDescribed))
+    throw new MalformedMessageError('the description does not describe messages');
+  return parsed;
+}
+
+function isDescribed(each: unknown): each is Described {
+  const { topic, route, bytes } = (each ?? {}) as Partial<Described>;
+  return (
+    typeof topic === 'string' &&
+    typeof route === 'object' &&
+    route !== null &&
+    Number.isSafeInteger(bytes) &&
+    bytes! >= 0
+  );
 }

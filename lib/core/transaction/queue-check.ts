@@ -54,6 +54,7 @@ export class QueueCheck {
       if (signal.aborted) return { waiting: 1, nextCheckAt: storeTime.now() };
       const claim = await halves.claimDue(this.queue, { limit: MOST_AT_ONCE, leaseMs, frames });
       storeTime.observe(claim.now);
+      this.tellUnreadable(claim.unreadable);
       if (claim.halves.length === 0) return claim;
       const steps = await this.answerer.decide(this.queue, claim.halves, claim.now);
       await this.take(claim.halves, steps);
@@ -126,6 +127,15 @@ export class QueueCheck {
       );
       events.emit('half-parked', { topic, queue, transactionId: id, messages, reason });
     });
+  }
+
+  /** They come up again with every check: others go on. */
+  private tellUnreadable(ids: readonly TransactionId[]): void {
+    const { topic, queue } = this.queue;
+    for (const id of ids)
+      this.tools.logger.error(
+        `What is stored of transaction ${id} in topic "${topic}" queue ${queue} cannot be read: its messages stay invisible, and others are decided. Restore the hash field, or remove it.`,
+      );
   }
 
   private checked(

@@ -1,0 +1,79 @@
+import { Redis } from 'ioredis';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { newTransaction } from '../contract/halves.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { entries, newNamespace, openStores } from './helpers/open-stores.js';
+
+describe('a record that somebody damaged', () => {
+  const namespace = newNamespace();
+  const keys = new Keys({ namespace });
+  let server: TestRedis;
+  let redis: Redis;
+  let stores: RedisStores;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    stores = await openStores(server.url, { namespace });
+  });
+  afterAll(async () => {
+    await stores.close();
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it.each(['1000000000', '0', '-1', '2.5', 'many'])(
+    'of a topic with %s queues is refused, and no queue is looked for',
+    async (queues) => {
+      await stores.topics.declare('orders', { queues: 1 });
+      await redis.hset(keys.topic('orders').meta, 'queues', queues);
+      const refusal = { code: 'STORE_REFUSED', reason: 'DAMAGED' };
+      await expect(stores.topics.find('orders')).rejects.toMatchObject(refusal);
+      await expect(stores.topics.declare('orders')).rejects.toMatchObject(refusal);
+      await redis.hset(keys.topic('orders').meta, 'queues', '1');
+      expect(await stores.topics.find('orders')).toMatchObject({ queues: 1 });
+    },
+  );
+
+  it('of a paused group pauses nobody, and others stay paused', async () => {
+    await stores.paused.pause({ topic: 'orders', group: 'billing', since: 5 });
+    await redis.hset(keys.paused, '%ZZ orders', '1');
+    expect(await stores.paused.list()).toEqual([{ topic: 'orders', group: 'billing', since: 5 }]);
+  });
+
+  it('of a recurring send is left out, fails by its name when it is due, and stops no other', async () => {
+    const own = await openStores(server.url, { namespace });
+    const application = new Rivulet({ stores: own, nextRun: ({ cron }) => Date.parse(cron) });
+    await redis.hset(keys.recurring, 'a', 'soon {}', 'b', '5 {', 'c', '5 {"topic":5}');
+    await application.open();
+    await application.recurring.set('orders', 1, { name: 'd', cron: '2200-01-01' });
+    expect((await application.recurring.list()).map(({ name }) => name)).toEqual(['d']);
+    await expect(application.recurring.fire('b')).rejects.toThrow('recurring send "b" is damaged');
+    expect(await application.recurring.fire('a')).toBeNull();
+    await application.stop(1_000);
+  });
+
+  it('of a half is told of, and the halves beside it are claimed', async () => {
+    const own = await openStores(server.url, { namespace });
+    const { generation } = await own.topics.declare('halves', { queues: 1 });
+    const queue = { topic: 'halves', queue: 0, owner: 'o' };
+    const halves = Array.from({ length: 3 }, () => ({
+      ...{ id: newTransaction(), name: 'n', checkAfterMs: 0 },
+      entries: entries('body'),
+    }));
+    await own.halves.prepare({ ...queue, generation, halves });
+    const { half } = keys.queue(queue);
+    const [damaged] = await redis.hkeysBuffer(half);
+    for (const content of ['', 'o n 1 0 - 1 - -\n\u0000\u0000', '%ZZ n 1 0 - 1 - -\n']) {
+      await redis.hset(half, damaged!, content);
+      const claim = await own.halves.claimDue(queue, { limit: 9, leaseMs: 0, frames: true });
+      expect(claim.halves).toHaveLength(2);
+      expect(claim.unreadable).toHaveLength(1);
+    }
+    const listed = await own.halves.list(queue, { count: 9 });
+    expect(listed.filter(({ parked }) => parked !== null)).toHaveLength(1);
+    await own.close();
+  });
+});
