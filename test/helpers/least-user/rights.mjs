@@ -7,7 +7,15 @@ export const PASSWORD = 'secret';
 const FILE = new URL('../../../docs/redis.acl', import.meta.url);
 
 /** What docs/redis-acl.md says to add where it is needed; tests need it. */
-const ADDED = ['+select', '+config|get', '+cluster|slots', '+cluster|info', '+readonly', '+asking'];
+const ADDED = [
+  '+select',
+  '+config|get',
+  '+cluster|slots',
+  '+cluster|info',
+  '+readonly',
+  '+readwrite',
+  '+asking',
+];
 
 /** Tests have many namespaces: the pattern of one becomes that of all. */
 export function leastUser() {
