@@ -178,8 +178,17 @@ export const MATRIX = [
     tests: [
       [guarantees('damage'), 'what is destroyed'],
       [guarantees('damage'), 'a key of the wrong type'],
+      [faults('deleted-keys'), 'deleted'],
     ],
-    figures: ['flushall'],
+    figures: ['flushall', 'deleted-keys'],
+  },
+  {
+    id: 'F27',
+    fault: 'XGROUP DESTROY and DELCONSUMER by hand',
+    tests: [
+      [guarantees('damage'), 'XGROUP DESTROY'],
+      [faults('deleted-keys'), 'DELCONSUMER'],
+    ],
   },
   {
     id: 'F28',

@@ -15,7 +15,8 @@
 --          entry = { offset, fields or '', delivery count, attempt, 'suspect' or 'retry', history }
 --
 -- Invariant: a start is recorded before the delivery is handed out. A message that was deleted meanwhile is handed
--- out once more, without fields and settled already, so that its loss is noticed.
+-- out once more, without fields and settled already, so that its loss is noticed. What waits without a note, since
+-- somebody deleted both keys, is due.
 
 local log, retry, suspects, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local group, consumer = ARGV[1], ARGV[2]
@@ -28,6 +29,11 @@ local due_suspects = redis.call('ZRANGEBYSCORE', suspects, '-inf', whole(now), '
 local due_retries = redis.call('ZRANGEBYSCORE', retry, '-inf', whole(now), 'LIMIT', 0, limit - #due_suspects)
 redis.call('HLEN', attempts)
 redis.call('XLEN', log)
+local forgotten = {}
+if redis.call('ZCARD', retry) + redis.call('ZCARD', suspects) == 0 then
+  local pending = redis.pcall('XPENDING', log, group, '-', '+', limit, WAITING)
+  if not pending.err then forgotten = pending end -- the group may be gone; whoever reads brings it back
+end
 
 local reply = { whole(now), '' }
 
@@ -54,6 +60,8 @@ end
 
 for _, offset in ipairs(due_suspects) do hand_out(suspects, offset, 'suspect') end
 for _, offset in ipairs(due_retries) do hand_out(retry, offset, 'retry') end
+
+for _, pending in ipairs(forgotten) do redis.call('ZADD', retry, whole(now), pending[1]) end
 
 local next_at
 for _, zset in ipairs({ retry, suspects }) do
