@@ -1,5 +1,6 @@
 import { AgendaLoop } from './producer/agenda-loop.js';
 import type { Clock } from './runtime/clock.js';
+import { orAborted } from './runtime/drain.js';
 import type { Events } from './runtime/events.js';
 import { Loop } from './runtime/loop.js';
 import type { AppendCall, AppendResult, MessageLog } from './store/message-log.js';
@@ -30,6 +31,8 @@ const MOST_RELEASED = 500;
 const MOST_TRIMMED = 10_000;
 const TRIM_EVERY_MS = 60_000;
 const RECURRING = 'recurring/';
+/** A send that waits for longer, as for room in its topic, keeps nothing else that is due waiting. */
+const LONGEST_FIRE_MS = 1_000;
 /** What this process knows of the store's time may be so late. */
 const LOOKED_AT_MS = 1_000;
 
@@ -48,6 +51,8 @@ export class Upkeep {
   private readonly storeTime: StoreTime;
   private readonly agenda: AgendaLoop;
   private readonly rounds: Loop;
+  /** Recurring sends under way, by name. */
+  private readonly firing = new Map<string, Promise<number | null>>();
 
   constructor(options: UpkeepOptions) {
     this.options = options;
@@ -76,6 +81,7 @@ export class Upkeep {
 
   async stop(): Promise<void> {
     await Promise.all([this.agenda.stop(), this.rounds.stop()]);
+    await Promise.allSettled(this.firing.values());
   }
 
   /** This process uses the topic: see that its queues are looked after, and that nothing scheduled was forgotten. */
@@ -117,16 +123,32 @@ export class Upkeep {
     };
   }
 
-  /** Do the work. @returns when there is more to do, by the store's clock. */
-  async perform(work: string): Promise<number | null> {
-    if (work.startsWith(RECURRING))
-      return this.options.recurring.fire(work.slice(RECURRING.length));
+  /** Do the work. @returns when there is more to do, by the store's clock; undefined when it is still under way. */
+  async perform(work: string): Promise<number | null | undefined> {
+    if (work.startsWith(RECURRING)) return this.fire(work.slice(RECURRING.length));
     const [kind, topic = '', queueText] = work.split('/');
     const queue = Number(queueText);
     if (kind === 'release') return this.release(topic, queue);
     if (kind === 'trim') return this.trim(topic, queue);
     // Noted by a newer library: left to a process that knows it.
     return this.storeTime.now() + TRIM_EVERY_MS;
+  }
+
+  private async fire(name: string): Promise<number | null | undefined> {
+    const { clock, recurring, onTrouble } = this.options;
+    if (this.firing.has(name)) return undefined;
+    const firing = recurring.fire(name).finally(() => this.firing.delete(name));
+    this.firing.set(name, firing);
+    const late = new AbortController();
+    const cancel = clock.after(LONGEST_FIRE_MS, () => late.abort());
+    firing.catch((error: unknown) => {
+      // Otherwise whoever waits for it tells.
+      if (late.signal.aborted) onTrouble('send what recurs', error);
+    });
+    let nextAt: number | null | undefined;
+    const fired = firing.then((at) => void (nextAt = at));
+    await orAborted(fired, late.signal).finally(cancel);
+    return nextAt;
   }
 
   private async release(topic: string, queue: number): Promise<number | null> {

@@ -8,10 +8,10 @@ export interface AgendaLoopOptions {
   clock: Clock;
   storeTime: StoreTime;
   /**
-   * Do the work; answer when there is more (Unix ms by the store's clock), null for never. `version` changes with each
-   * note of it.
+   * Do the work; answer when there is more (Unix ms by the store's clock), null for never, undefined when it is not done:
+   * its lease brings it back. `version` changes with each note of it.
    */
-  perform(work: string, version: string): Promise<number | null>;
+  perform(work: string, version: string): Promise<number | null | undefined>;
   onError(error: unknown): void;
 }
 
@@ -93,7 +93,7 @@ export class AgendaLoop {
     version: string;
   }): Promise<number | null> {
     const { agenda, perform, onError } = this.options;
-    let nextAt: number | null;
+    let nextAt: number | null | undefined;
     try {
       nextAt = await perform(work, version);
     } catch (error) {
@@ -101,6 +101,7 @@ export class AgendaLoop {
       onError(error);
       return null;
     }
+    if (nextAt === undefined) return null;
     await agenda.finish(work, version, nextAt);
     return nextAt;
   }

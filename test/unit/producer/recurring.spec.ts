@@ -35,6 +35,15 @@ describe('a recurring send', () => {
     });
   });
 
+  it('that waits for room keeps nothing else that is due waiting', async () => {
+    await bed.stores.topics.declare('reports', { queues: 1, maxLength: 1, whenFull: 'wait' });
+    await bed.publish('reports', 'it is full');
+    await each('* * * * *');
+    await bed.publish('orders', 'due meanwhile', { delayMs: MINUTE + 2_000 });
+    await bed.advance(MINUTE + 4_000);
+    expect(await bed.sent('orders')).toMatchObject([{ offset: expect.any(String) }]);
+  });
+
   it('may come each second', async () => {
     await each('*/2 * * * * *');
     await bed.advance(6_500);
