@@ -22,7 +22,7 @@ export class MemoryRateLimitStore implements RateLimitStore {
       const full = Math.min(max, before + (Math.max(0, now - at) * max) / perMs);
       const granted = Math.min(want, Math.floor(full + 1e-6));
       const level = Math.max(0, full - granted);
-      this.state.rates.set(key, { level, at: Math.max(now, at) });
+      this.state.rates.set(key, { level, at: now });
       const waitMs = granted < want ? Math.ceil(((1 - level) * perMs) / max) : 0;
       return { granted, left: Math.floor(level), waitMs: Math.max(0, waitMs) };
     });

@@ -28,6 +28,16 @@ export function describeRateLimitStore(open: OpenHarness): void {
       expect(await rates.take(of, { want: 20, limit })).toMatchObject({ granted: 10, left: 0 });
     });
 
+    it('goes on filling, and from what there was, when the clock was set back', async () => {
+      const { rates } = h.stores;
+      h.jump(3_600_000);
+      await rates.take(of, { want: 10, limit });
+      h.jump(-3_600_000);
+      expect(await rates.take(of, { want: 10, limit })).toMatchObject({ granted: 0 });
+      await h.advance(300_000);
+      expect(await rates.take(of, { want: 10, limit })).toMatchObject({ granted: 3 });
+    });
+
     it('keeps a bucket for each topic and group', async () => {
       const { rates } = h.stores;
       await rates.take(of, { want: 10, limit });

@@ -10,19 +10,19 @@
 -- Returns  { granted, left, wait }  tokens that are granted, whole ones that are left, and, when it grants fewer than
 --                                   wanted, milliseconds until there is another one
 --
--- Invariant: over any time no more tokens are granted than a full bucket has and that time fills.
+-- Invariant: over any time of the server's clock no more tokens are granted than a full bucket has and that time fills.
 
 local rate = KEYS[1]
 local want, max, per_ms, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), now_ms(ARGV[4])
 
 local level, at = string.match(redis.call('GET', rate) or '', '^(%S+) (%S+)$')
-level, at = tonumber(level or max), tonumber(at or now)
--- A clock that went back fills nothing.
-level = math.min(max, level + math.max(0, now - at) * max / per_ms)
+-- A clock that was set back takes nothing away: filling goes on from here, not from when it comes back there.
+level, at = tonumber(level or max), math.min(tonumber(at or now), now)
+level = math.min(max, level + (now - at) * max / per_ms)
 -- What binary fractions lack of a whole token is none.
 local granted = math.min(want, math.floor(level + 1e-6))
 level = math.max(0, level - granted)
 
-redis.call('SET', rate, string.format('%.9f %.0f', level, math.max(now, at)), 'PX', whole(per_ms))
+redis.call('SET', rate, string.format('%.9f %.0f', level, now), 'PX', whole(per_ms))
 local wait = granted < want and math.ceil((1 - level) * per_ms / max) or 0
 return { whole(granted), whole(math.floor(level)), whole(math.max(0, wait)) }
