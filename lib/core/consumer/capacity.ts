@@ -18,6 +18,7 @@ export class Capacity {
   private readonly idleWaiters: (() => void)[] = [];
   private readonly lines: (() => void)[] = [];
   private turn = 0;
+  private ended = 0;
   /** More may begin than before, by the rate limit. */
   onTokens: (() => void) | undefined;
   private alone: Promise<void> = Promise.resolve();
@@ -47,6 +48,16 @@ export class Capacity {
 
   get inUse(): number {
     return this.running;
+  }
+
+  /** Handlers that have ended, since the start. */
+  get handledInAll(): number {
+    return this.ended;
+  }
+
+  /** Whether something else than slots says when the next may begin. */
+  get isThrottled(): boolean {
+    return this.throttle !== undefined;
   }
 
   /** Keep slots for a fetch that will not wait. The returned function gives them back. */
@@ -84,6 +95,7 @@ export class Capacity {
   /** The handler ended; its settle begins. */
   handled(): void {
     this.running -= 1;
+    this.ended += 1;
     this.unsettled += 1;
     this.changed();
   }

@@ -5,6 +5,7 @@ import { turnEnd } from '../runtime/turn.js';
 import type { DeliveredEntry, GroupReader } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { Capacity } from './capacity.js';
+import { Pace } from './pace.js';
 import { type PlannedRead, ReadPlan } from './read-plan.js';
 
 export interface FetchLoopOptions {
@@ -41,6 +42,15 @@ const TOO_LARGE_MS = 10;
  */
 const QUICK_MS = 3;
 
+/**
+ * A read that waits asks all queues, and mostly one of them has something. If handlers end fast, each is asked for more
+ * than its share of the free slots: what finds none waits here for about so long. Shares cut a burst in one queue into
+ * several reads, each with its own settles and answers.
+ */
+const SOON_MS = 20;
+/** So many times the slots are read beyond them, however fast handlers end. */
+const MOST_BEYOND = 3;
+
 interface Reading {
   planned: PlannedRead;
   entries: Promise<DeliveredEntry[]>;
@@ -55,6 +65,7 @@ export class FetchLoop {
   /** Queues left out, until when by the monotonic clock. */
   private readonly faulted = new Map<string, { ref: QueueRef; until: number }>();
   private readonly plan: ReadPlan;
+  private readonly pace: Pace;
   /** By the monotonic clock. */
   private acceptedAt = -Infinity;
   /** Read before the messages in front of it were handled. */
@@ -63,6 +74,7 @@ export class FetchLoop {
   constructor(options: FetchLoopOptions) {
     this.options = options;
     this.plan = new ReadPlan({ blockMs: options.blockMs });
+    this.pace = new Pace({ now: options.clock.monotonic() });
     this.loop = new Loop({
       name: options.name,
       clock: options.clock,
@@ -118,10 +130,21 @@ export class FetchLoop {
     if (signal.aborted) return 0;
     const healthy = this.healthy();
     // What waits for another attempt is older: half of the slots are left to it, or this turn if there is only one.
-    const free = this.options.overdue() ? Math.floor(capacity.free / 2) : capacity.free;
+    const isOverdue = this.options.overdue();
+    const free = isOverdue ? Math.floor(capacity.free / 2) : capacity.free;
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
     const wanted = this.options.toRead(free);
-    return wanted <= 0 ? TOO_LARGE_MS : this.read(this.plan.next(healthy, wanted), signal);
+    if (wanted <= 0) return TOO_LARGE_MS;
+    const atMost = isOverdue ? wanted : this.options.toRead(free + this.soonFree());
+    return this.read(this.plan.next(healthy, wanted, atMost), signal);
+  }
+
+  /** How many slots, besides those that are free, will be free again in a moment. */
+  private soonFree(): number {
+    const { capacity, clock } = this.options;
+    this.pace.note(clock.monotonic(), capacity.handledInAll);
+    if (capacity.isThrottled) return 0;
+    return Math.min(this.pace.within(SOON_MS), capacity.limit * MOST_BEYOND);
   }
 
   private read(planned: PlannedRead, signal: AbortSignal): Reading {

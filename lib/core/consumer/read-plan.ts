@@ -39,8 +39,11 @@ export class ReadPlan {
     return this.drained === 0;
   }
 
-  /** `wanted`: how many messages there is room for. */
-  next(healthy: QueueRef[], wanted: number): PlannedRead {
+  /**
+   * `wanted`: how many messages there is room for; `atMost`: how many if several queues have something at once, which is
+   * the exception when all of them are waited for.
+   */
+  next(healthy: QueueRef[], wanted: number, atMost = wanted): PlannedRead {
     const count = Math.min(healthy.length, MOST_STREAMS);
     const canAskAll = wanted >= count && count === healthy.length;
     if (this.rich.length === 0 && this.richer.length === healthy.length) this.beginAgain();
@@ -55,7 +58,7 @@ export class ReadPlan {
     this.turn += count < healthy.length ? count : 1;
     return {
       queues: Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!),
-      perQueue: Math.max(1, Math.floor(wanted / count)),
+      perQueue: Math.max(1, Math.min(wanted, Math.floor(Math.max(wanted, atMost) / count))),
       blockMs: canAskAll && this.hasMore ? 0 : this.longestWait(healthy.length),
     };
   }

@@ -25,6 +25,8 @@ describe('FetchLoop', () => {
   let overdue: boolean;
   /** How long each handler takes; undefined: until `finish`. */
   let handlerMs: number | undefined;
+  /** Ends the wait of a read. */
+  let wake: () => void;
   /** Reads under way, at each time that a reply was accepted. */
   let ahead: number[];
 
@@ -41,23 +43,31 @@ describe('FetchLoop', () => {
     overdue = false;
     handlerMs = undefined;
     ahead = [];
+    wake = () => {};
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
       read: async ({ queues: asked, perQueue, blockMs, signal }) => {
         reads.push({ queues: asked.map(({ queue }) => queue), perQueue, blockMs });
         const failure = failures.shift();
         if (failure) throw failure;
-        const entries = asked.flatMap(({ queue }) => {
-          const count = Math.min(perQueue, backlog[queue]!);
-          backlog[queue]! -= count;
-          return Array.from({ length: count }, () => ({ queue }) as DeliveredEntry);
-        });
-        if (entries.length === 0 && blockMs > 0 && !signal.aborted)
-          await new Promise<void>((resolve) => {
-            clock.after(blockMs, resolve);
-            signal.addEventListener('abort', () => resolve(), { once: true });
+        const take = (): DeliveredEntry[] =>
+          asked.flatMap(({ queue }) => {
+            const count = Math.min(perQueue, backlog[queue]!);
+            backlog[queue]! -= count;
+            return Array.from({ length: count }, () => ({ queue }) as DeliveredEntry);
           });
-        return entries;
+        const entries = take();
+        if (entries.length > 0 || blockMs === 0 || signal.aborted) return entries;
+        await new Promise<void>((resolve) => {
+          const end = (): void => {
+            signal.removeEventListener('abort', end);
+            resolve();
+          };
+          wake = end;
+          clock.after(blockMs, end);
+          signal.addEventListener('abort', end, { once: true });
+        });
+        return take();
       },
       close: async () => void (closed = true),
     };
@@ -169,6 +179,25 @@ describe('FetchLoop', () => {
     await clock.advance(1_000);
     expect(accepted).toHaveLength(40);
     expect(Math.max(...ahead)).toBe(0);
+  });
+
+  it.each([
+    { what: 'more than its share', handlers: 'end soon', ms: 1, most: [12, 16] },
+    { what: 'its share', handlers: 'take long', ms: 400, most: [4, 4] },
+  ])('asks each queue for $what of the slots when handlers $handlers', async ({ ms, most }) => {
+    open(4, 16);
+    handlerMs = ms;
+    loop.start();
+    for (let i = 0; i < 200; i++) {
+      backlog[i % 4]! += 12;
+      wake();
+      await clock.advance(5);
+    }
+    const waits = reads.filter(({ queues }) => queues.length === 4);
+    expect(waits.length).toBeGreaterThan(5);
+    const perQueue = Math.max(...waits.map((read) => read.perQueue));
+    expect(perQueue).toBeGreaterThanOrEqual(most[0]!);
+    expect(perQueue).toBeLessThanOrEqual(most[1]!);
   });
 
   it('accepts what it has read ahead when it is stopped', async () => {

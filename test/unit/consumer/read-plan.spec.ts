@@ -33,6 +33,12 @@ describe('ReadPlan', () => {
       expect(read(all, 100)).toEqual({ asked: [0, 1, 2, 3], perQueue: 25, waits: true });
   });
 
+  it('asks each for more than its share when there will be room, and for no more than there is now', () => {
+    const all = queues(4);
+    const perQueue = (wanted: number, atMost?: number) => plan.next(all, wanted, atMost).perQueue;
+    expect([perQueue(100, 200), perQueue(100, 1_000), perQueue(100, 50)]).toEqual([50, 100, 25]);
+  });
+
   it('reads on at once where there is more, for all slots, and then waits for all again', () => {
     const all = queues(4);
     expect(read(all, 100, [60, 0, 3, 0]).asked).toEqual([0, 1, 2, 3]);
