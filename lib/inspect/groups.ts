@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { TopicName } from '../core/message/topic.js';
 import type { GroupLag, GroupQueue } from '../core/store/delivery-store.js';
 import type { Stores } from '../core/store/stores.js';
-import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import type { QueueGate } from '../core/store/queue-lease-store.js';
+import type { ConsumeMode, GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { queuesOf } from '../core/store/refs.js';
 import { GroupNotFoundError, InUseError } from './errors.js';
 import { groupProblem, optionProblems, refuse, topicNameProblem } from './input.js';
@@ -10,6 +11,11 @@ import type { Topics } from './topics.js';
 
 export interface QueueLag extends GroupLag {
   queue: number;
+  /**
+   * Why an ordered group does not read the queue yet: what it has to settle, in the queue where the message groups were
+   * before the topic grew. Null when nothing keeps it.
+   */
+  gate: QueueGate | null;
 }
 
 export interface GroupDescription extends GroupInfo {
@@ -52,7 +58,7 @@ export class Groups {
     const info = await this.existing(name, group, 'describeGroup');
     const refs = this.refs(info, group);
     const [queues, members] = await Promise.all([
-      Promise.all(refs.map(async (ref) => ({ queue: ref.queue, ...(await this.lag(ref)) }))),
+      Promise.all(refs.map((ref) => this.describeQueue(ref, info.group.mode))),
       this.members(refs),
     ]);
     return { ...info.group, topic: info.topic, queues, total: totalOf(queues), members };
@@ -95,8 +101,13 @@ export class Groups {
     return queuesOf(info).map((ref) => ({ ...ref, group }));
   }
 
-  private lag(ref: GroupQueue): Promise<GroupLag> {
-    return this.stores.deliveries.lag(ref);
+  private async describeQueue(ref: GroupQueue, mode: ConsumeMode): Promise<QueueLag> {
+    const { deliveries, leases } = this.stores;
+    const [lag, gate] = await Promise.all([
+      deliveries.lag(ref),
+      mode === 'ordered' ? leases.gate(ref) : undefined,
+    ]);
+    return { queue: ref.queue, ...lag, gate: gate ?? null };
   }
 
   /** @throws InUseError */

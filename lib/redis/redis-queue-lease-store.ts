@@ -10,6 +10,7 @@ import type {
   LeaseProof,
   LeaseView,
   LoadReply,
+  QueueGate,
   QueueLeaseStore,
   ReadReply,
   RenewReply,
@@ -33,7 +34,7 @@ import {
   text,
 } from './lease-words.js';
 import { orFault } from './queue-fault.js';
-import { drainedToken, readParent } from './queue-gate.js';
+import { lookBehind, readParent } from './queue-gate.js';
 import { RedisDoorbell } from './redis-doorbell.js';
 import { RedisMembership } from './redis-membership.js';
 import { scripts } from './scripts.js';
@@ -63,11 +64,9 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   async acquire(ref: GroupQueue, claim: { owner: string; leaseMs: number }): Promise<AcquireReply> {
     const reply = await this.tryAcquire(ref, claim, '');
     if (reply[0] !== 'gated') return readAcquired(reply);
-    const parent = readParent(reply[1]);
-    const place = { host: this.connections, keys: this.keys };
-    const floor = await drainedToken(place, ref, parent);
-    if (floor === undefined) return { state: 'gated', behind: parent.queue };
-    return readAcquired(await this.tryAcquire(ref, claim, floor));
+    const found = await this.lookBehind(ref, reply[1]);
+    if ('gate' in found) return { state: 'gated', gate: found.gate };
+    return readAcquired(await this.tryAcquire(ref, claim, found.token));
   }
 
   private async tryAcquire(
@@ -222,6 +221,25 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       args: {},
     })) as [string, string];
     return { owner: owner === '' ? null : owner, leftMs: Number(leftMs) };
+  }
+
+  async gate(ref: GroupQueue): Promise<QueueGate | undefined> {
+    const { meta, lease } = this.keys.groupQueue(ref);
+    const { redis } = this.connections;
+    const [parent, isOpen] = await Promise.all([
+      answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'parent')),
+      answer({ operation: 'HGET', key: lease }, redis.hget(lease, 'gate')),
+    ]);
+    if (parent === null || isOpen !== null) return undefined;
+    const found = await this.lookBehind(ref, parent);
+    return 'gate' in found ? found.gate : undefined;
+  }
+
+  private lookBehind(
+    ref: GroupQueue,
+    parent: string,
+  ): Promise<{ token: string } | { gate: QueueGate }> {
+    return lookBehind({ host: this.connections, keys: this.keys }, ref, readParent(parent));
   }
 
   async heldLanes(ref: GroupQueue): Promise<HeldLane[]> {

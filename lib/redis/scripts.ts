@@ -75,6 +75,7 @@ export const scripts = {
   }),
   drained: new Script({
     name: 'drained',
+    library: 'lane-records',
     keys: ['meta', 'log', 'scheduled', 'half', 'before', 'lease', 'hold'],
     args: ['group', 'generation'],
   }),

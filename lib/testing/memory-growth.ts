@@ -2,6 +2,7 @@ import { groupOfLane, laneOf } from '../core/consumer/ordered/lane-name.js';
 import { compareOffsets } from '../core/message/offset.js';
 import { messageGroupOf } from '../core/message/wire-format.js';
 import { selectQueue } from '../core/producer/queue-selector.js';
+import type { QueueGate } from '../core/store/queue-lease-store.js';
 import type { MemoryGroup } from './memory-group.js';
 import type { MemoryLanes } from './memory-lanes.js';
 import type { MemoryQueue } from './memory-queue.js';
@@ -34,36 +35,56 @@ export class MemoryGrowth {
   }
 }
 
-/** Whether the group has settled in `parent` what `child` must not overtake. @returns the last token there. */
-export function drainedToken(
+/** Whether the group has settled in `parent` what `child` must not overtake. @returns the last token there, or what is left. */
+export function lookBehind(
   { parent, child }: { parent: GrowingQueue; child: GrowingQueue },
   group: string,
-): number | undefined {
+): { token: number } | { gate: QueueGate } {
   const { growth } = parent;
   const { generation, queues } = child.growth.parent!;
   const lanes = parent.lanes.get(group);
   const progress = parent.groups.get(group);
+  const waits = (waitsFor: QueueGate['waitsFor'], messageGroups: string[] = []) => ({
+    gate: { behind: parent.log.ref.queue, waitsFor, messageGroups: [...new Set(messageGroups)] },
+  });
+  if (!growth.seals.has(generation) || !progress) return waits('unread');
+  if (growth.parent && !lanes?.gateIsOpen) return waits('gated');
+  const hidden = hiddenIn(parent);
+  if (hidden) return waits(hidden);
   const seal = sealOf(parent, generation);
-  if (seal === undefined || !progress || (growth.parent && !lanes?.gateIsOpen)) return undefined;
   const upTo = (offset: string): boolean => compareOffsets(offset, seal) <= 0;
-  const comes = (messageGroup: string | undefined): boolean =>
-    messageGroup !== undefined && selectQueue(messageGroup, queues) === child.log.ref.queue;
-  const laneComes = (lane: string): boolean => comes(groupOfLane(lane));
+  const coming = (laneNames: readonly string[]): string[] =>
+    laneNames
+      .map(groupOfLane)
+      .filter((name) => name !== undefined)
+      .filter((name) => selectQueue(name, queues) === child.log.ref.queue);
   const [unread] = parent.log.after(progress.position);
-  const isUnread = unread !== undefined && upTo(unread.offset);
-  const isPending = [...progress.pending.keys()]
+  if (unread !== undefined && upTo(unread.offset)) return waits('unread');
+  const holds = (lanes?.heldLanes() ?? []).filter(({ from }) => upTo(from));
+  const held = (state: string): string[] =>
+    coming(holds.filter((hold) => hold.state === state).map(({ lane }) => lane));
+  const parked = held('parked');
+  if (parked.length > 0) return waits('parked', parked);
+  const pending = [...progress.pending.keys()]
     .filter(upTo)
     .map((offset) => laneOf(parent.log.read(offset), 'message-group'))
-    .some((lane) => 'name' in lane && laneComes(lane.name));
-  const isHeld = lanes?.heldLanes().some(({ lane, from }) => upTo(from) && laneComes(lane));
-  return isUnread || isPending || isHeld ? undefined : (lanes?.lease.token ?? 0);
+    .flatMap((lane) => ('name' in lane ? [lane.name] : []));
+  const unsettled = [...coming(pending), ...held('open')];
+  return unsettled.length > 0 ? waits('unsettled', unsettled) : { token: lanes?.lease.token ?? 0 };
 }
 
-/** Undefined while something is hidden that was stored before. What became visible since is waited for as well. */
-function sealOf({ growth, scheduled, halves, log }: GrowingQueue, of: number): string | undefined {
-  const { before, seals } = growth;
-  if ([...before].some((id) => scheduled.has(id) || halves.has(id))) return undefined;
-  if (before.size > 0) for (const generation of seals.keys()) seals.set(generation, log.lastOffset);
+/** What is not visible yet of what was stored before the last generation. */
+function hiddenIn({ growth, scheduled, halves }: GrowingQueue): 'scheduled' | 'half' | undefined {
+  for (const id of growth.before) {
+    if (scheduled.has(id)) return 'scheduled';
+    if (halves.has(id)) return 'half';
+  }
+  return undefined;
+}
+
+/** The last offset before a generation. What became visible since, of what was hidden then, is waited for as well. */
+function sealOf({ growth: { before, seals }, log }: GrowingQueue, generation: number): string {
+  if (before.size > 0) for (const each of seals.keys()) seals.set(each, log.lastOffset);
   before.clear();
-  return seals.get(of);
+  return seals.get(generation)!;
 }

@@ -10,6 +10,7 @@ import type {
   LeaseProof,
   LeaseView,
   LoadReply,
+  QueueGate,
   QueueLeaseStore,
   ReadReply,
   RenewReply,
@@ -19,7 +20,7 @@ import type {
 import { compareOffsets } from '../core/message/offset.js';
 import { MemoryDoorbell } from './memory-doorbell.js';
 import type { MemoryGate } from './memory-gate.js';
-import { drainedToken } from './memory-growth.js';
+import { lookBehind } from './memory-growth.js';
 import { MemoryMembership } from './memory-membership.js';
 import type { MemoryGroup } from './memory-group.js';
 import type { MemoryLanes } from './memory-lanes.js';
@@ -29,30 +30,30 @@ import { type MemoryState, ORDERED } from './memory-state.js';
 /** Ordered consumption in memory. All steps of a call are tried on a copy of the heads before one counts. */
 export class MemoryQueueLeaseStore implements QueueLeaseStore {
   private readonly state: MemoryState;
-  private readonly gate: MemoryGate;
+  private readonly way: MemoryGate;
 
   constructor(state: MemoryState, gate: MemoryGate) {
     this.state = state;
-    this.gate = gate;
+    this.way = gate;
   }
 
   roster({ topic, group }: { topic: string; group: string }): Membership {
-    return new MemoryMembership(() => this.state.roster(topic, group), this.gate);
+    return new MemoryMembership(() => this.state.roster(topic, group), this.way);
   }
 
   openDoorbell({ topic }: { topic: string }): Doorbell {
-    return new MemoryDoorbell({ state: this.state, gate: this.gate, topic });
+    return new MemoryDoorbell({ state: this.state, gate: this.way, topic });
   }
 
   acquire(ref: GroupQueue, claim: { owner: string; leaseMs: number }): Promise<AcquireReply> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       this.state.groupOrFault(ref);
-      const now = this.gate.clock.now();
+      const now = this.way.clock.now();
       const lanes = this.lanes(ref);
-      const floor = this.floorOf(ref, lanes);
-      if (floor === undefined)
-        return { state: 'gated', behind: this.state.queue(ref)!.growth.parent!.queue };
-      const reply = lanes.acquire({ ...claim, floor }, now);
+      const found = this.lookBehind(ref);
+      if ('gate' in found) return { state: 'gated', gate: found.gate };
+      lanes.gateIsOpen = true;
+      const reply = lanes.acquire({ ...claim, floor: found.token }, now);
       const { owner, until, token } = lanes.lease;
       return reply === 'held'
         ? { state: 'held', owner, leftMs: until - now }
@@ -65,7 +66,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     proof: LeaseProof,
     page: { after: string | null; count: number },
   ): Promise<LoadReply> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
       const objection = lanes.objection(proof);
@@ -81,20 +82,20 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
         state: 'loaded',
         entries: found.map((offset) => group.queue.read(offset)),
         last,
-        records: isFirst ? lanes.records(this.gate.clock.now()) : [],
+        records: isFirst ? lanes.records(this.way.clock.now()) : [],
         held: isFirst ? lanes.heldLanes() : [],
       };
     });
   }
 
   read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
       const objection = lanes.objection(proof);
       if (objection) return objection;
       if (!lanes.lease.loaded) return { state: 'gap' };
-      const read = group.readNew(ORDERED, count, this.gate.clock.now());
+      const read = group.readNew(ORDERED, count, this.way.clock.now());
       return {
         state: 'read',
         version: read.length > 0 ? lanes.nextVersion() : lanes.lease.version,
@@ -200,11 +201,11 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
   }
 
   renew(ref: GroupQueue, proof: Omit<LeaseProof, 'version'>, leaseMs: number): Promise<RenewReply> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
       if (!lanes.owns(proof)) return { state: 'fenced' };
-      lanes.lease.until = this.gate.clock.now() + leaseMs;
+      lanes.lease.until = this.way.clock.now() + leaseMs;
       const all = [...group.pending.values()];
       const strangers = all.filter(({ holder }) => holder !== ORDERED).length;
       return { state: 'renewed', nudge: lanes.nudge, strangers };
@@ -215,7 +216,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     ref: GroupQueue,
     proof: Omit<LeaseProof, 'version'>,
   ): Promise<'released' | 'busy' | 'fenced'> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const lanes = this.lanes(ref);
       if (!lanes.owns(proof)) return 'fenced';
       if ([...lanes.heads.keys()].some((lane) => lanes.head(lane)!.open)) return 'busy';
@@ -226,15 +227,22 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
   }
 
   view(ref: GroupQueue): Promise<LeaseView> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const { owner, until } = this.lanes(ref).lease;
-      const leftMs = until - this.gate.clock.now();
+      const leftMs = until - this.way.clock.now();
       return owner === '' || leftMs <= 0 ? { owner: null, leftMs: 0 } : { owner, leftMs };
     });
   }
 
+  gate(ref: GroupQueue): Promise<QueueGate | undefined> {
+    return this.way.call(() => {
+      const found = this.lookBehind(ref);
+      return 'gate' in found ? found.gate : undefined;
+    });
+  }
+
   heldLanes(ref: GroupQueue): Promise<HeldLane[]> {
-    return this.gate.call(() => this.lanes(ref).heldLanes());
+    return this.way.call(() => this.lanes(ref).heldLanes());
   }
 
   heldEntries(
@@ -242,7 +250,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     lane: string,
     page: { from: number; count: number },
   ): Promise<HeldEntry[]> {
-    return this.gate.call(() =>
+    return this.way.call(() =>
       (this.lanes(ref).holds.get(lane)?.entries ?? [])
         .slice(page.from, page.from + page.count)
         .map((entry) => ({ ...entry, content: copyContent(entry.content) })),
@@ -254,7 +262,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     lane: string,
     { action, note }: { action: ResumeAction; note: string },
   ): Promise<boolean> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const lanes = this.lanes(ref);
       const hold = lanes.holds.get(lane);
       if (hold?.state !== 'parked') return false;
@@ -267,17 +275,13 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     });
   }
 
-  /** The last token where the message groups were before the topic grew; undefined while something is left there. */
-  private floorOf(ref: GroupQueue, lanes: MemoryLanes): number | undefined {
+  /** The last token where the message groups were before the topic grew, or what is left there. */
+  private lookBehind(ref: GroupQueue): { token: number } | { gate: QueueGate } {
     const child = this.state.queue(ref)!;
     const { parent } = child.growth;
-    if (!parent || lanes.gateIsOpen) return 0;
-    const floor = drainedToken(
-      { parent: this.state.queue({ ...ref, queue: parent.queue })!, child },
-      ref.group,
-    );
-    lanes.gateIsOpen = floor !== undefined;
-    return floor;
+    if (!parent || this.lanes(ref).gateIsOpen) return { token: 0 };
+    const behind = this.state.queue({ ...ref, queue: parent.queue })!;
+    return lookBehind({ parent: behind, child }, ref.group);
   }
 
   private lanes(ref: GroupQueue): MemoryLanes {
@@ -290,16 +294,16 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     proof: LeaseProof,
     act: (lanes: MemoryLanes, group: MemoryGroup, now: number) => StepReply | undefined,
   ): Promise<StepReply> {
-    return this.gate.call(() => {
+    return this.way.call(() => {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
-      const refusal = lanes.objection(proof) ?? act(lanes, group, this.gate.clock.now());
+      const refusal = lanes.objection(proof) ?? act(lanes, group, this.way.clock.now());
       return refusal ?? { state: 'done', version: lanes.nextVersion(), nudge: lanes.nudge };
     });
   }
 
   private bury(ref: GroupQueue, offset: string, note: string, content: HeldEntry['content']): void {
     const letter = { ...ref, offset, note, content: copyContent(content) };
-    this.state.queue(ref)!.deadLettersOf(ref.group).add(letter, this.gate.clock.now());
+    this.state.queue(ref)!.deadLettersOf(ref.group).add(letter, this.way.clock.now());
   }
 }

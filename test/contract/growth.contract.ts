@@ -18,6 +18,8 @@ export function describeGrowth(open: OpenHarness): void {
     const h = useHarness(open);
     const owner = (ref: GroupQueue): TestOwner => new TestOwner(h.stores, ref, 'a');
     const grow = (queues: number) => h.stores.topics.alter('orders', { queues });
+    /** Why the group may not read the new queue yet. */
+    const gate = (ref = ADDED) => h.stores.leases.gate(ref);
     /** What the owner of the old queue was given, and the lanes of that. */
     const readOld = async (): Promise<{ a: TestOwner; offsets: string[] }> => {
       const a = owner(OLD);
@@ -75,11 +77,16 @@ export function describeGrowth(open: OpenHarness): void {
 
     it('gives nobody a new queue before what was sent to its message groups is settled', async () => {
       await publish(h.stores, [groupedEntry(MOVES, 'm1'), groupedEntry(STAYS, 's1')]);
+      expect(await gate(OLD)).toBeUndefined();
       await grow(2);
       const claim = { owner: 'b', leaseMs: LEASE_MS };
-      expect(await h.stores.leases.acquire(ADDED, claim)).toEqual({ state: 'gated', behind: 0 });
+      expect(await h.stores.leases.acquire(ADDED, claim)).toEqual({
+        state: 'gated',
+        gate: { behind: 0, waitsFor: 'unread', messageGroups: [] },
+      });
       const { a, offsets } = await readOld();
       expect(await owner(ADDED).acquire()).toBe(false);
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'unsettled', messageGroups: [MOVES] });
       await a.begin(`=${MOVES}`, offsets[0]!);
       expect(await owner(ADDED).acquire()).toBe(false);
       await a.ack(`=${MOVES}`, offsets[0]!);
@@ -89,6 +96,7 @@ export function describeGrowth(open: OpenHarness): void {
       const added = owner(ADDED);
       expect(await added.acquire()).toBe(true);
       expect(added.proof.fencingToken).toBeGreaterThan(a.proof.fencingToken);
+      expect(await gate()).toBeUndefined();
     });
 
     it('does not wait for what was sent to the old queue since', async () => {
@@ -104,6 +112,11 @@ export function describeGrowth(open: OpenHarness): void {
       await a.park(`=${MOVES}`, offsets[0]!);
       await a.park(`=${STAYS}`, offsets[1]!);
       expect(await owner(ADDED).acquire()).toBe(false);
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'parked', messageGroups: [MOVES] });
+      await h.stores.leases.resume(OLD, `=${MOVES}`, { action: 'retry', note: '' });
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'unsettled', messageGroups: [MOVES] });
+      await a.own();
+      await a.stepHeld(`=${MOVES}`, { kind: 'park', offset: offsets[0]!, note: 'again' });
       await h.stores.leases.resume(OLD, `=${MOVES}`, { action: 'skip', note: '' });
       expect(await owner(ADDED).acquire()).toBe(true);
     });
@@ -114,6 +127,7 @@ export function describeGrowth(open: OpenHarness): void {
       await grow(2);
       const { a } = await readOld();
       expect(await owner(ADDED).acquire()).toBe(false);
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'scheduled', messageGroups: [] });
       await h.advance(60_000);
       await h.stores.schedule.releaseDue(OLD, 10);
       expect(await owner(ADDED).acquire()).toBe(false);
@@ -130,6 +144,7 @@ export function describeGrowth(open: OpenHarness): void {
       await grow(2);
       const { a } = await readOld();
       expect(await owner(ADDED).acquire()).toBe(false);
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'half', messageGroups: [] });
       await h.stores.halves.commit(MINE, [half.id]);
       expect(await owner(ADDED).acquire()).toBe(false);
       const [offset] = await a.readOffsets();
@@ -149,6 +164,8 @@ export function describeGrowth(open: OpenHarness): void {
       await a.begin(`=${far}`, offsets[0]!);
       await a.ack(`=${far}`, offsets[0]!);
       expect(await last.acquire()).toBe(false);
+      const lastGate = { behind: 1, waitsFor: 'gated', messageGroups: [] };
+      expect(await gate({ ...ADDED, queue: 3 })).toEqual(lastGate);
       expect(await owner(ADDED).acquire()).toBe(true);
       expect(await last.acquire()).toBe(true);
     });

@@ -28,7 +28,7 @@ export class Handled {
   readonly times = new Map<string, number>();
   private readonly waiting: { keys: Set<string>; resolve(): void }[] = [];
 
-  note({ message }: Delivery): void {
+  note({ message }: Pick<Delivery, 'message'>): void {
     const key = message.key ?? '?';
     this.times.set(key, (this.times.get(key) ?? 0) + 1);
     for (const waiter of this.waiting) {

@@ -43,6 +43,18 @@ export interface RivuletEvents {
   'queue-released': { topic: string; queue: number; group: string };
   /** It is not the owner any more, without having given the queue back; its handlers were told by their signals. */
   'queue-lost': { topic: string; queue: number; group: string; why: string };
+  /**
+   * The topic grew, and an ordered group does not read queue `queue` yet, because of what was sent before to queue `behind`;
+   * told when the reason changes, by the member that would own it.
+   */
+  'queue-gated': {
+    topic: string;
+    queue: number;
+    group: string;
+    behind: number;
+    waitsFor: 'unread' | 'unsettled' | 'parked' | 'scheduled' | 'half' | 'gated';
+    messageGroups: readonly string[];
+  };
   /** A settle came after the message had been given to somebody else; nothing changed. */
   'settle-refused': DeliveryFacts;
   /** The consumer died or lost its replies; its deliveries are handed out again. */

@@ -25,8 +25,22 @@ export type AcquireReply =
   /** `continued`: nobody else owned it since this owner last did. The version is 0. */
   | { state: 'acquired'; fencingToken: number; continued: boolean }
   | { state: 'held'; owner: string; leftMs: number }
-  /** The topic grew, and what was sent to queue `behind` before that is not settled yet. */
-  | { state: 'gated'; behind: number };
+  /** The topic grew, and what its message groups left behind is not settled yet. */
+  | { state: 'gated'; gate: QueueGate };
+
+/** What an ordered group has to settle before it may read a queue that was added to its topic. */
+export interface QueueGate {
+  /** The queue in which the message groups were before. */
+  readonly behind: number;
+  /**
+   * What is there yet, of what was sent before the topic grew. `scheduled`: delayed messages with a message group. `half`:
+   * a transaction that is not decided. `parked`: lanes that wait for the operator. `unread`, `unsettled`: the group is at
+   * work. `gated`: that queue waits for another one itself.
+   */
+  readonly waitsFor: 'unread' | 'unsettled' | 'parked' | 'scheduled' | 'half' | 'gated';
+  /** Whose messages these are, as far as that is known: a hundred at most. */
+  readonly messageGroups: readonly string[];
+}
 
 /** The head of a lane that was started before. */
 export interface LaneRecord {
@@ -202,6 +216,9 @@ export interface QueueLeaseStore {
   ): Promise<'released' | 'busy' | 'fenced'>;
 
   view(ref: GroupQueue): Promise<LeaseView>;
+
+  /** What keeps the group from reading the queue; undefined when nothing does. */
+  gate(ref: GroupQueue): Promise<QueueGate | undefined>;
 
   openDoorbell(group: { topic: string; group: string }): Doorbell;
 

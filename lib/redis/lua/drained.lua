@@ -12,10 +12,10 @@
 -- ARGV[2]  string  generation
 -- ARGV[3]  ms      test time, '' = TIME; not used
 --
--- Returns  { 'waits', for }  'gate': it waits for another queue itself; 'hidden': for scheduled messages or halves;
---                            'unread': nobody was given all of it; 'pending': more than 100 deliveries
---          { 'left', token, entries, lanes }  what is delivered and not settled, and which lanes hold messages; with the
---                            token of its last owner
+-- Returns  { 'waits', for }  'gate': it waits for another queue itself; 'scheduled', 'half': for these; 'unread': nobody
+--                            was given all of it; 'pending': more than 100 deliveries
+--          { 'left', token, entries, lanes }  what is delivered and not settled, and which lanes hold messages (a name,
+--                            'parked' or 'open', the next name, ...); with the token of its last owner
 --
 -- Invariant: what was hidden at the seal and became visible later is waited for as well: the seal moves behind it.
 
@@ -35,14 +35,13 @@ if facts[2] and not lease[2] then return { 'waits', 'gate' } end
 
 local seal = facts[1]
 local hidden = redis.call('SRANDMEMBER', before, 100)
-local waits = false
 for _, id in ipairs(hidden) do
-  waits = waits or redis.call('HEXISTS', KEYS[3], id) == 1 or redis.call('HEXISTS', KEYS[4], id) == 1
+  if redis.call('HEXISTS', KEYS[3], id) == 1 then return { 'waits', 'scheduled' } end
+  if redis.call('HEXISTS', KEYS[4], id) == 1 then return { 'waits', 'half' } end
 end
-if waits then return { 'waits', 'hidden' } end
 if redis.call('SCARD', before) > #hidden then
   redis.call('SREM', before, unpack(hidden))
-  return { 'waits', 'hidden' }
+  return { 'waits', 'unread' }
 end
 if #hidden > 0 then
   local info = redis.call('XINFO', 'STREAM', log)
@@ -68,6 +67,10 @@ for i, one in ipairs(pending) do
 end
 local held = redis.call('HGETALL', KEYS[7])
 for i = 1, #held, 2 do
-  if not is_before(seal, string.match(held[i + 1], '^[^:]*:([^:]*)')) then lanes[#lanes + 1] = held[i] end
+  local hold = read_hold(held[i + 1])
+  if not is_before(seal, hold.first) then
+    lanes[#lanes + 1] = held[i]
+    lanes[#lanes + 1] = hold.state
+  end
 end
 return { 'left', lease[1] or '0', entries, lanes }

@@ -12,6 +12,7 @@ import type {
 import type { Reporter } from '../reporter.js';
 import { HELD_MS } from '../settle.js';
 import { Admission } from './admission.js';
+import { GateNotice } from './gate-notice.js';
 import { HeldLook } from './held-look.js';
 import type { OrderedBy } from './lane-name.js';
 import { LaneRunner, type LaneRunnerOptions } from './lane-runner.js';
@@ -59,6 +60,7 @@ export class LeasedQueue {
   private proof: LeaseProof | undefined;
   private readonly term: LeaseTerm;
   private readonly heldLook: HeldLook;
+  private readonly gateNotice: GateNotice;
   private admission: Admission;
   /** By the monotonic clock: until then it is left alone. */
   private leftAloneUntil = 0;
@@ -89,6 +91,7 @@ export class LeasedQueue {
       onEnd: () => this.lose('is in a queue whose lease could not be renewed'),
     });
     this.heldLook = new HeldLook({ ...options, bring: (lane) => this.runner.bring(lane) });
+    this.gateNotice = new GateNotice(options);
     this.admission = new Admission(options);
   }
 
@@ -289,7 +292,10 @@ export class LeasedQueue {
       if (this.isHeld) this.lose(FOLLOWED);
       return Math.max(1, reply.leftMs);
     }
-    if (reply.state === 'gated') return GATED_MS;
+    if (reply.state === 'gated') {
+      this.gateNotice.tell(reply.gate);
+      return GATED_MS;
+    }
     const { fencingToken, continued } = reply;
     if (!continued) this.runner.lose(FOLLOWED);
     const proof = { owner: member, fencingToken, version: 0 };
