@@ -2,6 +2,7 @@
 // argv: Redis URL, JSON of { namespace, file, lanes }; lanes of each kind, 0: it only handles
 // Its parent says { do: 'load' | 'quiet' | 'trim' | 'sample' | 'stall' | 'stop' } and is told what was answered and handled.
 import { setTimeout as wait } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import { createClient } from '@libsql/client';
 import { Rivulet } from '../../dist/core/rivulet.js';
 import { libsqlParticipant } from '../../dist/participants/libsql.js';
@@ -131,9 +132,12 @@ async function askOn() {
 function sample() {
   globalThis.gc();
   const { rss, heapUsed, external } = process.memoryUsage();
+  // What V8 keeps mapped goes up and down with the load; the rest of the process does not.
+  const native = rss - getHeapStatistics().total_physical_size;
   const resources = {};
   for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-  return { rss, heapUsed, external, resources, held: producer.held.messages, codes, ...counted };
+  const { messages: held } = producer.held;
+  return { rss, native, heapUsed, external, resources, held, codes, ...counted };
 }
 
 const orders = {

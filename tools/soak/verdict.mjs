@@ -9,8 +9,10 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
   const grown = [...last.stays]
     .filter(([key, bytes]) => bytes > 2 * (first.stays.get(key) ?? 0) + 4_000)
     .map(([key, bytes]) => `${key} ${first.stays.get(key) ?? 0} to ${bytes}`);
-  const heap = growth(curve, 'heapUsed');
-  const rss = highest(curve, 'rss');
+  const heap = growth(curve, 'heapUsed', median);
+  const native = growth(curve, 'native', lowest);
+  const rss = growth(curve, 'rss', highest);
+  const [heapBefore, heapAfter] = floors.map(({ application }) => application.heapUsed);
   const open = countsOf(left.resources);
   const { confirmed, failed, unknown, handled, again, ghosts, reordered, outstanding } = ledger;
   const isLong = seconds >= LONG_ENOUGH_S;
@@ -23,7 +25,9 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
       `Redis is not back at its floor: ${grown.slice(0, 8).join(', ')}`,
     last.consumers > 7 && `${last.consumers} consumers are listed for 2 that live`,
     isLong && heap.to > heap.from * 1.05 + MB && 'the heap of the application grows',
-    isLong && rss.to > rss.from * 1.1 + 10 * MB && 'the memory of the application grows',
+    isLong && native.to > native.from * 1.02 + 2 * MB && 'its memory outside of V8 grows',
+    isLong && rss.to > rss.from * 1.02 + 4 * MB && 'the memory of the application grows',
+    isLong && heapAfter > heapBefore * 1.1 + MB && 'its heap is not back where it was',
     sumOf(last.application.resources) > sumOf(first.application.resources) + 2 &&
       `open at rest: ${countsOf(first.application.resources)}, then ${countsOf(last.application.resources)}`,
     !endedByItself && `something kept a process alive: ${open}`,
@@ -34,7 +38,8 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
     lines: [
       `sent: confirmed=${confirmed} failed=${failed} unknown=${unknown}; handled=${handled} again=${again} LOST=${outstanding.size} GHOSTS=${ghosts} REORDERED=${reordered}`,
       `also: requests=${left.requests} unanswered=${left.requestsLost} duplicates-recognised=${left.duplicates} rolled-back=${left.rolledBack} codes=${JSON.stringify(left.codes)}`,
-      `heap after gc, second quarter to last: ${mb(heap.from)} to ${mb(heap.to)} MB; highest rss of each half: ${mb(rss.from)}, ${mb(rss.to)} MB`,
+      `application, second quarter to last: heap after gc ${mb(heap.from)} to ${mb(heap.to)} MB (median), outside of V8 ${mb(native.from)} to ${mb(native.to)} MB (lowest), rss ${mb(rss.from)} to ${mb(rss.to)} MB (highest)`,
+      `at rest, before and after: heap ${mb(heapBefore)} to ${mb(heapAfter)} MB, open ${sumOf(first.application.resources)} to ${sumOf(last.application.resources)}`,
       `Redis at rest, before and after: ${mb(first.bytes)} to ${mb(last.bytes)} MB in ${first.stays.size} to ${last.stays.size} keys that stay; ${last.expires.keys} keys (${mb(last.expires.bytes)} MB) expire by themselves; used_memory ${mb(first.used)} to ${mb(last.used)} MB; consumers listed per group: ${last.consumers}`,
       `open after stop: ${open}; ended by themselves: ${endedByItself}`,
       ...problems.map((problem) => `PROBLEM ${problem}`),
@@ -42,20 +47,20 @@ export function judge({ floors, curve, ledger, left, endedByItself, seconds }) {
   };
 }
 
-/** Means of the second quarter of the run and of the last: the first warms up. */
-function growth(curve, what) {
+/**
+ * Of the second quarter of the run and of the last; the first warms up. What leaks raises all three: the median of what is
+ * used, the lowest of what V8 may keep for a while after it let go of it, and the highest of what comes and goes with the
+ * load.
+ */
+function growth(curve, what, of) {
   const quarter = Math.max(1, Math.floor(curve.length / 4));
-  const mean = (samples) =>
-    samples.reduce((sum, one) => sum + one[what], 0) / Math.max(1, samples.length);
-  return { from: mean(curve.slice(quarter, 2 * quarter)), to: mean(curve.slice(-quarter)) };
+  const ofThese = (samples) => of(samples.map((one) => one[what]).toSorted((a, b) => a - b));
+  return { from: ofThese(curve.slice(quarter, 2 * quarter)), to: ofThese(curve.slice(-quarter)) };
 }
 
-/** Of each half of the run: what a process takes from the system goes up and down with the load. */
-function highest(curve, what) {
-  const half = Math.ceil(curve.length / 2);
-  const most = (samples) => samples.reduce((max, one) => Math.max(max, one[what]), 0);
-  return { from: most(curve.slice(0, half)), to: most(curve.slice(half)) };
-}
+const lowest = (sorted) => sorted[0];
+const median = (sorted) => sorted[Math.floor(sorted.length / 2)];
+const highest = (sorted) => sorted.at(-1);
 
 const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0);
 const countsOf = (counts) =>
