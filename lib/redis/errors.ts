@@ -24,6 +24,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   MOVED: 'Its slot is being moved; try again in a moment',
   TRYAGAIN: 'Its slot is being moved; try again in a moment',
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write; try again later',
+  EXHAUSTED:
+    'Another program wrote an entry with the highest id there is; once the groups are done with it, delete the topic and make it anew',
   NOGROUP: 'The consumer group or its queue is gone; join it again',
   NOT_SENT: 'The connection is not ready; try again in a moment',
 };
@@ -40,6 +42,8 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^Too many Cluster redirections\. Last error: (ReplyError: )?(MOVED|ASK) /, 'MOVED'],
   [/^Too many Cluster redirections\. Last error: (ReplyError: )?TRYAGAIN /, 'TRYAGAIN'],
   [/^Too many Cluster redirections\. Last error: (ReplyError: )?CLUSTERDOWN /, 'CLUSTERDOWN'],
+  // An entry of another program took the highest id; append looks before it writes anything
+  [/^ERR The stream has exhausted the last possible ID/, 'EXHAUSTED'],
   // XINFO of a queue that is gone, and its groups with it
   [/^ERR no such key/, 'NOGROUP'],
 ];

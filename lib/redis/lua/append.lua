@@ -35,6 +35,7 @@ local generation, session, epoch, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local frames, dues, dedups, test_time = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 local REMEMBERED = 5
 local UNUSED_MS = 24 * 3600 * 1000
+local HIGHEST_ID = '18446744073709551615-18446744073709551615'
 
 local now = now_ms(test_time)
 local known = redis.call('HGET', sessions, session)
@@ -73,7 +74,11 @@ if tonumber(number) ~= expected then return { known and 'gap' or 'new-session' }
 -- Reading each key before the first write finds those of a wrong type while nothing has changed.
 local each_due, each_dedup, record = nil, nil, {}
 if dues ~= '' then
-  redis.call('XLEN', log)
+  -- Without a due it is the first XADD that fails in a log that takes no more ids, and nothing was written before.
+  local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
+  if newest and newest[1] == HIGHEST_ID then
+    return redis.error_reply('ERR The stream has exhausted the last possible ID')
+  end
   redis.call('ZCARD', due)
   redis.call('HLEN', scheduled)
   each_due = string.gmatch(dues, '[^ ]+')
