@@ -12,7 +12,10 @@ const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 1_200);
 const KILLS = Number(process.env['RIVULET_KILLS'] ?? 4);
 /** All of them with RIVULET_LONG=1; each takes six seconds. */
 const DEATHS = process.env['RIVULET_LONG']
-  ? ['killed', 'exits', 'aborts', 'throws where nobody catches', 'rejects where nobody handles it']
+  ? [
+      ...['killed', 'exits', 'aborts', 'runs out of memory'],
+      ...['throws where nobody catches', 'rejects where nobody handles it'],
+    ]
   : ['killed', 'throws where nobody catches'];
 const PROGRAM = new URL('./programs/consumer.mjs', import.meta.url);
 
@@ -71,6 +74,7 @@ it.each(DEATHS)(
     const fleet = new Fleet({
       program: PROGRAM,
       stderr: 'ignore',
+      env: { NODE_OPTIONS: '--max-old-space-size=64' },
       args: [
         redis.url,
         JSON.stringify({ ...facts, concurrency: 8, handlerMs: 15, maxAttempts, poison, death }),

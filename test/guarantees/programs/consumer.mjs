@@ -12,6 +12,10 @@ const deaths = {
   killed: () => process.kill(process.pid, 'SIGKILL'),
   exits: () => process.exit(1),
   aborts: () => process.abort(),
+  'runs out of memory': () => {
+    const kept = [];
+    for (;;) kept.push(Array.from({ length: 1_000_000 }, (_, i) => ({ i })));
+  },
   'throws where nobody catches': () =>
     setTimeout(() => {
       throw new Error('poison');
