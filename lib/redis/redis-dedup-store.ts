@@ -15,19 +15,21 @@ type Kind = 'begin' | 'renew' | 'complete' | 'abandon';
 /** A class, as everything that lives through a call (decision 7). */
 class Asked {
   readonly key: string;
-  /** As the script is told. */
+  /** What is asked for, but by whom. */
   readonly change: string;
+  readonly owner: string;
   readonly result: Buffer | undefined;
   readonly answer: (word: Buffer) => void;
   readonly fail: (error: Error) => void;
 
   constructor(
-    asked: { key: string; change: string; result: Buffer | undefined },
+    asked: { key: string; change: string; owner: string; result: Buffer | undefined },
     answer: (word: Buffer) => void,
     fail: (error: Error) => void,
   ) {
     this.key = asked.key;
     this.change = asked.change;
+    this.owner = asked.owner;
     this.result = asked.result;
     this.answer = answer;
     this.fail = fail;
@@ -120,8 +122,8 @@ export class RedisDedupStore implements DedupStore {
   ): Promise<Reply> {
     return new Promise((resolve, fail) => {
       const key = this.keys.dedupRecord(ref);
-      const change = `${result ? 'k' : LETTERS[kind]} ${ms} ${owner}\n`;
-      const asked = new Asked({ key, change, result }, (word) => resolve(read(word)), fail);
+      const change = `${result ? 'k' : LETTERS[kind]} ${ms}`;
+      const asked = new Asked({ key, change, owner, result }, (word) => resolve(read(word)), fail);
       const length = this.waiting.push(asked);
       this.sendLater();
       // Where each slot takes a call of its own, a run of them would be that many calls.
@@ -150,13 +152,11 @@ export class RedisDedupStore implements DedupStore {
   }
 
   private async send(asked: readonly Asked[]): Promise<void> {
-    let changes = '';
-    for (const { change } of asked) changes += change;
     try {
       const words = (await scripts.dedup.runBinary(this.connections.gathered, {
         keys: {},
         moreKeys: asked.map(({ key }) => key),
-        args: { changes },
+        args: { changes: joinedChanges(asked) },
         moreArgs: asked.map(({ result }) => result).filter((result) => result !== undefined),
       })) as Buffer[];
       // One word for all of them, unless there are as many words as questions.
@@ -166,6 +166,17 @@ export class RedisDedupStore implements DedupStore {
       for (const one of asked) one.fail(error as Error);
     }
   }
+}
+
+/** Neighbours that ask alike share a line. */
+function joinedChanges(asked: readonly Asked[]): string {
+  let lines = '';
+  let last: string | undefined;
+  for (const { change, owner } of asked) {
+    lines += change === last ? ` ${owner}` : `${last === undefined ? '' : '\n'}${change} ${owner}`;
+    last = change;
+  }
+  return `${lines}\n`;
 }
 
 function beginReply(word: Buffer): BeginReply {
