@@ -37,10 +37,10 @@ export interface FetchLoopOptions {
 const TOO_LARGE_MS = 10;
 
 /**
- * The next messages are read while handlers run that took less than this for as many as there are slots. If they take
- * longer this time, so long or a little longer is what a message waits here that another process might have handled.
+ * The next messages are read before those in front of them begin when, at the present pace, all of them will have ended
+ * within this. If handlers take longer this time, a message waits here that another process might have handled.
  */
-const QUICK_MS = 3;
+const AHEAD_MS = 5;
 
 /**
  * A read that waits asks all queues, and mostly one of them has something. If handlers end fast, each is asked for more
@@ -66,8 +66,6 @@ export class FetchLoop {
   private readonly faulted = new Map<string, { ref: QueueRef; until: number }>();
   private readonly plan: ReadPlan;
   private readonly pace: Pace;
-  /** By the monotonic clock. */
-  private acceptedAt = -Infinity;
   /** Read before the messages in front of it were handled. */
   private ahead: Reading | undefined;
 
@@ -101,6 +99,8 @@ export class FetchLoop {
     // Handlers that end together free their slots one by one: half of the reads were for one message. And one pass after
     // the other within a turn would let nothing else run until the backlog is done.
     await turnEnd();
+    const { clock, capacity } = this.options;
+    this.pace.note(clock.monotonic(), capacity.handledInAll);
     const reading = this.ahead ?? (await this.readWhenFree(signal));
     this.ahead = undefined;
     if (typeof reading === 'number') return reading;
@@ -141,8 +141,7 @@ export class FetchLoop {
 
   /** How many slots, besides those that are free, will be free again in a moment. */
   private soonFree(): number {
-    const { capacity, clock } = this.options;
-    this.pace.note(clock.monotonic(), capacity.handledInAll);
+    const { capacity } = this.options;
     if (capacity.isThrottled) return 0;
     return Math.min(this.pace.within(SOON_MS), capacity.limit * MOST_BEYOND);
   }
@@ -155,23 +154,30 @@ export class FetchLoop {
   private async take(reading: Reading, signal: AbortSignal): Promise<void> {
     const entries = await reading.entries;
     this.plan.learn(reading.planned, entries);
-    this.readAhead(signal);
-    this.acceptedAt = this.options.clock.monotonic();
+    this.readAhead(entries.length, signal);
     this.options.accept(entries);
   }
 
-  /** Handlers that end at once are about to run: let the store work meanwhile on what they will have slots for then. */
-  private readAhead(signal: AbortSignal): void {
-    const { capacity, clock, overdue, toRead } = this.options;
-    const isQuick =
-      capacity.free === capacity.limit && clock.monotonic() - this.acceptedAt <= QUICK_MS;
-    const healthy = isQuick && !overdue() && !signal.aborted ? this.healthy() : [];
-    if (healthy.length === 0 || !this.plan.hasMore) return;
-    const wanted = toRead(capacity.free);
+  /**
+   * Let the store work while handlers run, on what they will have slots for then. `arrived`: how many are about to begin.
+   */
+  private readAhead(arrived: number, signal: AbortSignal): void {
+    const { overdue, toRead } = this.options;
+    const room = this.plan.hasMore && !signal.aborted && !overdue() ? this.roomAhead(arrived) : 0;
+    const healthy = room > 0 ? this.healthy() : [];
+    const wanted = healthy.length > 0 ? toRead(room) : 0;
     if (wanted <= 0) return;
     this.ahead = this.read(this.plan.next(healthy, wanted), signal);
     // Whoever takes it next hears of it; nobody may be there yet.
     this.ahead.entries.catch(() => undefined);
+  }
+
+  private roomAhead(arrived: number): number {
+    const { capacity } = this.options;
+    const { free, limit } = capacity;
+    if (free === 0 || capacity.isThrottled) return 0;
+    const inHand = limit - free + arrived;
+    return Math.min(this.pace.within(AHEAD_MS) - inHand, limit);
   }
 
   private healthy(): QueueRef[] {
