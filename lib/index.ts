@@ -158,7 +158,13 @@ export {
   TopicExistsError,
 } from './inspect/errors.js';
 export { Events } from './core/runtime/events.js';
-export type { DeliveryFacts, RivuletEventName, RivuletEvents } from './core/runtime/events.js';
+export type {
+  DeliveryFacts,
+  IdleGroup,
+  RivuletEventName,
+  RivuletEvents,
+} from './core/runtime/events.js';
+export type { IdleGroupFacts, IdleGroupSettings } from './core/consumer/idle-group-settings.js';
 export type { Telemetry } from './core/runtime/telemetry.js';
 
 // 9. Several instances, tests, and bodies that are not JSON

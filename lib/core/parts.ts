@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Consumers } from './consumer/consumers.js';
+import { IdleGroups } from './consumer/idle-groups.js';
 import { describeError } from './consumer/outcome.js';
 import { Pulls } from './consumer/pull/pulls.js';
 import { HealthWatch } from './health-watch.js';
@@ -53,6 +54,7 @@ export interface Parts {
   consumers: Consumers;
   making: Subscriptions;
   pulls: Pulls;
+  idleGroups: IdleGroups;
   telemetry: Telemetry | undefined;
 }
 
@@ -178,6 +180,16 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     trace,
     onTrouble,
   });
+  const idleGroups = new IdleGroups({
+    stores,
+    clock,
+    events,
+    logger,
+    settings: settings.idleGroups,
+    topicsInUse: () => topics.all().map(({ topic }) => topic),
+    joined: () => consumers.joined(),
+    onError: (error) => onTrouble('look for groups without members', error),
+  });
   const pulls = new Pulls({
     member,
     deliveries: stores.deliveries,
@@ -207,6 +219,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     consumers,
     making,
     pulls,
+    idleGroups,
     telemetry: options.telemetry,
   };
 }

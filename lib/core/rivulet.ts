@@ -200,6 +200,7 @@ export class Rivulet {
         if (this.drain) return;
         this.stopMeasuring = this.measure();
         this.parts.upkeep.start();
+        this.parts.idleGroups.start();
         this.parts.health.start();
       },
       (error: unknown) => {
@@ -225,7 +226,8 @@ export class Rivulet {
     await this.parts.support.close(drain.timeUp);
     await drain.within(Promise.all([this.requester.close(), this.parts.receipts.close()]));
     await this.producer.close(drain.timeUp);
-    await drain.within(Promise.all([this.parts.upkeep.stop(), this.parts.health.stop()]));
+    const { upkeep, health, idleGroups } = this.parts;
+    await drain.within(Promise.all([upkeep.stop(), health.stop(), idleGroups.stop()]));
     drain.end();
     this.stopMeasuring();
     // A connection that is closed on purpose is not lost.

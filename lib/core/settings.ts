@@ -1,4 +1,9 @@
 import { type ConsumerTiming, DEFAULT_CONSUMER_TIMING } from './consumer/consumer-timing.js';
+import {
+  DEFAULT_IDLE_GROUPS,
+  idleGroupProblems,
+  type IdleGroupSettings,
+} from './consumer/idle-group-settings.js';
 import { DEFAULT_ORDERED_TIMING, type OrderedTiming } from './consumer/ordered/ordered-timing.js';
 import type { Codec } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
@@ -27,6 +32,8 @@ export interface RivuletSettings {
   transactions: TransactionSettings;
   /** For ordered subscriptions. */
   ordered: OrderedTiming;
+  /** What is done about groups that nobody consumes. */
+  idleGroups: IdleGroupSettings;
   /** Default 5 000. */
   heartbeatMs: number;
   /** A process that was silent for this long is dead, and its deliveries are handed out again. Default 15 000. */
@@ -52,6 +59,7 @@ const DEFAULT_SETTINGS: RivuletSettings = {
   consumer: DEFAULT_CONSUMER_TIMING,
   transactions: DEFAULT_TRANSACTION_SETTINGS,
   ordered: DEFAULT_ORDERED_TIMING,
+  idleGroups: DEFAULT_IDLE_GROUPS,
   heartbeatMs: 5_000,
   deadAfterMs: 15_000,
   drainMs: 15_000,
@@ -78,6 +86,7 @@ function withDefaults(input: RivuletSettingsInput): RivuletSettings {
     autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
     codec: input.codec,
     codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
+    idleGroups: { ...DEFAULT_SETTINGS.idleGroups, ...given(input.idleGroups) },
     heartbeatMs: input.heartbeatMs ?? DEFAULT_SETTINGS.heartbeatMs,
     deadAfterMs: input.deadAfterMs ?? DEFAULT_SETTINGS.deadAfterMs,
     drainMs: input.drainMs ?? DEFAULT_SETTINGS.drainMs,
@@ -94,6 +103,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...unknownIn('consumer', input.consumer, DEFAULT_SETTINGS.consumer),
     ...unknownIn('transactions', input.transactions, DEFAULT_SETTINGS.transactions),
     ...unknownIn('ordered', input.ordered, DEFAULT_SETTINGS.ordered),
+    ...unknownIn('idleGroups', input.idleGroups, DEFAULT_SETTINGS.idleGroups),
   ];
   const { producer, consumer, ordered, topics, transactions, ...rest } = withDefaults(input);
   const positive = { min: 1 };
@@ -122,6 +132,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ordered.renewMs < ordered.selfStopMs && ordered.selfStopMs < ordered.leaseMs
       ? undefined
       : `ordered: renewMs (${ordered.renewMs}) must be less than selfStopMs (${ordered.selfStopMs}), and that less than leaseMs (${ordered.leaseMs}), or owners overlap`,
+    ...idleGroupProblems(rest.idleGroups),
     integerProblem('heartbeatMs', rest.heartbeatMs, positive),
     integerProblem('deadAfterMs', rest.deadAfterMs, positive),
     rest.deadAfterMs < rest.heartbeatMs * 2

@@ -19,6 +19,8 @@ const OUTCOMES = [
 /** What somebody should look at. */
 const ALARMS = [
   'group-recreated',
+  'group-idle',
+  'group-expired',
   'queue-faulted',
   'queue-lost',
   'message-held',

@@ -84,6 +84,8 @@ export class GroupRegistry {
     );
     const roster = this.options.keys.roster({ topic, group });
     await answer({ operation: 'UNLINK', key: roster }, redis.unlink(roster));
+    const seen = this.options.keys.seen(topic);
+    await answer({ operation: 'HDEL', key: seen }, redis.hdel(seen, group));
     // Last, so that a removal that was cut off can be found and repeated.
     const removed = await answer({ operation: 'HDEL', key: groups }, redis.hdel(groups, group));
     return removed > 0 ? 'removed' : 'unknown';

@@ -70,6 +70,11 @@ export class Keys {
     return { meta: `${tag}:meta`, groups: `${tag}:groups` };
   }
 
+  /** HASH  consumer group → when it last had a member (Unix ms). */
+  seen(topic: string): string {
+    return `{${this.namespace}:${topic}}:seen`;
+  }
+
   queue(ref: QueueRef): QueueKeys {
     return new QueueKeys(this.tag(ref));
   }

@@ -9,6 +9,7 @@ import { RedisAgenda } from './redis-agenda.js';
 import { RedisDeadLetterStore } from './redis-dead-letter-store.js';
 import { RedisDedupStore } from './redis-dedup-store.js';
 import { RedisDeliveryStore } from './redis-delivery-store.js';
+import { RedisGroupPresence } from './redis-group-presence.js';
 import { RedisHalfMessageStore } from './redis-half-message-store.js';
 import { RedisMembership } from './redis-membership.js';
 import { RedisMessageLog } from './redis-message-log.js';
@@ -43,6 +44,7 @@ export class RedisStores implements Stores {
   readonly dedup: RedisDedupStore;
   readonly agenda: RedisAgenda;
   readonly members: RedisMembership;
+  readonly presence: RedisGroupPresence;
   readonly replies: RedisReplyStore;
   readonly availability: Availability;
   private readonly connections: Connections;
@@ -73,6 +75,7 @@ export class RedisStores implements Stores {
     this.dedup = new RedisDedupStore({ connections, keys });
     this.agenda = new RedisAgenda({ host, keys: keys.agenda });
     this.members = new RedisMembership({ host, key: keys.members });
+    this.presence = new RedisGroupPresence({ host, keys });
     this.replies = new RedisReplyStore({ connections, keys });
   }
 

@@ -268,6 +268,12 @@ export const scripts = {
     moreKeys: 'permits',
     args: ['member', 'max', 'leaseMs', 'patienceMs', 'asks'],
   }),
+  notePresence: new Script({
+    name: 'note-presence',
+    keys: ['groups', 'seen'],
+    args: [],
+    moreArgs: 'consumer groups that have members',
+  }),
   beat: new Script({ name: 'beat', keys: ['members'], args: ['member'] }),
   renewInbox: new Script({ name: 'renew-inbox', keys: ['inbox'], args: ['read', 'ttlMs'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),

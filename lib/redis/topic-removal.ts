@@ -40,7 +40,8 @@ export class TopicRemoval {
     const { grown } = this.keys;
     await answer({ operation: 'HDEL', key: grown }, redis.hdel(grown, topic));
     const rosters = names.map((group) => this.keys.roster({ topic, group }));
-    const isLast = await this.removeLife({ meta, born: born! }, [groups, ...rosters]);
+    const registration = [groups, this.keys.seen(topic), ...rosters];
+    const isLast = await this.removeLife({ meta, born: born! }, registration);
     // Made anew meanwhile: it is listed again.
     if (!isLast) await answer({ operation: 'SADD', key: topics }, redis.sadd(topics, topic));
     return 'removed';

@@ -75,11 +75,18 @@ export interface PermitLines {
   waiters: Map<string, { since: number; until: number }>;
 }
 
+export interface GroupState {
+  info: GroupInfo;
+  readonly starts: Map<number, string>;
+  /** When it last had a member; undefined until that was noted. */
+  seenAt?: number | undefined;
+}
+
 export interface TopicState {
   info: TopicInfo;
   readonly queues: QueueState[];
   /** `starts`: the offset behind which the group began in each queue. */
-  readonly groups: Map<string, { info: GroupInfo; starts: Map<number, string> }>;
+  readonly groups: Map<string, GroupState>;
 }
 
 /** Work by its name. */

@@ -6,6 +6,7 @@ import { MemoryDeadLetterStore } from './memory-dead-letter-store.js';
 import { MemoryDedupStore } from './memory-dedup-store.js';
 import { MemoryDeliveryStore } from './memory-delivery-store.js';
 import { MemoryGate } from './memory-gate.js';
+import { MemoryGroupPresence } from './memory-group-presence.js';
 import { MemoryHalfMessageStore } from './memory-half-message-store.js';
 import { MemoryMembership } from './memory-membership.js';
 import { MemoryMessageLog } from './memory-message-log.js';
@@ -41,6 +42,7 @@ export class MemoryStores implements Stores {
   readonly dedup: MemoryDedupStore;
   readonly agenda: MemoryAgenda;
   readonly members: MemoryMembership;
+  readonly presence: MemoryGroupPresence;
   readonly replies: MemoryReplyStore;
   /** What happens behind the library's back. Works while the stores are down. */
   readonly tamper: Tampering;
@@ -65,6 +67,7 @@ export class MemoryStores implements Stores {
     this.dedup = new MemoryDedupStore(state, gate);
     this.agenda = new MemoryAgenda(state, gate);
     this.members = new MemoryMembership(() => state.members, gate);
+    this.presence = new MemoryGroupPresence(state, gate);
     this.replies = new MemoryReplyStore(state, gate);
     this.tamper = new Tampering(state, () => options.clock.now());
   }

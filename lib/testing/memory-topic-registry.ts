@@ -96,7 +96,11 @@ export class MemoryTopicRegistry implements TopicRegistry {
         return { state: 'conflict', registered: { ...registered.info } };
       const { group, mode, filterDigest } = join;
       const starts = registered?.starts ?? new Map<number, string>();
-      found.groups.set(group, { info: { group, mode, filterDigest }, starts });
+      found.groups.set(group, {
+        info: { group, mode, filterDigest },
+        starts,
+        seenAt: registered?.seenAt,
+      });
       const recreated =
         mode === 'broadcasting'
           ? []

@@ -6,6 +6,7 @@ import { describeDedupStore } from './dedup-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
 import { describeFollowing } from './follow.contract.js';
 import { describeGrowth } from './growth.contract.js';
+import { describeGroupPresence } from './group-presence.contract.js';
 import { describeGroupReader } from './group-reader.contract.js';
 import { describeHalfChecks } from './half-checks.contract.js';
 import { describeHalfMessages } from './half-message-store.contract.js';
@@ -73,6 +74,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeDedupStore,
   describeAgenda,
   describeMembership,
+  describeGroupPresence,
   describePauseStore,
   describePermitStore,
   describeRateLimitStore,

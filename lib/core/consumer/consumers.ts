@@ -14,7 +14,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
-import { groupLags } from './group-lags.js';
+import { groupLags, topicsOf } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
@@ -142,6 +142,15 @@ export class Consumers {
   lags(): Promise<LagReading[]> {
     const { stores, topics } = this.options;
     return groupLags(this.running, { deliveries: stores.deliveries, topics });
+  }
+
+  /** Topics and groups in which this process consumes. */
+  joined(): { topic: string; group: string }[] {
+    return this.running
+      .filter(({ isStarted }) => isStarted)
+      .flatMap((each) =>
+        topicsOf(each).map((topic) => ({ topic, group: each.subscription.group })),
+      );
   }
 
   /** What the user called the topic in the subscription that consumes it in this group. */

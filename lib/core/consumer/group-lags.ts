@@ -14,16 +14,7 @@ export async function groupLags(
 ): Promise<LagReading[]> {
   const read = async (topic: string, group: string): Promise<LagReading> => {
     const { queues } = await tools.topics.get(topic);
-    const refs = queuesOf({ topic, queues });
-    const lags = await Promise.all(refs.map((ref) => tools.deliveries.lag({ ...ref, group })));
-    return {
-      topic,
-      group,
-      lag: sum(lags, ({ undelivered, inFlight, waiting, held }) =>
-        undelivered === null ? null : undelivered + inFlight + waiting + held,
-      ),
-      deadLetters: sum(lags, ({ deadLetters }) => deadLetters)!,
-    };
+    return groupLag({ topic, group }, { deliveries: tools.deliveries, queues });
   };
   return Promise.all(
     running
@@ -32,7 +23,25 @@ export async function groupLags(
   );
 }
 
-function topicsOf({ subscription: { topic }, queues }: RunningSubscription): string[] {
+/** Over all queues of the topic. @throws when the store does not answer. */
+export async function groupLag(
+  { topic, group }: { topic: string; group: string },
+  { deliveries, queues }: { deliveries: Pick<DeliveryStore, 'lag'>; queues: number },
+): Promise<LagReading> {
+  const refs = queuesOf({ topic, queues });
+  const lags = await Promise.all(refs.map((ref) => deliveries.lag({ ...ref, group })));
+  return {
+    topic,
+    group,
+    lag: sum(lags, ({ undelivered, inFlight, waiting, held }) =>
+      undelivered === null ? null : undelivered + inFlight + waiting + held,
+    ),
+    deadLetters: sum(lags, ({ deadLetters }) => deadLetters)!,
+  };
+}
+
+/** Those a subscription consumes: of a pattern, the topics that are known to fit. */
+export function topicsOf({ subscription: { topic }, queues }: RunningSubscription): string[] {
   return isTopicPattern(topic) ? [...new Set(queues.map((ref) => ref.topic))] : [topic];
 }
 

@@ -62,6 +62,10 @@ export interface RivuletEvents {
   /** An operator paused the group in every process (`MessageAdmin.pauseGroup`), or resumed it; told by each member. */
   'group-paused': { topic: string; group: string };
   'group-resumed': { topic: string; group: string };
+  /** The group has had no member for long (`idleGroups.afterMs`), and keeps messages from being trimmed. Said once by each process. */
+  'group-idle': IdleGroup;
+  /** It was removed for that, as `idleGroups.expire` said. `lag` is what it had not settled. */
+  'group-expired': IdleGroup;
   /** The group had vanished from the store (flushed or deleted): an alarm, data may be lost. */
   'group-recreated': { topic: string; queue: number; group: string; from: string };
   /** The queue cannot be read (wrong key type, ...); others go on, it is tried again. */
@@ -106,6 +110,15 @@ export interface RivuletEvents {
   /** Nobody knows whether the transaction was committed; its messages wait for the database to answer. */
   'in-doubt': { transactionId: string; participant: string; error: Error };
   connection: { name: string; state: 'ready' | 'lost' | 'closed'; error: Error | undefined };
+}
+
+export interface IdleGroup {
+  topic: string;
+  group: string;
+  idleMs: number;
+  /** Messages it had not settled; null when the store cannot tell. */
+  lag: number | null;
+  deadLetters: number;
 }
 
 export interface DeliveryFacts {

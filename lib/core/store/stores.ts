@@ -2,6 +2,7 @@ import type { Agenda } from './agenda.js';
 import type { DeadLetterStore } from './dead-letter-store.js';
 import type { DedupStore } from './dedup-store.js';
 import type { DeliveryStore } from './delivery-store.js';
+import type { GroupPresence } from './group-presence.js';
 import type { HalfMessageStore } from './half-message-store.js';
 import type { Membership } from './membership.js';
 import type { MessageLog } from './message-log.js';
@@ -35,6 +36,7 @@ export interface Stores {
   readonly dedup: DedupStore;
   readonly agenda: Agenda;
   readonly members: Membership;
+  readonly presence: GroupPresence;
   readonly replies: ReplyStore;
 
   /** Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`. */
