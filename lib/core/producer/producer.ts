@@ -21,6 +21,7 @@ import type { TopicInfo } from '../store/topic-registry.js';
 import { Confirm, PromisedAnswer } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
+import { knownInTime } from './known-in-time.js';
 import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import type { Receipts } from './receipts.js';
@@ -200,8 +201,13 @@ export class Producer {
       ]);
     if (options.transaction !== false && this.options.enlistment?.())
       throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
-    return this.options.receipts.collect(receipt!, (receiptTo) =>
-      this.sendNow(name, body, options, { ...system, receiptTo }),
+    const { receipts } = this.options;
+    const { leftMs: timeoutMs } = await this.knownInTime(topic, options, {
+      what: 'where receipts go',
+      lookUp: () => receipts.open(),
+    });
+    return receipts.collect(receipt!, (receiptTo) =>
+      this.sendNow(name, body, { ...options, timeoutMs }, { ...system, receiptTo }),
     );
   }
 
@@ -213,12 +219,25 @@ export class Producer {
   ): Promise<SendResult> {
     const topic = topicOf(name);
     this.check(topic, options);
-    const { mandatory: _mandatory, alternateTopic: _alternate, ...rest } = options;
-    const target = await this.options.groups.route(topic, options);
+    const { mandatory: _mandatory, alternateTopic: _alternate, ...others } = options;
+    const { known: target, leftMs: timeoutMs } = await this.knownInTime(topic, options, {
+      what: 'who has subscribed',
+      lookUp: () => this.options.groups.route(topic, options),
+    });
+    const rest = { ...others, timeoutMs };
     if (target === topic) return this.sendNow(name, body, rest, system);
     // What its own topic would refuse is refused, whoever has subscribed.
     await this.validate(name, body, rest);
     return this.sendNow(target, body, rest, system);
+  }
+
+  private knownInTime<T>(
+    topic: string,
+    { timeoutMs = this.options.settings.sendTimeoutMs }: SendOptions,
+    question: { what: string; lookUp(): Promise<T> },
+  ): Promise<{ known: T; leftMs: number }> {
+    const { clock } = this.options;
+    return knownInTime({ topic, timeoutMs, clock, closing: this.closing.signal, ...question });
   }
 
   /**

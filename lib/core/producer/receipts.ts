@@ -53,6 +53,11 @@ export class Receipts {
     return this.early.size;
   }
 
+  /** Resolves when there is a place where receipts can go. After a failure the next call tries again. */
+  async open(): Promise<void> {
+    await this.address();
+  }
+
   /**
    * Send with `send`, which is told where receipts go, and wait for the groups. Rejects as `send` does.
    *

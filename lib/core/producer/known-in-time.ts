@@ -1,0 +1,55 @@
+import { SendFailedError } from '../message/errors.js';
+import { formatMessageId, MESSAGE_ID_BYTES, mintMessageId } from '../message/message-id.js';
+import type { Clock } from '../runtime/clock.js';
+import { orAborted } from '../runtime/drain.js';
+import { lookUpPatiently } from './patient-look-up.js';
+
+/**
+ * What the store must say before there is a message to be sent, within the time of the send. A fault that passes fails
+ * nothing whose time is not up.
+ *
+ * @throws SendFailedError when the time is up, and what is no fault of the store at once.
+ */
+export async function knownInTime<T>({
+  topic,
+  what,
+  lookUp,
+  timeoutMs,
+  clock,
+  closing,
+}: {
+  topic: string;
+  /** Completes "it could not be found out". */
+  what: string;
+  lookUp(): Promise<T>;
+  timeoutMs: number;
+  clock: Clock;
+  /** Aborted when nothing more is accepted: it is asked once more then. */
+  closing: AbortSignal;
+}): Promise<{ known: T; leftMs: number }> {
+  const until = clock.monotonic() + timeoutMs;
+  const timeUp = new AbortController();
+  let found: { known: T } | undefined;
+  let trouble: unknown;
+  const goOn = (error: Error): boolean => {
+    trouble = error;
+    return !timeUp.signal.aborted && !closing.aborted;
+  };
+  const looking = lookUpPatiently({ lookUp, goOn, clock, signal: timeUp.signal }).then(
+    (known) => void (found = { known }),
+    (error: unknown) => {
+      if (error !== trouble) throw error;
+    },
+  );
+  const cancel = clock.after(timeoutMs, () => timeUp.abort());
+  await orAborted(looking, timeUp.signal).finally(cancel);
+  if (found) return { ...found, leftMs: Math.max(1, Math.ceil(until - clock.monotonic())) };
+  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
+  mintMessageId(bytes, 0, clock.now());
+  const messageId = formatMessageId(bytes);
+  throw new SendFailedError(
+    `Message ${messageId} to topic "${topic}" was not stored: it could not be found out ${what} within ${timeoutMs} ms. It is safe to send it again.`,
+    { topic, messageId },
+    trouble === undefined ? {} : { cause: trouble },
+  );
+}
