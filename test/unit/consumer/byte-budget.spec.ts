@@ -1,3 +1,4 @@
+import { TestBed } from '../../../lib/testing/test-bed.js';
 import { ByteBudget } from '../../../lib/core/consumer/byte-budget.js';
 
 describe('ByteBudget', () => {
@@ -32,5 +33,34 @@ describe('ByteBudget', () => {
     expect(budget.room).toBe(1);
     budget.take(5_000);
     expect(budget.room).toBe(0);
+  });
+});
+
+describe('a subscription that knows how large messages are', () => {
+  let bed: TestBed;
+  beforeEach(async () => {
+    bed = await TestBed.open({ settings: { consumer: { maxInHandBytes: 10_000 } } });
+  });
+  afterEach(() => bed.close());
+
+  it('reads no more of them than its bytes allow, whatever slots are free', async () => {
+    const ends: (() => void)[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      concurrency: 100,
+      handler: () => new Promise<void>((resolve) => ends.push(resolve)),
+    });
+    const publish = () => bed.publish('orders', 'x'.repeat(2_400));
+    await publish();
+    await bed.advance(100);
+    ends.shift()!();
+    for (let i = 0; i < 20; i++) await publish();
+    await bed.advance(1_000);
+    expect(ends).toHaveLength(4);
+    ends.shift()!();
+    await bed.advance(1_000);
+    expect(ends).toHaveLength(4);
+    for (const end of ends.splice(0)) end();
   });
 });
