@@ -4,6 +4,7 @@ import { startPostgres } from '../helpers/postgres.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
 import { Shop } from '../helpers/shop.js';
+import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { Crew } from '../helpers/crew.js';
 
 /** How long things break, for each way; `npm run test:chaos` takes longer. */
@@ -17,11 +18,14 @@ const IMPATIENT = { checkAfterMs: 300, halfTimeoutMs: 200 };
 type Server = Awaited<ReturnType<typeof startPostgres>>;
 let redis: Server;
 let postgres: Server;
+let wire: TcpProxy;
 beforeAll(async () => {
   redis = await startRedis({ persistence: 'aof-always' });
   postgres = await startPostgres();
+  wire = await TcpProxy.inFrontOf(Number(new URL(postgres.url).port));
 }, 60_000);
 afterAll(async () => {
+  await wire.close();
   await redis.stop();
   await postgres.stop();
 });
@@ -34,6 +38,7 @@ it.each(['half', 'outbox'])(
     const shop = await Shop.openOwn({
       redisUrl: redis.url,
       serverUrl: postgres.url,
+      wirePort: wire.port,
       namespace: `chaos_${store}`,
     });
     const crew = new Crew(shop, { ...SLOW, transactions: { store, ...IMPATIENT } });
@@ -41,6 +46,7 @@ it.each(['half', 'outbox'])(
     const broken = {
       processes: 0,
       'back ends': 0,
+      wires: 0,
       'Redis stalls': 0,
       'Redis kills': 0,
       servers: 0,
@@ -51,6 +57,7 @@ it.each(['half', 'outbox'])(
         await crew.grow();
       },
       'back ends': () => shop.killBackEnd(),
+      wires: async () => wire.cutNow(),
       'Redis stalls': async () => {
         await redis.kill('SIGSTOP');
         await wait(200 + random() * 1_300);
@@ -67,7 +74,8 @@ it.each(['half', 'outbox'])(
     };
     const likely: [keyof typeof broken, number][] = [
       ['processes', 0.45],
-      ['back ends', 0.4],
+      ['back ends', 0.3],
+      ['wires', 0.1],
       ['Redis stalls', 0.1],
       ['Redis kills', IS_LONG ? 0.03 : 0.05],
       ['servers', IS_LONG ? 0.02 : 0],
@@ -76,6 +84,7 @@ it.each(['half', 'outbox'])(
     const first: (keyof typeof broken)[] = [
       'back ends',
       'processes',
+      'wires',
       'Redis stalls',
       'Redis kills',
     ];

@@ -3,9 +3,8 @@ import { once } from 'node:events';
 import pg from 'pg';
 import { schema } from '../../lib/participants/index.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { bodyOf } from '../contract/messages.js';
 import { connectionTo } from './cluster.js';
-import { within } from './workload.js';
+import { ShopFloor } from './shop-floor.js';
 
 const PROGRAM = new URL('../guarantees/programs/transactor.mjs', import.meta.url);
 const TOPICS = ['orders', 'audit'];
@@ -29,6 +28,8 @@ export interface Transactor {
 export interface ShopOptions {
   redisUrl: string;
   databaseUrl: string;
+  /** A way to it for the processes, when they are to have another one than the test. */
+  wirePort?: number;
   namespace: string;
 }
 
@@ -36,14 +37,16 @@ export interface ShopOptions {
 export class Shop {
   readonly namespace: string;
   private readonly redisUrl: string;
-  private readonly databaseUrl: string;
+  private readonly processUrl: URL;
   private readonly pool: pg.Pool;
   private readonly stores: RedisStores;
+  private readonly floor: ShopFloor;
   private readonly children = new Set<ChildProcess>();
 
   private constructor(options: ShopOptions) {
     this.redisUrl = options.redisUrl;
-    this.databaseUrl = options.databaseUrl;
+    this.processUrl = new URL(options.databaseUrl);
+    if (options.wirePort) this.processUrl.port = String(options.wirePort);
     this.namespace = options.namespace;
     this.pool = new pg.Pool({ connectionString: options.databaseUrl, max: 2 });
     this.pool.on('error', () => undefined);
@@ -51,6 +54,7 @@ export class Shop {
       connection: connectionTo(options.redisUrl),
       namespace: options.namespace,
     });
+    this.floor = new ShopFloor({ stores: this.stores, topics: TOPICS, queues: QUEUES });
   }
 
   static async open(options: ShopOptions): Promise<Shop> {
@@ -66,24 +70,25 @@ export class Shop {
   static async openOwn(options: {
     redisUrl: string;
     serverUrl: string;
+    wirePort?: number;
     namespace: string;
   }): Promise<Shop> {
-    const { redisUrl, serverUrl, namespace } = options;
+    const { serverUrl, namespace } = options;
     const admin = new pg.Client({ connectionString: serverUrl });
     await admin.connect();
     await admin.query(`CREATE DATABASE ${namespace}`);
     await admin.end();
     const databaseUrl = new URL(serverUrl);
     databaseUrl.pathname = namespace;
-    return Shop.open({ redisUrl, databaseUrl: databaseUrl.href, namespace });
+    return Shop.open({ ...options, databaseUrl: databaseUrl.href });
   }
 
-  async query(sql: string): Promise<Record<string, unknown>[]> {
-    return (await this.pool.query<Record<string, unknown>>(sql)).rows;
-  }
+  readonly query = async (sql: string): Promise<Record<string, unknown>[]> =>
+    (await this.pool.query<Record<string, unknown>>(sql)).rows;
 
   arguments(transactor: Transactor): string[] {
-    const { namespace, databaseUrl: database } = this;
+    const { namespace } = this;
+    const database = this.processUrl.href;
     return [this.redisUrl, JSON.stringify({ namespace, database, name: 'p', ...transactor })];
   }
 
@@ -106,45 +111,26 @@ export class Shop {
     for (const half of await this.halves()) await this.stores.halves.unpark(half, [half.id]);
     const transactions = { store: 'outbox', checkAfterMs: 300 };
     const survivor = await this.launch({ name: 'survivor', transactions });
-    await within(60_000, 'decisions', this.whenQuiet());
+    await this.floor.whenDecided(this);
     survivor.kill('SIGTERM');
     await once(survivor, 'exit');
   }
 
   halves() {
-    return this.eachQueue((ref) => this.stores.halves.list(ref, { count: 10_000 }));
+    return this.floor.halves();
   }
 
   async orders(): Promise<Set<string>> {
     return new Set((await this.query('SELECT id FROM orders')).map(({ id }) => String(id)));
   }
 
-  /** What consumers can see, with the number of times. */
-  async messages(topic: string): Promise<Map<string, number>> {
-    const times = new Map<string, number>();
-    for (let queue = 0; queue < QUEUES; queue++) {
-      const range = { topic, queue, from: '-', to: '+', count: 1_000_000 };
-      for (const { content } of await this.stores.log.range(range)) {
-        if (content.kind !== 'message') continue;
-        const key = JSON.parse(bodyOf(content.frame).toString()) as string;
-        times.set(key, (times.get(key) ?? 0) + 1);
-      }
-    }
-    return times;
+  messages(topic: string): Promise<Map<string, number>> {
+    return this.floor.messages(topic);
   }
 
   /** Orders without a message, messages without an order, and messages that are there twice, over all topics. */
   async differences(): Promise<{ lost: string[]; ghosts: string[]; doubled: string[] }> {
-    const orders = await this.orders();
-    const found = { lost: [] as string[], ghosts: [] as string[], doubled: [] as string[] };
-    for (const topic of TOPICS) {
-      const seen = await this.messages(topic);
-      const named = (keys: Iterable<string>): string[] => [...keys].map((key) => `${topic} ${key}`);
-      found.lost.push(...named([...orders].filter((key) => !seen.has(key))));
-      found.ghosts.push(...named([...seen.keys()].filter((key) => !orders.has(key))));
-      found.doubled.push(...named([...seen].flatMap(([key, times]) => (times > 1 ? [key] : []))));
-    }
-    return found;
+    return this.floor.differences(await this.orders());
   }
 
   /** kill -9 of a connection of the database, whichever it is. */
@@ -158,22 +144,5 @@ export class Shop {
   async close(): Promise<void> {
     for (const child of this.children) child.kill('SIGKILL');
     await Promise.all([this.stores.close(), this.pool.end()]);
-  }
-
-  private async whenQuiet(): Promise<void> {
-    for (;;) {
-      const [outbox] = await this.query('SELECT count(*)::int AS rows FROM rivulet_outbox');
-      if (outbox!['rows'] === 0 && (await this.halves()).length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
-
-  private async eachQueue<T>(
-    ask: (ref: { topic: string; queue: number }) => Promise<T[]>,
-  ): Promise<T[]> {
-    const refs = TOPICS.flatMap((topic) =>
-      Array.from({ length: QUEUES }, (_, queue) => ({ topic, queue })),
-    );
-    return (await Promise.all(refs.map(ask))).flat();
   }
 }

@@ -6,6 +6,9 @@ type Direction = 'request' | 'reply';
 /** What happens to a connection: nothing, or a cut after so many bytes in one direction. */
 type Fate = { cutAfterBytes: number; direction: Direction } | undefined;
 
+/** Whether a connection is cut at this piece, and whether that still arrives. */
+type Cut = 'before' | 'after' | undefined;
+
 /** How what passes is held up: each piece for a random time, in pieces of so many bytes. */
 interface Weather {
   delayMs: () => number;
@@ -14,8 +17,8 @@ interface Weather {
 }
 
 /**
- * Stands between a client and Redis and breaks what passes: cuts connections within a request or a reply, swallows
- * everything without a word, holds it up and chops it, or refuses to connect.
+ * Stands between a client and a server (Redis, a database) and breaks what passes: cuts connections within a request or a
+ * reply, swallows everything without a word, holds it up and chops it, or refuses to connect.
  */
 export class TcpProxy {
   cuts = 0;
@@ -24,6 +27,7 @@ export class TcpProxy {
   private readonly server: net.Server;
   private readonly links = new Set<Link>();
   private fateOf: () => Fate = () => undefined;
+  private cutAt: (direction: Direction, chunk: Buffer) => Cut = () => undefined;
   private swallowing = false;
   private refusing = false;
   private weather: Weather | undefined;
@@ -39,8 +43,12 @@ export class TcpProxy {
     return proxy;
   }
 
+  get port(): number {
+    return (this.server.address() as net.AddressInfo).port;
+  }
+
   get url(): string {
-    return `redis://127.0.0.1:${(this.server.address() as net.AddressInfo).port}`;
+    return `redis://127.0.0.1:${this.port}`;
   }
 
   /** Decides, for each new connection, whether and when it is cut. */
@@ -48,8 +56,14 @@ export class TcpProxy {
     this.fateOf = fateOf;
   }
 
+  /** Decides, for each piece that passes, whether its connection is cut there. */
+  cutPieces(cutAt: (direction: Direction, chunk: Buffer) => Cut): void {
+    this.cutAt = cutAt;
+  }
+
   heal(): void {
     this.fateOf = () => undefined;
+    this.cutAt = () => undefined;
     this.swallowing = false;
     this.refusing = false;
     this.weather = undefined;
@@ -142,6 +156,9 @@ export class TcpProxy {
   private passOn(link: Link, direction: Direction, chunk: Buffer): void {
     const to = direction === 'request' ? link.target : link.client;
     const { fate, passed } = link;
+    const cut = this.cutAt(direction, chunk);
+    if (cut === 'before') return this.cut(link);
+    if (cut === 'after') return void to.write(chunk, () => this.cut(link));
     const left = fate?.direction === direction ? fate.cutAfterBytes - passed[direction] : Infinity;
     passed[direction] += chunk.length;
     if (chunk.length < left) return void to.write(chunk);

@@ -157,9 +157,16 @@ export const MATRIX = [
   },
   {
     id: 'F23',
-    fault: 'transactions: processes, databases, Redis killed',
-    tests: [[guarantees('transaction-crash')], [guarantees('transaction-chaos')]],
-    figures: ['transaction-chaos-half', 'transaction-chaos-outbox'],
+    fault: 'transactions: processes, databases, Redis killed, wires to databases cut',
+    tests: [
+      [guarantees('transaction-crash')],
+      [guarantees('transaction-chaos')],
+      [guarantees('transaction-cut-wire')],
+    ],
+    figures: [
+      ...['transaction-chaos-half', 'transaction-chaos-outbox'],
+      ...['transaction-cut-wire-postgres', 'transaction-cut-wire-mysql'],
+    ],
     long: { RIVULET_CHAOS_MS: '60000' },
   },
   {
