@@ -62,6 +62,19 @@ describe('a batch subscription', () => {
     expect(await bed.settled(second!.messageId)).toMatchObject({ state: 'acked', attempt: 1 });
   });
 
+  it('gets all of them again when it says that one failed which is not there', async () => {
+    await subscribe({
+      handler: (deliveries) => {
+        record(deliveries);
+        if (deliveries[0]!.attempt === 1) return new BatchResult().fail(deliveries.length);
+      },
+    });
+    const sent = await publish(2);
+    await bed.advance(2_000);
+    for (const { messageId } of sent)
+      expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 2 });
+  });
+
   it('gets all of them again when it throws', async () => {
     await subscribe({
       handler: (deliveries) => {

@@ -10,7 +10,7 @@ export class BatchResult {
    * comes back when you say; the last call for a place counts.
    *
    * @param index from 0, as in the array the handler got.
-   * @throws RangeError when `index` is no place.
+   * @throws RangeError when `index` is no place. One that is beyond the batch fails all of it, since nobody knows what failed.
    */
   fail(index: number, error: unknown = new Error('its batch handler said that it failed')): this {
     if (!Number.isSafeInteger(index) || index < 0)

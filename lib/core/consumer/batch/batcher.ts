@@ -75,6 +75,12 @@ export class Batcher {
         this.options.handler(deliveries),
       );
       const failures = result instanceof BatchResult ? result.failures : undefined;
+      // Something failed, and nobody knows what: acking all of them would lose it.
+      for (const place of failures?.keys() ?? [])
+        if (place >= batch.length)
+          throw new RangeError(
+            `BatchResult.fail was told place ${place} of a batch of ${batch.length} messages: places begin at 0`,
+          );
       batch.forEach(({ resolve, reject }, i) => {
         if (failures?.has(i)) reject(failures.get(i));
         else resolve();
