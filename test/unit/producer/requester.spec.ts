@@ -7,10 +7,10 @@ import type { ReplyInbox, ReplyStore } from '../../../lib/core/store/reply-store
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 
 const id = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
-const packet = (n: number, body: unknown, kind: ReplyKind = 'last-value'): Buffer =>
+const packet = (n: number, body: unknown, kind: ReplyKind = 'last-value', seq = 0): Buffer =>
   encodeReply({
     requestId: id(n),
-    seq: 0,
+    seq,
     kind,
     codec: 'json',
     bytes: Buffer.from(JSON.stringify(body)),
@@ -61,6 +61,25 @@ describe('Requester', () => {
     });
   });
   afterEach(() => requester.close());
+
+  it('takes each step of an answer once, also when the handler ran twice', async () => {
+    const values: unknown[] = [];
+    let ends = 0;
+    const listener = {
+      value: (body: unknown) => void values.push(body),
+      error: (error: Error) => void errors.push(error),
+      end: () => void (ends += 1),
+    };
+    requester.open('orders', null, {}, listener);
+    await clock.settle();
+    confirms[0]!();
+    await clock.settle();
+    await deliver([packet(1, 'a', 'value', 0), packet(1, 'b', 'value', 1)]);
+    await deliver([packet(1, 'a again', 'value', 0), packet(1, 'b again', 'value', 1)]);
+    await deliver([packet(1, 'c', 'last-value', 2), packet(1, 'c again', 'last-value', 2)]);
+    expect(values).toEqual(['a', 'b', 'c']);
+    expect([ends, errors]).toEqual([1, []]);
+  });
 
   it('hands over an answer that overtook the confirm of its request', async () => {
     const answer = requester.request('orders', null);
