@@ -90,6 +90,15 @@ describe('receive', () => {
     expect(await bed.deadLetters('jobs', 'workers')).toHaveLength(2);
   });
 
+  it('checks what each call gave a schema for, whatever calls before it said', async () => {
+    await bed.publish('jobs', 'one');
+    expect(bodies(await receive({ invisibleDurationMs: 1 }))).toEqual(['one']);
+    expect(await receive({ schema: NUMBERS })).toEqual([]);
+    expect(await bed.deadLetters('jobs', 'workers')).toHaveLength(1);
+    await bed.publish('jobs', 'two');
+    expect(bodies(await receive())).toEqual(['two']);
+  });
+
   it('waits for the first message, and not for longer than it was told', async () => {
     let received: ReceivedMessage[] | undefined;
     const options = { topic: 'jobs', group: 'workers', waitMs: 10_000 };

@@ -1,4 +1,4 @@
-import { schemaIssues } from '../../message/topic.js';
+import { schemaIssues, type StandardSchema } from '../../message/topic.js';
 import { ClosedError, QueueFaultedError, SchemaError } from '../../message/errors.js';
 import type { MessageView } from '../../message/message.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -37,6 +37,8 @@ export interface ReceiveCall {
   max: number;
   waitMs: number;
   invisibleDurationMs: number;
+  /** What does not match becomes a dead letter. */
+  schema?: StandardSchema;
 }
 
 /** Others may give something up meanwhile: no wait is longer before the queues are asked again. */
@@ -139,7 +141,7 @@ export class Puller implements RunningSubscription {
     const all = [...due.entries, ...entries];
     // A read over several queues may bring one from each.
     const excess = all.splice(call.max);
-    const taken = await Promise.all(all.map((entry) => this.take(entry)));
+    const taken = await Promise.all(all.map((entry) => this.take(entry, call.schema)));
     const handed = await this.settleAll(taken, call.invisibleDurationMs);
     await this.settleAll(
       excess.map((entry) => ({ entry, message: undefined, outcome: { kind: 'not-started' } })),
@@ -203,7 +205,7 @@ export class Puller implements RunningSubscription {
     }
   }
 
-  private async take(entry: DeliveredEntry): Promise<Taken> {
+  private async take(entry: DeliveredEntry, schema: StandardSchema | undefined): Promise<Taken> {
     const { maxAttempts } = this.subscription.retry;
     const { tools } = this.options;
     if (entry.attempt > maxAttempts && entry.content.kind === 'message')
@@ -213,7 +215,6 @@ export class Puller implements RunningSubscription {
     const { codec, bytes } = opened.message;
     try {
       const body = tools.codecs.decode(codec, bytes);
-      const { schema } = this.subscription;
       if (!schema) return { ...opened, entry, body };
       const result = await schema['~standard'].validate(body);
       if (!result.issues) return { ...opened, entry, body: result.value };

@@ -55,7 +55,7 @@ export class Pulls {
 
   /** @throws InvalidInputError; what the store throws, then the call can be repeated. */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
-    const { topic, group, filter, schema } = options;
+    const { topic, group, filter } = options;
     const call = { ...DEFAULTS, ...options };
     check(`Receive from topic "${String(topic)}"`, [
       ...unknownOptions(options, ['topic', 'group', 'filter', 'schema', ...Object.keys(DEFAULTS)]),
@@ -65,12 +65,7 @@ export class Pulls {
       integerProblem('waitMs', call.waitMs, { min: 0, max: 60_000 }),
       integerProblem('invisibleDurationMs', call.invisibleDurationMs, { min: 1, max: LONGEST_MS }),
     ]);
-    const puller = await this.puller({
-      topic,
-      group,
-      ...(filter && { filter }),
-      ...(schema && { schema }),
-    });
+    const puller = await this.puller({ topic, group, ...(filter && { filter }) });
     return puller.receive(call);
   }
 
@@ -113,9 +108,7 @@ export class Pulls {
     if (reply !== 'settled') throw new ReceiptExpiredError(receipt);
   }
 
-  private puller(
-    wanted: Pick<ReceiveOptions, 'topic' | 'group' | 'filter' | 'schema'>,
-  ): Promise<Puller> {
+  private puller(wanted: Pick<ReceiveOptions, 'topic' | 'group' | 'filter'>): Promise<Puller> {
     const { topic, group } = wanted;
     const name = `${topic} ${group}`;
     const filter = wanted.filter?.digest ?? '';
