@@ -1,13 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { connect, publishMany } from '../helpers/workload.js';
+import { connect, publishMany, whenAllSettled } from '../helpers/workload.js';
 
 const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 600);
 const PROGRAM = new URL('./programs/idempotent-consumer.mjs', import.meta.url);
@@ -37,17 +35,6 @@ async function redeliverAll(namespace: string, queues: number): Promise<void> {
     await operator.xgroup('SETID', keys.queue({ topic: TOPIC, queue }).log, GROUP, '0');
 }
 
-/** A store tells nobody when the last delivery was settled: it is asked. */
-async function whenAllSettled(rivulet: Rivulet, queues: number): Promise<void> {
-  for (let queue = 0; queue < queues; queue++) {
-    const ref = { topic: TOPIC, queue, group: GROUP };
-    for (let left = 1; left > 0; await pause(left > 0 ? 20 : 0)) {
-      const lag = await rivulet.stores.deliveries.lag(ref);
-      left = (lag.undelivered ?? 0) + lag.inFlight + lag.waiting;
-    }
-  }
-}
-
 async function effectsOf(namespace: string): Promise<Map<string, number>> {
   const counts = await operator.hgetall(`${namespace}-effects`);
   return new Map(Object.entries(counts).map(([key, count]) => [key, Number(count)]));
@@ -64,7 +51,7 @@ it('makes as many effects as there are messages, although each is delivered agai
   await fleet.whenHandled(MESSAGES / 3);
   await fleet.killOne(random);
   await fleet.launch();
-  await whenAllSettled(producing, queues);
+  await whenAllSettled(producing, { topic: TOPIC, group: GROUP });
   // Whatever was handled twice was so because its handler was killed before it could be recorded.
   const before = await effectsOf(namespace);
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Delivery } from '../../lib/core/consumer/subscription.js';
 import type { SendOptions } from '../../lib/core/message/message.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
@@ -96,4 +97,17 @@ export async function publishMany(
   });
   const settled = await Promise.allSettled(sends);
   return settled.flatMap((send) => (send.status === 'fulfilled' ? [send.value] : []));
+}
+
+/** A store tells nobody when the last delivery was settled: it is asked. */
+export async function whenAllSettled(
+  { topics, stores }: Rivulet,
+  of: { topic: string; group: string },
+): Promise<void> {
+  const { queues } = await topics.get(of.topic);
+  for (let queue = 0; queue < queues; queue++)
+    for (let left = 1; left > 0; await pause(left > 0 ? 20 : 0)) {
+      const lag = await stores.deliveries.lag({ ...of, queue });
+      left = (lag.undelivered ?? 0) + lag.inFlight + lag.waiting;
+    }
 }
