@@ -10,7 +10,7 @@ import type { Rivulet } from '../../lib/core/rivulet.js';
 import { bodyOf } from '../contract/messages.js';
 import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
-import { mariadbDatabase } from '../helpers/mariadb.js';
+import { mysqlDatabase } from '../helpers/mysql.js';
 import { postgresDatabase } from '../helpers/postgres.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { describeWith } from '../helpers/servers.js';
@@ -46,7 +46,7 @@ async function sqliteFile(): Promise<Bills> {
 
 const DATABASES = [
   { kind: 'postgres', open: postgresDatabase, describe: describeWith('postgres') },
-  { kind: 'mariadb', open: mariadbDatabase, describe: describeWith('mariadb') },
+  { kind: 'mariadb', open: () => mysqlDatabase('mariadb'), describe: describeWith('mariadb') },
   { kind: 'sqlite', open: sqliteFile, describe },
 ] as const;
 

@@ -58,10 +58,11 @@ rivulet.events.on('duplicate', ({ dedupKey }) => void tell({ duplicate: dedupKey
 // Told before it can die.
 await tell({ ready: true });
 await rivulet.consume();
-process.once('SIGTERM', async () => {
-  await rivulet.stop();
-  await close();
-  process.disconnect();
+process.once('SIGTERM', () => {
+  void rivulet
+    .stop()
+    .then(close)
+    .then(() => process.disconnect());
 });
 
 function tell(what) {
