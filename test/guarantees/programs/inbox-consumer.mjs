@@ -47,6 +47,8 @@ rivulet.subscribe({
   group: 'billing',
   origin: 'inbox-consumer.mjs',
   idempotent: { key: (message) => message.key, participant: participant.name },
+  // A database may end a transaction that met another one.
+  retry: { backoff: { fromMs: 100, toMs: 500 } },
   handler: async ({ message: { key }, attempt }) => {
     await insert(rivulet.transactions.current(), key);
     await rivulet.producer.send('bills', key, { key });
