@@ -111,7 +111,10 @@ export class DeadLetters {
     refuse('redriveDeadLetter', optionProblems(options, ['force', 'dedupKey']));
     const place = await this.place(name, group, { id, method: 'redriveDeadLetter' });
     if (!place) return undefined;
-    if (options.force === true) await this.forget(place, options.dedupKey);
+    if (options.force === true) {
+      const found = await this.stores.deadLetters.get(place.ref, place.id);
+      if (found) await this.forgetWork(this.view(found), options.dedupKey);
+    }
     return this.stores.deadLetters.redrive(place.ref, place.id);
   }
 
@@ -187,13 +190,10 @@ export class DeadLetters {
   }
 
   /** What an idempotent handler remembers of this message, or of others with its dedup key. */
-  private async forget(
-    { ref: { topic, group, ...queue }, id }: { ref: GroupQueue; id: string },
+  async forgetWork(
+    { topic, group, entry }: DeadLetter,
     dedupKey: string | undefined,
   ): Promise<void> {
-    const found = await this.stores.deadLetters.get({ topic, group, ...queue }, id);
-    if (!found) return;
-    const { entry } = this.view(found);
     const own = entry.kind === 'message' ? entry.message : undefined;
     const key = dedupKey ?? own?.dedupId ?? own?.messageId;
     if (key !== undefined) await this.stores.dedup.forget({ topic, group, key });

@@ -145,7 +145,9 @@ export class MessageAdmin {
       const halves = await this.halves.waitingIn(queuesOf(info));
       if (halves.waiting + halves.parked > 0) throw new HalvesWaitingError(info.topic, halves);
     }
-    return this.topics.remove(topic);
+    const isRemoved = await this.topics.remove(topic);
+    await this.paused.forget(topic);
+    return isRemoved;
   }
 
   /** The consumer groups of a topic with what their members agree on. */
@@ -163,18 +165,20 @@ export class MessageAdmin {
   }
 
   /**
-   * Forget a group: its progress, retries and dead letters. Messages stay for the others. A group of this name that
-   * joins later is a new one.
+   * Forget a group: its progress, retries and dead letters, and that it was paused. Messages stay for the others. A group of
+   * this name that joins later is a new one.
    *
    * @returns false when there was no such group.
    * @throws InUseError when a living process consumes in it, unless `force` is true: it would bring the group back.
    */
-  deleteGroup(
+  async deleteGroup(
     topic: TopicName,
     group: string,
     options: { force?: boolean } = {},
   ): Promise<boolean> {
-    return this.groups.remove(topic, group, options);
+    const isRemoved = await this.groups.remove(topic, group, options);
+    await this.paused.forget(topic, group);
+    return isRemoved;
   }
 
   /**
@@ -326,8 +330,8 @@ export class MessageAdmin {
    * Redrive all dead letters of a group that are there now, or those that `filter` wants; not what fails again
    * meanwhile.
    *
-   * Never faster than `perSecond`. Can be stopped and repeated at any time: each is redriven once. An error of `filter`
-   * or `onProgress` ends it and is rethrown.
+   * Never faster than `perSecond`. Can be stopped and repeated at any time: each is redriven once. With `force` as for
+   * `redriveDeadLetter`. An error of `filter`, `onProgress` or `dedupKey` ends it and is rethrown.
    */
   redriveDeadLetters(
     topic: TopicName,

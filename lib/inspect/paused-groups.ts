@@ -34,6 +34,14 @@ export class PausedGroups {
     return this.paused.resume({ topic, group });
   }
 
+  /** A group, or all of a topic, that is gone: what comes by that name later is not paused. */
+  async forget(name: TopicName, group?: string): Promise<void> {
+    const topic = topicOf(name);
+    for (const paused of await this.paused.list())
+      if (paused.topic === topic && (group === undefined || paused.group === group))
+        await this.paused.resume(paused);
+  }
+
   list(): Promise<PausedGroup[]> {
     return this.paused.list();
   }

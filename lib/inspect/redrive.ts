@@ -2,7 +2,7 @@ import { describeValue } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { type Clock, sleep } from '../core/runtime/clock.js';
 import type { DeadLetterStore } from '../core/store/dead-letter-store.js';
-import type { DeadLetterFilter, DeadLetters } from './dead-letters.js';
+import type { DeadLetter, DeadLetterFilter, DeadLetters } from './dead-letters.js';
 import type { Groups } from './groups.js';
 import {
   functionProblem,
@@ -16,6 +16,10 @@ import {
 export interface RedriveOptions {
   /** Which ones. Default: all. */
   filter?: DeadLetterFilter;
+  /** Handle them even if an idempotent handler has done what their dedup keys stand for. Default false. */
+  force?: boolean;
+  /** Those keys, when `idempotent.key` makes them. Default: the `dedupId` of each message, else its id. */
+  dedupKey?: (letter: DeadLetter) => string;
   /** At most so many a second, so that what failed before does not come back at once. Default: as fast as it goes. */
   perSecond?: number;
   /** Stops after the one under way. */
@@ -63,7 +67,7 @@ export class Redrive {
       groupProblem(group),
       ...redriveProblems(options),
     ]);
-    const { filter = () => true, perSecond, signal, onProgress } = options;
+    const { filter = () => true, force, dedupKey, perSecond, signal, onProgress } = options;
     const info = await this.groups.existing(name, group, 'redriveDeadLetters');
     const progress: RedriveProgress = { redriven: 0, skipped: 0, gone: 0 };
     let nextAt = -Infinity;
@@ -75,6 +79,7 @@ export class Redrive {
           if (signal?.aborted) return { ...progress, state: 'stopped' };
           nextAt = Math.max(nextAt, this.clock.monotonic()) + 1_000 / perSecond;
         }
+        if (force) await this.deadLetters.forgetWork(letter, dedupKey?.(letter));
         const offset = await this.store.redrive(ref, id);
         progress[offset === undefined ? 'gone' : 'redriven'] += 1;
       } else progress.skipped += 1;
@@ -90,12 +95,15 @@ export class Redrive {
 }
 
 function redriveProblems(options: RedriveOptions): Problem[] {
-  const problems = optionProblems(options, ['filter', 'perSecond', 'signal', 'onProgress']);
+  const problems = optionProblems(options, [
+    ...['filter', 'force', 'dedupKey', 'perSecond', 'signal', 'onProgress'],
+  ]);
   if (typeof options !== 'object' || options === null) return problems;
-  const { filter, perSecond, signal, onProgress } = options;
+  const { filter, dedupKey, perSecond, signal, onProgress } = options;
   return [
     ...problems,
     functionProblem('filter', filter),
+    functionProblem('dedupKey', dedupKey),
     functionProblem('onProgress', onProgress),
     perSecond === undefined ? undefined : positiveProblem('perSecond', perSecond),
     signal === undefined || signal instanceof AbortSignal

@@ -1,4 +1,5 @@
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
+import type { DeadLetter } from '../../../lib/inspect/dead-letters.js';
 import { type AdminBed, consume, deadLettered, type OpenAdminBed, publish, useBed } from './bed.js';
 
 /** Publishes 0 … count-1 to a group that rejects them while `isRejecting` says so. */
@@ -56,8 +57,8 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
         },
       });
       await bed.until(bed.rivulet.consume());
-      const dead = deadLettered(bed, 2);
-      for (const body of ['a', 'b']) await publish(bed, body, { key: 'order-1', queue: 0 });
+      const dead = deadLettered(bed, 3);
+      for (const body of ['a', 'b', 'd']) await publish(bed, body, { key: 'order-1', queue: 0 });
       await dead;
       isRejecting = false;
       const acked = bed.rivulet.events.next('acked');
@@ -74,6 +75,17 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
       await bed.admin.redriveDeadLetter('orders', 'billing', second, force);
       await bed.until(again);
       expect(handled).toEqual(['c', 'b']);
+
+      const all = bed.rivulet.events.next('acked');
+      const dedupKey = ({ entry }: DeadLetter): string =>
+        `pay:${entry.kind === 'message' ? entry.message.key : ''}`;
+      const redriving = bed.admin.redriveDeadLetters('orders', 'billing', {
+        force: true,
+        dedupKey,
+      });
+      expect(await bed.until(redriving)).toMatchObject({ redriven: 1 });
+      await bed.until(all);
+      expect(handled).toEqual(['c', 'b', 'd']);
     });
 
     it('shows what another program wrote', async () => {

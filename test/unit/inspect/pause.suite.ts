@@ -68,6 +68,30 @@ export function describePauseAdmin(open: OpenAdminBed): void {
       await bed.until(acked);
     });
 
+    it('end with their group, and with its topic', async () => {
+      const handled: unknown[] = [];
+      const join = { mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
+      const pauseBoth = async (): Promise<void> => {
+        await bed.admin.createTopic('orders');
+        for (const group of ['billing', 'audit']) {
+          await bed.stores.topics.joinGroup('orders', { group, ...join });
+          await bed.admin.pauseGroup('orders', group);
+        }
+      };
+      await pauseBoth();
+      await bed.admin.deleteGroup('orders', 'billing');
+      expect(await bed.admin.listPausedGroups()).toMatchObject([{ group: 'audit' }]);
+      await pauseBoth();
+      await bed.admin.deleteTopic('orders');
+      expect(await bed.admin.listPausedGroups()).toEqual([]);
+      await bed.admin.createTopic('orders');
+      await consume(bed, ({ body }) => void handled.push(body));
+      const acked = bed.rivulet.events.next('acked');
+      await publish(bed, 'a');
+      await bed.until(acked);
+      expect(handled).toEqual(['a']);
+    });
+
     it('are refused for a group that does not exist, not for a pattern', async () => {
       await bed.admin.createTopic('orders');
       await expect(bed.admin.pauseGroup('orders', 'nobody')).rejects.toThrow(GroupNotFoundError);
