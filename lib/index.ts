@@ -42,7 +42,12 @@ export type { GroupOutcome } from './core/message/receipt-packet.js';
 export { BatchSendError } from './core/producer/send-batch.js';
 export type { BatchItem } from './core/producer/send-batch.js';
 export { murmur2 } from './core/message/murmur2.js';
-export { hashedQueue, randomQueue, roundRobinQueue } from './core/producer/queue-selectors.js';
+export {
+  hashedQueue,
+  randomQueue,
+  roundRobinQueue,
+  stickyBatchQueue,
+} from './core/producer/queue-selectors.js';
 export { selectQueue } from './core/producer/queue-selector.js';
 
 // 4. Transactions: rows and messages, both or neither

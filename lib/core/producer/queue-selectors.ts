@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { InvalidInputError } from '../message/errors.js';
 import type { QueueSelector } from '../message/message.js';
+import { integerProblem } from '../message/options.js';
 import { selectQueue } from './queue-selector.js';
 
 /** Any queue, each as likely as the others: RocketMQ's `SelectMessageQueueByRandom`. */
@@ -17,6 +19,23 @@ export function roundRobinQueue(): QueueSelector {
     const count = sent.get(topic) ?? 0;
     sent.set(topic, count + 1);
     return queues[count % queues.length]!;
+  };
+}
+
+/**
+ * The same queue for so many messages of a topic, then another one: Kafka's sticky partitioner by number. Make one and keep it:
+ * it counts. What is sent without a selector is sent like this already, a run as long as is worth a call.
+ *
+ * @param size default 64. @throws InvalidInputError when it is not an integer of at least 1.
+ */
+export function stickyBatchQueue({ size = 64 }: { size?: number } = {}): QueueSelector {
+  const problem = integerProblem('size', size, { min: 1 });
+  if (problem !== undefined) throw new InvalidInputError('stickyBatchQueue', [problem]);
+  const sent = new Map<string, number>();
+  return (queues, { topic }) => {
+    const count = sent.get(topic) ?? 0;
+    sent.set(topic, count + 1);
+    return queues[Math.floor(count / size) % queues.length]!;
   };
 }
 

@@ -107,3 +107,31 @@ it('a rate limit that cannot be meant is refused, with every problem', async () 
   });
   await bed.close();
 });
+
+it('a rate limit of a batch handler counts each message, in all processes together', async () => {
+  const first = await TestBed.open({ settings: { topics: { queues: 2 } } });
+  const beds = [first, await first.sibling()];
+  const times: number[] = [];
+  const sizes: number[] = [];
+  for (const bed of beds) {
+    bed.rivulet.subscribeBatch({
+      topic: TOPIC,
+      group: 'billing',
+      origin: 'the test',
+      rateLimit: LIMIT,
+      batch: { size: 3, withinMs: 50 },
+      handler: (deliveries) => {
+        sizes.push(deliveries.length);
+        for (const _ of deliveries) times.push(first.clock.monotonic());
+      },
+    });
+    await bed.rivulet.consume();
+  }
+  await Promise.all(Array.from({ length: MESSAGES }, (_, n) => first.publish(TOPIC, n)));
+  await first.advance(20_000);
+  expect(times).toHaveLength(MESSAGES);
+  expect(mostWithin(1_000, times)).toBeLessThanOrEqual(2 * LIMIT.max);
+  expect(mostWithin(4_000, times)).toBeLessThanOrEqual(5 * LIMIT.max);
+  expect(Math.max(...sizes)).toBe(3);
+  for (const bed of beds) await bed.close();
+});

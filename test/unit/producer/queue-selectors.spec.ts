@@ -4,6 +4,7 @@ import {
   hashedQueue,
   randomQueue,
   roundRobinQueue,
+  stickyBatchQueue,
 } from '../../../lib/core/producer/queue-selectors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
@@ -30,6 +31,13 @@ describe('queue selectors', () => {
     expect(chosen(selector, 2, 'mails')).toEqual([0, 1]);
     expect(chosen(selector, 1)).toEqual([2]);
     expect(chosen(roundRobinQueue(), 1)).toEqual([0]);
+  });
+
+  it('in batches keep one queue for so many messages, in each topic by itself', () => {
+    const selector = stickyBatchQueue({ size: 3 });
+    expect(chosen(selector, 7)).toEqual([0, 0, 0, 1, 1, 1, 2]);
+    expect(chosen(selector, 2, 'mails')).toEqual([0, 0]);
+    expect(() => stickyBatchQueue({ size: 0 })).toThrow('size must be an integer of at least 1');
   });
 
   it('by hash send the same key to the same queue, and what has none anywhere', () => {
