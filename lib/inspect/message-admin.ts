@@ -188,7 +188,12 @@ export class MessageAdmin {
    *
    * Idempotent handlers remember what they have done, for as long as they were told to: they are not run for it again.
    *
-   * Safe to repeat. @throws InvalidInputError for groups that keep the order or broadcast.
+   * A group that keeps the order begins there in order, with larger fencing tokens. Parked lanes go on with everything else; what
+   * lanes hold, and retention has removed from the topic since, is handed out first. A queue that was added to the topic waits
+   * again until its message groups have been handled where they were before; so rewind all queues rather than one of them. Members notice
+   * within some seconds.
+   *
+   * Safe to repeat. @throws InvalidInputError for groups that broadcast.
    * @throws InUseError when a living process consumes in it, unless `force` is true: what it has in hand is handed out
    *   again, and may be handled twice.
    */

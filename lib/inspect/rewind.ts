@@ -38,9 +38,9 @@ export class Rewind {
     const { mode } = info.group;
     const only = typeof to === 'object' && 'queue' in to ? to.queue : undefined;
     refuse('rewindGroup', [
-      mode === 'unordered'
-        ? undefined
-        : `group "${group}" is ${mode}, and only groups without order can be rewound. Subscribe in another group, from where you want`,
+      mode === 'broadcasting'
+        ? `group "${group}" is broadcasting: each of its processes has its own place, which begins anew when it starts`
+        : undefined,
       only !== undefined && only >= info.queues
         ? `queue must be from 0 to ${info.queues - 1}, got: ${only}`
         : undefined,
@@ -49,7 +49,10 @@ export class Rewind {
       await this.groups.refuseWhileAlive(info, [group], `Group "${group}"`);
     const refs = this.groups.refs(info, group);
     const moved = only === undefined ? refs : refs.filter(({ queue }) => queue === only);
-    await Promise.all(moved.map((ref) => this.stores.deliveries.rewind(ref, placeOf(to))));
+    const { deliveries, leases } = this.stores;
+    // In this order: a queue that was added waits for one with a smaller number.
+    if (mode === 'ordered') for (const ref of moved) await leases.rewind(ref, placeOf(to));
+    else await Promise.all(moved.map((ref) => deliveries.rewind(ref, placeOf(to))));
   }
 }
 

@@ -20,6 +20,7 @@ import type {
 import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
+import { heldLanes } from './held-keys.js';
 import type { Keys } from './keys.js';
 import {
   entryOf,
@@ -221,6 +222,20 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       args: {},
     })) as [string, string];
     return { owner: owner === '' ? null : owner, leftMs: Number(leftMs) };
+  }
+
+  async rewind(ref: GroupQueue, behind: string): Promise<boolean> {
+    const keys = this.keys.groupQueue(ref);
+    for (;;) {
+      const lanes = await heldLanes({ host: this.connections, keys: this.keys }, ref);
+      const [word] = await scripts.rewindLanes.run(this.connections, {
+        keys,
+        moreKeys: lanes.map((lane) => keys.held(lane)),
+        args: { group: ref.group, to: behind },
+        moreArgs: lanes,
+      });
+      if (word !== 'again') return word === 'moved';
+    }
   }
 
   async gate(ref: GroupQueue): Promise<QueueGate | undefined> {

@@ -73,6 +73,14 @@ export const scripts = {
     keys: ['meta', 'log', 'lease'],
     args: ['group', 'owner', 'leaseMs', 'floor'],
   }),
+  rewindLanes: new Script({
+    name: 'rewind-lanes',
+    library: 'lane-records',
+    keys: ['meta', 'log', 'lease', 'lanes', 'hold', 'parked'],
+    moreKeys: 'held',
+    args: ['group', 'to'],
+    moreArgs: 'lanes',
+  }),
   drained: new Script({
     name: 'drained',
     library: 'lane-records',

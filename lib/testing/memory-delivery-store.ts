@@ -10,7 +10,7 @@ import {
 } from '../core/store/delivery-store.js';
 import { cutOff, released, retried } from './memory-attempts.js';
 import type { MemoryGate } from './memory-gate.js';
-import { MemoryGroup, type Pending } from './memory-group.js';
+import type { MemoryGroup, Pending } from './memory-group.js';
 import { MemoryGroupReader } from './memory-group-reader.js';
 import { copyContent } from './memory-queue.js';
 import { type MemoryState, ORDERED } from './memory-state.js';
@@ -118,9 +118,7 @@ export class MemoryDeliveryStore implements DeliveryStore {
     return this.gate.call(() => {
       const queue = this.state.queue(ref);
       if (!queue?.groups.has(ref.group)) return false;
-      const start = behind === 'latest' ? queue.log.lastOffset : behind;
-      queue.groups.set(ref.group, new MemoryGroup({ name: ref.group, queue: queue.log, start }));
-      this.state.topics.get(ref.topic)?.groups.get(ref.group)?.starts.set(ref.queue, start);
+      this.state.restart(ref, behind);
       this.state.changed();
       return true;
     });

@@ -74,6 +74,25 @@ export class MemoryLanes {
     this.lease.until = 0;
   }
 
+  /** Of what is held, only what is behind `start` and not in the log any more stays. */
+  rewind({ start, oldest }: { start: string; oldest: string | null }, now: number): void {
+    this.reset();
+    this.gateIsOpen = false;
+    this.lease.loaded = false;
+    for (const [lane, hold] of this.holds) {
+      const entries = hold.entries.filter(
+        ({ offset }) =>
+          compareOffsets(offset, start) > 0 &&
+          (oldest === null || compareOffsets(offset, oldest) < 0),
+      );
+      if (entries.length === 0) this.holds.delete(lane);
+      else {
+        const first = entries[0]!.offset;
+        this.holds.set(lane, { state: 'open', first, since: now, note: '', entries });
+      }
+    }
+  }
+
   get held(): number {
     return [...this.holds.values()].reduce((sum, { entries }) => sum + entries.length, 0);
   }

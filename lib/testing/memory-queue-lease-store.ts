@@ -234,6 +234,17 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     });
   }
 
+  rewind(ref: GroupQueue, behind: string): Promise<boolean> {
+    return this.way.call(() => {
+      const queue = this.state.queue(ref);
+      if (!queue?.groups.has(ref.group)) return false;
+      const start = this.state.restart(ref, behind);
+      this.lanes(ref).rewind({ start, oldest: queue.log.first() }, this.way.clock.now());
+      this.state.changed();
+      return true;
+    });
+  }
+
   gate(ref: GroupQueue): Promise<QueueGate | undefined> {
     return this.way.call(() => {
       const found = this.lookBehind(ref);

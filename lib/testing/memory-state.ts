@@ -126,6 +126,15 @@ export class MemoryState {
     return this.queue(ref)?.groups.get(ref.group);
   }
 
+  /** A group that is there goes on behind this offset, or `latest`, and knows nothing else any more. @returns the offset. */
+  restart(ref: GroupQueue, behind: string): string {
+    const queue = this.queue(ref)!;
+    const start = behind === 'latest' ? queue.log.lastOffset : behind;
+    queue.groups.set(ref.group, new MemoryGroup({ name: ref.group, queue: queue.log, start }));
+    this.topics.get(ref.topic)?.groups.get(ref.group)?.starts.set(ref.queue, start);
+    return start;
+  }
+
   /** Of an ordered group; made when it is first asked for. */
   lanes(ref: GroupQueue): MemoryLanes {
     const all = this.queue(ref)?.lanes;

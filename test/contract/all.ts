@@ -30,6 +30,7 @@ import { describeRemoveGroup } from './remove-group.contract.js';
 import { describeRenew } from './renew.contract.js';
 import { describeReopen } from './reopen.contract.js';
 import { describeReplyStore } from './reply-store.contract.js';
+import { describeRewindLanes } from './rewind-lanes.contract.js';
 import { describeRewind } from './rewind.contract.js';
 import { describeScheduleStore } from './schedule-store.contract.js';
 import { describeSettle } from './settle.contract.js';
@@ -64,6 +65,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeRenew,
   describeLag,
   describeRewind,
+  describeRewindLanes,
   describeDeadLetterStore,
   // QueueLeaseStore
   describeLease,

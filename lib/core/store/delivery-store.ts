@@ -142,7 +142,7 @@ export interface DeliveryStore {
    * Move the group to another place in the queue: every message behind `behind` (an offset, or `latest`) is handed out as
    * if for the first time, none before it. What was in hand or waited is forgotten; dead letters stay. Safe to repeat.
    *
-   * Only for groups without order.
+   * For groups without order; `QueueLeaseStore.rewind` is for those with.
    *
    * @returns false when there is no such group; nothing changed.
    */

@@ -217,6 +217,17 @@ export interface QueueLeaseStore {
 
   view(ref: GroupQueue): Promise<LeaseView>;
 
+  /**
+   * Move the group to another place in the queue: every message behind `behind` (an offset, or `latest`) is handed out as
+   * if for the first time, none before it. Whoever owned the queue does so no longer, and nothing of it counts. Parked lanes
+   * go on; of what lanes hold, only what is behind the place and not in the log any more stays, in front of all else.
+   * Dead letters stay. A queue that was added to its topic waits again for the one where its message groups were before:
+   * move that one first. Safe to repeat.
+   *
+   * @returns false when there is no such group; nothing changed.
+   */
+  rewind(ref: GroupQueue, behind: string): Promise<boolean>;
+
   /** What keeps the group from reading the queue; undefined when nothing does. */
   gate(ref: GroupQueue): Promise<QueueGate | undefined>;
 

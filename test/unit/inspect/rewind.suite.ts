@@ -67,17 +67,53 @@ export function describeRewindAdmin(open: OpenAdminBed): void {
       expect(handled).toHaveLength(8);
     });
 
-    it.each(['ordered', 'broadcasting'] as const)(
-      'is refused for a group that is %s',
-      async (mode) => {
-        await bed.admin.createTopic('orders', { queues: 2 });
-        const facts = { group: 'other', mode, filterDigest: '', from: 'earliest' } as const;
-        await bed.stores.topics.joinGroup('orders', facts);
-        await expect(bed.admin.rewindGroup('orders', 'other', 'earliest')).rejects.toThrow(
-          /only groups without order can be rewound/,
-        );
-      },
-    );
+    it('hands everything of an ordered group out again, in order, also to a living process when forced to', async () => {
+      const { admin, rivulet } = bed;
+      const seen: string[] = [];
+      const tokens: number[] = [];
+      let isBroken = true;
+      rivulet.subscribe({
+        ...{ topic: 'orders', group: 'billing', origin: 'Billing.charge', ordered: true },
+        retry: { maxAttempts: 1 },
+        handler: ({ body, fencingToken }) => {
+          tokens.push(fencingToken!);
+          seen.push(String(body));
+          if (body === 'b2' && isBroken) throw new Error('no credit');
+        },
+      });
+      await bed.until(rivulet.consume());
+      const parked = rivulet.events.next('lane-parked');
+      const handled = acked(4);
+      for (const body of ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'])
+        await bed.until(publish(bed, body, { messageGroup: body[0]! }));
+      await bed.until(Promise.all([parked, handled]));
+      const rewinding = admin.rewindGroup('orders', 'billing', 'earliest');
+      await expect(bed.until(rewinding)).rejects.toThrow(InUseError);
+      const before = seen.splice(0).length;
+      isBroken = false;
+      const again = acked(6);
+      await bed.until(admin.rewindGroup('orders', 'billing', 'earliest', { force: true }));
+      await bed.until(again);
+      for (const group of ['a', 'b'])
+        expect(seen.filter((body) => body.startsWith(group))).toEqual([
+          `${group}1`,
+          `${group}2`,
+          `${group}3`,
+        ]);
+      expect(Math.min(...tokens.slice(before))).toBeGreaterThan(Math.max(...tokens.slice(0, 1)));
+      expect(await bed.until(admin.listParkedLanes('orders', 'billing'))).toEqual([]);
+      const { total } = await bed.until(admin.describeGroup('orders', 'billing'));
+      expect(total).toMatchObject({ lag: 0, held: 0 });
+    });
+
+    it('is refused for a group that broadcasts', async () => {
+      await bed.admin.createTopic('orders', { queues: 2 });
+      const facts = { mode: 'broadcasting', filterDigest: '', from: 'earliest' } as const;
+      await bed.stores.topics.joinGroup('orders', { ...facts, group: 'other' });
+      await expect(bed.admin.rewindGroup('orders', 'other', 'earliest')).rejects.toThrow(
+        /is broadcasting: each of its processes has its own place/,
+      );
+    });
 
     it.each<[string | object, RegExp]>([
       ['yesterday', /the place must be "earliest", "latest", a Date or \{ queue, offset \}/],

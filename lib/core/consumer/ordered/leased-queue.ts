@@ -40,7 +40,7 @@ export interface LeasedQueueOptions extends Omit<
 }
 
 const READ_AT_ONCE = 200;
-const FOLLOWED = 'is in a queue that another process owns now';
+const FOLLOWED = 'is in a queue that another process owns now, or whose group was rewound';
 /** How often is looked whether the message groups of the queue have left the one where they were before. */
 const GATED_MS = 500;
 const RECOVER_MS = { from: 20, to: 2_000 };
