@@ -1,4 +1,5 @@
 import type { Resolution } from '../../../lib/core/transaction/participant.js';
+import { halfOf, newTransaction } from '../../contract/halves.js';
 import { entryOf } from '../../contract/messages.js';
 import { QUEUE } from '../../contract/messages.js';
 import { CHECK_AFTER_MS, CheckBed } from './check-bed.js';
@@ -202,11 +203,18 @@ describe('several checkers', () => {
 });
 
 describe('the list of queues to check', () => {
-  it('costs one question a second while nothing waits, whatever was used before', async () => {
+  it('costs one question a second while nothing waits, whatever number of topics was used before', async () => {
     const db = new FakeDatabase();
     const bed = await new CheckBed({ databases: [db] }).open();
-    const half = await bed.prepare(DATABASE, ['a']);
-    await bed.sender.commit(await bed.place(DATABASE), half);
+    for (let i = 0; i < 100; i++) {
+      const { topic, generation } = await bed.stores.topics.declare(`topic-${i}`, { queues: 1 });
+      const place = { topic, queue: 0, generation, owner: DATABASE };
+      const half = halfOf(['a'], { id: newTransaction(bed.clock.now()) });
+      const preparing = bed.sender.prepare(place, half, 250);
+      await bed.clock.settle();
+      expect(await preparing).toMatchObject({ state: 'prepared' });
+      await bed.sender.commit(place, half);
+    }
     await bed.clock.advance(10 * 60_000);
     const { calls } = bed;
     calls.length = 0;
