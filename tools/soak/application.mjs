@@ -8,6 +8,10 @@ import { Rivulet } from '../../dist/core/rivulet.js';
 import { libsqlParticipant } from '../../dist/participants/libsql.js';
 import { RedisStores } from '../../dist/redis/redis-stores.js';
 
+// Whoever started it may be gone before it could say so.
+const orphaned = () => process.exit();
+process.once('disconnect', orphaned);
+
 const [url, json] = process.argv.slice(2);
 const { namespace, file, lanes } = JSON.parse(json);
 const client = createClient({ url: `file:${file}` });
@@ -183,6 +187,9 @@ process.on('message', (order) => void obey(order));
 async function obey(order) {
   const result = await orders[order.do](order);
   process.send({ done: order.id, result });
-  if (order.do === 'stop') process.disconnect();
+  if (order.do !== 'stop') return;
+  // What is left open must keep it alive, and be seen.
+  process.off('disconnect', orphaned);
+  process.disconnect();
 }
 process.send({ ready: true });
