@@ -49,6 +49,7 @@ offersNothingToRun(join(app, 'node_modules', manifest.name, 'package.json'));
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
+run('node', ['load.mjs', '--with-peers'], { cwd: app });
 for (const project of [app, join(app, 'participants')])
   run(resolve('node_modules/.bin/tsc'), ['--project', project]);
 

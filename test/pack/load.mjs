@@ -6,7 +6,11 @@ const require = createRequire(import.meta.url);
 
 const { name, exports } = require('nestjs-rivulet/package.json');
 assert.equal(name, 'nestjs-rivulet');
-const entries = Object.keys(exports).filter((path) => path !== './package.json');
+// This one is for those who have its peer.
+const left = process.argv.includes('--with-peers') ? [] : ['./opentelemetry'];
+const entries = Object.keys(exports).filter(
+  (path) => path !== './package.json' && !left.includes(path),
+);
 
 for (const path of entries) {
   const entry = path.replace('.', name);
