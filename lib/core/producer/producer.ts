@@ -176,8 +176,9 @@ export class Producer {
     }
   }
 
-  /** Whether nothing has to be waited for, or noted, before the message goes to its queue. */
+  /** Whether nothing has to be waited for, noted or told before the message goes to its queue. */
   private isAtHand(name: TopicName, options: SendOptions): boolean {
+    if (this.options.trace.isTold) return false;
     if (options.receipt !== undefined || options.mandatory || options.alternateTopic !== undefined)
       return false;
     const { topics } = this.options;
@@ -373,7 +374,7 @@ export class Producer {
   }
 }
 
-/** As below, options that are none stay so, and are refused. */
+/** What is no object is left as it is: to be refused by `check`, in its words. */
 function carrying(traceparent: string | undefined, options: SendOptions): SendOptions {
   const isNone = typeof options !== 'object' || options === null;
   return traceparent === undefined || isNone ? options : { ...options, traceparent };

@@ -23,6 +23,21 @@ describe('openTelemetry, traces', () => {
     await sdk.close();
   });
 
+  it('make a span of each request, also when its topic and the way back are known', async () => {
+    await open();
+    await bed.subscribe({ topic: 'prices', group: 'prices', reply: true, handler: () => 100 });
+    for (const number of [1, 2, 3]) {
+      const asked = bed.rivulet.requester.request('prices', { number });
+      await bed.advance(10);
+      await asked;
+    }
+    const sends = sdk.spans('send prices');
+    expect(sends).toHaveLength(3);
+    expect(sdk.spans('process prices').map((span) => span.parentSpanContext?.spanId)).toEqual(
+      sends.map((span) => span.spanContext().spanId),
+    );
+  });
+
   it('make one trace of a send, its handlers, and what those send', async () => {
     await open();
     const inHandler: unknown[] = [];
