@@ -18,10 +18,10 @@ import type { SentFacts } from '../runtime/telemetry.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
+import { AskingSends, asksFirst, NO_RECEIPT } from './asking-sends.js';
 import { Confirm, PromisedAnswer } from './confirm.js';
 import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
-import { knownInTime } from './known-in-time.js';
 import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import type { Receipts } from './receipts.js';
@@ -59,6 +59,7 @@ export class Producer {
   private readonly buffer: SendBuffer;
   private readonly routes: TopicRoutes;
   private readonly lines: TopicLines;
+  private readonly asking: AskingSends;
   private closed = false;
   private readonly closing = new AbortController();
 
@@ -70,6 +71,17 @@ export class Producer {
     this.buffer = new SendBuffer({
       maxMessages: settings.maxBufferedMessages,
       maxBytes: settings.maxBufferedBytes,
+    });
+    this.asking = new AskingSends({
+      groups: options.groups,
+      receipts: options.receipts,
+      clock,
+      closing: this.closing.signal,
+      timeoutMs: settings.sendTimeoutMs,
+      isEnlisted: () => options.enlistment?.() !== undefined,
+      check: (topic, of) => this.check(topic, of),
+      validate: (name, body, of) => this.validate(name, body, of),
+      send: (...message) => this.sendNow(...message),
     });
     this.lines = new TopicLines({
       topics,
@@ -123,10 +135,7 @@ export class Producer {
     const topic = topicOf(name);
     const { topics } = this.options;
     try {
-      if (options?.receipt !== undefined)
-        return this.sendForReceipt(name, body, { options, system });
-      if (options?.mandatory || options?.alternateTopic !== undefined)
-        return this.sendRouted(name, body, options, system);
+      if (options && asksFirst(options)) return this.asking.send(name, body, options, system);
       // Somebody waits for the answer to a request: it cannot wait for the end of what asked.
       const isApart = system.replyTo !== undefined || options?.transaction === false;
       const within = isApart ? undefined : this.options.enlistment?.();
@@ -178,67 +187,13 @@ export class Producer {
 
   /** Whether nothing has to be waited for, noted or told before the message goes to its queue. */
   private isAtHand(name: TopicName, options: SendOptions): boolean {
-    if (this.options.trace.isTold) return false;
-    if (options.receipt !== undefined || options.mandatory || options.alternateTopic !== undefined)
-      return false;
+    if (this.options.trace.isTold || asksFirst(options)) return false;
     const { topics } = this.options;
     const topic = topicOf(name);
     const definition = topics.definition(topic);
     const isDefined = typeof name === 'string' || name === definition;
     const hasSchema = definition?.options.schema !== undefined;
     return isDefined && !hasSchema && topics.cached(topic) !== undefined && !this.lines.has(topic);
-  }
-
-  private async sendForReceipt(
-    name: TopicName,
-    body: unknown,
-    { options: { receipt, ...options }, system }: { options: SendOptions; system: SystemHeader },
-  ): Promise<SendResult> {
-    const topic = topicOf(name);
-    this.check(topic, { ...options, receipt: receipt! });
-    if (system.replyTo !== undefined)
-      throw new InvalidInputError(`Send to topic "${topic}"`, [
-        'receipt has no place in a request: its answer says what became of it; leave it out',
-      ]);
-    if (options.transaction !== false && this.options.enlistment?.())
-      throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
-    const { receipts } = this.options;
-    const { leftMs: timeoutMs } = await this.knownInTime(topic, options, {
-      what: 'where receipts go',
-      lookUp: () => receipts.open(),
-    });
-    return receipts.collect(receipt!, (receiptTo) =>
-      this.sendNow(name, body, { ...options, timeoutMs }, { ...system, receiptTo }),
-    );
-  }
-
-  private async sendRouted(
-    name: TopicName,
-    body: unknown,
-    options: SendOptions,
-    system: SystemHeader,
-  ): Promise<SendResult> {
-    const topic = topicOf(name);
-    this.check(topic, options);
-    const { mandatory: _mandatory, alternateTopic: _alternate, ...others } = options;
-    const { known: target, leftMs: timeoutMs } = await this.knownInTime(topic, options, {
-      what: 'who has subscribed',
-      lookUp: () => this.options.groups.route(topic, options),
-    });
-    const rest = { ...others, timeoutMs };
-    if (target === topic) return this.sendNow(name, body, rest, system);
-    // What its own topic would refuse is refused, whoever has subscribed.
-    await this.validate(name, body, rest);
-    return this.sendNow(target, body, rest, system);
-  }
-
-  private knownInTime<T>(
-    topic: string,
-    { timeoutMs = this.options.settings.sendTimeoutMs }: SendOptions,
-    question: { what: string; lookUp(): Promise<T> },
-  ): Promise<{ known: T; leftMs: number }> {
-    const { clock } = this.options;
-    return knownInTime({ topic, timeoutMs, clock, closing: this.closing.signal, ...question });
   }
 
   /**
@@ -398,9 +353,6 @@ function unknownQueues({ topic, options }: EncodedMessage): number {
     'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
   ]);
 }
-
-const NO_RECEIPT =
-  'receipt cannot be waited for in a transaction, or in a set: nobody gets the message before that has ended; leave it out, or send it at once with transaction: false';
 
 const NO_SYSTEM: SystemHeader = {};
 
