@@ -1,11 +1,10 @@
 // A private MySQL: 127.0.0.1 only, own port, own folder, gone when the process that started it is gone.
 import { execFile, execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import mysql from 'mysql2/promise';
 import { CACHE, executable, libraryPath, unpackPackage } from '../debian.mjs';
-import { startPrivateServer } from '../private-server.mjs';
+import { launchMysql } from './launch.mjs';
 
 const UNPACKED = join(CACHE, 'mysql');
 /** Folders that hold both `sbin/mysqld` or `bin/mysqld` and `share/`. */
@@ -70,47 +69,20 @@ function versionOf([program, ...args]) {
  * server loses nothing, one of the machine would.
  */
 export async function startMysql({ command, home, share }, { args = [] } = {}) {
-  const user = process.getuid() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-  const urlAt = (port) => `mysql://rivulet@127.0.0.1:${port}/mysql`;
-  const server = await startPrivateServer({
+  return launchMysql({
     name: 'MySQL',
-    user,
-    isUp: (port) => answers(urlAt(port)),
-    async prepare({ port, dir }) {
-      const data = join(dir, 'data');
-      mkdirSync(data);
-      if (user.uid) chownSync(data, user.uid, user.gid);
-      const common = [
+    args,
+    async makeData({ data, dir, user }) {
+      const server = [
         ...[...command, '--no-defaults', `--basedir=${home}`, `--datadir=${data}`],
         ...[`--lc-messages-dir=${share}`, `--character-sets-dir=${join(share, 'charsets')}`],
         ...[`--tmpdir=${dir}`, '--secure-file-priv=NULL', `--pid-file=${join(data, 'pid')}`],
         ...['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=32M'],
         ...['--innodb-redo-log-capacity=16M', '--skip-log-bin', '--performance-schema=OFF'],
       ];
-      const [program, ...bootstrap] = [...common, '--initialize-insecure'];
+      const [program, ...bootstrap] = [...server, '--initialize-insecure'];
       await promisify(execFile)(program, bootstrap, { ...user, cwd: dir });
-      const grants = join(dir, 'grants.sql');
-      writeFileSync(
-        grants,
-        `CREATE USER IF NOT EXISTS 'rivulet'@'127.0.0.1';
-        GRANT ALL ON *.* TO 'rivulet'@'127.0.0.1' WITH GRANT OPTION;\n`,
-      );
-      return [
-        ...[...common, `--port=${port}`, '--bind-address=127.0.0.1', '--mysqlx=OFF'],
-        ...[`--socket=${join(dir, 'socket')}`, '--skip-name-resolve', `--init-file=${grants}`],
-        ...args,
-      ];
+      return [...server, '--mysqlx=OFF'];
     },
   });
-  return Object.assign(server, { url: urlAt(server.port) });
-}
-
-async function answers(uri) {
-  try {
-    const connection = await mysql.createConnection({ uri, connectTimeout: 500 });
-    connection.destroy();
-    return true;
-  } catch {
-    return false;
-  }
 }
