@@ -33,6 +33,7 @@ const LUA = new URL('./lua/', import.meta.url);
 const PRELUDE = readFileSync(new URL('prelude.lua', LUA), 'utf8');
 /** More of them, for the scripts that ask for it. */
 const LIBRARIES = {
+  groups: readFileSync(new URL('groups.lua', LUA), 'utf8'),
   halves: readFileSync(new URL('halves.lua', LUA), 'utf8'),
   'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8'),
 };
@@ -60,7 +61,7 @@ export class Script<Key extends string, Arg extends string> {
     moreKeys?: string;
     args: readonly Arg[];
     moreArgs?: string;
-    library?: keyof typeof LIBRARIES;
+    libraries?: readonly (keyof typeof LIBRARIES)[];
   }) {
     this.name = shape.name;
     this.keys = shape.keys;
@@ -68,7 +69,8 @@ export class Script<Key extends string, Arg extends string> {
     this.moreKeys = shape.moreKeys;
     this.moreArgs = shape.moreArgs;
     // A missing file fails here, at import, not at the first retry.
-    const shared = shape.library ? PRELUDE + LIBRARIES[shape.library] : PRELUDE;
+    const libraries = (shape.libraries ?? []).map((name) => LIBRARIES[name]);
+    const shared = [PRELUDE, ...libraries].join('');
     this.source = withShared(shared, readFileSync(new URL(`${shape.name}.lua`, LUA), 'utf8'));
     this.sha = createHash('sha1').update(this.source).digest('hex');
   }

@@ -11,7 +11,7 @@ const PROOF = ['owner', 'token', 'version'] as const;
 const HALF_APPEND = {
   keys: ['meta', 'log', 'scheduled', 'due', 'half', 'checks', 'parkedHalves', 'done'],
   moreKeys: 'dedup',
-  library: 'halves',
+  libraries: ['halves'],
 } as const;
 
 export const scripts = {
@@ -28,12 +28,18 @@ export const scripts = {
   }),
   makeRoom: new Script({
     name: 'make-room',
+    libraries: ['groups'],
     keys: ['meta', 'log', 'only'],
     moreKeys: 'of groups',
     args: ['count', 'drop', 'note'],
     moreArgs: 'groups',
   }),
-  trim: new Script({ name: 'trim', keys: ['meta', 'log', 'only'], args: ['limit'] }),
+  trim: new Script({
+    name: 'trim',
+    libraries: ['groups'],
+    keys: ['meta', 'log', 'only'],
+    args: ['limit'],
+  }),
 
   acknowledge: new Script({
     name: 'acknowledge',
@@ -63,10 +69,16 @@ export const scripts = {
   }),
   rewind: new Script({
     name: 'rewind',
+    libraries: ['groups'],
     keys: ['meta', 'log', 'retry', 'suspects', 'attempts'],
     args: ['group', 'to'],
   }),
-  lag: new Script({ name: 'lag', keys: ['log', 'only', 'dead', 'lease'], args: ['group'] }),
+  lag: new Script({
+    name: 'lag',
+    libraries: ['groups'],
+    keys: ['log', 'only', 'dead', 'lease'],
+    args: ['group'],
+  }),
 
   acquireLease: new Script({
     name: 'acquire-lease',
@@ -75,7 +87,7 @@ export const scripts = {
   }),
   rewindLanes: new Script({
     name: 'rewind-lanes',
-    library: 'lane-records',
+    libraries: ['groups', 'lane-records'],
     keys: ['meta', 'log', 'lease', 'lanes', 'hold', 'parked'],
     moreKeys: 'held',
     args: ['group', 'to'],
@@ -83,37 +95,38 @@ export const scripts = {
   }),
   drained: new Script({
     name: 'drained',
-    library: 'lane-records',
+    libraries: ['groups', 'lane-records'],
     keys: ['meta', 'log', 'scheduled', 'half', 'before', 'lease', 'hold'],
     args: ['group', 'generation'],
   }),
   loadLanes: new Script({
     name: 'load-lanes',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['log', 'lease', 'lanes', 'hold', 'parked'],
     args: ['group', ...PROOF, 'after', 'count'],
   }),
   readLanes: new Script({
     name: 'read-lanes',
+    libraries: ['groups'],
     keys: ['log', 'lease'],
     args: ['group', ...PROOF, 'count'],
   }),
   step: new Script({
     name: 'step',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['log', 'lease', 'lanes', 'hold', 'dead'],
     args: ['group', ...PROOF, 'steps', 'lanes'],
     moreArgs: 'names of lanes, texts',
   }),
   holdLane: new Script({
     name: 'hold-lane',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['log', 'lease', 'lanes', 'hold', 'parked', 'held'],
     args: ['group', ...PROOF, 'lane', 'offsets', 'where', 'note'],
   }),
   stepHeld: new Script({
     name: 'step-held',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['lease', 'lanes', 'hold', 'parked', 'held', 'dead'],
     args: [...PROOF, 'lane'],
     moreArgs: 'steps',
@@ -125,14 +138,14 @@ export const scripts = {
   }),
   releaseLease: new Script({
     name: 'release-lease',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['lease', 'lanes'],
     args: ['owner', 'token'],
   }),
   lease: new Script({ name: 'lease', keys: ['lease'], args: [] }),
   resumeLane: new Script({
     name: 'resume-lane',
-    library: 'lane-records',
+    libraries: ['lane-records'],
     keys: ['lease', 'hold', 'parked', 'held', 'dead'],
     args: ['lane', 'action', 'note'],
   }),
@@ -148,7 +161,7 @@ export const scripts = {
 
   prepareHalf: new Script({
     name: 'prepare-half',
-    library: 'halves',
+    libraries: ['halves'],
     keys: ['meta', 'log', 'due', 'half', 'checks', 'done'],
     args: ['generation', 'owner', 'ids', 'halves'],
   }),
@@ -165,13 +178,13 @@ export const scripts = {
   }),
   rollbackHalf: new Script({
     name: 'rollback-half',
-    library: 'halves',
+    libraries: ['halves'],
     keys: ['meta', 'half', 'checks', 'parkedHalves', 'done'],
     args: ['ids'],
   }),
   extendHalf: new Script({
     name: 'extend-half',
-    library: 'halves',
+    libraries: ['halves'],
     keys: ['half', 'checks', 'done'],
     args: ['ids', 'times'],
   }),
@@ -182,13 +195,13 @@ export const scripts = {
   }),
   parkHalf: new Script({
     name: 'park-half',
-    library: 'halves',
+    libraries: ['halves'],
     keys: ['half', 'checks', 'parkedHalves', 'done'],
     args: ['ids', 'reasons'],
   }),
   unparkHalf: new Script({
     name: 'unpark-half',
-    library: 'halves',
+    libraries: ['halves'],
     keys: ['half', 'checks', 'parkedHalves', 'done'],
     args: ['ids'],
   }),

@@ -63,7 +63,7 @@ describe('every script', () => {
   it('has a file, and every file is a script', () => {
     const files = readdirSync(LUA).map((file) => file.replace('.lua', ''));
     expect(files.sort()).toEqual(
-      ['prelude', 'halves', 'lane-records', ...all.map(({ name }) => name)].sort(),
+      ['prelude', 'groups', 'halves', 'lane-records', ...all.map(({ name }) => name)].sort(),
     );
   });
 

@@ -24,12 +24,7 @@ local group, field = ARGV[1], 'seal:' .. ARGV[2]
 
 local facts = redis.call('HMGET', meta, field, 'parent')
 local lease = redis.call('HMGET', KEYS[6], 'token', 'gate')
-local delivered
-for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-  local fields = {}
-  for i = 1, #listed, 2 do fields[listed[i]] = listed[i + 1] end
-  if fields['name'] == group then delivered = fields['last-delivered-id'] end
-end
+local delivered = (group_facts(log, group) or {})['last-delivered-id']
 if not facts[1] or not delivered then return { 'waits', 'unread' } end
 if facts[2] and not lease[2] then return { 'waits', 'gate' } end
 
@@ -44,10 +39,7 @@ if redis.call('SCARD', before) > #hidden then
   return { 'waits', 'unread' }
 end
 if #hidden > 0 then
-  local info = redis.call('XINFO', 'STREAM', log)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then seal = info[i + 1] end
-  end
+  seal = named(redis.call('XINFO', 'STREAM', log))['last-generated-id']
   -- Every generation since may have waited for it.
   for _, name in ipairs(redis.call('HKEYS', meta)) do
     if string.sub(name, 1, 5) == 'seal:' then redis.call('HSET', meta, name, seal) end

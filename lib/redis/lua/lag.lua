@@ -17,14 +17,7 @@ local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
 local group = ARGV[1]
 local COUNTED, MOST_REDRIVEN = 100, 10000
 
-local facts
-if redis.call('EXISTS', log) == 1 then
-  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-    local fields = {}
-    for i = 1, #listed, 2 do fields[listed[i]] = listed[i + 1] end
-    if fields['name'] == group then facts = fields end
-  end
-end
+local facts = group_facts(log, group)
 if not facts then return { 'no-group' } end
 
 local delivered, undelivered = facts['last-delivered-id'], facts['lag']

@@ -34,8 +34,7 @@ end
 redis.call('HLEN', only)
 if redis.call('XLEN', log) == 0 then return { 'made', '0', '0' } end
 for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-  local facts = {}
-  for i = 1, #listed, 2 do facts[listed[i]] = listed[i + 1] end
+  local facts = named(listed)
   local group = groups[facts['name']]
   if not group then return { 'groups-changed', facts['name'] } end
   group.is_open, group.position = true, facts['last-delivered-id']

@@ -33,10 +33,6 @@ if reply then
   read[4] = entries[#entries][1]
   for n, entry in ipairs(entries) do read[4 + n] = entry end
 else
-  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-    local fields = {}
-    for i = 1, #listed, 2 do fields[listed[i]] = listed[i + 1] end
-    if fields['name'] == group then read[4] = fields['last-delivered-id'] end
-  end
+  read[4] = group_facts(log, group)['last-delivered-id']
 end
 return read

@@ -31,20 +31,10 @@ redis.call('HEXISTS', meta, 'generation')
 redis.call('HEXISTS', lease, 'owner')
 redis.call('HLEN', lanes)
 redis.call('HLEN', parked)
-local found, oldest = false, nil
-if redis.call('EXISTS', log) == 1 then
-  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-    for i = 1, #listed, 2 do
-      if listed[i] == 'name' and listed[i + 1] == group then found = true end
-    end
-  end
-end
-if not found then return { 'no-group' } end
-local info = redis.call('XINFO', 'STREAM', log)
-for i = 1, #info, 2 do
-  if info[i] == 'last-generated-id' and to == 'latest' then to = info[i + 1] end
-  if info[i] == 'first-entry' and info[i + 1] then oldest = info[i + 1][1] end
-end
+if not group_facts(log, group) then return { 'no-group' } end
+local info = named(redis.call('XINFO', 'STREAM', log))
+if to == 'latest' then to = info['last-generated-id'] end
+local oldest = info['first-entry'] and info['first-entry'][1]
 local key_of = {}
 for i = 3, #ARGV - 1 do key_of[ARGV[i]] = KEYS[FIRST_LIST + i - 2] end
 for _, lane in ipairs(redis.call('HKEYS', hold)) do

@@ -23,21 +23,8 @@ redis.call('HEXISTS', meta, 'generation')
 redis.call('ZCARD', KEYS[3])
 redis.call('ZCARD', KEYS[4])
 redis.call('HLEN', KEYS[5])
-local found = false
-if redis.call('EXISTS', log) == 1 then
-  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-    for i = 1, #listed, 2 do
-      if listed[i] == 'name' and listed[i + 1] == group then found = true end
-    end
-  end
-end
-if not found then return { 'no-group' } end
-if to == 'latest' then
-  local info = redis.call('XINFO', 'STREAM', log)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then to = info[i + 1] end
-  end
-end
+if not group_facts(log, group) then return { 'no-group' } end
+if to == 'latest' then to = named(redis.call('XINFO', 'STREAM', log))['last-generated-id'] end
 
 redis.call('XGROUP', 'DESTROY', log, group)
 redis.call('XGROUP', 'CREATE', log, group, to)

@@ -33,9 +33,8 @@ local function after(offset)
 end
 
 local floor = whole(math.max(now - retention, 0)) .. '-0'
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', log)) do
-  local facts = {}
-  for i = 1, #group, 2 do facts[group[i]] = group[i + 1] end
+for _, listed in ipairs(redis.call('XINFO', 'GROUPS', log)) do
+  local facts = named(listed)
   local keep = after(facts['last-delivered-id'])
   if facts['pending'] > 0 then keep = redis.call('XPENDING', log, facts['name'])[2] end
   if is_before(keep, floor) then floor = keep end

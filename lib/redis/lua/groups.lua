@@ -1,0 +1,17 @@
+-- Shared by the scripts that ask about the consumer groups of a stream.
+
+-- Names and values, one after the other, as a table.
+local function named(list)
+  local fields = {}
+  for i = 1, #list, 2 do fields[list[i]] = list[i + 1] end
+  return fields
+end
+
+-- What XINFO says about a group; nil when there is no such group, or no stream.
+local function group_facts(stream, group)
+  if redis.call('EXISTS', stream) == 0 then return nil end
+  for _, listed in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+    local facts = named(listed)
+    if facts['name'] == group then return facts end
+  end
+end
