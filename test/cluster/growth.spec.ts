@@ -4,6 +4,7 @@ import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { checkOrder, readTrace } from '../helpers/order-check.js';
 import { startRedis } from '../helpers/redis.js';
+import { sendInRounds } from '../helpers/rounds.js';
 import { sharedServer } from '../helpers/servers.js';
 import { connect, within } from '../helpers/workload.js';
 
@@ -26,27 +27,12 @@ it('a topic on several nodes grows under load, and no message group loses its or
   await producing.open();
   await producing.stores.topics.declare('orders', { queues: 2 });
   await Promise.all([fleet.launch(), fleet.launch()]);
-  let sent = 0;
-  const publish = async (): Promise<void> => {
-    for (let n = 1; n <= EACH; n++) {
-      // So that some of every group is sent before the growth, and some after it.
-      await fleet.whenHandled((n - 1.5) * GROUPS);
-      await Promise.all(
-        Array.from({ length: GROUPS }, async (_, group) => {
-          const options = { key: `g${group}:${n}`, messageGroup: `g${group}` };
-          await producing.producer.send('orders', {}, options);
-          sent += 1;
-        }),
-      );
-    }
-  };
-  const publishing = publish();
+  const sending = sendInRounds({ producers: [producing], fleet, groups: GROUPS, rounds: EACH });
   await within(PATIENCE_MS, 'a third', fleet.whenHandled((GROUPS * EACH) / 3));
   await producing.stores.topics.alter('orders', { queues: 6 });
-  await publishing;
+  const sent = await sending;
   await within(PATIENCE_MS, 'the rest', fleet.whenHandled(GROUPS * EACH));
   await within(PATIENCE_MS, 'a clean stop', fleet.stop());
-  fleet.end();
   const extents = await Promise.all(
     [2, 3, 4, 5].map((queue) => producing.stores.log.extent({ topic: 'orders', queue })),
   );

@@ -4,6 +4,7 @@ import { Fleet } from '../helpers/fleet.js';
 import { checkOrder, readTrace } from '../helpers/order-check.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
+import { sendInRounds } from '../helpers/rounds.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { connect, within } from '../helpers/workload.js';
 
@@ -50,33 +51,15 @@ it('keeps the order of every message group while its topic grows from 4 to 8 to 
     killOne,
   ];
 
-  let sent = 0;
-  const publish = async (): Promise<void> => {
-    for (let n = 1; n <= EACH; n++) {
-      // So that some of every group is sent before, between and after the growths.
-      await fleet.whenHandled((n - 1.5) * GROUPS);
-      await Promise.all(
-        Array.from({ length: GROUPS }, async (_, group) => {
-          const options = { key: `g${group}:${n}`, messageGroup: `g${group}` };
-          await producers[group % 2]!.producer.send('orders', {}, options);
-          sent += 1;
-        }),
-      );
-    }
-  };
-  try {
-    const publishing = publish();
-    const step = Math.floor((GROUPS * EACH) / (happenings.length + 2));
-    for (const [i, happen] of happenings.entries()) {
-      await within(PATIENCE_MS, `happening ${i}`, fleet.whenHandled(step * (i + 1)));
-      await happen();
-    }
-    await publishing;
-    await within(PATIENCE_MS, 'the rest', fleet.whenHandled(GROUPS * EACH));
-    await within(PATIENCE_MS, 'a clean stop', fleet.stop());
-  } finally {
-    fleet.end();
+  const sending = sendInRounds({ producers, fleet, groups: GROUPS, rounds: EACH });
+  const step = Math.floor((GROUPS * EACH) / (happenings.length + 2));
+  for (const [i, happen] of happenings.entries()) {
+    await within(PATIENCE_MS, `happening ${i}`, fleet.whenHandled(step * (i + 1)));
+    await happen();
   }
+  const sent = await sending;
+  await within(PATIENCE_MS, 'the rest', fleet.whenHandled(GROUPS * EACH));
+  await within(PATIENCE_MS, 'a clean stop', fleet.stop());
   const extents = await Promise.all(
     Array.from({ length: 16 }, (_, queue) =>
       operator.stores.log.extent({ topic: 'orders', queue }),
