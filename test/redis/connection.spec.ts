@@ -36,12 +36,13 @@ describe('connections', () => {
   }
 
   it('says where and why when nobody listens, once the time is up', async () => {
-    const { error, tookMs } = await openFailure('redis://:secret@127.0.0.1:1', 200);
+    // Time enough to be refused, also on a busy machine.
+    const { error, tookMs } = await openFailure('redis://:secret@127.0.0.1:1', 1_000);
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect((error as Error).message).toMatch(
-      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 200 ms: .*ECONNREFUSED/,
+      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 1000 ms: .*ECONNREFUSED/,
     );
-    expect(tookMs).toBeLessThan(1_000);
+    expect(tookMs).toBeLessThan(5_000);
   });
 
   it('says early what it waits for, and until when', async () => {
