@@ -44,7 +44,6 @@ it('the order of every message group is kept on several nodes, whoever is killed
   freezing!.kill('SIGCONT');
   await within(PATIENCE_MS, 'the rest', fleet.whenHandled(GROUPS * EACH));
   await within(PATIENCE_MS, 'a clean stop', fleet.stop());
-  fleet.end();
   const excused = new Set([dying, freezing].map((child) => String(child!.pid)));
   const report = checkOrder(await readTrace(traceRedis.url), excused);
   const { length: count } = sent;

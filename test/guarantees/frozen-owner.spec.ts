@@ -56,7 +56,6 @@ it('an owner that is frozen in its handler for longer than its lease starts noth
     expect(violations).toEqual([]);
     await Promise.all([slow.stop(), quick.stop()]);
   } finally {
-    for (const fleet of [slow, quick]) fleet.end();
     reader.disconnect();
     await producing.stop();
     await Promise.all([redis.stop(), traceRedis.stop()]);

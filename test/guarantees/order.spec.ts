@@ -69,22 +69,18 @@ it(
 
     const keys: string[] = [];
     const from = performance.now();
-    try {
-      for (let lap = 0; lap < LAPS; lap++) {
-        const publishing = publish(producing, lap, keys);
-        const before = lap * GROUPS * EACH;
-        const step = Math.floor((GROUPS * EACH) / (happenings.length + 2));
-        for (const [i, happen] of happenings.entries()) {
-          await within(PATIENCE_MS, `happening ${i}`, fleet.whenHandled(before + step * (i + 1)));
-          await happen();
-        }
-        await publishing;
-        await within(PATIENCE_MS, 'the rest', fleet.whenHandled(before + GROUPS * EACH));
+    for (let lap = 0; lap < LAPS; lap++) {
+      const publishing = publish(producing, lap, keys);
+      const before = lap * GROUPS * EACH;
+      const step = Math.floor((GROUPS * EACH) / (happenings.length + 2));
+      for (const [i, happen] of happenings.entries()) {
+        await within(PATIENCE_MS, `happening ${i}`, fleet.whenHandled(before + step * (i + 1)));
+        await happen();
       }
-      await within(PATIENCE_MS, 'a clean stop', fleet.stop());
-    } finally {
-      fleet.end();
+      await publishing;
+      await within(PATIENCE_MS, 'the rest', fleet.whenHandled(before + GROUPS * EACH));
     }
+    await within(PATIENCE_MS, 'a clean stop', fleet.stop());
     const perSecond = keys.length / ((performance.now() - from) / 1_000);
 
     const trace = await readTrace(traceRedis.url);

@@ -25,7 +25,13 @@ export interface Told {
   answer?: Answer;
 }
 
-/** Processes running one program, started and killed by a test. */
+const fleets: Fleet[] = [];
+// A test that fails leaves them as they are, frozen ones, too.
+afterEach(() => {
+  for (const fleet of fleets.splice(0)) fleet.end();
+});
+
+/** Processes running one program, started and killed by a test; they end with it. */
 export class Fleet {
   /** Which attempt each start of a message was. */
   readonly started = new Map<string, number[]>();
@@ -68,6 +74,7 @@ export class Fleet {
     this.stderr = options.stderr ?? 'inherit';
     this.env = options.env ?? {};
     this.through = options.through ?? [];
+    fleets.push(this);
   }
 
   /** Attempts that were counted and did not end in a settled message. */
@@ -130,7 +137,7 @@ export class Fleet {
     await once(this.news, 'change');
   }
 
-  /** Ends those that are left, frozen ones, too: for a test that failed. */
+  /** kill -9 of all that are left. */
   end(): void {
     for (const child of this.living) child.kill('SIGKILL');
   }

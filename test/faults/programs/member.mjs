@@ -10,10 +10,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-
-// Whoever started it may be gone before it could say so.
-const orphaned = () => process.exit();
-process.once('disconnect', orphaned);
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const {
@@ -113,11 +110,7 @@ async function sendInOrder(lane) {
 }
 
 process.once('SIGTERM', () => {
-  void rivulet.stop().then(() => {
-    // What is left open must keep it alive, and be seen.
-    process.off('disconnect', orphaned);
-    process.disconnect();
-  });
+  void rivulet.stop().then(leave);
 });
 
 function tell(what) {

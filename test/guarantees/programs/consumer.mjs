@@ -3,6 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, concurrency, handlerMs, maxAttempts, poison, death } =
@@ -51,7 +52,7 @@ rivulet.events.on('dead-lettered', ({ reason }) => void tell({ deadLettered: rea
 await rivulet.consume();
 await tell({ ready: true });
 process.once('SIGTERM', () => {
-  void rivulet.stop().then(() => process.disconnect());
+  void rivulet.stop().then(leave);
 });
 
 function tell(what) {

@@ -4,6 +4,7 @@
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, dieOf, dieAt } = JSON.parse(json);
@@ -39,7 +40,7 @@ await rivulet.consume();
 await tell({ ready: true });
 process.once('SIGTERM', () => {
   effects.disconnect();
-  void rivulet.stop().then(() => process.disconnect());
+  void rivulet.stop().then(leave);
 });
 
 function tell(what) {

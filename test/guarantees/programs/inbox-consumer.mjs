@@ -2,6 +2,7 @@
 // argv: Redis URL, JSON of { namespace, kind, database, diesAt }: the point at which it dies, in its third transaction
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 import { openDatabase } from './databases.mjs';
 
 const [url, json] = process.argv.slice(2);
@@ -61,10 +62,7 @@ rivulet.events.on('duplicate', ({ dedupKey }) => void tell({ duplicate: dedupKey
 await tell({ ready: true });
 await rivulet.consume();
 process.once('SIGTERM', () => {
-  void rivulet
-    .stop()
-    .then(close)
-    .then(() => process.disconnect());
+  void rivulet.stop().then(close).then(leave);
 });
 
 function tell(what) {

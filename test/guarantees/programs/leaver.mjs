@@ -2,6 +2,7 @@
 // argv: Redis URL, JSON of { namespace, drainMs, hangs }
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, drainMs, hangs } = JSON.parse(json);
@@ -25,10 +26,10 @@ await rivulet.consume();
 process.send({ ready: true });
 
 process.on('message', (what) => {
-  if (what === 'stop') void leave();
+  if (what === 'stop') void stop();
 });
 
-async function leave() {
+async function stop() {
   // In every state a send, a delayed one and a request can be in.
   const sends = [
     rivulet.producer.send('orders', 1, { key: 'late' }),
@@ -40,7 +41,5 @@ async function leave() {
   await rivulet.stop(drainMs);
   const stoppedMs = performance.now() - begunAt;
   const ended = await settled;
-  process.send({ stoppedMs, inHand, sends: ended.map(({ status }) => status) }, () =>
-    process.disconnect(),
-  );
+  process.send({ stoppedMs, inHand, sends: ended.map(({ status }) => status) }, leave);
 }

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, traceUrl, json] = process.argv.slice(2);
 const {
@@ -55,6 +56,6 @@ process.send({ ready: true });
 process.once('SIGTERM', () => {
   void rivulet.stop().then(() => {
     trace.disconnect();
-    process.disconnect();
+    leave();
   });
 });

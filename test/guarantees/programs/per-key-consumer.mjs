@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, max, takesMs } = JSON.parse(json);
@@ -37,7 +38,7 @@ await tell({ ready: true });
 process.once('SIGTERM', () => {
   void rivulet.stop().then(() => {
     running.disconnect();
-    process.disconnect();
+    leave();
   });
 });
 

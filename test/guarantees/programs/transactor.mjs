@@ -9,6 +9,7 @@ import pg from 'pg';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { pgParticipant } from '../../../dist/participants/pg.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const {
