@@ -2,7 +2,7 @@ import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import type { HalfView } from '../../lib/core/store/half-message-store.js';
 import { bodyOf } from '../contract/messages.js';
 import type { TestDatabase } from './postgres.js';
-import { within } from './workload.js';
+import { whenStored, within } from './workload.js';
 
 /** What is seen of orders by those who consume: each body is the id of an order, in each of the topics. */
 export class ShopFloor {
@@ -26,14 +26,11 @@ export class ShopFloor {
 
   /** Resolves when nobody waits any more for the decision about a transaction, or for its messages. */
   whenDecided({ query }: Pick<TestDatabase, 'query'>): Promise<void> {
-    const decided = async (): Promise<void> => {
-      for (;;) {
-        const waiting = await query('SELECT id FROM rivulet_outbox');
-        if (waiting.length === 0 && (await this.halves()).length === 0) return;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    };
-    return within(60_000, 'decisions', decided());
+    const decided = whenStored(async () => {
+      const waiting = await query('SELECT id FROM rivulet_outbox');
+      return waiting.length === 0 && (await this.halves()).length === 0;
+    });
+    return within(60_000, 'decisions', decided);
   }
 
   /** What consumers can see, with the number of times. */

@@ -99,15 +99,19 @@ export async function publishMany(
   return settled.flatMap((send) => (send.status === 'fulfilled' ? [send.value] : []));
 }
 
-/** A store tells nobody when the last delivery was settled: it is asked. */
+/** What is stored tells nobody when it changes: it is asked until it is so. */
+export async function whenStored(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await pause(20);
+}
+
 export async function whenAllSettled(
   { topics, stores }: Rivulet,
   of: { topic: string; group: string },
 ): Promise<void> {
   const { queues } = await topics.get(of.topic);
   for (let queue = 0; queue < queues; queue++)
-    for (let left = 1; left > 0; await pause(left > 0 ? 20 : 0)) {
-      const lag = await stores.deliveries.lag({ ...of, queue });
-      left = (lag.undelivered ?? 0) + lag.inFlight + lag.waiting;
-    }
+    await whenStored(async () => {
+      const { undelivered, inFlight, waiting } = await stores.deliveries.lag({ ...of, queue });
+      return (undelivered ?? 0) + inFlight + waiting === 0;
+    });
 }
