@@ -1,43 +1,23 @@
-import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { figuresOf, FLAWLESS, tellFigures } from '../helpers/figures.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
 import { seed as newSeed } from '../helpers/random.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { Traffic } from '../helpers/traffic.js';
-import {
-  connect,
-  countEvents,
-  Handled,
-  IMPATIENT,
-  publishMany,
-  within,
-} from '../helpers/workload.js';
+import { countEvents, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
 
 const QUEUES = 4;
 
-let redis: TestRedis;
-let operator: Redis;
-const started: Rivulet[] = [];
-beforeAll(async () => {
-  redis = await startRedis();
-  operator = new Redis(redis.url);
-});
-afterEach(() => Promise.all(started.splice(0).map((one) => one.stop(2_000))));
-afterAll(async () => {
-  operator.disconnect();
-  await redis.stop();
-});
+const server = useOperatedRedis();
 
 function instance(namespace: string): Rivulet {
-  const rivulet = connect(redis.url, namespace, { ...IMPATIENT, topics: { queues: 1 } });
-  started.push(rivulet);
+  const rivulet = server.connect(namespace, { ...IMPATIENT, topics: { queues: 1 } });
   return rivulet;
 }
 
 it('goes on in order, and loses nothing, while its keys are deleted one after the other', async () => {
   const seed = newSeed();
-  const traffic = await Traffic.start({ seed, directUrl: redis.url, namespace: 'deleted' });
+  const traffic = await Traffic.start({ seed, directUrl: server.url, namespace: 'deleted' });
   const keys = new Keys({ namespace: 'deleted' });
   const queues = Array.from({ length: QUEUES }, (_, queue) => ({ topic: 'orders', queue }));
   const ordered = queues.map((ref) => keys.groupQueue({ ...ref, group: 'ledger' }));
@@ -57,7 +37,7 @@ it('goes on in order, and loses nothing, while its keys are deleted one after th
   traffic.history.broken();
   for (const [, names] of classes) {
     // A key that stands for a moment only may be hit at another time.
-    for (let times = 0; times < 5; times++) await operator.del(...names);
+    for (let times = 0; times < 5; times++) await server.operator.del(...names);
     await traffic.healed();
   }
   const ending = await traffic.finish();
@@ -86,8 +66,8 @@ it('handles what waited for a retry although the note of it was deleted', async 
     queue: 0,
     group: 'billing',
   });
-  expect(await operator.zcard(retry)).toBe(8);
-  await operator.del(retry);
+  expect(await server.operator.zcard(retry)).toBe(8);
+  await server.operator.del(retry);
   await within(20_000, 'what had waited', handled.all(await waiting));
 });
 
@@ -109,7 +89,7 @@ it('gives an ordered queue a higher fencing token than ever although its lease w
     queue: 0,
     group: 'ledger',
   });
-  expect(await operator.del(lease)).toBe(1);
+  expect(await server.operator.del(lease)).toBe(1);
   await within(10_000, 'after', handled.all(await publishMany(rivulet, 4, { prefix: 'after' })));
   expect(tokens.at(-1)).toBeGreaterThan(tokens[0]!);
   expect(tokens).toEqual(tokens.toSorted((a, b) => Number(a - b)));
@@ -133,8 +113,12 @@ it('says which deliveries XGROUP DELCONSUMER took out of its hands, and goes on'
   const held = await publishMany(rivulet, 2, { prefix: 'held' });
   while (seen.delivered.length < 2) await rivulet.events.next('delivered');
   const { log } = new Keys({ namespace: 'delconsumer' }).queue({ topic: 'orders', queue: 0 });
-  const consumers = (await operator.xinfo('CONSUMERS', log, 'billing')) as [string, string][];
-  for (const [, name] of consumers) await operator.xgroup('DELCONSUMER', log, 'billing', name);
+  const consumers = (await server.operator.xinfo('CONSUMERS', log, 'billing')) as [
+    string,
+    string,
+  ][];
+  for (const [, name] of consumers)
+    await server.operator.xgroup('DELCONSUMER', log, 'billing', name);
   release();
   await within(10_000, 'what was in hand', handled.all(held));
   while (seen['settle-refused'].length < 2) await rivulet.events.next('settle-refused');

@@ -1,41 +1,20 @@
-import { Redis } from 'ioredis';
-import type { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
-import {
-  connect,
-  countEvents,
-  Handled,
-  IMPATIENT,
-  publishMany,
-  within,
-} from '../helpers/workload.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
+import { countEvents, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
 
 const QUEUES = 2;
 const HIGHEST = '18446744073709551615-18446744073709551615';
 const IN_A_YEAR = `${Date.now() + 365 * 86_400_000}-0`;
 
-let redis: TestRedis;
-let operator: Redis;
-const started: Rivulet[] = [];
-beforeAll(async () => {
-  redis = await startRedis();
-  operator = new Redis(redis.url);
-});
-afterEach(() => Promise.all(started.splice(0).map((one) => one.stop(2_000))));
-afterAll(async () => {
-  operator.disconnect();
-  await redis.stop();
-});
+const server = useOperatedRedis();
 
 describe.each([
   ['unordered', {}],
   ['ordered', { ordered: true }],
 ])('an entry of another program in a log, %s', (name, mode) => {
   async function scene(namespace: string) {
-    const rivulet = connect(redis.url, namespace, { ...IMPATIENT, topics: { queues: QUEUES } });
-    started.push(rivulet);
+    const rivulet = server.connect(namespace, { ...IMPATIENT, topics: { queues: QUEUES } });
     const handled = new Handled();
     rivulet.subscribe({
       ...{ topic: 'orders', group: 'billing', origin: 'billing', ...mode },
@@ -54,7 +33,7 @@ describe.each([
   it('that is dated a year ahead is a dead letter, and the queue goes on behind it', async () => {
     const { rivulet, handled, log } = await scene(`year-${name}`);
     const seen = countEvents(rivulet, 'dead-lettered');
-    await operator.xadd(log, IN_A_YEAR, 'name', 'Ada');
+    await server.operator.xadd(log, IN_A_YEAR, 'name', 'Ada');
     const after = await publishMany(rivulet, 8, { prefix: 'after' });
     expect(after).toHaveLength(8);
     await within(10_000, 'after', handled.all(after));
@@ -67,7 +46,7 @@ describe.each([
 
   it('that took the highest id there is fails sends to this queue at once, and no others', async () => {
     const { rivulet, handled, log } = await scene(`highest-${name}`);
-    await operator.xadd(log, HIGHEST, 'name', 'Ada');
+    await server.operator.xadd(log, HIGHEST, 'name', 'Ada');
     const sends = await Promise.allSettled(
       [0, 100].flatMap((delayMs) =>
         Array.from({ length: QUEUES }, (_, queue) =>

@@ -1,38 +1,16 @@
-import { Redis } from 'ioredis';
 import { encodeFrame, type Header } from '../../lib/core/message/wire-format.js';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { tellFigures } from '../helpers/figures.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
-import {
-  connect,
-  countEvents,
-  Handled,
-  IMPATIENT,
-  publishMany,
-  within,
-} from '../helpers/workload.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
+import { countEvents, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
 
 const SOON_MS = 8_000;
 
-let redis: TestRedis;
-let operator: Redis;
+const server = useOperatedRedis();
 let namespaces = 0;
-const started: Rivulet[] = [];
-
-beforeAll(async () => {
-  redis = await startRedis();
-  operator = new Redis(redis.url);
-});
-afterEach(async () => {
-  await Promise.all(started.splice(0).map((rivulet) => rivulet.stop(2_000)));
-  await operator.flushall();
-});
-afterAll(async () => {
-  operator.disconnect();
-  await redis.stop();
-});
+afterEach(() => server.operator.flushall());
 
 interface Scene {
   rivulet: Rivulet;
@@ -44,8 +22,7 @@ interface Scene {
 /** Consumes `orders` in the groups `billing` and `mail`, and has handled a few messages. */
 async function scene(queues = 4): Promise<Scene> {
   const namespace = `damage${++namespaces}`;
-  const rivulet = connect(redis.url, namespace, { ...IMPATIENT, topics: { queues } });
-  started.push(rivulet);
+  const rivulet = server.connect(namespace, { ...IMPATIENT, topics: { queues } });
   const handled = new Handled();
   for (const group of ['billing', 'mail'])
     rivulet.subscribe({
@@ -107,7 +84,7 @@ describe('entries nobody can read', () => {
         });
       }),
     );
-    for (const fields of bad) await operator.call('xadd', log, '*', ...fields);
+    for (const fields of bad) await server.operator.call('xadd', log, '*', ...fields);
     await expectToWork(here, 'beside');
     await done;
 
@@ -134,7 +111,7 @@ describe('entries nobody can read', () => {
     const held = within(SOON_MS, 'the alarm', here.rivulet.events.next('message-held'));
     const newer = Buffer.concat([Buffer.of(2), Buffer.alloc(30, 1)]);
     const { log } = here.keys.queue(queue(0));
-    const offset = await operator.xadd(log, '*', 'rv', newer);
+    const offset = await server.operator.xadd(log, '*', 'rv', newer);
     expect(await held).toMatchObject({ version: 2, offset });
     await expectToWork(here, 'beside');
     const { total } = await here.admin.describeGroup('orders', 'billing');
@@ -166,7 +143,7 @@ describe('entries nobody can read', () => {
     const lost = within(SOON_MS, 'the alarm', rivulet.events.next('message-lost'));
     const { offset } = await rivulet.producer.send('orders', 'a', { key: 'gone' });
     await delivered;
-    await operator.xdel(keys.queue(queue(0)).log, offset!);
+    await server.operator.xdel(keys.queue(queue(0)).log, offset!);
     end();
     expect(await lost).toMatchObject({ group: 'slow', offset });
     await expectToWork(here, 'after', 1);
@@ -177,7 +154,7 @@ describe('what is destroyed while it is used', () => {
   it('comes back after FLUSHALL, with an alarm: everything sent afterwards is handled', async () => {
     const here = await scene();
     const seen = countEvents(here.rivulet, 'group-recreated');
-    await operator.flushall();
+    await server.operator.flushall();
     await expectToWork(here, 'after');
     await expectToWork(here, 'later');
     tellFigures('flushall', {
@@ -188,8 +165,7 @@ describe('what is destroyed while it is used', () => {
 
   it('goes on after FLUSHALL although the topic had been made with more queues than the default', async () => {
     const namespace = `damage${++namespaces}`;
-    const rivulet = connect(redis.url, namespace);
-    started.push(rivulet);
+    const rivulet = server.connect(namespace);
     await rivulet.open();
     const admin = new MessageAdmin({ rivulet });
     await admin.createTopic('orders', { queues: 7 });
@@ -203,11 +179,13 @@ describe('what is destroyed while it is used', () => {
     await rivulet.consume();
     const here = { rivulet, handled, admin, keys: new Keys({ namespace }) };
     await expectToWork(here, 'before', 7);
-    await operator.flushall();
+    await server.operator.flushall();
     await expectToWork(here, 'after', 7);
     // Queues that are no more are asked now and then, not without end.
     const calls = async (): Promise<number> =>
-      Number(/cmdstat_xreadgroup:calls=(\d+)/.exec(await operator.info('commandstats'))?.[1]);
+      Number(
+        /cmdstat_xreadgroup:calls=(\d+)/.exec(await server.operator.info('commandstats'))?.[1],
+      );
     const before = await calls();
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     expect((await calls()) - before).toBeLessThan(50);
@@ -217,7 +195,7 @@ describe('what is destroyed while it is used', () => {
     const here = await scene();
     const recreated = within(SOON_MS, 'the alarm', here.rivulet.events.next('group-recreated'));
     for (let n = 0; n < 4; n++)
-      await operator.xgroup('DESTROY', here.keys.queue(queue(n)).log, 'billing');
+      await server.operator.xgroup('DESTROY', here.keys.queue(queue(n)).log, 'billing');
     expect(await recreated).toMatchObject({ group: 'billing' });
     await expectToWork(here, 'after');
   });
@@ -225,7 +203,7 @@ describe('what is destroyed while it is used', () => {
   it('loses what was in a deleted log, says so, and goes on', async () => {
     const here = await scene();
     const recreated = within(SOON_MS, 'the alarm', here.rivulet.events.next('group-recreated'));
-    await operator.del(here.keys.queue(queue(2)).log);
+    await server.operator.del(here.keys.queue(queue(2)).log);
     await recreated;
     await expectToWork(here, 'after');
   });
@@ -234,7 +212,7 @@ describe('what is destroyed while it is used', () => {
     'goes on without its %s',
     async (key) => {
       const here = await scene();
-      for (let n = 0; n < 4; n++) await operator.del(here.keys.queue(queue(n))[key]);
+      for (let n = 0; n < 4; n++) await server.operator.del(here.keys.queue(queue(n))[key]);
       await expectToWork(here, 'after');
       await expectToWork(here, 'later');
     },
@@ -245,7 +223,7 @@ describe('what is destroyed while it is used', () => {
     async (key) => {
       const here = await scene();
       for (let n = 0; n < 4; n++)
-        await operator.del(here.keys.groupQueue({ ...queue(n), group: 'billing' })[key]);
+        await server.operator.del(here.keys.groupQueue({ ...queue(n), group: 'billing' })[key]);
       await expectToWork(here, 'after');
     },
   );
@@ -253,7 +231,7 @@ describe('what is destroyed while it is used', () => {
   it('goes on without the registry', async () => {
     const here = await scene();
     const { meta, groups } = here.keys.topic('orders');
-    await operator.del(here.keys.topics, meta, groups, here.keys.members);
+    await server.operator.del(here.keys.topics, meta, groups, here.keys.members);
     await expectToWork(here, 'after');
   });
 
@@ -261,7 +239,7 @@ describe('what is destroyed while it is used', () => {
     const here = await scene();
     const early = await publishMany(here.rivulet, 8, { prefix: 'early', delayMs: 1_500, queue: 1 });
     const { agenda, versions, counter } = here.keys.agenda;
-    await operator.del(agenda, versions, counter);
+    await server.operator.del(agenda, versions, counter);
     const late = await publishMany(here.rivulet, 8, { prefix: 'late', delayMs: 1_600, queue: 1 });
     await expectHandled(here, [...early, ...late]);
   });
@@ -273,7 +251,7 @@ describe('a key of the wrong type', () => {
     const { rivulet, keys } = here;
     const { log } = keys.queue(queue(2));
     const faulted = within(SOON_MS, 'the alarm', rivulet.events.next('queue-faulted'));
-    await operator.multi().del(log).set(log, 'oops').exec();
+    await server.operator.multi().del(log).set(log, 'oops').exec();
     expect(await faulted).toMatchObject({ topic: 'orders', queue: 2 });
 
     const sends = await Promise.allSettled(
@@ -289,7 +267,7 @@ describe('a key of the wrong type', () => {
     ]);
     expect(sends[2]).toMatchObject({ reason: { code: 'SEND_FAILED' } });
     await expectHandled(here, ['q0', 'q1', 'q3']);
-    await operator.del(log);
+    await server.operator.del(log);
     await expectToWork(here, 'after');
   });
 
@@ -299,11 +277,11 @@ describe('a key of the wrong type', () => {
       const here = await scene();
       const { rivulet, handled, keys } = here;
       const key = keys.groupQueue({ ...queue(1), group: 'mail' })[name];
-      await operator.multi().del(key).set(key, 'oops').exec();
+      await server.operator.multi().del(key).set(key, 'oops').exec();
       // `handled` notes what the other group handles.
       await expectToWork(here, 'during');
       expect(handled.repeated).toBe(0);
-      await operator.del(key);
+      await server.operator.del(key);
       await expectToWork(here, 'after');
       const mail = async (): Promise<number | null> =>
         (await here.admin.describeGroup('orders', 'mail')).total.lag;
@@ -318,7 +296,7 @@ describe('a key of the wrong type', () => {
       const here = await scene();
       const { rivulet, handled, keys } = here;
       const key = keys.queue(queue(1))[name];
-      await operator.multi().del(key).set(key, 'oops').exec();
+      await server.operator.multi().del(key).set(key, 'oops').exec();
       const sends = await Promise.allSettled(
         [0, 1, 2, 3].map((n) =>
           rivulet.producer.send('orders', n, {
@@ -336,7 +314,7 @@ describe('a key of the wrong type', () => {
         'fulfilled',
       ]);
       await expectHandled(here, ['q0', 'q2', 'q3']);
-      await operator.del(key);
+      await server.operator.del(key);
       await expectToWork(here, 'after');
       expect(handled.times.has('q1')).toBe(false);
     },
@@ -345,9 +323,9 @@ describe('a key of the wrong type', () => {
   it.each(['agenda', 'members'] as const)('in place of the %s stops no delivery', async (name) => {
     const here = await scene();
     const key = name === 'agenda' ? here.keys.agenda.agenda : here.keys.members;
-    await operator.multi().del(key).set(key, 'oops').exec();
+    await server.operator.multi().del(key).set(key, 'oops').exec();
     await expectToWork(here, 'during');
-    await operator.del(key);
+    await server.operator.del(key);
     await expectToWork(here, 'after');
   });
 });

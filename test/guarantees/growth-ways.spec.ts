@@ -1,6 +1,6 @@
 import { tellFigures } from '../helpers/figures.js';
-import { startRedis } from '../helpers/redis.js';
-import { connect, Handled, within } from '../helpers/workload.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
+import { Handled, within } from '../helpers/workload.js';
 
 /** Long: RIVULET_SENDS=30000. */
 const SENDS = Number(process.env['RIVULET_SENDS'] ?? 1_500);
@@ -9,10 +9,11 @@ const TOPIC = 'orders.created';
 /** So many sends are under way at a time. */
 const IN_FLIGHT = 50;
 
+const server = useOperatedRedis();
+
 it('every way to consume gets each message once while its topic grows from 2 to 4 to 8 queues', async () => {
-  const redis = await startRedis();
   const open = async () => {
-    const process = connect(redis.url, 'ways');
+    const process = server.connect('ways');
     await process.open();
     return process;
   };
@@ -88,7 +89,6 @@ it('every way to consume gets each message once while its topic grows from 2 to 
   );
   const inNew = extents.reduce((sum, { length }) => sum + length, 0);
   await Promise.all([producing, a, b].map((process) => process.stop()));
-  await redis.stop();
   const figures = [...counts].map(([way, handled]) => [
     way,
     { handled: handled.times.size, again: handled.repeated },

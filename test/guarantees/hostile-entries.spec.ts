@@ -1,11 +1,10 @@
-import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import type { SubscribeOptions } from '../../lib/core/subscriptions.js';
 import { encodeFrame } from '../../lib/core/message/wire-format.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { Random } from '../contract/random.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { connect, countEvents, Handled, publishMany, within } from '../helpers/workload.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
+import { countEvents, Handled, publishMany, within } from '../helpers/workload.js';
 
 /** RIVULET_HOSTILE=10000 for the long form, RIVULET_SEED for other bytes. */
 const ENTRIES = Number(process.env['RIVULET_HOSTILE'] ?? 300);
@@ -20,16 +19,7 @@ const WAYS: Record<string, Partial<SubscribeOptions>> = {
   broadcasting: { mode: 'broadcasting', from: 'earliest' },
 };
 
-let redis: TestRedis;
-let operator: Redis;
-beforeAll(async () => {
-  redis = await startRedis();
-  operator = new Redis(redis.url);
-});
-afterAll(async () => {
-  operator.disconnect();
-  await redis.stop();
-});
+const server = useOperatedRedis();
 
 /** A message of ours with bytes that are not: never a newer version, which would be held. */
 function hostileFrame(random: Random, number: number): Buffer {
@@ -53,7 +43,7 @@ function hostileFrame(random: Random, number: number): Buffer {
 
 it(`hostile entries between good ones: each is handled or a dead letter, in every way of consuming (seed ${SEED})`, async () => {
   const random = new Random(SEED);
-  const rivulet = connect(redis.url, 'hostile');
+  const rivulet = server.connect('hostile');
   const told = countEvents(rivulet, 'dead-lettered', 'dropped', 'queue-faulted', 'message-held');
   const handled = new Map<string, Handled>();
   for (const [group, way] of Object.entries(WAYS)) {
@@ -72,7 +62,7 @@ it(`hostile entries between good ones: each is handled or a dead letter, in ever
   for (let number = 0; number < ENTRIES; number++) {
     const only = random.chance(0.1) ? ['o', random.pick(['plain', 'nobody'])] : [];
     const fields = ['rv', hostileFrame(random, number), ...only];
-    await operator.call('xadd', log, '*', ...fields);
+    await server.operator.call('xadd', log, '*', ...fields);
     if (number % 30 === 0)
       good.push(...(await publishMany(rivulet, 2, { prefix: `good${number}-`, queue: 0 })));
   }

@@ -1,7 +1,6 @@
-import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { useOperatedRedis } from '../helpers/operated-redis.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 
 const QUEUE = { topic: 'orders', queue: 0 };
@@ -9,18 +8,9 @@ const NOTE = '{"reason":"full","at":5,"consumer":"none"}';
 
 /** Somebody looks into a queue with a consumer group that no member ever joined, by redis-cli say. */
 describe('a full queue with a consumer group that nobody registered', () => {
-  let server: TestRedis;
-  let redis: Redis;
+  const server = useOperatedRedis();
   let stores: RedisStores;
   let log: string;
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
   beforeEach(async () => {
     const namespace = newNamespace();
     stores = await openStores(server.url, { namespace });
@@ -30,7 +20,7 @@ describe('a full queue with a consumer group that nobody registered', () => {
       ...{ group: 'billing', mode: 'unordered', filterDigest: '', from: 'earliest' },
     });
     await stores.log.append(session('orders', generation).call(entries('a', 'b', 'c', 'd')));
-    await redis.xgroup('CREATE', log, 'stranger', '0');
+    await server.operator.xgroup('CREATE', log, 'stranger', '0');
   });
   afterEach(() => stores.close());
 
@@ -46,17 +36,17 @@ describe('a full queue with a consumer group that nobody registered', () => {
     await reader.close();
     const settled = { count: 10, drop: 'settled', note: NOTE } as const;
     expect(await stores.log.makeRoom(QUEUE, settled)).toEqual({ dropped: 0, deadLetters: 0 });
-    await redis.xreadgroup('GROUP', 'stranger', 'me', 'COUNT', 2, 'STREAMS', log, '>');
-    await redis.xack(log, 'stranger', read[0]!.offset);
+    await server.operator.xreadgroup('GROUP', 'stranger', 'me', 'COUNT', 2, 'STREAMS', log, '>');
+    await server.operator.xack(log, 'stranger', read[0]!.offset);
     expect(await stores.log.makeRoom(QUEUE, settled)).toEqual({ dropped: 1, deadLetters: 0 });
   });
 
   it('gives way all the same where it is told to, with dead letters for its own groups', async () => {
-    await redis.xreadgroup('GROUP', 'stranger', 'me', 'COUNT', 1, 'STREAMS', log, '>');
+    await server.operator.xreadgroup('GROUP', 'stranger', 'me', 'COUNT', 1, 'STREAMS', log, '>');
     const oldest = { count: 2, drop: 'oldest', note: NOTE } as const;
     expect(await stores.log.makeRoom(QUEUE, oldest)).toEqual({ dropped: 2, deadLetters: 2 });
     expect(await stores.deadLetters.count({ ...QUEUE, group: 'billing' })).toBe(2);
     expect(await stores.deadLetters.count({ ...QUEUE, group: 'stranger' })).toBe(0);
-    expect((await redis.xpending(log, 'stranger'))[0]).toBe(0);
+    expect((await server.operator.xpending(log, 'stranger'))[0]).toBe(0);
   });
 });
