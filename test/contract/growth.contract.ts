@@ -1,17 +1,16 @@
 import { InvalidInputError } from '../../lib/core/message/errors.js';
-import { selectQueue } from '../../lib/core/producer/queue-selector.js';
 import type { GroupQueue } from '../../lib/core/store/delivery-store.js';
 import { appendCall, callOf } from './append-call.js';
 import { halfOf, MINE, prepare } from './halves.js';
 import { type OpenHarness, useHarness } from './harness.js';
-import { declare, groupedEntry, join, logTexts, publish, texts } from './messages.js';
+import { declare, groupedEntry, groupIn, join, logTexts, publish, texts } from './messages.js';
 import { LEASE_MS, TestOwner } from './test-owner.js';
 
 const OLD: GroupQueue = { topic: 'orders', queue: 0, group: 'billing' };
 const ADDED: GroupQueue = { topic: 'orders', queue: 1, group: 'billing' };
 /** Both are in queue 0 of one; of two queues, each is in its own. */
-const STAYS = nameIn(0);
-const MOVES = nameIn(1);
+const STAYS = groupIn(0);
+const MOVES = groupIn(1);
 
 export function describeGrowth(open: OpenHarness): void {
   describe('a topic that grows', () => {
@@ -154,7 +153,7 @@ export function describeGrowth(open: OpenHarness): void {
     });
 
     it('waits through every growth for what was sent before the first', async () => {
-      const far = nameIn(3, 4);
+      const far = groupIn(3, 4);
       await publish(h.stores, [groupedEntry(far, 'm1')]);
       await grow(2);
       await grow(4);
@@ -170,9 +169,4 @@ export function describeGrowth(open: OpenHarness): void {
       expect(await last.acquire()).toBe(true);
     });
   });
-}
-
-/** A message group that is in this queue of so many. */
-function nameIn(queue: number, queues = 2): string {
-  for (let n = 0; ; n++) if (selectQueue(`g${n}`, queues) === queue) return `g${n}`;
 }

@@ -5,6 +5,7 @@ import {
   frameMessageId,
   type Header,
 } from '../../lib/core/message/wire-format.js';
+import { selectQueue } from '../../lib/core/producer/queue-selector.js';
 import type { AppendEntry, AppendReply, AppendResult } from '../../lib/core/store/message-log.js';
 import type { EntryContent, QueueRef } from '../../lib/core/store/refs.js';
 import type { Stores } from '../../lib/core/store/stores.js';
@@ -134,3 +135,8 @@ export async function logTexts(stores: Stores, ref: QueueRef = QUEUE): Promise<s
 }
 
 export { frameMessageId };
+
+/** A message group that is in this queue, of so many. */
+export function groupIn(queue: number, queues = 2): string {
+  for (let n = 0; ; n++) if (selectQueue(`g${n}`, queues) === queue) return `g${n}`;
+}

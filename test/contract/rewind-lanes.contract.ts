@@ -1,10 +1,10 @@
 import { offsetBefore } from '../../lib/core/message/offset.js';
-import { selectQueue } from '../../lib/core/producer/queue-selector.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import {
   BILLING,
   declare,
   groupedEntry,
+  groupIn,
   join,
   numbered,
   offsetOf,
@@ -106,7 +106,7 @@ export function describeRewindLanes(open: OpenHarness): void {
     });
 
     it('lets a queue that was added wait again for the one before it', async () => {
-      const moves = nameIn(1);
+      const moves = groupIn(1);
       const child = { ...BILLING, queue: 1 };
       const acquire = (ref: typeof BILLING) =>
         h.stores.leases.acquire(ref, { owner: 'b', leaseMs: LEASE_MS });
@@ -135,9 +135,4 @@ export function describeRewindLanes(open: OpenHarness): void {
       expect(await h.stores.leases.rewind({ ...nobody, topic: 'nowhere' }, '0-0')).toBe(false);
     });
   });
-}
-
-/** A message group that is in this queue of two. */
-function nameIn(queue: number): string {
-  for (let n = 0; ; n++) if (selectQueue(`g${n}`, 2) === queue) return `g${n}`;
 }

@@ -1,13 +1,11 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { figuresOf, FLAWLESS, tellFigures } from '../helpers/figures.js';
-import { Namespace } from '../helpers/namespace.js';
+import { describeWithNamespace, Namespace } from '../helpers/namespace.js';
 import { seed as newSeed } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
 import { Traffic } from '../helpers/traffic.js';
 
-const describeWithMounts = (Namespace.isHad('mount') ? describe : describe.skip) as typeof describe;
-
-describeWithMounts('a full disk', () => {
+describeWithNamespace('mount')('a full disk', () => {
   it.each(['everysec', 'always'] as const)(
     'fails sends, costs nothing that was confirmed, and is over once there is room (appendfsync %s)',
     async (fsync) => {
@@ -35,7 +33,7 @@ describeWithMounts('a full disk', () => {
       const isRefused = (): boolean =>
         history.happenings.slice(from).some(({ kind }) => kind === 'failed' || kind === 'unknown');
       await history.when(isRefused);
-      await pass(500);
+      await pass(500); // of a full disk
       space.run(`rm ${dir}/ballast`);
       const hasEnded = fsync === 'always';
       if (hasEnded) await redis.restart();

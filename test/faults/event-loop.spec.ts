@@ -1,11 +1,10 @@
 import { setTimeout as pass } from 'node:timers/promises';
-import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { figuresOf, FLAWLESS, tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { History } from '../helpers/history.js';
 import { judge } from '../helpers/judge.js';
 import { startRedis } from '../helpers/redis.js';
-import { connect, within } from '../helpers/workload.js';
+import { connect, lagLeft, within } from '../helpers/workload.js';
 
 const PROGRAM = new URL('./programs/member.mjs', import.meta.url);
 const LEASE_MS = 1_200;
@@ -69,9 +68,8 @@ it.each([
     const all = history.when(() => history.keys('handled').size === LANES * sent);
     await within(20_000, 'all messages', all);
     const takenOverMs = Math.round(performance.now() - stalledAt);
-    const admin = new MessageAdmin({ rivulet: producing });
-    const lag = async () => (await admin.describeGroup('orders', 'billing')).total.lag;
-    for (let i = 0; i < 100 && (await lag()) !== 0; i++) await pass(100);
+    const group = { topic: 'orders', group: 'billing' };
+    await lagLeft(producing, group);
     // A process that stops does not wait for a handler that no longer counts.
     const hasEnded = async (): Promise<void> => {
       const { handledInVain, handled } = stalling;
@@ -80,7 +78,7 @@ it.each([
     };
     await within(10_000, 'the end of the stalled handler', hasEnded());
     await Promise.all([stalling.stop(), others.stop()]);
-    const left = await lag();
+    const left = await lagLeft(producing, group);
     await producing.stop(2_000);
     await redis.stop();
     const verdict = judge(history.happenings, ordered ? { ordered: [''] } : {});

@@ -1,14 +1,13 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { decodeMessage } from '../../lib/core/message/wire-format.js';
-import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { figuresOf, FLAWLESS, tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { History } from '../helpers/history.js';
 import { judge } from '../helpers/judge.js';
-import { Namespace } from '../helpers/namespace.js';
+import { describeWithNamespace } from '../helpers/namespace.js';
 import { startRedis } from '../helpers/redis.js';
 import { Wire } from '../helpers/wire.js';
-import { connect, IMPATIENT, within } from '../helpers/workload.js';
+import { connect, IMPATIENT, lagLeft, within } from '../helpers/workload.js';
 
 const PROGRAM = new URL('./programs/member.mjs', import.meta.url);
 /** Long: RIVULET_DROP_SECONDS=60. A connection that gets no reply is given up after five. */
@@ -18,9 +17,7 @@ const EACH = 20 + SECONDS * 10;
 const QUEUES = 2;
 const SOCKET = 'redis.sock';
 
-const describeWithNetworks = (Namespace.isHad('net') ? describe : describe.skip) as typeof describe;
-
-describeWithNetworks('packets that the kernel drops, in both directions', () => {
+describeWithNamespace('net')('packets that the kernel drops, in both directions', () => {
   it('cost nothing but that time: processes neither wait for TCP to give up nor need a restart', async () => {
     const wire = await Wire.lay();
     const redis = await startRedis({
@@ -81,10 +78,7 @@ describeWithNetworks('packets that the kernel drops, in both directions', () => 
 
     const watching = connect({ path: `${redis.dir}/${SOCKET}` }, 'packets', settings);
     await watching.open();
-    const admin = new MessageAdmin({ rivulet: watching });
-    const lag = async () => (await admin.describeGroup('orders', 'ledger')).total.lag;
-    for (let i = 0; i < 100 && (await lag()) !== 0; i++) await pass(100);
-    const left = await lag();
+    const left = await lagLeft(watching, { topic: 'orders', group: 'ledger' });
     const stored: string[] = [];
     for (let queue = 0; queue < QUEUES; queue++) {
       const range = { topic: 'orders', queue, from: '-', to: '+', count: 100_000 };

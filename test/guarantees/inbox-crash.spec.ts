@@ -6,14 +6,13 @@ import { createClient } from '@libsql/client';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
-import type { Rivulet } from '../../lib/core/rivulet.js';
-import { bodyOf } from '../contract/messages.js';
 import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { mysqlDatabase } from '../helpers/mysql.js';
 import { postgresDatabase } from '../helpers/postgres.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { describeWith } from '../helpers/servers.js';
+import { ShopFloor } from '../helpers/shop-floor.js';
 import { connect, publishMany, whenAllSettled } from '../helpers/workload.js';
 
 const PROGRAM = new URL('./programs/inbox-consumer.mjs', import.meta.url);
@@ -68,18 +67,6 @@ function times(keys: readonly string[]): Map<string, number> {
   return counts;
 }
 
-async function sent({ topics, stores }: Rivulet): Promise<string[]> {
-  const { queues } = await topics.get(BILLS);
-  const found: string[] = [];
-  for (let queue = 0; queue < queues; queue++) {
-    const range = { topic: BILLS, queue, from: '-', to: '+', count: 1_000_000 };
-    for (const { content } of await stores.log.range(range))
-      if (content.kind === 'message')
-        found.push(JSON.parse(bodyOf(content.frame).toString()) as string);
-  }
-  return found;
-}
-
 /** Redis forgets what was handled, and hands out every message again. */
 async function forgetAndRedeliver(namespace: string, queues: number): Promise<void> {
   const records = await operator.keys(`{${namespace}:dedup:*`);
@@ -108,6 +95,7 @@ for (const database of DATABASES)
       const producing = connect(redis.url, namespace);
       await producing.open();
       const { queues } = await producing.topics.get(ORDERS);
+      const floor = new ShopFloor({ stores: producing.stores, topics: [BILLS], queues });
       await publishMany(producing, MESSAGES);
       await Promise.all(
         POINTS.map(async (point) => {
@@ -119,14 +107,14 @@ for (const database of DATABASES)
 
       const fleet = fleetOf();
       await fleet.launch();
-      while (times(await sent(producing)).size < MESSAGES) await pause(50);
+      while ((await floor.messages(BILLS)).size < MESSAGES) await pause(50);
       await forgetAndRedeliver(namespace, queues);
       await whenAllSettled(producing, { topic: ORDERS, group: GROUP });
       await fleet.stop();
 
       const rows = await bills.query('SELECT id FROM bills');
       const written = times(rows.map(({ id }) => String(id)));
-      const messages = times(await sent(producing));
+      const messages = await floor.messages(BILLS);
       tellFigures(`inbox ${database.kind}`, {
         messages: MESSAGES,
         kills: POINTS.length,

@@ -61,3 +61,8 @@ export class Namespace {
     await gone;
   }
 }
+
+/** `describe` where such a namespace can be had. */
+export function describeWithNamespace(kind: Kind): typeof describe {
+  return (Namespace.isHad(kind) ? describe : describe.skip) as typeof describe;
+}

@@ -1,16 +1,20 @@
-import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import type { HalfView } from '../../lib/core/store/half-message-store.js';
+import type { Stores } from '../../lib/core/store/stores.js';
 import { bodyOf } from '../contract/messages.js';
 import type { TestDatabase } from './postgres.js';
 import { whenStored, within } from './workload.js';
 
 /** What is seen of orders by those who consume: each body is the id of an order, in each of the topics. */
 export class ShopFloor {
-  private readonly stores: RedisStores;
+  private readonly stores: Pick<Stores, 'halves' | 'log'>;
   private readonly topics: readonly string[];
   private readonly queues: number;
 
-  constructor(options: { stores: RedisStores; topics: readonly string[]; queues: number }) {
+  constructor(options: {
+    stores: Pick<Stores, 'halves' | 'log'>;
+    topics: readonly string[];
+    queues: number;
+  }) {
     this.stores = options.stores;
     this.topics = options.topics;
     this.queues = options.queues;

@@ -5,6 +5,7 @@ import { Rivulet } from '../../lib/core/rivulet.js';
 import type { RivuletEventName, RivuletEvents } from '../../lib/core/runtime/events.js';
 import type { RivuletSettingsInput } from '../../lib/core/settings.js';
 import type { RedisConnection } from '../../lib/redis/connection-options.js';
+import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 
 /** Short, so that a test need not wait for what takes seconds in life. */
@@ -102,6 +103,20 @@ export async function publishMany(
 /** What is stored tells nobody when it changes: it is asked until it is so. */
 export async function whenStored(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await pause(20);
+}
+
+/** What is left of the lag of a group that does not get to zero within ten seconds. */
+export async function lagLeft(
+  rivulet: Rivulet,
+  { topic, group }: { topic: string; group: string },
+): Promise<number | null> {
+  const admin = new MessageAdmin({ rivulet });
+  const until = performance.now() + 10_000;
+  for (;;) {
+    const { lag } = (await admin.describeGroup(topic, group)).total;
+    if (lag === 0 || performance.now() > until) return lag;
+    await pause(100);
+  }
 }
 
 export async function whenAllSettled(

@@ -1,14 +1,14 @@
 import { laneOfGroup } from '../../../../lib/core/consumer/ordered/lane-name.js';
 import type { Delivery } from '../../../../lib/core/consumer/subscription.js';
-import type { Logger } from '../../../../lib/core/runtime/logger.js';
-import { selectQueue } from '../../../../lib/core/producer/queue-selector.js';
+import { silentLogger } from '../../../../lib/core/runtime/logger.js';
 import { MessageAdmin } from '../../../../lib/inspect/message-admin.js';
 import { TestBed } from '../../../../lib/testing/test-bed.js';
+import { groupIn } from '../../../contract/messages.js';
 
 const BILLING = { topic: 'orders', group: 'billing', ordered: true } as const;
 /** Of one queue both are in it, of two each has its own. */
-const STAYS = nameIn(0);
-const MOVES = nameIn(1);
+const STAYS = groupIn(0);
+const MOVES = groupIn(1);
 
 describe('an ordered subscription to a topic that grows', () => {
   let bed: TestBed;
@@ -20,14 +20,7 @@ describe('an ordered subscription to a topic that grows', () => {
   beforeEach(async () => {
     for (const list of [warnings, seen, gates]) list.length = 0;
     broken = true;
-    const quiet = (): void => undefined;
-    const logger: Logger = {
-      log: quiet,
-      debug: quiet,
-
-      error: quiet,
-      warn: (line) => void warnings.push(line),
-    };
+    const logger = { ...silentLogger, warn: (line: string) => void warnings.push(line) };
     bed = await TestBed.open({ logger });
     admin = new MessageAdmin({ rivulet: bed.rivulet });
     await bed.stores.topics.declare('orders', { queues: 1 });
@@ -122,8 +115,3 @@ describe('an ordered subscription to a topic that grows', () => {
     expect(seen).toEqual(['1', '2', '3']);
   });
 });
-
-/** A message group that is in this queue of two. */
-function nameIn(queue: number): string {
-  for (let n = 0; ; n++) if (selectQueue(`g${n}`, 2) === queue) return `g${n}`;
-}
