@@ -125,5 +125,5 @@ for (const database of DATABASES)
       expect([written.size, new Set(written.values())]).toEqual([MESSAGES, once]);
       expect([messages.size, new Set(messages.values())]).toEqual([MESSAGES, once]);
       expect(fleet.duplicates.size).toBe(MESSAGES);
-    }, 120_000); // it waits for what the killed ones held, and starts six processes on a busy machine
+    }, 60_000);
   });

@@ -49,7 +49,7 @@ describe.each(clients)('with the wire to %s cut at any byte, COMMIT included', (
       url.port = String(proxy.port);
       client = on(url.href);
       await client.participant.prepare();
-    }, 240_000); // the first one of a run starts the server: minutes on a machine that is busy
+    });
     afterAll(async () => {
       await client?.close();
       await proxy?.close();

@@ -8,8 +8,21 @@ export async function sharedServer(name: ServerName): Promise<string> {
   return text;
 }
 
-/** `RIVULET_WITHOUT=mariadb,postgres` leaves out the tests of those; nothing else does. */
-export function describeWith(name: ServerName): typeof describe {
+/** The first one of a run who asks for a server starts it: minutes on a machine that is busy. */
+const START_MS = 240_000;
+
+/**
+ * `describe`, whose first hook waits for the server: no other one, and no test, needs time for that.
+ * `RIVULET_WITHOUT=mariadb,postgres` leaves out the tests of those; nothing else does.
+ */
+export function describeWith(name: ServerName): (title: string, tests: () => void) => void {
   const without = (process.env['RIVULET_WITHOUT'] ?? '').split(',');
-  return (without.includes(name) ? describe.skip : describe) as typeof describe;
+  if (without.includes(name)) return describe.skip;
+  return (title, tests) =>
+    describe(title, () => {
+      beforeAll(async () => {
+        await sharedServer(name);
+      }, START_MS);
+      tests();
+    });
 }
