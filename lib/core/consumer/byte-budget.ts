@@ -42,9 +42,14 @@ export class ByteBudget {
 
   /** How many more messages may be asked for. */
   get room(): number {
+    return this.roomBeside(this.held);
+  }
+
+  /** Likewise, when so many bytes are held that were not taken here. */
+  roomBeside(held: number): number {
     if (this.expected === 0) return this.mostRead;
-    const fits = Math.floor((this.most - this.held) / this.expected);
-    return Math.min(this.held === 0 ? Math.max(1, fits) : Math.max(0, fits), this.mostRead);
+    const fits = Math.floor((this.most - held) / this.expected);
+    return Math.min(held === 0 ? Math.max(1, fits) : Math.max(0, fits), this.mostRead);
   }
 }
 

@@ -8,8 +8,8 @@ export interface ConsumerTiming {
   /** How long a queue that cannot be read is left alone. Default 30 000. */
   quarantineMs: number;
   /**
-   * Most bytes of messages that one subscription has in its handlers; it reads no more until some of them end. Default
-   * 64 MiB. One message is always handled, however large.
+   * Most bytes of messages that one subscription has in its handlers, and an ordered one in its lanes; it reads no more until
+   * some of them end. Default 64 MiB. One message is always handled, however large, in order one of each queue.
    */
   maxInHandBytes: number;
   /**

@@ -1,6 +1,8 @@
 import type { GroupQueue } from '../../store/delivery-store.js';
 import type { QueueLeaseStore } from '../../store/queue-lease-store.js';
-import type { Lane, Lanes } from './lanes.js';
+import type { Lane } from './lane.js';
+import type { Holder, LaneMemory } from './lane-memory.js';
+import type { Lanes } from './lanes.js';
 
 const PEEKED_AT_ONCE = 50;
 
@@ -9,6 +11,8 @@ export class HeldLook {
   private readonly options: {
     leases: QueueLeaseStore;
     ref: GroupQueue;
+    memory: LaneMemory;
+    holder: Holder;
     /** Something may have changed for the lane. */
     bring(lane: Lane): void;
   };
@@ -33,7 +37,7 @@ export class HeldLook {
 
   /** One look, if there is anything to look for. @returns whether there was, and the queue `isStill` as it was before. */
   async look(lanes: Lanes, isStill: () => boolean): Promise<boolean> {
-    const { leases, ref, bring } = this.options;
+    const { leases, ref, memory, holder, bring } = this.options;
     if (this.isNudged) {
       this.isNudged = false;
       const held = await leases.heldLanes(ref);
@@ -44,12 +48,19 @@ export class HeldLook {
     for (const lane of lanes.peeking) {
       const { hold } = lane;
       if (hold && hold.unconfirmed > 0) continue;
+      if (!hold || hold.parked) {
+        lanes.peeking.delete(lane);
+        continue;
+      }
+      const count = Math.min(PEEKED_AT_ONCE, memory.mustHave(holder));
+      if (count === 0) return false;
       lanes.peeking.delete(lane);
-      if (!hold || hold.parked) continue;
-      const page = { from: 0, count: PEEKED_AT_ONCE };
-      hold.peeked = await leases.heldEntries(ref, lane.name, page);
+      const page = { from: 0, count };
+      const entries = await memory.fill(count, () => leases.heldEntries(ref, lane.name, page));
       if (!isStill()) return false;
-      if (hold.peeked.length === 0) hold.count = 0;
+      memory.learn(entries);
+      lanes.peeked(hold, entries);
+      if (entries.length === 0) hold.count = 0;
       bring(lane);
       return true;
     }

@@ -2,7 +2,7 @@ import type { MessageView } from '../../message/message.js';
 import { Attempt } from '../attempt.js';
 import type { HandlerTimeoutError } from '../handler-errors.js';
 import type { Outcome } from '../outcome.js';
-import type { Head, Lane } from './lanes.js';
+import type { Head, Lane } from './lane.js';
 
 /** One message of a lane under way: its start is planned, its handler runs, or its settle is on its way. */
 export class LaneRun extends Attempt {

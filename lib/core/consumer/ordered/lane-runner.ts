@@ -9,7 +9,8 @@ import type { Reporter } from '../reporter.js';
 import type { Subscription } from '../subscription.js';
 import { LaneRun, LaneRuns } from './lane-run.js';
 import type { LaneSlots, SlotUser } from './lane-slots.js';
-import type { Lane, Lanes } from './lanes.js';
+import type { Lane } from './lane.js';
+import type { Lanes } from './lanes.js';
 import type { OrderedRules } from './ordered-rules.js';
 import type { StepQueue } from './step-queue.js';
 import { Ghosts, Strays } from './strays.js';
@@ -127,7 +128,7 @@ export class LaneRunner implements SlotUser {
   startNoMore(): void {
     this.startsNoMore = true;
     for (const lane of this.lanes.values())
-      if (lane.state === 'ready' && lane.record?.open) {
+      if ((lane.state === 'ready' || lane.state === 'absent') && lane.record?.open) {
         const { offset, held, history } = lane.head!;
         const back = { kind: 'retry', delayMs: 0, counted: false, history } as const;
         const step = { ...back, lane: lane.name, offset };
@@ -159,6 +160,11 @@ export class LaneRunner implements SlotUser {
     }
     // Its timer would keep the process alive for as long as a handler may take.
     if (this.runs.isEmpty) this.inHand.stop();
+  }
+
+  /** What was in memory is not any more; `lanes` are those that will be loaded. */
+  forget(lanes: Lanes): void {
+    this.lanes = lanes;
   }
 
   /** The queue is somebody else's: handlers are told, and nothing of them is settled. */

@@ -1,41 +1,9 @@
 import { compareOffsets } from '../../message/offset.js';
-import type { DeliveredEntry } from '../../store/delivery-store.js';
 import type { HeldLane, LaneRecord } from '../../store/queue-lease-store.js';
 import type { StoredEntry } from '../../store/refs.js';
-
-/** The message of a lane that is next, or under way; `attempt` is that of its next start. */
-export interface Head extends DeliveredEntry {
-  /** It stands among what the lane holds, not in the pending list. */
-  readonly held: boolean;
-}
-
-/** What the store holds of a lane. */
-interface Hold {
-  parked: boolean;
-  /** Offset of the first message held: deliveries before it run first. */
-  from: string;
-  count: number;
-  /** Read from the front of what is held, in order. */
-  peeked: StoredEntry[];
-  /** Deliveries that are to be moved behind it. */
-  arriving: StoredEntry[];
-  /** Steps over what is held that the store has not confirmed. */
-  unconfirmed: number;
-}
-
-export interface Lane {
-  readonly name: string;
-  /**
-   * `ready`: its head may start. `busy`: its head is under way. `waiting`: its head waits for its next attempt.
-   * `blocked`: a handler that no longer counts still runs. `idle`: nothing can start.
-   */
-  state: 'idle' | 'ready' | 'busy' | 'waiting' | 'blocked';
-  head: Head | undefined;
-  followers: StoredEntry[];
-  hold: Hold | undefined;
-  /** What the store knows of a head that was started before. */
-  record: LaneRecord | undefined;
-}
+import { bytesOf } from '../byte-budget.js';
+import { absent, bytesOfAll, isAbsent } from './absent.js';
+import { type Head, type Hold, headOf, type Lane, newHold, newLane, rest } from './lane.js';
 
 /**
  * The lanes of one queue in its owner's memory: who is next, who waits, and what is put aside.
@@ -45,6 +13,7 @@ export interface Lane {
  */
 export class Lanes {
   private readonly laneBuffer: number;
+  private readonly laneBytes: number;
   private readonly all = new Map<string, Lane>();
   private readonly ready: Lane[] = [];
   private readonly suspects: Lane[] = [];
@@ -52,11 +21,21 @@ export class Lanes {
   readonly moving = new Set<Lane>();
   /** Whose held messages are to be looked at. */
   readonly peeking = new Set<Lane>();
+  /** Whose heads may start and are not in memory. */
+  readonly absent = new Set<Lane>();
   /** Followers of all lanes. */
   private stored = 0;
+  private held = 0;
 
-  constructor(options: { laneBuffer: number }) {
+  /** Most messages that follow in one lane, and most of their bytes. */
+  constructor(options: { laneBuffer: number; laneBytes: number }) {
     this.laneBuffer = options.laneBuffer;
+    this.laneBytes = options.laneBytes;
+  }
+
+  /** Of all messages that are in memory. */
+  get bytes(): number {
+    return this.held;
   }
 
   /** Messages in memory whose turn has not come. */
@@ -70,6 +49,11 @@ export class Lanes {
 
   get hasReady(): boolean {
     return this.ready.length > 0;
+  }
+
+  /** As `hasReady`, or so once they are in memory. */
+  get hasDue(): boolean {
+    return this.hasReady || this.absent.size > 0;
   }
 
   get hasParked(): boolean {
@@ -91,14 +75,17 @@ export class Lanes {
     for (const record of records) this.laneOf(record.lane).record = record;
   }
 
-  /** A delivery, in the order of the queue. */
-  arrive(name: string, entry: StoredEntry): Lane {
+  /** A delivery, in the order of the queue; `hasRoom`: it may stay in memory. */
+  arrive(name: string, entry: StoredEntry, hasRoom = true): Lane {
     const lane = this.laneOf(name);
     const { hold } = lane;
     if (hold && compareOffsets(entry.offset, hold.from) >= 0) this.putAside(lane, [entry]);
     else if (!hold && lane.followers.length >= this.laneBuffer) this.putAside(lane, [entry]);
     else {
-      lane.followers.push(entry);
+      const bytes = bytesOf(entry);
+      const stays = hasRoom && (lane.bytes === 0 || lane.bytes + bytes <= this.laneBytes);
+      lane.followers.push(stays ? entry : absent(entry));
+      if (stays) this.count(lane, bytes);
       this.stored += 1;
     }
     return lane;
@@ -109,10 +96,39 @@ export class Lanes {
     for (const lane of this.all.values()) {
       // What is held already is newer than what follows, and cannot be overtaken by it.
       if (lane.state !== 'waiting' || lane.followers.length === 0 || lane.hold) continue;
-      const followers = lane.followers.splice(0);
-      this.stored -= followers.length;
-      this.putAside(lane, followers);
+      this.putAside(lane, this.takeFollowers(lane));
     }
+  }
+
+  /** What cannot start soon need not be in memory. */
+  forgetWaiting(): void {
+    if (this.held === 0) return;
+    for (const lane of this.all.values()) {
+      if (lane.state === 'ready' || lane.state === 'busy' || lane.state === 'idle') continue;
+      if (lane.head) {
+        this.held -= bytesOf(lane.head);
+        lane.head = absent(lane.head);
+      }
+      if (lane.bytes > 0) {
+        this.count(lane, -lane.bytes);
+        lane.followers = lane.followers.map(absent);
+      }
+      if (lane.hold) this.peeked(lane.hold, []);
+    }
+  }
+
+  /** The head of the lane is in memory again. */
+  remember(lane: Lane, { content }: StoredEntry): void {
+    this.absent.delete(lane);
+    lane.head = { ...lane.head!, content };
+    this.held += bytesOf(lane.head);
+    this.makeReady(lane);
+  }
+
+  /** Read from the front of what a lane holds. */
+  peeked(hold: Hold, entries: StoredEntry[]): void {
+    this.held += bytesOfAll(entries) - bytesOfAll(hold.peeked);
+    hold.peeked = entries;
   }
 
   /** Choose the head of a lane that has none. Answers whether there is one that is not under way. */
@@ -123,8 +139,13 @@ export class Lanes {
     return lane.head !== undefined;
   }
 
-  /** Its head may start; suspects wait to run alone. */
+  /** Its head may start, if it is in memory; suspects wait to run alone. */
   makeReady(lane: Lane): void {
+    if (isAbsent(lane.head!)) {
+      lane.state = 'absent';
+      this.absent.add(lane);
+      return;
+    }
     lane.state = 'ready';
     (lane.head!.suspect ? this.suspects : this.ready).push(lane);
   }
@@ -146,17 +167,19 @@ export class Lanes {
   /** Its head is done with. */
   advance(lane: Lane): void {
     if (lane.head?.held) lane.hold!.count -= 1;
+    if (lane.head) this.held -= bytesOf(lane.head);
     rest(lane);
   }
 
   /** It waits for the operator. @returns the deliveries that go in front of what it holds. */
   park(lane: Lane): StoredEntry[] {
     const head = lane.head!;
-    const moved = head.held ? [] : [head, ...lane.followers.splice(0)];
-    this.stored -= Math.max(0, moved.length - 1);
+    const moved = head.held ? [] : [head, ...this.takeFollowers(lane)];
     const hold = lane.hold ?? newHold(head.offset);
+    this.held -= bytesOf(head);
+    this.peeked(hold, []);
     const from = head.held ? hold.from : head.offset;
-    lane.hold = { ...hold, from, parked: true, count: hold.count + moved.length, peeked: [] };
+    lane.hold = { ...hold, from, parked: true, count: hold.count + moved.length };
     rest(lane);
     return moved;
   }
@@ -177,7 +200,7 @@ export class Lanes {
       ({ name, hold }) => hold?.parked && now.get(name)?.state !== 'parked',
     );
     for (const { name, hold } of resumed)
-      Object.assign(hold!, { parked: false, count: now.get(name)?.count ?? 0, peeked: [] });
+      Object.assign(hold!, { parked: false, count: now.get(name)?.count ?? 0 });
     return resumed;
   }
 
@@ -185,6 +208,7 @@ export class Lanes {
     const entry = lane.followers.shift();
     if (entry) {
       this.stored -= 1;
+      lane.bytes -= bytesOf(entry);
       return headOf(lane, entry, false);
     }
     const { hold } = lane;
@@ -196,52 +220,29 @@ export class Lanes {
     return undefined;
   }
 
+  private count(lane: Lane, bytes: number): void {
+    lane.bytes += bytes;
+    this.held += bytes;
+  }
+
+  private takeFollowers(lane: Lane): StoredEntry[] {
+    this.stored -= lane.followers.length;
+    this.count(lane, -lane.bytes);
+    return lane.followers.splice(0);
+  }
+
   private putAside(lane: Lane, entries: readonly StoredEntry[]): void {
     lane.hold ??= newHold(entries[0]!.offset);
-    lane.hold.arriving.push(...entries);
+    lane.hold.arriving.push(...entries.map(absent));
     this.moving.add(lane);
   }
 
   private laneOf(name: string): Lane {
     let lane = this.all.get(name);
     if (!lane) {
-      lane = {
-        name,
-        state: 'idle',
-        head: undefined,
-        followers: [],
-        hold: undefined,
-        record: undefined,
-      };
+      lane = newLane(name);
       this.all.set(name, lane);
     }
     return lane;
   }
-}
-
-function headOf({ record }: Lane, entry: StoredEntry, held: boolean): Head {
-  const known = record?.offset === entry.offset ? record : undefined;
-  // Spelled out: copying the entry took longer than all else about it.
-  return {
-    topic: entry.topic,
-    queue: entry.queue,
-    offset: entry.offset,
-    content: entry.content,
-    deliveryCount: 1,
-    attempt: known?.attempt ?? 1,
-    suspect: known?.suspect ?? false,
-    history: known?.history ?? '',
-    held,
-  };
-}
-
-/** No message of it is under way. */
-function rest(lane: Lane): void {
-  lane.head = undefined;
-  lane.record = undefined;
-  lane.state = 'idle';
-}
-
-function newHold(from: string): Hold {
-  return { parked: false, from, count: 0, peeked: [], arriving: [], unconfirmed: 0 };
 }

@@ -1,45 +1,21 @@
 import { QueueFaultedError } from '../../message/errors.js';
-import { type Clock, sleep } from '../../runtime/clock.js';
-import type { Events } from '../../runtime/events.js';
+import { sleep } from '../../runtime/clock.js';
 import { turnEnd } from '../../runtime/turn.js';
 import type { GroupQueue } from '../../store/delivery-store.js';
-import type {
-  LeaseProof,
-  NotYours,
-  QueueLeaseStore,
-  StepReply,
-} from '../../store/queue-lease-store.js';
-import type { Reporter } from '../reporter.js';
+import type { LeaseProof, NotYours, StepReply } from '../../store/queue-lease-store.js';
 import { HELD_MS } from '../settle.js';
 import { Admission } from './admission.js';
 import { GateNotice } from './gate-notice.js';
 import { HeldLook } from './held-look.js';
-import type { OrderedBy } from './lane-name.js';
-import { LaneRunner, type LaneRunnerOptions } from './lane-runner.js';
-import { Lanes } from './lanes.js';
+import type { Holder } from './lane-memory.js';
+import { LaneRunner } from './lane-runner.js';
+import type { Lanes } from './lanes.js';
+import type { LeasedQueueOptions } from './leased-queue-options.js';
 import { LeaseTerm } from './lease-term.js';
 import { loadLanes } from './load-lanes.js';
-import type { OrderedTiming } from './ordered-timing.js';
-import { type LaneCall, StepQueue } from './step-queue.js';
+import { Recall } from './recall.js';
+import { sendCall, StepQueue } from './step-queue.js';
 
-export interface LeasedQueueOptions extends Omit<
-  LaneRunnerOptions,
-  'steps' | 'isOurs' | 'wake' | 'lanes'
-> {
-  ref: GroupQueue;
-  leases: QueueLeaseStore;
-  by: OrderedBy;
-  clock: Clock;
-  events: Events;
-  reporter: Reporter;
-  timing: OrderedTiming;
-  /** It has read everything there is. */
-  onDrained(): void;
-  /** It cannot be read. Answers for how long to leave it alone, in milliseconds. */
-  onFault(fault: QueueFaultedError): Promise<number>;
-}
-
-const READ_AT_ONCE = 200;
 const FOLLOWED = 'is in a queue that another process owns now, or whose group was rewound';
 /** How often is looked whether the message groups of the queue have left the one where they were before. */
 const GATED_MS = 500;
@@ -51,7 +27,7 @@ const RECOVER_MS = { from: 20, to: 2_000 };
  * Calls that change something are made one after the other, each with the version that the one before left behind.
  * Whatever goes wrong with one, there is one way back: acquire anew, load, and begin again from what the store says.
  */
-export class LeasedQueue {
+export class LeasedQueue implements Holder {
   readonly ref: GroupQueue;
   private readonly options: LeasedQueueOptions;
   private readonly runner: LaneRunner;
@@ -60,6 +36,7 @@ export class LeasedQueue {
   private proof: LeaseProof | undefined;
   private readonly term: LeaseTerm;
   private readonly heldLook: HeldLook;
+  private readonly recall: Recall;
   private readonly gateNotice: GateNotice;
   private admission: Admission;
   /** By the monotonic clock: until then it is left alone. */
@@ -77,7 +54,7 @@ export class LeasedQueue {
   constructor(options: LeasedQueueOptions) {
     this.ref = options.ref;
     this.options = options;
-    this.lanes = new Lanes(options.timing);
+    this.lanes = options.memory.lanes(options.timing);
     this.runner = new LaneRunner({
       ...options,
       lanes: this.lanes,
@@ -90,9 +67,23 @@ export class LeasedQueue {
       selfStopMs: options.timing.selfStopMs,
       onEnd: () => this.lose('is in a queue whose lease could not be renewed'),
     });
-    this.heldLook = new HeldLook({ ...options, bring: (lane) => this.runner.bring(lane) });
+    const asked = { ...options, holder: this };
+    this.heldLook = new HeldLook({ ...asked, bring: (lane) => this.runner.bring(lane) });
+    this.recall = new Recall(asked);
     this.gateNotice = new GateNotice(options);
     this.admission = new Admission(options);
+  }
+
+  get bytes(): number {
+    return this.lanes.bytes;
+  }
+
+  get isIdle(): boolean {
+    return this.runner.isIdle && !this.lanes.hasReady;
+  }
+
+  relieve(): void {
+    this.lanes.forgetWaiting();
   }
 
   get isOwned(): boolean {
@@ -176,7 +167,7 @@ export class LeasedQueue {
     return this.proof !== undefined && this.term.isRunning;
   }
 
-  private wake(): void {
+  wake(): void {
     this.again = true;
     if (this.working || !this.proof) return;
     this.working = true;
@@ -203,7 +194,7 @@ export class LeasedQueue {
     const { proof, runner, steps } = this;
     if (!proof || !runner.isIdle || !steps.isEmpty) return;
     if (this.leaving) return this.release(proof);
-    if (!this.admission.isStopped || !runner.isResting || this.lanes.hasReady) return;
+    if (!this.admission.isStopped || !runner.isResting || this.lanes.hasDue) return;
     // Somebody with a newer library may have it.
     this.leftAloneUntil = this.options.clock.monotonic() + HELD_MS;
     void this.handOver();
@@ -211,11 +202,12 @@ export class LeasedQueue {
 
   /** @returns whether anything was done. */
   private async round(): Promise<boolean> {
+    const { leases, memory } = this.options;
     const { fencingToken } = this.proof!;
     this.runner.plan();
     const calls = this.steps.take(this.lanes);
     for (const call of calls) {
-      const reply = await this.send(call).catch((error: unknown) => {
+      const reply = await sendCall(call, leases, this.ref, this.proof!).catch((error: unknown) => {
         call.inDoubt();
         throw error;
       });
@@ -239,36 +231,26 @@ export class LeasedQueue {
     const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
     const looked = await this.heldLook.look(this.lanes, isStill);
     if (!isStill()) return false;
-    return (await this.read()) || looked || calls.length > 0;
-  }
-
-  private send(call: LaneCall): Promise<StepReply> {
-    const { leases } = this.options;
-    const { ref } = this;
-    const proof = this.proof!;
-    switch (call.kind) {
-      case 'step':
-        return leases.step(ref, proof, call.steps);
-      case 'step-held':
-        return leases.stepHeld(ref, proof, call.lane.name, call.steps);
-      case 'hold':
-        return leases.hold(ref, proof, { ...call, lane: call.lane.name });
-    }
+    const { leaving, recall } = this;
+    const recalled = !leaving && (await recall.next(this.lanes, this.proof!, isStill));
+    if (!isStill()) return false;
+    const read = await this.read();
+    memory.freed();
+    return read || recalled || looked || calls.length > 0;
   }
 
   private async read(): Promise<boolean> {
-    const { leases, timing } = this.options;
+    const { leases, timing, memory } = this.options;
     if (this.leaving || this.admission.isStopped || this.readUpTo !== undefined) return false;
-    const room = (): number => timing.queueBuffer - this.lanes.waitingInMemory;
-    if (room() < READ_AT_ONCE) this.lanes.relieve();
-    if (room() < Math.min(READ_AT_ONCE, timing.queueBuffer / 2)) return this.lanes.moving.size > 0;
-    const count = Math.min(READ_AT_ONCE, room());
-    const { fencingToken } = this.proof!;
-    const reply = await leases.read(this.ref, this.proof!, count);
-    if (this.proof?.fencingToken !== fencingToken) return false;
+    const count = memory.toRead(this, this.lanes, timing);
+    if (count === 0) return this.lanes.moving.size > 0;
+    const proof = this.proof!;
+    const reply = await memory.fill(count, () => leases.read(this.ref, proof, count));
+    if (this.proof?.fencingToken !== proof.fencingToken) return false;
     if (reply.state !== 'read') return this.refused(reply);
     this.proof = { ...this.proof, version: reply.version };
     this.heldLook.learn(reply.nudge, this.lanes);
+    memory.learn(reply.entries);
     for (const entry of reply.entries) {
       const name = this.admission.laneOf(entry);
       if (name === undefined) break;
@@ -279,6 +261,14 @@ export class LeasedQueue {
       this.options.onDrained();
     }
     return reply.entries.length > 0;
+  }
+
+  /** Nothing of the queue is in memory any more. */
+  private empty(): Lanes {
+    this.lanes = this.options.memory.lanes(this.options.timing);
+    this.runner.forget(this.lanes);
+    this.options.memory.freed();
+    return this.lanes;
   }
 
   private async acquireAndLoad(): Promise<number> {
@@ -300,11 +290,12 @@ export class LeasedQueue {
     if (!continued) this.runner.lose(FOLLOWED);
     const proof = { owner: member, fencingToken, version: 0 };
     const admission = new Admission(this.options);
-    const lanes = await loadLanes({
-      ...{ leases, ref: this.ref, proof, admission, laneBuffer: timing.laneBuffer },
+    const lanes = this.empty();
+    const loaded = await loadLanes({
+      ...{ leases, ref: this.ref, proof, admission, memory: this.options.memory, lanes },
       isWanted: () => era === this.era,
     });
-    if (!lanes) return RECOVER_MS.to;
+    if (!loaded) return RECOVER_MS.to;
     Object.assign(this, { lanes, admission, proof, readUpTo: undefined, recovering: false });
     this.heldLook.restart();
     this.term.extend(sentAt);
@@ -329,6 +320,7 @@ export class LeasedQueue {
     this.recovering = true;
     this.runner.reset();
     this.steps.clear();
+    this.empty();
     while (this.recovering) {
       const pauseMs = Math.min(RECOVER_MS.from * 2 ** this.failures, RECOVER_MS.to);
       this.failures += 1;
@@ -352,6 +344,7 @@ export class LeasedQueue {
     }
     reporter.trouble(`work on queue ${this.ref.queue}`, error);
     if (this.proof) void this.recover();
+    else this.empty();
   }
 
   private lose(why: string): void {
@@ -364,6 +357,7 @@ export class LeasedQueue {
     this.steps.clear();
     this.leaving?.resolve();
     this.leaving = undefined;
+    this.empty();
     if (wasHeld) this.options.events.emit('queue-lost', { ...this.ref, why });
   }
 
@@ -381,6 +375,7 @@ export class LeasedQueue {
     this.term.end();
     this.runner.reset();
     this.leaving = undefined;
+    this.empty();
     leaving?.resolve();
     events.emit('queue-released', { ...this.ref });
   }

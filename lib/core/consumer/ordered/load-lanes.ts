@@ -1,14 +1,16 @@
 import type { GroupQueue } from '../../store/delivery-store.js';
 import type { LeaseProof, QueueLeaseStore } from '../../store/queue-lease-store.js';
 import type { Admission } from './admission.js';
-import { Lanes } from './lanes.js';
+import type { LaneMemory } from './lane-memory.js';
+import type { Lanes } from './lanes.js';
 
 const LOADED_AT_ONCE = 1_000;
+const LOADED_AT_LEAST = 16;
 
 /**
- * The lanes of a queue as the store has them: all that is delivered and not settled.
+ * Fills `lanes` with what the store has: all that is delivered and not settled.
  *
- * @returns undefined once `isWanted` says no.
+ * @returns false once `isWanted` says no.
  * @throws when the store does not take us for the owner any more.
  */
 export async function loadLanes(options: {
@@ -16,23 +18,27 @@ export async function loadLanes(options: {
   ref: GroupQueue;
   proof: LeaseProof;
   admission: Admission;
-  laneBuffer: number;
+  memory: LaneMemory;
+  /** Empty; what is in them counts in `memory`. */
+  lanes: Lanes;
   isWanted(): boolean;
-}): Promise<Lanes | undefined> {
-  const { leases, ref, proof, admission, isWanted } = options;
-  const lanes = new Lanes(options);
+}): Promise<boolean> {
+  const { leases, ref, proof, admission, memory, lanes, isWanted } = options;
   for (let after: string | null = null, last = false; !last;) {
-    const page = await leases.load(ref, proof, { after, count: LOADED_AT_ONCE });
-    if (!isWanted()) return undefined;
+    // What finds no room is asked for again when its turn comes, but somebody must look to which lane it belongs.
+    const count = Math.max(LOADED_AT_LEAST, Math.min(LOADED_AT_ONCE, memory.room));
+    const page = await memory.fill(count, () => leases.load(ref, proof, { after, count }));
+    if (!isWanted()) return false;
     if (page.state !== 'loaded') throw new Error(`queue ${ref.queue}: ${page.state}`);
     if (after === null) lanes.restore(page.records, page.held);
+    memory.learn(page.entries);
     for (const entry of page.entries) {
       const name = admission.laneOf(entry);
       if (name === undefined) break;
-      lanes.arrive(name, entry);
+      lanes.arrive(name, entry, memory.room > 0);
     }
     after = page.entries.at(-1)?.offset ?? after;
     last = page.last;
   }
-  return lanes;
+  return true;
 }

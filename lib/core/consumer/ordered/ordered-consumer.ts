@@ -11,10 +11,12 @@ import { GroupRegistration, type TopicLookup } from '../group-registration.js';
 import { Reporter } from '../reporter.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
+import type { ConsumerTiming } from '../consumer-timing.js';
 import { throttleFor } from '../throttle.js';
 import { allocationStrategy } from './allocation.js';
 import { DoorbellLoop } from './doorbell-loop.js';
 import { GroupShare } from './group-share.js';
+import { LaneMemory } from './lane-memory.js';
 import { LaneSlots } from './lane-slots.js';
 import { LeasedQueue } from './leased-queue.js';
 import type { OrderedRules } from './ordered-rules.js';
@@ -30,7 +32,8 @@ export interface OrderedConsumerOptions {
   clock: Clock;
   events: Events;
   logger: Logger;
-  timing: OrderedTiming & { blockMs: number; quarantineMs: number; deadAfterMs: number };
+  timing: OrderedTiming &
+    Pick<ConsumerTiming, 'blockMs' | 'quarantineMs' | 'maxInHandBytes'> & { deadAfterMs: number };
   pollMs(): number;
   topic: TopicLookup;
 }
@@ -44,6 +47,7 @@ export class OrderedConsumer implements RunningSubscription {
   private readonly reporter: Reporter;
   private readonly registration: GroupRegistration;
   private readonly slots: LaneSlots;
+  private readonly memory: LaneMemory;
   private leased: LeasedQueue[] = [];
   private share: GroupShare | undefined;
   private bell: DoorbellLoop | undefined;
@@ -62,6 +66,11 @@ export class OrderedConsumer implements RunningSubscription {
       }),
     });
     this.registration = new GroupRegistration({ ...options, mode: 'ordered' });
+    this.memory = new LaneMemory({
+      mostBytes: options.timing.maxInHandBytes,
+      concurrency: options.subscription.concurrency,
+      holders: () => this.leased,
+    });
   }
 
   get isStarted(): boolean {
@@ -124,11 +133,11 @@ export class OrderedConsumer implements RunningSubscription {
 
   private leasedQueue(queue: number): LeasedQueue {
     const { topic, group } = this.subscription;
-    const { slots } = this;
+    const { slots, memory, reporter } = this;
     const { stores, rules, events, timing } = this.options;
     return new LeasedQueue({
       ...this.options,
-      ...{ slots, events, timing, leases: stores.leases, by: rules.by, reporter: this.reporter },
+      ...{ slots, memory, events, timing, reporter, leases: stores.leases, by: rules.by },
       ref: { topic, queue, group },
       onDrained: () => this.bell?.drained(),
       onFault: (fault) => this.onFault(fault),

@@ -1,5 +1,13 @@
-import type { HeldStep, LaneStep } from '../../store/queue-lease-store.js';
-import type { Lane, Lanes } from './lanes.js';
+import type { GroupQueue } from '../../store/delivery-store.js';
+import type {
+  HeldStep,
+  LeaseProof,
+  LaneStep,
+  QueueLeaseStore,
+  StepReply,
+} from '../../store/queue-lease-store.js';
+import type { Lane } from './lane.js';
+import type { Lanes } from './lanes.js';
 
 /** What follows when the store made a change, and when nobody knows whether it did. */
 interface Answers {
@@ -99,4 +107,21 @@ function doubt(planned: readonly Planned[]): void {
 
 function finish(planned: readonly Planned[]): void {
   for (const { done } of planned) done();
+}
+
+/** Have the store make it. */
+export function sendCall(
+  call: LaneCall,
+  leases: QueueLeaseStore,
+  ref: GroupQueue,
+  proof: LeaseProof,
+): Promise<StepReply> {
+  switch (call.kind) {
+    case 'step':
+      return leases.step(ref, proof, call.steps);
+    case 'step-held':
+      return leases.stepHeld(ref, proof, call.lane.name, call.steps);
+    case 'hold':
+      return leases.hold(ref, proof, { ...call, lane: call.lane.name });
+  }
 }

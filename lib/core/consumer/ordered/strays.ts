@@ -1,4 +1,5 @@
-import type { Head, Lane, Lanes } from './lanes.js';
+import type { Head, Lane } from './lane.js';
+import type { Lanes } from './lanes.js';
 
 /** A message of a lane. */
 interface Stray {

@@ -7,7 +7,7 @@ import type { Decision } from '../settle.js';
 import type { Subscription } from '../subscription.js';
 import { toSettlement } from '../to-settlement.js';
 import { groupOfLane } from './lane-name.js';
-import type { Head } from './lanes.js';
+import type { Head } from './lane.js';
 import type { OrderedRules } from './ordered-rules.js';
 import { type OrderedDecision, settleOrdered } from './settle-ordered.js';
 
