@@ -1,5 +1,5 @@
 // `npm run test:compat`: the packed library in fresh applications, one for each Nest version and module system it
-// promises. Needs the npm registry; not part of npm test.
+// promises, each run by every version of Node it promises. Needs the npm registry; not part of npm test.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,9 @@ const APPLICATIONS = [
   { nest: 11, type: 'module' },
   { nest: 11, type: 'commonjs' },
 ];
+
+/** Majors beside the one that runs this; their binaries come from the npm package of their platform. */
+const OTHER_NODES = [20, 22, 24, 26].filter((major) => !process.version.startsWith(`v${major}.`));
 
 const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
 const work = mkdtempSync(join(tmpdir(), 'rivulet-compat-'));
@@ -57,19 +60,43 @@ function build({ nest, type }, tarball) {
   return folder;
 }
 
+/** The programs to run it with: this one, and one of each other major. */
+function nodes() {
+  const folder = join(work, 'nodes');
+  const name = `node-${process.platform}-${process.arch}`;
+  const installed = OTHER_NODES.map((major) => {
+    const prefix = join(folder, String(major));
+    mkdirSync(prefix, { recursive: true });
+    writeFileSync(join(prefix, 'package.json'), '{ "private": true }');
+    run('npm', ['install', '--silent', '--prefix', prefix, `${name}@${major}`]);
+    return join(prefix, 'node_modules', name, 'bin/node');
+  });
+  return [process.execPath, ...installed];
+}
+
+async function check(folder, node) {
+  const redis = await startRedis(binary, { persistence: 'aof-everysec' });
+  const env = { ...process.env, REDIS_URL: redis.url };
+  const said = run(node, ['out/main.js'], { cwd: folder, env, timeout: 30_000 }).trim();
+  await redis.stop();
+  const expected = 'order 17 charged\nUnauthorizedException: no token\nding ding';
+  if (said !== expected) throw new Error(`${node} said: ${said}`);
+  return said.replaceAll('\n', '; ');
+}
+
 const binary = findRedis();
 if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
 
 run('node', ['tools/build-if-stale.mjs']);
 const { tarball } = pack(work);
 
+const programs = nodes();
+
 for (const application of APPLICATIONS) {
   const folder = build(application, tarball);
-  const redis = await startRedis(binary, { persistence: 'aof-everysec' });
-  const env = { ...process.env, REDIS_URL: redis.url };
-  const said = run('node', ['out/main.js'], { cwd: folder, env, timeout: 30_000 }).trim();
-  await redis.stop();
-  const expected = 'order 17 charged\nUnauthorizedException: no token\nding ding';
-  if (said !== expected) throw new Error(`Nest ${application.nest} said: ${said}`);
-  console.log(`ok  Nest ${application.nest}, ${application.type}: ${said.replaceAll('\n', '; ')}`);
+  for (const node of programs) {
+    const version = run(node, ['--version']).trim();
+    const said = await check(folder, node);
+    console.log(`ok  Nest ${application.nest}, ${application.type}, Node ${version}: ${said}`);
+  }
 }
