@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../core/runtime/logger.js';
+import { decodeReplies } from './decode-replies.js';
 import { addressOf, type ClusterClient, type NodeAddress } from './cluster-client.js';
 import type { ClusterPlan } from './cluster-options.js';
 
@@ -65,6 +66,7 @@ export class ClusterNodes {
 
   private watch(client: ClusterClient, node: Redis): void {
     const address = addressOf(node.options);
+    node.on('connect', () => decodeReplies(node));
     node.once('ready', () => {
       if (client === this.client && this.lost.delete(address))
         this.logger.log(`Connected to node ${address} of the cluster again`);

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+import { decodeReplies } from './decode-replies.js';
 import { refusalReason, sanitised } from './errors.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
@@ -130,6 +131,8 @@ export class Connection<C extends Client = Redis> {
       if (error.command?.name === 'select') client.disconnect(true);
       this.giveUpIfHopeless();
     });
+    // The nodes of a cluster have connections of their own.
+    if (!client.isCluster) events.on('connect', () => decodeReplies(client as Redis));
     events.on('ready', () => {
       if (client !== this.client) return;
       this.stopTimer();
