@@ -20,7 +20,8 @@ export const scales = {
     lateness: { messages: 100_000, firstDueInMs: 10_000, spreadMs: MINUTE },
     idle: { messages: 100_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 20_000 },
     backlog: { few: 10_000, many: 1_000_000, slices: 10, sliceMessages: 10_000, concurrency: 100 },
-    topics: { few: 10, many: 1_000, warmUp: 20_000, messages: 400_000, concurrency: 100 },
+    // Each queue was used: a session begins with the first call.
+    topics: { few: 10, many: 1_000, warmUp: 200_000, messages: 400_000, concurrency: 100 },
     memory: { messages: 100_000 },
     alone: { warmUp: 3_000, transactions: 5_000, inFlight: 1, pollMs: 100 },
     together: { warmUp: 10_000, transactions: 20_000, inFlight: 16, pollMs: 100 },
@@ -37,7 +38,7 @@ export const scales = {
     besideFailing: { messages: 20_000, concurrency: 100, turns: 1 },
     idempotent: { warmUp: 20_000, messages: 20_000, concurrency: 100 },
     transactional: { warmUp: 20_000, messages: 20_000, inFlight: 200 },
-    request: { warmUp: 12_000, messages: 10_000, inFlight: 100 },
+    request: { warmUp: 20_000, messages: 10_000, inFlight: 100 },
     handover: { warmUp: 10, messages: 100, perSecond: 50 },
     lateness: { messages: 10_000, firstDueInMs: 1_200, spreadMs: MINUTE / 20 },
     idle: { messages: 10_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 2_000 },

@@ -21,6 +21,8 @@ export class Capacity {
   private ended = 0;
   /** More may begin than before, by the rate limit. */
   onTokens: (() => void) | undefined;
+  /** No handler runs any more. */
+  onIdle: (() => void) | undefined;
   private alone: Promise<void> = Promise.resolve();
 
   private readonly throttle: Throttle | undefined;
@@ -97,6 +99,7 @@ export class Capacity {
     this.running -= 1;
     this.ended += 1;
     this.unsettled += 1;
+    if (this.running === 0) this.onIdle?.();
     this.changed();
   }
 

@@ -152,10 +152,25 @@ export class FetchLoop {
   }
 
   private async take(reading: Reading, signal: AbortSignal): Promise<void> {
-    const entries = await reading.entries;
+    const entries = await this.awaited(reading);
     this.plan.learn(reading.planned, entries);
     this.readAhead(entries.length, signal);
     this.options.accept(entries);
+  }
+
+  /** How fast handlers end is not told by the time in which none has anything to do. */
+  private async awaited({ planned, entries }: Reading): Promise<DeliveredEntry[]> {
+    if (planned.blockMs === 0) return entries;
+    const { clock, capacity } = this.options;
+    let restsSince = capacity.inUse === 0 ? clock.monotonic() : undefined;
+    capacity.onIdle = () => (restsSince ??= clock.monotonic());
+    try {
+      return await entries;
+    } finally {
+      capacity.onIdle = undefined;
+      if (restsSince !== undefined && capacity.inUse === 0)
+        this.pace.rested(clock.monotonic() - restsSince);
+    }
   }
 
   /**

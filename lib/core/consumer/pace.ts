@@ -1,7 +1,7 @@
 /** Shorter than this nothing is known of a pace: what ended together would count as very fast. */
 const SHORTEST_MS = 2;
 
-/** How fast something goes on, by the latest of it. What is asked for too seldom looks slower than it is. */
+/** How fast something goes on while there is something to do, by the latest of it. */
 export class Pace {
   private since: number;
   private done = 0;
@@ -19,6 +19,11 @@ export class Pace {
     this.perMs = (done - this.done) / lastedMs;
     this.since = now;
     this.done = done;
+  }
+
+  /** For so long there was nothing to do: it does not count. */
+  rested(ms: number): void {
+    this.since += ms;
   }
 
   /** How much more is done within so many milliseconds if it goes on like this. */

@@ -200,6 +200,20 @@ describe('FetchLoop', () => {
     expect(perQueue).toBeLessThanOrEqual(most[1]!);
   });
 
+  it('still knows that handlers end soon when nothing has come for a while', async () => {
+    open(4, 64);
+    handlerMs = 1;
+    loop.start();
+    for (let i = 0; i < 20; i++) {
+      backlog[i % 4]! += 24;
+      wake();
+      await clock.advance(700);
+    }
+    expect(accepted).toHaveLength(20 * 24);
+    const last = reads.slice(-3);
+    expect(last.every(({ queues, perQueue }) => queues.length === 4 && perQueue >= 24)).toBe(true);
+  });
+
   it('accepts what it has read ahead when it is stopped', async () => {
     open(1, 4);
     backlog = [1_000];

@@ -1,32 +1,27 @@
 import { Pace } from '../../../lib/core/consumer/pace.js';
 
-describe('Pace', () => {
-  it('is none before anything is known', () => {
-    const pace = new Pace({ now: 1_000 });
-    expect(pace.within(1_000)).toBe(0);
-    pace.note(1_001, 500);
-    expect(pace.within(1_000)).toBe(0);
-  });
-
-  it('is what was done since it was asked before', () => {
+describe('a pace', () => {
+  it('is how much was done of late', () => {
     const pace = new Pace({ now: 0 });
     pace.note(10, 100);
-    expect(pace.within(20)).toBe(200);
-    pace.note(20, 105);
-    expect(pace.within(20)).toBe(10);
+    expect(pace.within(5)).toBe(50);
+    pace.note(20, 120);
+    expect(pace.within(5)).toBe(10);
   });
 
-  it('counts what ended together to the time it took all of it', () => {
+  it('is not known of a time that is too short', () => {
     const pace = new Pace({ now: 0 });
-    pace.note(1, 50);
-    pace.note(4, 60);
-    expect(pace.within(2)).toBe(30);
+    pace.note(1, 100);
+    expect(pace.within(5)).toBe(0);
+    pace.note(4, 200);
+    expect(pace.within(5)).toBe(250);
   });
 
-  it('is slow after a long wait', () => {
+  it('does not count the time in which there was nothing to do', () => {
     const pace = new Pace({ now: 0 });
-    pace.note(10, 1_000);
-    pace.note(10_010, 1_001);
-    expect(pace.within(20)).toBe(0);
+    pace.note(10, 100);
+    pace.rested(1_000);
+    pace.note(1_020, 200);
+    expect(pace.within(5)).toBe(50);
   });
 });
