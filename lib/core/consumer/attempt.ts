@@ -56,6 +56,10 @@ export class Attempt implements GuardedDelivery {
     return this.aborter.signal;
   }
 
+  get isAborted(): boolean {
+    return this.abortReason !== undefined;
+  }
+
   handled(): void {
     if (this.isHandled || this.ended) return;
     this.isHandled = this.onHandled !== undefined;

@@ -37,6 +37,8 @@ export interface Delivery {
    * a shutdown is reached. What the handler does afterwards is not settled.
    */
   readonly signal: AbortSignal;
+  /** Whether `signal` has aborted. Costs nothing, while a signal is made for whoever asks for it. */
+  readonly isAborted: boolean;
 }
 
 /** Resolves: acked. Rejects: by the retry policy. What it resolves with is ignored, except by request-reply. */

@@ -54,6 +54,29 @@ describe('a batch subscription', () => {
     expect(batches[0]).toHaveLength(3);
   });
 
+  it('starts nothing that was given to others while it waited for company', async () => {
+    const other = await bed.sibling();
+    const handledThere: unknown[] = [];
+    await subscribe({ batch: { size: 10, withinMs: 30_000 } });
+    await publish(2);
+    await bed.advance(1_000);
+    // As if this process had been taken for dead.
+    for (const queue of [0, 1]) {
+      const ref = { topic: 'orders', queue, group: 'billing' };
+      await other.stores.deliveries.reclaim(ref, bed.rivulet.member, 10);
+    }
+    bed.rivulet.pause('orders', 'billing');
+    await other.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: ({ body }) => void handledThere.push(body),
+    });
+    await bed.advance(40_000);
+    expect(handledThere.sort()).toEqual([0, 1]);
+    expect(batches).toEqual([]);
+    await other.close();
+  });
+
   it('acks each message when it returns', async () => {
     await subscribe();
     const [first, second] = await publish(2);

@@ -58,8 +58,20 @@ export class Batcher {
         this.cancelTimer = this.options.clock.after(leftMs, () => this.startReady());
         return;
       }
-      void this.run(this.waiting.splice(0, size));
+      const batch = this.take();
+      if (batch.length > 0) void this.run(batch);
     }
+  }
+
+  /** The next batch. What was given to others, or ran out of time, while it waited is none of ours any more. */
+  private take(): Waiting[] {
+    const batch: Waiting[] = [];
+    while (batch.length < this.options.size && this.waiting.length > 0) {
+      const next = this.waiting.shift()!;
+      if (next.delivery.isAborted) next.reject(next.delivery.signal.reason);
+      else batch.push(next);
+    }
+    return batch;
   }
 
   private leftMs(): number {
