@@ -52,6 +52,11 @@ export class Capacity {
     return this.running;
   }
 
+  /** Whether nothing starts until somebody resumes it. */
+  get isPaused(): boolean {
+    return this.pauses.size > 0;
+  }
+
   /** Handlers that have ended, since the start. */
   get handledInAll(): number {
     return this.ended;

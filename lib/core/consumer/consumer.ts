@@ -154,6 +154,7 @@ export class Consumer implements RunningSubscription {
 
   pause(why: PauseReason): void {
     this.intake.capacity.pause(why);
+    this.runner?.handBack();
   }
 
   resume(why: PauseReason): void {

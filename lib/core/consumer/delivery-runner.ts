@@ -114,7 +114,8 @@ export class DeliveryRunner {
       if ('outcome' in opened) this.pass(entry, opened);
       else {
         wanted += 1;
-        if (this.gate) this.gate.admit(entry, opened.message);
+        if (this.capacity.isPaused) this.release([entry]);
+        else if (this.gate) this.gate.admit(entry, opened.message);
         else if (this.overflow.length === 0 && this.capacity.hasSlot)
           this.run(entry, opened.message);
         else this.overflow.push(entry);
@@ -122,6 +123,11 @@ export class DeliveryRunner {
     }
     if (subscription.filter) intake.wanted.note({ read: entries.length, wanted });
     this.overflow.watch();
+  }
+
+  /** Nothing begins here for now: what waits for a slot, or for a permit, is left to others. */
+  handBack(): void {
+    this.release([...(this.gate?.takeOut() ?? []), ...this.overflow.drain()]);
   }
 
   /** Sends the settles that wait for the end of the turn. */
@@ -175,7 +181,7 @@ export class DeliveryRunner {
   async drain(timeUp: AbortSignal): Promise<boolean> {
     const { clock, subscription } = this.options;
     this.leaveLine();
-    this.release([...(this.gate?.takeOut() ?? []), ...this.overflow.drain()]);
+    this.handBack();
     await this.capacity.whenIdle(timeUp);
     const left = this.inHand.of().filter((attempt) => !attempt.isHandled);
     for (const attempt of left)
@@ -296,6 +302,7 @@ export class DeliveryRunner {
       per,
       permits: intake.permits,
       onReady: (entry) => {
+        if (this.capacity.isPaused) return this.release([entry]);
         this.overflow.push(entry);
         this.startFetched();
         this.overflow.watch();

@@ -69,6 +69,25 @@ describe('pausing', () => {
     await bed.close();
   });
 
+  it('holds nothing back: what it had read, and what a read still brings, can be had by others at once', async () => {
+    const bed = await TestBed.open({ settings: { topics: { queues: 1 } } });
+    const other = await bed.sibling();
+    const slot = { topic: 'orders', group: 'billing', concurrency: 1 };
+    const hang = new Promise<void>(() => {});
+    await bed.subscribe({ ...slot, handler: () => hang });
+    const sent = [await bed.publish('orders', 0)];
+    await bed.nextDelivery('billing');
+    await other.subscribe(slot);
+    other.rivulet.pause('orders', 'billing');
+    sent.push(await bed.publish('orders', 1));
+    await bed.advance(1);
+    expect(
+      await bed.stores.deliveries.lag({ topic: 'orders', queue: 0, group: 'billing' }),
+    ).toMatchObject({ inFlight: 1, waiting: 1 });
+    await other.close();
+    await bed.close();
+  });
+
   it('is refused for what is not here', async () => {
     const bed = await TestBed.open();
     expect(() => bed.rivulet.pause('orders', 'billing')).toThrow(InvalidInputError);

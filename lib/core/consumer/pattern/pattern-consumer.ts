@@ -92,6 +92,7 @@ export class PatternConsumer implements RunningSubscription {
 
   pause(why: PauseReason): void {
     this.intake.capacity.pause(why);
+    for (const consumer of this.consumers.values()) consumer.pause(why);
   }
 
   resume(why: PauseReason): void {
