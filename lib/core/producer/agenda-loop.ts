@@ -27,6 +27,8 @@ export class AgendaLoop {
   private readonly options: AgendaLoopOptions;
   private readonly loop: Loop;
   private wakeAt = Infinity;
+  /** Notes that did not reach the store, by their work. */
+  private readonly owed = new Map<string, number>();
 
   constructor(options: AgendaLoopOptions) {
     this.options = options;
@@ -51,11 +53,14 @@ export class AgendaLoop {
    * arrives first.
    *
    * Every time, also when an earlier time was noted before: others may have done that work and found that nothing
-   * follows it.
+   * follows it. One that does not reach the store is repeated until it does.
    */
   note(work: string, at: number): void {
     const { agenda, onError } = this.options;
-    agenda.note(work, at).catch((error: unknown) => onError(error));
+    agenda.note(work, at).catch((error: unknown) => {
+      this.owed.set(work, Math.min(at, this.owed.get(work) ?? Infinity));
+      onError(error);
+    });
     if (at < this.wakeAt) {
       this.wakeAt = at;
       this.loop.wake();
@@ -66,6 +71,7 @@ export class AgendaLoop {
     const { agenda, storeTime } = this.options;
     const untilKnown = this.wakeAt - storeTime.now();
     if (untilKnown > TOGETHER_MS && untilKnown < POLL_MS && this.justWoken()) return untilKnown;
+    await this.noteOwed();
     // What is noted from here on may come too late for this question: it counts beside the answer.
     this.wakeAt = Infinity;
     const { now, taken, nextAt } = await agenda.take({ limit: MOST_AT_ONCE, leaseMs: LEASE_MS });
@@ -76,6 +82,13 @@ export class AgendaLoop {
     this.lastPassAt = this.options.clock.monotonic();
     if (taken.length === MOST_AT_ONCE) return 0;
     return Math.min(Math.max(this.wakeAt - storeTime.now(), TOGETHER_MS), POLL_MS);
+  }
+
+  private async noteOwed(): Promise<void> {
+    for (const [work, at] of this.owed) {
+      await this.options.agenda.note(work, at);
+      if (this.owed.get(work) === at) this.owed.delete(work);
+    }
   }
 
   private lastPassAt = -Infinity;

@@ -15,6 +15,7 @@ import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
+import { ReleaseNotes } from './release-notes.js';
 import { TurnBatch } from './turn-batch.js';
 
 /** Where the messages of one transaction for one queue go. */
@@ -51,6 +52,7 @@ interface Queue extends Listed {
 export class HalfSender {
   private readonly options: HalfSenderOptions;
   private readonly list: CheckList;
+  private readonly notes: ReleaseNotes;
   private readonly prepares: TurnBatch<Queue, HalfMessages, PrepareReply>;
   private readonly commits: TurnBatch<Queue, TransactionId, ResolveReply>;
   private readonly rollbacks: TurnBatch<Queue, TransactionId, { id: TransactionId } & Resolved>;
@@ -64,6 +66,7 @@ export class HalfSender {
     this.options = options;
     const { halves } = options;
     this.list = new CheckList(options);
+    this.notes = new ReleaseNotes(options);
     this.prepares = new TurnBatch((queue, some, patienceMs) =>
       this.repeatedly(patienceMs, async () => {
         await this.list.beOn(queue, some[0]!.checkAfterMs);
@@ -108,8 +111,9 @@ export class HalfSender {
     place: HalfPlace,
     { id, entries }: Pick<HalfMessages, 'id' | 'entries'>,
   ): Promise<ResolveReply> {
-    this.noteScheduled(place, entries);
-    return this.commits.ask(this.queueOf(place), id, PATIENT_COMMIT);
+    return this.noted(place, entries, () =>
+      this.commits.ask(this.queueOf(place), id, PATIENT_COMMIT),
+    );
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
@@ -123,8 +127,9 @@ export class HalfSender {
    * @throws as `prepare`.
    */
   publish(place: HalfPlace, half: HalfMessages, patienceMs = 0): Promise<PublishReply> {
-    this.noteScheduled(place, half.entries);
-    return this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half), patienceMs });
+    return this.noted(place, half.entries, () =>
+      this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half), patienceMs }),
+    );
   }
 
   /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */
@@ -142,10 +147,21 @@ export class HalfSender {
     return (queues[queue] = { topic, queue, generation, owner: ownerKey(owner), whose: owner });
   }
 
-  private noteScheduled(queue: QueueRef, entries: readonly AppendEntry[]): void {
-    const { noteRelease, storeTime } = this.options;
-    for (const { due } of entries)
-      if (due) noteRelease(queue, 'at' in due ? due.at : storeTime.now() + due.delayMs);
+  /** Tells of what it scheduled, once it is there. */
+  private noted<Reply extends ResolveReply | PublishReply>(
+    queue: QueueRef,
+    entries: readonly AppendEntry[],
+    ask: () => Promise<Reply>,
+  ): Promise<Reply> {
+    if (!entries.some(({ due }) => due)) return ask();
+    const notedAt = this.notes.before(
+      queue,
+      entries.map(({ due }) => due),
+    );
+    return ask().then((reply) => {
+      this.notes.after(queue, reply, notedAt);
+      return reply;
+    });
   }
 
   private repeatedly<T>(patienceMs: number, ask: () => Promise<T>): Promise<T> {

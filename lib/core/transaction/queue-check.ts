@@ -9,6 +9,7 @@ import type {
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import { type CheckStep } from './check-policy.js';
+import { ReleaseNotes } from './release-notes.js';
 
 /** Whoever can say what became of the transactions of one owner. */
 export interface Answerer {
@@ -38,11 +39,13 @@ export class QueueCheck {
   private readonly queue: HalfQueue;
   private readonly answerer: Answerer;
   private readonly tools: QueueCheckTools;
+  private readonly notes: ReleaseNotes;
 
   constructor(options: { queue: HalfQueue; answerer: Answerer; tools: QueueCheckTools }) {
     this.queue = options.queue;
     this.answerer = options.answerer;
     this.tools = options.tools;
+    this.notes = new ReleaseNotes(options.tools);
   }
 
   /** @returns how many halves are left, and when the next one is due (Unix ms by the store's clock). */
@@ -77,11 +80,13 @@ export class QueueCheck {
 
   private async commit(halves: readonly ClaimedHalf[]): Promise<void> {
     if (halves.length === 0) return;
-    const { storeTime, noteRelease } = this.tools;
-    for (const due of halves.flatMap(({ dues }) => dues))
-      if (due) noteRelease(this.queue, 'at' in due ? due.at : storeTime.now() + due.delayMs);
+    const notedAt = this.notes.before(
+      this.queue,
+      halves.flatMap(({ dues }) => dues),
+    );
     const replies = await this.tools.halves.commit(this.queue, idsOf(halves));
     halves.forEach((half, i) => {
+      this.notes.after(this.queue, replies[i]!, notedAt);
       if (replies[i]!.state === 'committed') this.checked(half, 'commit');
     });
   }

@@ -118,7 +118,7 @@ describe('AgendaLoop', () => {
     expect(done).toEqual(['a at 0', 'a at 5000']);
   });
 
-  it('reports a note that could not be made, and works on', async () => {
+  it('reports a note that could not be made, and makes it again', async () => {
     const note = agenda.note;
     agenda.note = () => Promise.reject(new Error('down'));
     loop.start();
@@ -128,6 +128,6 @@ describe('AgendaLoop', () => {
     loop.note('kept', 200);
     await clock.advance(2_000);
     expect(errors).toBe(1);
-    expect(done).toEqual(['kept at 200']);
+    expect(done).toEqual(['lost at 100', 'kept at 200']);
   });
 });

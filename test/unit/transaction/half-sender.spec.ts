@@ -141,8 +141,8 @@ describe('HalfSender', () => {
     expect(released).toEqual([]);
     await sender.commit(place, half);
     expect(released).toEqual([clock.now() + 7_000]);
-    await sender.publish(place, halfOf([entryOf('a', { due: { at: clock.now() + 9 } })]));
-    expect(released).toEqual([clock.now() + 7_000, clock.now() + 9]);
+    await sender.publish(place, halfOf([entryOf('a', { due: { at: clock.now() + 9_000 } })]));
+    expect(released).toEqual([clock.now() + 7_000, clock.now() + 9_000]);
   });
 
   it('sends a large batch in several calls', async () => {
