@@ -107,7 +107,8 @@ export class Upkeep {
       reopen: async (call) => {
         const reply = await log.reopen(call);
         if (reply.state === 'open')
-          for (const results of reply.answers) this.noteLate(call, results ?? [], -Infinity);
+          for (const answer of reply.answers)
+            if (typeof answer === 'object') this.noteLate(call, answer, -Infinity);
         return reply;
       },
       openReader: () => log.openReader(),

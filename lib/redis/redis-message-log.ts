@@ -96,7 +96,9 @@ export class RedisMessageLog implements MessageLog {
     if (word === 'new-session') return { state: 'new-session' };
     return {
       state: 'open',
-      answers: answers.map((text) => (text === 'never' ? null : readResults(text))),
+      answers: answers.map((text) =>
+        text === 'never' || text === 'not-here' ? text : readResults(text),
+      ),
     };
   }
 

@@ -73,7 +73,7 @@ export class MemorySessions {
       (asked) =>
         session.answers.find(
           ({ epoch, number }) => epoch === asked.epoch && number === asked.number,
-        )?.results ?? null,
+        )?.results ?? 'never',
     );
     return { state: 'open', answers };
   }

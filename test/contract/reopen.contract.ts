@@ -18,7 +18,7 @@ export function describeReopen(open: OpenHarness): void {
       const asked = [1, 2, 3].map((number) => ({ epoch: 1, number }));
       expect(await reopen(2, asked)).toEqual({
         state: 'open',
-        answers: [resultsOf(one), resultsOf(two), null],
+        answers: [resultsOf(one), resultsOf(two), 'never'],
       });
     });
 
@@ -88,7 +88,7 @@ export function describeReopen(open: OpenHarness): void {
         { epoch: 2, number: 1 },
         { epoch: 2, number: 2 },
       ];
-      expect(await reopen(3, asked)).toEqual({ state: 'open', answers: [one, two, null] });
+      expect(await reopen(3, asked)).toEqual({ state: 'open', answers: [one, two, 'never'] });
     });
 
     it('answers "new-session" when it knows nothing, and opens it in the new epoch', async () => {

@@ -210,7 +210,7 @@ describe('reopen', () => {
     const asked = [1, 2].map((number) => ({ epoch: 1, number }));
     const reopen = { topic: 'orders', queue: 0, session: id, epoch: 2, asked };
 
-    const answers = { state: 'open', answers: [first.results, null] };
+    const answers = { state: 'open', answers: [first.results, 'never'] };
     expect(await stores.log.reopen(reopen)).toEqual(answers);
     expect(await stores.log.append(call(entries('c'), { number: 2 }))).toEqual({ state: 'fenced' });
     expect(await stores.log.append(call(entries('d'), { epoch: 2, number: 1 }))).toMatchObject({
@@ -240,5 +240,58 @@ describe('reopen', () => {
       state: 'moved',
       generation: 0,
     });
+  });
+});
+
+describe('a replica that takes over', () => {
+  let primary: TestRedis;
+  let replica: TestRedis;
+  let ofPrimary: Redis;
+  let ofReplica: Redis;
+
+  beforeAll(async () => {
+    [primary, replica] = await Promise.all([startRedis(), startRedis()]);
+    ofPrimary = new Redis(primary.url);
+    ofReplica = new Redis(replica.url);
+    await ofReplica.replicaof('127.0.0.1', primary.port);
+  });
+  afterAll(async () => {
+    ofPrimary.disconnect();
+    ofReplica.disconnect();
+    await Promise.all([primary.stop(), replica.stop()]);
+  });
+
+  it('says of a call it does not have that the lost server may have carried it out', async () => {
+    const namespace = newNamespace();
+    const before = await openStores(primary.url, { namespace });
+    const { generation } = await before.topics.declare('orders', { queues: 1 });
+    const { id, call } = session('orders', generation);
+    const known = await before.log.append(call(entries('a')));
+    if (known.state !== 'appended') throw new Error(known.state);
+    while ((await ofPrimary.wait(1, 1_000)) < 1);
+    await ofReplica.replicaof('NO', 'ONE');
+    await before.log.append(call(entries('b'), { number: 2 }));
+    const seen = await before.log.range({
+      topic: 'orders',
+      queue: 0,
+      from: '-',
+      to: '+',
+      count: 9,
+    });
+    expect(seen).toHaveLength(2);
+    await before.close();
+
+    const after = await openStores(replica.url, { namespace });
+    const asked = [1, 2].map((number) => ({ epoch: 1, number }));
+    const reopen = { topic: 'orders', queue: 0, session: id, epoch: 2, asked };
+    const answers = [known.results, 'not-here'];
+    expect(await after.log.reopen(reopen)).toEqual({ state: 'open', answers });
+    expect(await after.log.reopen({ ...reopen, epoch: 3 })).toEqual({ state: 'open', answers });
+    // From here on it knows all there is to know.
+    await after.log.append(call(entries('b'), { epoch: 3, number: 1 }));
+    const later = { ...reopen, epoch: 4, asked: [{ epoch: 3, number: 2 }] };
+    expect(await after.log.reopen(later)).toEqual({ state: 'open', answers: ['never'] });
+    expect(await after.log.append(call(entries('b'), { number: 2 }))).toEqual({ state: 'fenced' });
+    await after.close();
   });
 });

@@ -65,11 +65,7 @@ export class AppendSession {
     });
     this.needsReopen = false;
     this.nextNumber = 1;
-    if (reply.state === 'open')
-      return {
-        fates: reply.answers.map((results) => results ?? 'never'),
-        reached: reply.reached,
-      };
+    if (reply.state === 'open') return { fates: reply.answers, reached: reply.reached };
     // A store that forgot a session it had acknowledged lost data: what it did with a call cannot be known. One that had
     // acknowledged nothing may be another one: what the calls did at the one that failed is gone, and was perhaps delivered.
     return {

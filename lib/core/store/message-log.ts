@@ -75,8 +75,15 @@ export interface ReopenCall extends QueueRef {
 }
 
 export type ReopenReply =
-  /** For each asked call its results, or null: it was not carried out and never will be. */
-  | { state: 'open'; answers: (AppendResult[] | null)[]; reached?: AcksReached | undefined }
+  /**
+   * For each asked call its results; `never`: it was not carried out and never will be; `not-here`: nor will it be here, but
+   * another server, or this one before a restart, may have carried it out and shown it to consumers.
+   */
+  | {
+      state: 'open';
+      answers: (AppendResult[] | 'never' | 'not-here')[];
+      reached?: AcksReached | undefined;
+    }
   /** Nothing is known about the session (never used, swept, or lost by the store). It is open in the new epoch. */
   | { state: 'new-session' };
 

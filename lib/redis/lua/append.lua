@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves
 -- KEYS[2]  STREAM  log: the visible messages
--- KEYS[3]  HASH    sessions: session -> epoch;last number;last use;known since;remembered replies
+-- KEYS[3]  HASH    sessions: session -> epoch;last number;last use;known since;server;here since;remembered replies
 -- KEYS[4]  HASH    scheduled: message id -> frame
 -- KEYS[5]  ZSET    due: message id by when it becomes visible (Unix ms)
 -- KEYS[6+] STRING  dedup records this run asks for
@@ -39,15 +39,17 @@ local HIGHEST_ID = '18446744073709551615-18446744073709551615'
 
 local now = now_ms(test_time)
 local known = redis.call('HGET', sessions, session)
-local at_epoch, last, since, remembered = '', 0, epoch, ''
+local at_epoch, last, origin, remembered
 if known then
   local use
-  at_epoch, last, use, since, remembered = string.match(known, '^(%d+);(%d+);(%d+);(%d+);(.*)$')
+  at_epoch, last, use, origin, remembered = string.match(known, '^(%d+);(%d+);(%d+);(%d+;%x*;%d+);(.*)$')
   last = tonumber(last)
-  if now - tonumber(use) > UNUSED_MS then known, at_epoch, last, since, remembered = nil, '', 0, epoch, '' end
+  if now - tonumber(use) > UNUSED_MS then known = nil end
 end
+if not known then at_epoch, last, origin, remembered = '', 0, nil, '' end
 local function state(to_epoch, to_number, replies)
-  return to_epoch .. ';' .. to_number .. ';' .. whole(now) .. ';' .. since .. ';' .. replies
+  origin = origin or epoch .. ';' .. server_run() .. ';' .. epoch
+  return to_epoch .. ';' .. to_number .. ';' .. whole(now) .. ';' .. origin .. ';' .. replies
 end
 
 -- A repeat comes first: it was stored, whatever became of the topic since.

@@ -12,6 +12,11 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
+-- Which run of which server this is: another one after a restart, or where a replica has taken over.
+local function server_run()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x%x%x%x%x%x%x%x)') or ''
+end
+
 -- Id for XADD: '*', or one that begins with the time a test sets (never before the last one).
 local function next_id(stream, test_time)
   if test_time == '' then return '*' end

@@ -129,7 +129,7 @@ describe('QueueAppender', () => {
     await pause();
     expect(log.reopens[0]!.call).toMatchObject({ epoch: 2, asked: [{ epoch: 1, number: 1 }] });
     expect(log.appends).toHaveLength(1);
-    log.reopens[0]!.answer({ state: 'open', answers: [null] });
+    log.reopens[0]!.answer({ state: 'open', answers: ['never'] });
     await turn();
     expect(log.numbers).toEqual(['1:1', '2:1']);
     log.store(1);
@@ -156,7 +156,7 @@ describe('QueueAppender', () => {
     for (const n of [1, 2, 3]) log.appends[n]!.answer({ state: 'gap' });
     send('after');
     await pause();
-    log.reopens[0]!.answer({ state: 'open', answers: [null] });
+    log.reopens[0]!.answer({ state: 'open', answers: ['never'] });
     await turn();
     const resent: string[] = [];
     for (let n = 4; n < log.appends.length; n++) {
@@ -255,7 +255,7 @@ describe('QueueAppender', () => {
     log.appends[0]!.lose();
     send('b');
     await pause();
-    log.reopens[0]!.answer({ state: 'open', answers: [null] });
+    log.reopens[0]!.answer({ state: 'open', answers: ['never'] });
     await turn();
     expect(log.bodies(1)).toEqual(['b']);
     expect(log.numbers).toEqual(['1:1', '2:1']);
@@ -308,6 +308,24 @@ describe('QueueAppender', () => {
     log.appends[1]!.fail(new StoreRefusedError('OOM', { reason: 'OOM' }));
     await turn();
     expect(rejectedWith(SendOutcomeUnknownError)).toEqual(['a']);
+  });
+
+  it('does not say so either where a follower took over that knows the session, and stores it otherwise', async () => {
+    send('a');
+    await turn();
+    log.store(0);
+    send('b');
+    await turn();
+    send('c');
+    log.appends[1]!.lose();
+    await pause();
+    log.reopens[0]!.answer({ state: 'open', answers: ['not-here'] });
+    await turn();
+    expect(log.bodies(2)).toEqual(['b', 'c']);
+    log.appends[2]!.fail(new StoreRefusedError('OOM', { reason: 'OOM' }));
+    await turn();
+    expect(rejectedWith(SendOutcomeUnknownError)).toEqual(['b']);
+    expect(rejectedWith(SendFailedError)).toEqual(['c']);
   });
 
   it('answers "unknown" when the store forgot a session it had acknowledged', async () => {
