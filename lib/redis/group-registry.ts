@@ -1,6 +1,6 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
 import { queuesOf, type QueueRef, type StartFrom } from '../core/store/refs.js';
-import type { GroupInfo, JoinReply } from '../core/store/topic-registry.js';
+import type { GroupInfo, GroupJoin, JoinReply, OrderedBy } from '../core/store/topic-registry.js';
 import { answer } from './errors.js';
 import { heldKeys } from './held-keys.js';
 import type { Keys } from './keys.js';
@@ -23,11 +23,8 @@ export class GroupRegistry {
     this.options = options;
   }
 
-  async join(
-    topic: string,
-    join: GroupInfo & { from: StartFrom; allowFilterChange?: boolean },
-  ): Promise<JoinReply> {
-    const { group, mode, filterDigest, from } = join;
+  async join(topic: string, join: GroupJoin): Promise<JoinReply> {
+    const { group, mode, filterDigest, from, orderedBy } = join;
     const reply = (await scripts.joinGroup.run(this.options.host, {
       keys: this.options.keys.topic(topic),
       args: {
@@ -35,11 +32,14 @@ export class GroupRegistry {
         mode,
         digest: filterDigest,
         strictness: join.allowFilterChange ? 'allow-filter-change' : 'strict',
+        order: orderedBy ?? '',
       },
     })) as string[];
     if (reply[0] === 'unknown') throw topicNotFound(topic);
-    if (reply[0] === 'conflict')
-      return { state: 'conflict', registered: readGroup(group, reply.slice(1)) };
+    if (reply[0] === 'conflict') {
+      const order = reply[3] === '' ? {} : { orderedBy: reply[3] as OrderedBy };
+      return { state: 'conflict', registered: { ...readGroup(group, reply.slice(1)), ...order } };
+    }
 
     const created = reply[1] === 'new';
     // A group of Redis would keep messages from being trimmed, for nobody.
@@ -86,6 +86,7 @@ export class GroupRegistry {
     await answer({ operation: 'UNLINK', key: roster }, redis.unlink(roster));
     const seen = this.options.keys.seen(topic);
     await answer({ operation: 'HDEL', key: seen }, redis.hdel(seen, group));
+    await answer({ operation: 'HDEL', key: meta }, redis.hdel(meta, `order:${group}`));
     // Last, so that a removal that was cut off can be found and repeated.
     const removed = await answer({ operation: 'HDEL', key: groups }, redis.hdel(groups, group));
     return removed > 0 ? 'removed' : 'unknown';

@@ -243,7 +243,7 @@ export const scripts = {
   joinGroup: new Script({
     name: 'join-group',
     keys: TOPIC,
-    args: ['group', 'mode', 'digest', 'strictness'],
+    args: ['group', 'mode', 'digest', 'strictness', 'order'],
   }),
   openGroup: new Script({
     name: 'open-group',

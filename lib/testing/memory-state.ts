@@ -5,7 +5,7 @@ import type { AppendEntry } from '../core/store/message-log.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
-import type { GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
+import type { GroupInfo, OrderedBy, TopicInfo } from '../core/store/topic-registry.js';
 import { MemoryGrowth } from './memory-growth.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
 import { MemoryLanes } from './memory-lanes.js';
@@ -77,6 +77,8 @@ export interface PermitLines {
 
 export interface GroupState {
   info: GroupInfo;
+  /** What it keeps in order, if it is ordered. */
+  order: { orderedBy: OrderedBy } | undefined;
   readonly starts: Map<number, string>;
   /** When it last had a member; undefined until that was noted. */
   seenAt?: number | undefined;

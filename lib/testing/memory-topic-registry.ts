@@ -4,6 +4,7 @@ import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import {
   DEFAULT_TOPIC_SETTINGS,
   type GroupInfo,
+  type GroupJoin,
   type JoinReply,
   type TopicInfo,
   type TopicRegistry,
@@ -11,9 +12,7 @@ import {
 } from '../core/store/topic-registry.js';
 import type { MemoryGate } from './memory-gate.js';
 import { MemoryGroup } from './memory-group.js';
-import { type MemoryState, QueueState, type TopicState } from './memory-state.js';
-
-type Join = GroupInfo & { from: StartFrom; allowFilterChange?: boolean };
+import { type GroupState, type MemoryState, QueueState, type TopicState } from './memory-state.js';
 
 export class MemoryTopicRegistry implements TopicRegistry {
   private readonly state: MemoryState;
@@ -84,7 +83,7 @@ export class MemoryTopicRegistry implements TopicRegistry {
     });
   }
 
-  joinGroup(topic: string, join: Join): Promise<JoinReply> {
+  joinGroup(topic: string, join: GroupJoin): Promise<JoinReply> {
     return this.gate.call(() => {
       const found = this.state.topics.get(topic);
       if (!found)
@@ -92,12 +91,13 @@ export class MemoryTopicRegistry implements TopicRegistry {
           `Topic "${topic}" does not exist, group "${join.group}" cannot join it; declare the topic first`,
         );
       const registered = found.groups.get(join.group);
-      if (registered && differs(registered.info, join))
-        return { state: 'conflict', registered: { ...registered.info } };
-      const { group, mode, filterDigest } = join;
+      if (registered && differs(registered, join))
+        return { state: 'conflict', registered: { ...registered.info, ...registered.order } };
+      const { group, mode, filterDigest, orderedBy } = join;
       const starts = registered?.starts ?? new Map<number, string>();
       found.groups.set(group, {
         info: { group, mode, filterDigest },
+        order: orderedBy && { orderedBy },
         starts,
         seenAt: registered?.seenAt,
       });
@@ -178,9 +178,9 @@ function establish(
   return recreated;
 }
 
-function differs(registered: GroupInfo, join: Join): boolean {
-  if (registered.mode !== join.mode) return true;
-  return registered.filterDigest !== join.filterDigest && !join.allowFilterChange;
+function differs({ info, order }: GroupState, join: GroupJoin): boolean {
+  if (info.mode !== join.mode || (order && order.orderedBy !== join.orderedBy)) return true;
+  return info.filterDigest !== join.filterDigest && !join.allowFilterChange;
 }
 
 /** Settings that are `undefined` count as not given. */

@@ -1,6 +1,6 @@
 import { storedAt } from '../../lib/core/message/offset.js';
 import { TopicNotFoundError } from '../../lib/core/message/errors.js';
-import type { GroupInfo } from '../../lib/core/store/topic-registry.js';
+import type { GroupInfo, GroupJoin } from '../../lib/core/store/topic-registry.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import { AUDIT, BILLING, declare, join, publishTexts, QUEUE, texts } from './messages.js';
 
@@ -9,7 +9,7 @@ const GROUP: GroupInfo = { group: 'billing', mode: 'unordered', filterDigest: 'f
 export function describeJoinGroup(open: OpenHarness): void {
   describe('TopicRegistry.joinGroup', () => {
     const h = useHarness(open);
-    const joinAs = (facts: Partial<GroupInfo> & { allowFilterChange?: boolean }) =>
+    const joinAs = (facts: Partial<GroupJoin>) =>
       h.stores.topics.joinGroup('orders', { ...GROUP, from: 'earliest', ...facts });
     const read = async () => texts(await h.consumer(BILLING, 'c').read());
     beforeEach(() => declare(h.stores));
@@ -97,6 +97,20 @@ export function describeJoinGroup(open: OpenHarness): void {
         registered: GROUP,
       });
       expect(await h.stores.topics.groups('orders')).toEqual([GROUP]);
+    });
+
+    it('refuses a member of an ordered group that keeps something else in order, until the group is made anew', async () => {
+      const ordered = { mode: 'ordered', orderedBy: 'message-group' } as const;
+      const byQueue = { mode: 'ordered', orderedBy: 'queue' } as const;
+      await joinAs(ordered);
+      const conflict = { state: 'conflict', registered: { ...GROUP, ...ordered } };
+      expect(await joinAs(byQueue)).toEqual(conflict);
+      expect(await joinAs({ ...byQueue, allowFilterChange: true })).toEqual(conflict);
+      expect(await joinAs(ordered)).toMatchObject({ state: 'joined', created: false });
+      expect(await joinAs({})).toMatchObject({ state: 'conflict' });
+      await h.stores.topics.removeGroup('orders', 'billing');
+      expect(await joinAs(byQueue)).toMatchObject({ state: 'joined', created: true });
+      expect(await joinAs(ordered)).toMatchObject({ state: 'conflict' });
     });
 
     it('accepts another filter when that is allowed, from then on for all', async () => {

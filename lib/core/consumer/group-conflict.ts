@@ -1,14 +1,16 @@
 import { InvalidOptionsError } from '../message/errors.js';
-import type { GroupInfo } from '../store/topic-registry.js';
+import type { GroupInfo, OrderedBy } from '../store/topic-registry.js';
+
+type Facts = GroupInfo & { orderedBy?: OrderedBy | undefined };
 
 /** A member that differs from its group: the group's messages would reach the wrong one, and be lost or filtered away. */
 export function groupConflict(
   where: { origin: string; topic: string },
-  wanted: GroupInfo,
-  registered: GroupInfo,
+  wanted: Facts,
+  registered: Facts,
 ): InvalidOptionsError {
   const remedy =
-    wanted.mode === registered.mode
+    wanted.mode === registered.mode && wanted.orderedBy === registered.orderedBy
       ? 'Use another group; or, to change the filter member by member, set allowFilterChange until all have the new one'
       : 'Use another group, or stop the others and delete the group first';
   return new InvalidOptionsError(where.origin, [
@@ -17,6 +19,7 @@ export function groupConflict(
   ]);
 }
 
-function said({ mode, filterDigest }: GroupInfo): string {
-  return `${mode} ${filterDigest === '' ? 'without a filter' : `with the filter ${filterDigest}`}`;
+function said({ mode, orderedBy, filterDigest }: Facts): string {
+  const order = orderedBy === 'queue' ? `${mode} by queue` : mode;
+  return `${order} ${filterDigest === '' ? 'without a filter' : `with the filter ${filterDigest}`}`;
 }

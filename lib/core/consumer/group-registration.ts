@@ -54,8 +54,8 @@ export class GroupRegistration {
 
   private async register(): Promise<JoinReply & { state: 'joined' }> {
     const { stores, mode, subscription } = this.options;
-    const { topic, group, from, origin, filter, allowFilterChange } = subscription;
-    const wanted = { group, mode, filterDigest: filter?.digest ?? '' };
+    const { topic, group, from, origin, filter, allowFilterChange, ordered } = subscription;
+    const wanted = { group, mode, filterDigest: filter?.digest ?? '', orderedBy: ordered?.by };
     const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')
       throw groupConflict({ origin, topic }, wanted, reply.registered);

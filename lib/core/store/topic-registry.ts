@@ -91,12 +91,10 @@ export interface TopicRegistry {
    * Safe to repeat: what exists stays where it is. `recreated` lists queues in which the group had existed and was
    * lost; there it goes on from where it first began, never from the end.
    *
-   * @returns `conflict` with the registered facts when members would differ in mode or filter; nothing changes.
+   * @returns `conflict` with the registered facts when members would differ in mode, filter or what they keep in order;
+   *   nothing changes.
    */
-  joinGroup(
-    topic: string,
-    join: GroupInfo & { from: StartFrom; allowFilterChange?: boolean },
-  ): Promise<JoinReply>;
+  joinGroup(topic: string, join: GroupJoin): Promise<JoinReply>;
 
   groups(topic: string): Promise<GroupInfo[]>;
 
@@ -104,6 +102,16 @@ export interface TopicRegistry {
   removeGroup(topic: string, group: string): Promise<'removed' | 'unknown'>;
 }
 
+/** What an ordered group keeps in order: each message group, or each queue. */
+export type OrderedBy = 'message-group' | 'queue';
+
+export interface GroupJoin extends GroupInfo {
+  from: StartFrom;
+  allowFilterChange?: boolean;
+  /** Of an ordered group. */
+  orderedBy?: OrderedBy | undefined;
+}
+
 export type JoinReply =
   | { state: 'joined'; created: boolean; recreated: QueueRef[] }
-  | { state: 'conflict'; registered: GroupInfo };
+  | { state: 'conflict'; registered: GroupInfo & { orderedBy?: OrderedBy } };

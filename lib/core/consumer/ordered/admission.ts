@@ -1,6 +1,7 @@
 import type { StoredEntry } from '../../store/refs.js';
+import type { OrderedBy } from '../../store/topic-registry.js';
 import type { Reporter } from '../reporter.js';
-import { isWithoutGroup, laneOf, type OrderedBy } from './lane-name.js';
+import { isWithoutGroup, laneOf } from './lane-name.js';
 
 /** Which lane a delivery goes to; none from the first one on that a newer library wrote, since nobody knows whom it precedes. */
 export class Admission {

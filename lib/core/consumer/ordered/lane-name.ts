@@ -1,9 +1,7 @@
 import { MalformedMessageError } from '../../message/errors.js';
 import { messageGroupOf } from '../../message/wire-format.js';
 import type { StoredEntry } from '../../store/refs.js';
-
-/** What keeps its order: messages of one message group, or all of a queue. */
-export type OrderedBy = 'message-group' | 'queue';
+import type { OrderedBy } from '../../store/topic-registry.js';
 
 const WHOLE_QUEUE = { name: '*' };
 

@@ -3,9 +3,9 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Events } from '../../runtime/events.js';
 import type { GroupQueue } from '../../store/delivery-store.js';
 import type { QueueLeaseStore } from '../../store/queue-lease-store.js';
+import type { OrderedBy } from '../../store/topic-registry.js';
 import type { Reporter } from '../reporter.js';
 import type { LaneMemory } from './lane-memory.js';
-import type { OrderedBy } from './lane-name.js';
 import type { LaneRunnerOptions } from './lane-runner.js';
 import type { OrderedTiming } from './ordered-timing.js';
 

@@ -1,6 +1,6 @@
 import { describeValue } from '../../message/options.js';
+import type { OrderedBy } from '../../store/topic-registry.js';
 import { type Allocation, allocationProblem } from './allocation.js';
-import type { OrderedBy } from './lane-name.js';
 import type { OnExhausted } from './settle-ordered.js';
 
 /** What an ordered subscription may be told. */
