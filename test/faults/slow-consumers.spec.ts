@@ -16,11 +16,19 @@ const QUICK_MS = 6;
 const SLOW_MS = 10 * QUICK_MS;
 const PAUSE_MS = 4;
 
+/** In the order of beginning: what began last ends first, however the test does. */
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
 it('groups that are slow, or hang, hold no more than their slots, and hold up nobody else', async () => {
   const redis = await startRedis();
+  endings.push(() => redis.stop());
   const history = new History();
   const settings = { topics: { queues: 2 } };
   const instances = Array.from({ length: INSTANCES }, () => connect(redis.url, 'beside', settings));
+  endings.push(() => Promise.all(instances.map((one) => one.stop(2_000))));
   const [hanging] = instances as [Rivulet];
   let release = (): void => {};
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -79,6 +87,7 @@ it('groups that are slow, or hang, hold no more than their slots, and hold up no
     }
   };
   const looking = setInterval(() => void look(), 100);
+  endings.push(() => clearInterval(looking));
   const beside = await send(MESSAGES / 2);
   await within(
     20_000,
@@ -99,9 +108,6 @@ it('groups that are slow, or hang, hold no more than their slots, and hold up no
   const isDone = (): boolean =>
     ['quick', 'slow', 'stuck'].every((group) => settled(group) === sent);
   await within(60_000 + sent * SLOW_MS, 'all of them', history.when(isDone));
-  await Promise.all(instances.map((one) => one.stop(2_000)));
-  await redis.stop();
-
   const verdict = judge(history.happenings, {
     ...{ groups: ['quick', 'slow', 'stuck'], tellsSettled: true },
   });
