@@ -4,12 +4,14 @@ import { Crew } from '../helpers/crew.js';
 import { postgresDatabase, type TestDatabase } from '../helpers/postgres.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { waitForServer } from '../helpers/servers.js';
 import { Shop } from '../helpers/shop.js';
 
 // Negative controls of transaction-chaos.spec.ts: what must not be done, in the same harness. They must lose.
 
 let redis: TestRedis;
 let database: TestDatabase;
+waitForServer('postgres');
 beforeEach(async () => {
   redis = await startRedis();
   database = await postgresDatabase();

@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { postgresDatabase, type TestDatabase } from '../helpers/postgres.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { waitForServer } from '../helpers/servers.js';
 import { Shop, type Transactor } from '../helpers/shop.js';
 import { within } from '../helpers/workload.js';
 
@@ -11,6 +12,7 @@ const CHECK_AFTER_MS = 300;
 let redis: TestRedis;
 let database: TestDatabase;
 let shop: Shop;
+waitForServer('postgres');
 beforeAll(async () => {
   redis = await startRedis();
   database = await postgresDatabase();

@@ -6,6 +6,7 @@ import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { bodyOf } from '../contract/messages.js';
 import { postgresDatabase, type TestDatabase } from '../helpers/postgres.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { waitForServer } from '../helpers/servers.js';
 import { within } from '../helpers/workload.js';
 
 // What becomes of transactions when Redis goes away under them.
@@ -17,6 +18,7 @@ let rivulet: Rivulet;
 let stores: RedisStores;
 const CONNECTIONS = 4;
 
+waitForServer('postgres');
 beforeEach(async () => {
   redis = await startRedis({ persistence: 'aof-always' });
   database = await postgresDatabase();

@@ -20,9 +20,14 @@ export function describeWith(name: ServerName): (title: string, tests: () => voi
   if (without.includes(name)) return describe.skip;
   return (title, tests) =>
     describe(title, () => {
-      beforeAll(async () => {
-        await sharedServer(name);
-      }, START_MS);
+      waitForServer(name);
       tests();
     });
+}
+
+/** The first hook of a file, or of a `describe`, that cannot go without the server. */
+export function waitForServer(name: ServerName): void {
+  beforeAll(async () => {
+    await sharedServer(name);
+  }, START_MS);
 }
