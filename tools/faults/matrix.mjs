@@ -165,7 +165,7 @@ export const MATRIX = [
     ],
     figures: [
       ...['transaction-chaos-half', 'transaction-chaos-outbox'],
-      ...['transaction-cut-wire-postgres', 'transaction-cut-wire-mysql'],
+      ...['postgres', 'mariadb', 'mysql'].map((name) => `transaction-cut-wire-${name}`),
     ],
     long: { RIVULET_CHAOS_MS: '60000' },
   },
