@@ -36,6 +36,7 @@ const LIBRARIES = {
   groups: readFileSync(new URL('groups.lua', LUA), 'utf8'),
   halves: readFileSync(new URL('halves.lua', LUA), 'utf8'),
   'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8'),
+  steady: readFileSync(new URL('steady.lua', LUA), 'utf8'),
 };
 
 /**

@@ -48,22 +48,26 @@ export const scripts = {
   }),
   settle: new Script({
     name: 'settle',
+    libraries: ['steady'],
     keys: ['log', 'retry', 'suspects', 'attempts', 'dead'],
     args: ['group', 'consumer'],
     moreArgs: 'deliveries',
   }),
   claimDue: new Script({
     name: 'claim-due',
+    libraries: ['steady'],
     keys: ['log', 'retry', 'suspects', 'attempts'],
     args: ['group', 'consumer', 'limit', 'suspect'],
   }),
   renew: new Script({
     name: 'renew',
+    libraries: ['steady'],
     keys: ['log', 'retry', 'suspects', 'attempts'],
     args: ['group', 'consumer', 'swallowedAfterMs', 'offsets', 'counts'],
   }),
   reclaim: new Script({
     name: 'reclaim',
+    libraries: ['steady'],
     keys: ['log', 'suspects', 'attempts'],
     args: ['group', 'consumer', 'limit'],
   }),
@@ -161,7 +165,7 @@ export const scripts = {
 
   prepareHalf: new Script({
     name: 'prepare-half',
-    libraries: ['halves'],
+    libraries: ['halves', 'steady'],
     keys: ['meta', 'log', 'due', 'half', 'checks', 'done'],
     args: ['generation', 'owner', 'ids', 'halves'],
   }),
@@ -184,13 +188,14 @@ export const scripts = {
   }),
   extendHalf: new Script({
     name: 'extend-half',
-    libraries: ['halves'],
-    keys: ['half', 'checks', 'done'],
+    libraries: ['halves', 'steady'],
+    keys: ['meta', 'half', 'checks', 'done'],
     args: ['ids', 'times'],
   }),
   claimHalves: new Script({
     name: 'claim-halves',
-    keys: ['half', 'checks'],
+    libraries: ['steady'],
+    keys: ['meta', 'half', 'checks'],
     args: ['limit', 'leaseMs', 'what'],
   }),
   parkHalf: new Script({
@@ -201,8 +206,8 @@ export const scripts = {
   }),
   unparkHalf: new Script({
     name: 'unpark-half',
-    libraries: ['halves'],
-    keys: ['half', 'checks', 'parkedHalves', 'done'],
+    libraries: ['halves', 'steady'],
+    keys: ['meta', 'half', 'checks', 'parkedHalves', 'done'],
     args: ['ids'],
   }),
 

@@ -21,8 +21,12 @@ export class MemoryDedupStore implements DedupStore {
     return this.gate.call(() => {
       const found = this.record(ref);
       if (found?.isDone) return { state: 'done', result: found.result };
-      if (found && found.owner !== claim.owner)
-        return { state: 'busy', leftMs: found.until - this.gate.clock.now() };
+      if (found && found.owner !== claim.owner) {
+        // The clock was set back: nobody waits for longer than a lease.
+        const leftMs = Math.min(found.until - this.gate.clock.now(), claim.leaseMs);
+        found.until = this.gate.clock.now() + leftMs;
+        return { state: 'busy', leftMs };
+      }
       this.claim(ref, claim);
       return { state: 'new' };
     });

@@ -36,14 +36,17 @@ export class MemoryDeliveryStore implements DeliveryStore {
     return this.gate.call(() => {
       const now = this.gate.clock.now();
       const group = this.state.group(ref);
-      const due = (group?.waiting() ?? []).filter(({ dueAt }) => dueAt <= now);
+      const due = (group?.waiting(now) ?? [])
+        .filter(({ inMs }) => inMs <= 0)
+        .map(({ delivery }) => delivery);
       const suspects = due.filter(({ offset }) => group!.isSuspect(offset));
       const others = due.filter(({ offset }) => !group!.isSuspect(offset));
       // The suspect comes first, or a busy queue would keep it waiting for ever.
       const entries = [...suspects.slice(0, claim.suspect ? 1 : 0), ...others]
         .slice(0, claim.limit)
         .map((delivery) => group!.claim(delivery, claim.consumer, now));
-      return { entries, nextDueAt: group?.waiting()[0]?.dueAt ?? null, now };
+      const next = group?.waiting(now)[0];
+      return { entries, nextDueAt: next ? now + next.inMs : null, now };
     });
   }
 
@@ -86,7 +89,7 @@ export class MemoryDeliveryStore implements DeliveryStore {
       const swallowed = [...held.values()].filter(
         ({ since }) => now - since > renewal.swallowedAfterMs,
       );
-      for (const delivery of swallowed) release(group!, delivery, now);
+      for (const delivery of swallowed) release(group!, delivery, { now, delayMs: 0 });
       return { lost, released: swallowed.length };
     });
   }
@@ -100,8 +103,9 @@ export class MemoryDeliveryStore implements DeliveryStore {
       const group = this.state.group(ref);
       const held = group?.heldBy(consumer) ?? [];
       const taken = held.slice(0, limit);
+      const now = this.gate.clock.now();
       for (const delivery of taken)
-        group!.putBack(delivery, this.gate.clock.now(), cutOff(group!.attemptsOf(delivery.offset)));
+        group!.putBack(delivery, cutOff(group!.attemptsOf(delivery.offset)), { now, delayMs: 0 });
       const left = held.length - taken.length;
       if (left === 0) group?.consumers.delete(consumer);
       return { taken: taken.length, left };
@@ -152,13 +156,12 @@ export class MemoryDeliveryStore implements DeliveryStore {
     const group = queue.groups.get(ref.group)!;
     switch (settlement.kind) {
       case 'retry':
-        return group.putBack(
-          delivery,
-          now + settlement.delayMs,
-          retried(group.attemptsOf(offset), settlement.history),
-        );
+        return group.putBack(delivery, retried(group.attemptsOf(offset), settlement.history), {
+          now,
+          delayMs: settlement.delayMs,
+        });
       case 'release':
-        return release(group, delivery, now + settlement.delayMs);
+        return release(group, delivery, { now, delayMs: settlement.delayMs });
       case 'dead-letter': {
         const content = copyContent(queue.log.read(offset).content);
         const { topic, queue: number } = queue.log.ref;
@@ -179,8 +182,12 @@ export class MemoryDeliveryStore implements DeliveryStore {
   }
 }
 
-function release(group: MemoryGroup, delivery: Pending, dueAt: number): void {
-  group.putBack(delivery, dueAt, released(group.attemptsOf(delivery.offset)));
+function release(
+  group: MemoryGroup,
+  delivery: Pending,
+  when: { now: number; delayMs: number },
+): void {
+  group.putBack(delivery, released(group.attemptsOf(delivery.offset)), when);
 }
 
 function undelivered(group: MemoryGroup): number {

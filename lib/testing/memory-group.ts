@@ -2,6 +2,7 @@ import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
 import type { DeliveredEntry } from '../core/store/delivery-store.js';
 import { type Attempts, FIRST_ATTEMPT, isSuspect, started } from './memory-attempts.js';
 import type { MemoryQueue } from './memory-queue.js';
+import { MemorySteadyTime } from './memory-steady-time.js';
 
 export interface Pending {
   readonly offset: string;
@@ -10,7 +11,7 @@ export interface Pending {
   deliveryCount: number;
   /** When it was handed out or last renewed. */
   since: number;
-  /** Only meaningful while it waits. */
+  /** By a clock that is not set back; only meaningful while it waits. */
   dueAt: number;
 }
 
@@ -22,6 +23,7 @@ export class MemoryGroup {
   /** In order of their offsets: they are added by reading, which only goes forward. */
   readonly pending = new Map<string, Pending>();
   private readonly attempts = new Map<string, Attempts>();
+  private readonly steady = new MemorySteadyTime();
   /** Everything up to here was handed out. */
   position: string;
 
@@ -56,12 +58,15 @@ export class MemoryGroup {
     });
   }
 
-  /** Waiting deliveries, the one that is due first in front. */
-  waiting(): Pending[] {
+  /** Waiting deliveries, the one that is due first in front, and in how many milliseconds each is. */
+  waiting(now: number): { delivery: Pending; inMs: number }[] {
+    const waiting = [...this.pending.values()].filter(({ holder }) => holder === null);
+    if (waiting.length === 0) this.steady.forget();
+    const steady = this.steady.at(now);
     // The sort is stable, so equal times keep the order of the offsets.
-    return [...this.pending.values()]
-      .filter(({ holder }) => holder === null)
-      .sort((a, b) => a.dueAt - b.dueAt);
+    return waiting
+      .sort((a, b) => a.dueAt - b.dueAt)
+      .map((delivery) => ({ delivery, inMs: delivery.dueAt - steady }));
   }
 
   isSuspect(offset: string): boolean {
@@ -78,11 +83,15 @@ export class MemoryGroup {
     return this.delivered(delivery.offset, delivery.deliveryCount);
   }
 
-  /** Take a delivery out of its holder's hands until `dueAt`. */
-  putBack(delivery: Pending, dueAt: number, attempts: Attempts): void {
+  /** Take a delivery out of its holder's hands for `delayMs`. */
+  putBack(
+    delivery: Pending,
+    attempts: Attempts,
+    { now, delayMs }: { now: number; delayMs: number },
+  ): void {
     this.attempts.set(delivery.offset, attempts);
     delivery.holder = null;
-    delivery.dueAt = dueAt;
+    delivery.dueAt = this.steady.note(now) + delayMs;
   }
 
   /** It is done with, one way or the other. */

@@ -61,7 +61,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
           entries: copied(half.entries),
           preparedAt: now,
           checks: 0,
-          checkAt: now + half.checkAfterMs,
+          checkAt: queue.steady.note(now) + half.checkAfterMs,
           parked: null,
         });
         return { id, state: 'prepared' };
@@ -152,13 +152,16 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
     return this.gate.call(() => {
       const now = this.gate.clock.now();
       const mine = this.waiting(ref);
-      const due = mine.filter(({ checkAt }) => checkAt <= now).slice(0, claim.limit);
+      const clock = this.state.queue(ref)?.steady;
+      const steady = clock?.at(now) ?? now;
+      const due = mine.filter(({ checkAt }) => checkAt <= steady).slice(0, claim.limit);
+      if (due.length > 0) clock?.note(now);
       const halves = due.map((half): ClaimedHalf => {
-        half.checkAt = now + claim.leaseMs;
+        half.checkAt = steady + claim.leaseMs;
         return { ...factsOf(half), frames: claim.frames ? framesOf(half) : [] };
       });
       const times = mine.map(({ checkAt }) => checkAt);
-      const nextCheckAt = times.length > 0 ? Math.min(...times) : null;
+      const nextCheckAt = times.length > 0 ? Math.min(...times) - steady + now : null;
       return { now, halves, unreadable: [], nextCheckAt, waiting: mine.length };
     });
   }
@@ -266,7 +269,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
         const place = this.place(ref);
         const half = place?.queue.halves.get(id);
         if (!place || !half) return { id, state: 'unknown' };
-        return { id, state: act(half, item, place.now) };
+        return { id, state: act(half, item, place.queue.steady.note(place.now)) };
       }),
     );
   }

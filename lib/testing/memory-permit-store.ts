@@ -29,8 +29,15 @@ export class MemoryPermitStore implements PermitStore {
     const name = `${topic} ${group} ${key}`;
     const now = this.gate.clock.now();
     const { holders, waiters } = permits.get(name) ?? { holders: new Map(), waiters: new Map() };
-    for (const lines of [holders, waiters])
-      for (const [who, { until }] of lines) if (until <= now) lines.delete(who);
+    for (const [lines, longestMs] of [
+      [holders, leaseMs],
+      [waiters, patienceMs],
+    ] as const)
+      for (const [who, line] of lines) {
+        // The clock was set back: nobody holds, or waits, for longer than he may.
+        line.until = Math.min(line.until, now + longestMs);
+        if (line.until <= now) lines.delete(who);
+      }
     const since = waiters.get(member)?.since;
     holders.delete(member);
     waiters.delete(member);

@@ -11,6 +11,7 @@ import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
 import { MemoryLanes } from './memory-lanes.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemorySessions } from './memory-sessions.js';
+import { MemorySteadyTime } from './memory-steady-time.js';
 
 export interface ScheduledMessage {
   readonly messageId: string;
@@ -36,7 +37,7 @@ export interface StoredHalf {
 export interface RememberedMessage {
   readonly isDone: boolean;
   readonly owner: string;
-  readonly until: number;
+  until: number;
   readonly result: Buffer | undefined;
 }
 
@@ -46,6 +47,8 @@ export class QueueState {
   readonly sessions = new MemorySessions();
   readonly scheduled = new Map<string, ScheduledMessage>();
   readonly halves = new Map<string, StoredHalf>();
+  /** By which halves are due to be asked about. */
+  readonly steady = new MemorySteadyTime();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
   readonly growth = new MemoryGrowth();
   readonly groups = new Map<string, MemoryGroup>();

@@ -47,7 +47,10 @@ export class MemoryTopicRegistry implements TopicRegistry {
   notePattern(pattern: string, group: string): Promise<number> {
     return this.gate.call(() => {
       const name = `${group} ${pattern}`;
-      const since = this.state.patterns.get(name) ?? this.gate.clock.now();
+      const now = this.gate.clock.now();
+      const noted = this.state.patterns.get(name) ?? now;
+      // The clock was set back behind it: what is sent now would be taken for older.
+      const since = noted > now ? 0 : noted;
       this.state.patterns.set(name, since);
       return since;
     });

@@ -80,6 +80,27 @@ export function describeClaimDue(open: OpenHarness): void {
       expect((await consumer.claim({ limit: 0 })).entries).toEqual([]);
     });
 
+    it('lets nothing wait for longer than it was told to when the clock is set back', async () => {
+      await publishTexts(h.stores, ['a', 'b', 'c']);
+      const consumer = h.consumer(BILLING, 'c');
+      const [a, b, c] = await consumer.read();
+      await consumer.retry(a!, 5_000);
+      h.jump(-3_600_000);
+      await h.advance(4_000);
+      expect(await consumer.claim()).toMatchObject({ entries: [], nextDueAt: h.now() + 5_000 });
+      await consumer.retry(b!, 5_000);
+      await h.advance(4_999);
+      expect(await consumer.claim()).toMatchObject({ entries: [], nextDueAt: h.now() + 1 });
+      await h.advance(1);
+      expect(texts((await consumer.claim()).entries)).toEqual(['a', 'b']);
+      await consumer.retry(c!, 5_000);
+      h.jump(-3_600_000);
+      await consumer.claim();
+      await h.advance(5_000);
+      expect(texts((await consumer.claim()).entries)).toEqual(['c']);
+      expect(await consumer.claim()).toMatchObject({ nextDueAt: null });
+    });
+
     it('gives each delivery to one of two that claim at the same time', async () => {
       await publishTexts(h.stores, numbered(50));
       const a = h.consumer(BILLING, 'a');

@@ -28,6 +28,19 @@ export function describeDedupStore(open: OpenHarness): void {
       expect(busy).toEqual({ state: 'busy', leftMs: LEASE });
     });
 
+    it('is busy for no longer than a lease, however far the clock was set back', async () => {
+      await begin('a');
+      h.jump(-3_600_000);
+      expect(await begin('b')).toEqual({ state: 'busy', leftMs: LEASE });
+      await h.advance(LEASE - 1);
+      expect(await begin('b')).toEqual({ state: 'busy', leftMs: 1 });
+      await h.advance(1);
+      expect(await begin('b')).toEqual({ state: 'new' });
+      h.jump(-3_600_000);
+      expect(await complete('b')).toBe('completed');
+      expect(await begin('c')).toMatchObject({ state: 'done' });
+    });
+
     it('lets an owner begin again, since its reply may have been lost', async () => {
       await begin('a');
       await h.advance(20_000);

@@ -55,6 +55,21 @@ export function describeHalfChecks(open: OpenHarness): void {
       expect(claimed).toEqual({ ...facts, frames: half.entries.map(({ frame }) => frame) });
     });
 
+    it('lets nothing wait for longer because the clock is set back', async () => {
+      const [early, late] = await prepared(h.stores, 'a', 'b');
+      await extend(late!, 60_000);
+      h.jump(-3_600_000);
+      expect(await claim()).toMatchObject({ halves: [], nextCheckAt: h.now() + CHECK_AFTER_MS });
+      await h.advance(CHECK_AFTER_MS);
+      expect(await claimedIds()).toEqual([early]);
+      h.jump(-3_600_000);
+      expect(await claimedIds()).toEqual([]);
+      await h.advance(LEASE_MS);
+      expect(await claimedIds()).toEqual([early]);
+      await h.advance(60_000);
+      expect((await claimedIds()).sort()).toEqual([early, late].sort());
+    });
+
     it('gives each half to one checker until the lease ends', async () => {
       const ids = await prepared(h.stores, ...numbered(30));
       await h.advance(CHECK_AFTER_MS);

@@ -7,7 +7,14 @@ import { describeWithPreload, Preload } from '../helpers/preload.js';
 import { seed as newSeed } from '../helpers/random.js';
 import { startRedis } from '../helpers/redis.js';
 import { Traffic } from '../helpers/traffic.js';
-import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
+import {
+  connect,
+  Handled,
+  IMPATIENT,
+  publishMany,
+  whenStored,
+  within,
+} from '../helpers/workload.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -80,6 +87,79 @@ describeWithPreload('the wall clock', () => {
     },
     90_000,
   );
+
+  it('of Redis may jump an hour back and stay there: retries, and what a killed process held, come as ever', async () => {
+    const clock = newClock('stays back');
+    const redis = await startRedis({ env: clock.env });
+    const namespace = 'back';
+    const settings = { ...IMPATIENT, topics: { queues: 2 } };
+    const history = new History();
+    const consumes = { group: 'billing', concurrency: 8, handlerMs: 0, maxAttempts: 5 };
+    const harm = { at: 'handler ended', nth: 1, signal: 'SIGSTOP' };
+    const job = JSON.stringify({ namespace, settings, consumes, harm });
+    const victim = new Fleet({ program: PROGRAM, history, args: [redis.url, job] });
+    await victim.launch();
+    const survivor = connect(redis.url, namespace, settings);
+    const handled = new Handled();
+    const failed = new Set<string>();
+    survivor.subscribe({
+      ...{ topic: 'orders', group: 'billing', origin: 'survivor' },
+      retry: { maxAttempts: 5, backoff: () => DELAY_MS },
+      handler: (delivery) => {
+        const key = delivery.message.key!;
+        if (key.startsWith('failing') && !failed.has(key)) {
+          failed.add(key);
+          throw new Error('not yet');
+        }
+        handled.note(delivery);
+      },
+    });
+    await survivor.open();
+    // It stands still with the first one handled and not settled, and with others in hand.
+    const held = await publishMany(survivor, 8, { prefix: 'held' });
+    await within(10_000, 'the first one', victim.whenHandled(1));
+    await survivor.consume();
+    const retried = survivor.events.next('retried');
+    const failing = await publishMany(survivor, 8, { prefix: 'failing' });
+    await within(10_000, 'a failure', retried);
+    clock.jump(-HOUR_MS);
+    await victim.killOne(Math.random);
+    const jumpedAt = performance.now();
+    const unsettled = [...held, ...failing].filter((key) => !victim.handled.has(key));
+    await within(15_000, 'what was left', handled.all(unsettled));
+    const backMs = Math.round(performance.now() - jumpedAt);
+    tellFigures('clock-stays-back', { left: unsettled.length, retried: failed.size, backMs });
+    await survivor.stop(2_000);
+    await redis.stop();
+    expect(unsettled.length).toBeGreaterThan(failing.length);
+  }, 60_000);
+
+  it('of Redis may jump an hour back: what was in a reply that got lost is handed out again as soon as ever', async () => {
+    const clock = newClock('lost reply');
+    const redis = await startRedis({ env: clock.env });
+    const rivulet = connect(redis.url, 'lost', { topics: { queues: 1 } });
+    await rivulet.open();
+    const { deliveries, topics } = rivulet.stores;
+    await publishMany(rivulet, 1);
+    const ref = { topic: 'orders', queue: 0, group: 'billing' };
+    const join = { group: 'billing', mode: 'unordered', filterDigest: '' } as const;
+    await topics.joinGroup('orders', { ...join, from: 'earliest' });
+    const reader = deliveries.openReader('billing', 'me');
+    const { signal } = new AbortController();
+    const read = await reader.read({ queues: [ref], perQueue: 1, blockMs: 0, signal });
+    clock.jump(-HOUR_MS);
+    const released = async (): Promise<number> =>
+      (await deliveries.renew(ref, { consumer: 'me', inHand: [], swallowedAfterMs: 500 })).released;
+    await within(
+      5_000,
+      'its return',
+      whenStored(async () => (await released()) === 1),
+    );
+    await reader.close();
+    await rivulet.stop(2_000);
+    await redis.stop();
+    expect(read).toHaveLength(1);
+  }, 30_000);
 
   it('of processes may be an hour ahead or back, and jump to the other: order and delays are those of Redis', async () => {
     const redis = await startRedis();

@@ -63,7 +63,14 @@ describe('every script', () => {
   it('has a file, and every file is a script', () => {
     const files = readdirSync(LUA).map((file) => file.replace('.lua', ''));
     expect(files.sort()).toEqual(
-      ['prelude', 'groups', 'halves', 'lane-records', ...all.map(({ name }) => name)].sort(),
+      [
+        'prelude',
+        'groups',
+        'halves',
+        'lane-records',
+        'steady',
+        ...all.map(({ name }) => name),
+      ].sort(),
     );
   });
 

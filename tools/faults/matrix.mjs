@@ -228,7 +228,7 @@ export const MATRIX = [
     id: 'F32',
     fault: 'clocks of Redis and of processes jump',
     tests: [[faults('clock')]],
-    figures: ['clock-of-redis', 'clock-of-processes'],
+    figures: ['clock-of-redis', 'clock-stays-back', 'clock-of-processes'],
   },
   {
     id: 'F33',

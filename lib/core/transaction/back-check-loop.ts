@@ -67,6 +67,9 @@ export class BackCheckLoop {
   private readonly opener: Loop;
   private readonly boards = new Map<string, AgendaLoop>();
   private readonly opened = new Set<TransactionParticipant>();
+  /** Boards of which each queue was looked at since the clock of the store was last set back. */
+  private readonly upToDate = new Set<string>();
+  private setBacks = 0;
   private readonly stopping = new AbortController();
   /** Since when a queue is listed with this note; by the monotonic clock. */
   private readonly notes = new Map<string, { version: string; since: number }>();
@@ -80,6 +83,7 @@ export class BackCheckLoop {
       clock: options.clock,
       step: async () => {
         await this.openBoards();
+        await this.lookAgain();
         return OPEN_EVERY_MS;
       },
       onError: options.onError,
@@ -150,6 +154,19 @@ export class BackCheckLoop {
     this.boards.set(key, board);
     if (!this.stopping.signal.aborted) board.start();
     return board;
+  }
+
+  /** Their times may be of a clock that was set back since: what is listed is looked at now. */
+  private async lookAgain(): Promise<void> {
+    const { halves, storeTime } = this.options;
+    if (storeTime.setBacks !== this.setBacks) this.upToDate.clear();
+    this.setBacks = storeTime.setBacks;
+    for (const [key, board] of this.boards) {
+      if (this.upToDate.has(key)) continue;
+      const listed = await halves.agenda(key).list();
+      for (const work of listed) if (work !== PURGE) board.note(work, storeTime.now());
+      this.upToDate.add(key);
+    }
   }
 
   private methodFor(owner: string): Answerer | undefined {

@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- Hand out halves that are due to be asked about, and hide them from other checkers for a while.
 --
--- KEYS[1]  HASH    half: transaction id -> facts and frames (halves.lua)
--- KEYS[2]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- KEYS[1]  HASH    meta: ~clock (steady.lua)
+-- KEYS[2]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[3]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
 -- ARGV[1]  int     most halves; 500 at most
 -- ARGV[2]  ms      how long they are hidden
 -- ARGV[3]  string  'frames' to hand out the messages, too: then no more than about a megabyte; '' = facts only
@@ -12,14 +13,19 @@
 --                                                           waits; waiting = halves of this owner, these included
 --
 -- Invariant: a half leaves the list by commit, publish, rollback or park only; a checker that died leaves it to the next one.
+-- Nothing waits for longer because the clock was set back.
 
-local half, checks = KEYS[1], KEYS[2]
+local meta, half, checks = KEYS[1], KEYS[2], KEYS[3]
 local MOST_BYTES = 1024 * 1024
 
-local now = now_ms(ARGV[4])
-local hidden_until = whole(now + tonumber(ARGV[2]))
+redis.call('HLEN', half)
+redis.call('ZCARD', checks)
+local server_now = now_ms(ARGV[4])
+local now = steady_ms(meta, server_now)
 local ids = redis.call('ZRANGEBYSCORE', checks, '-inf', whole(now), 'LIMIT', 0, math.min(tonumber(ARGV[1]), 500))
-local reply, bytes = { whole(now), '', '' }, 0
+if #ids > 0 then steady_ms(meta, server_now, true) end
+local hidden_until = whole(now + tonumber(ARGV[2]))
+local reply, bytes = { whole(server_now), '', '' }, 0
 for _, id in ipairs(ids) do
   local found = redis.call('HGET', half, id)
   if not found then
@@ -33,6 +39,7 @@ for _, id in ipairs(ids) do
     reply[#reply + 1] = found
   end
 end
-reply[2] = redis.call('ZRANGE', checks, 0, 0, 'WITHSCORES')[2] or ''
+local first = redis.call('ZRANGE', checks, 0, 0, 'WITHSCORES')[2]
+if first then reply[2] = whole(first - now + server_now) end
 reply[3] = whole(redis.call('ZCARD', checks))
 return reply

@@ -54,7 +54,11 @@ local function carry_out(key, kind, ms, owner)
   local state, holder, text, result_at, left = read(key)
   if kind == 'b' then
     if state == 'D' then return 'done ' .. string.sub(text, result_at) end
-    if state == 'P' and holder ~= owner then return 'busy ' .. whole(left) end
+    if state == 'P' and holder ~= owner then
+      -- The clock was set back: nobody waits for longer than a lease.
+      if left > tonumber(ms) then write(key, 'P', holder, ms, '') end
+      return 'busy ' .. whole(math.min(left, tonumber(ms)))
+    end
     write(key, 'P', owner, ms, '')
   elseif state and holder ~= owner then
     return 'lost'

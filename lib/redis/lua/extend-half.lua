@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- Ask about halves later.
 --
--- KEYS[1]  HASH    half: transaction id -> facts and frames (halves.lua)
--- KEYS[2]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
--- KEYS[3]  HASH    done: transaction id -> what became of it
+-- KEYS[1]  HASH    meta: ~clock (steady.lua)
+-- KEYS[2]  HASH    half: transaction id -> facts and frames (halves.lua)
+-- KEYS[3]  ZSET    checks: transaction id by when its owner is asked about it (Unix ms)
+-- KEYS[4]  HASH    done: transaction id -> what became of it
 -- ARGV[1]  bytes   transaction ids, 16 bytes each; 500 at most
 -- ARGV[2]  string  for each one and a space between: '<ms from now>', and a '!' when somebody was asked and did not know
 -- ARGV[3]  ms      test time, '' = TIME
@@ -13,14 +14,13 @@
 --
 -- Invariant: a check is counted only when it was answered.
 
-local half, checks, done = KEYS[1], KEYS[2], KEYS[3]
+local meta, half, checks, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ids = split_ids(ARGV[1])
 
-local now = now_ms(ARGV[3])
 local ended, halves = redis.call('HMGET', done, unpack(ids)), redis.call('HMGET', half, unpack(ids))
 redis.call('ZCARD', checks)
 
-local reply, i = replying(ARGV[1]), 0
+local reply, i, now = replying(ARGV[1]), 0, nil
 for after, answered in string.gmatch(ARGV[2], '(%d+)(!?)') do
   i = i + 1
   local facts = not ended[i] and halves[i] and facts_of(halves[i])
@@ -31,6 +31,7 @@ for after, answered in string.gmatch(ARGV[2], '(%d+)(!?)') do
   elseif facts.parked ~= '-' then
     reply.add('parked')
   else
+    now = now or steady_ms(meta, now_ms(ARGV[3]), true)
     redis.call('ZADD', checks, whole(now + tonumber(after)), ids[i])
     if answered == '!' then
       facts.checks = whole(tonumber(facts.checks) + 1)

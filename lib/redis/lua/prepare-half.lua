@@ -1,7 +1,7 @@
 #!lua
 -- Store the messages of transactions, invisible until they are decided.
 --
--- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves
+-- KEYS[1]  HASH    meta: generation and settings of the queue; reserved: messages in halves; ~clock (steady.lua)
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  ZSET    due: message id by when it becomes visible (Unix ms)
 -- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
@@ -53,13 +53,15 @@ for i, id in ipairs(ids) do
     seen[id], reserved = true, reserved + messages
     halves[#halves + 1] = id
     halves[#halves + 1] = owner .. ' ' .. name .. since .. string.sub(text, rest_at, last)
-    times[#times + 1] = whole(now + tonumber(after))
+    times[#times + 1] = after
     times[#times + 1] = id
     reply.add('prepared')
   end
   at = last + 1
 end
 if #halves > 0 then
+  local steady = steady_ms(meta, now, true)
+  for n = 1, #times, 2 do times[n] = whole(steady + tonumber(times[n])) end
   redis.call('HSET', half, unpack(halves))
   redis.call('ZADD', checks, unpack(times))
   redis.call('HINCRBY', meta, 'reserved', reserved)

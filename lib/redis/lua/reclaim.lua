@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  STREAM  log: the visible messages
 -- KEYS[2]  ZSET    suspects: offset by when it is visible again, what was in hand when a consumer died
--- KEYS[3]  HASH    attempts: offset -> starts:cuts:solo:history
+-- KEYS[3]  HASH    attempts: offset -> starts:cuts:solo:history; ~clock (steady.lua)
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  the dead consumer
 -- ARGV[3]  int     most deliveries; 1000 at most
@@ -18,12 +18,12 @@ local log, suspects, attempts = KEYS[1], KEYS[2], KEYS[3]
 local group, consumer = ARGV[1], ARGV[2]
 local WAITING = '~waiting'
 
-local now = now_ms(ARGV[4])
 local limit = math.min(tonumber(ARGV[3]), 1000)
 local held = redis.call('XPENDING', log, group, '-', '+', limit, consumer)
 redis.call('ZCARD', suspects)
 redis.call('HLEN', attempts)
 
+local now = #held > 0 and whole(steady_ms(attempts, now_ms(ARGV[4]), true))
 for _, pending in ipairs(held) do
   local offset = pending[1]
   local starts, cuts, solo, history = 1, 0, '0', ''
@@ -32,7 +32,7 @@ for _, pending in ipairs(held) do
   starts = tonumber(starts)
   if solo == '0' then starts = math.max(starts - 1, 0) end
   redis.call('HSET', attempts, offset, whole(starts) .. ':' .. whole(tonumber(cuts) + 1) .. ':0:' .. history)
-  redis.call('ZADD', suspects, whole(now), offset)
+  redis.call('ZADD', suspects, now, offset)
   redis.call('XCLAIM', log, group, WAITING, 0, offset, 'JUSTID')
 end
 

@@ -4,7 +4,7 @@
 -- KEYS[1]  STREAM  log: the visible messages
 -- KEYS[2]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[3]  ZSET    suspects: likewise, what was in hand when a consumer died
--- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history
+-- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history; ~clock (steady.lua)
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  consumer
 -- ARGV[3]  ms      what is pending for longer, and not in hand, was in a reply that got lost
@@ -33,7 +33,7 @@ for offset in string.gmatch(ARGV[4], '[^ ]+') do
   in_hand[offset] = counts[place]
 end
 
-local kept, swallowed, from = {}, {}, '-'
+local kept, swallowed, unborn, from = {}, {}, {}, '-'
 for _ = 1, MOST_PAGES do
   local page = redis.call('XPENDING', log, group, from, '+', PAGE, consumer)
   for _, pending in ipairs(page) do
@@ -43,6 +43,8 @@ for _ = 1, MOST_PAGES do
       in_hand[offset] = nil
     elseif in_hand[offset] == nil and now - delivered_at >= swallowed_after and #swallowed < PAGE then
       swallowed[#swallowed + 1] = offset
+    elseif in_hand[offset] == nil and pending[3] == 0 and #unborn < PAGE then
+      unborn[#unborn + 1] = offset
     end
   end
   from = #page == PAGE and '(' .. page[#page][1] or nil
@@ -59,19 +61,25 @@ if from then
   end
 end
 
-for i = 1, #kept, 900 do
-  local some = { unpack(kept, i, math.min(i + 899, #kept)) }
-  some[#some + 1] = 'JUSTID'
-  redis.call('XCLAIM', log, group, consumer, 0, unpack(some))
+local function claim(offsets)
+  for i = 1, #offsets, 900 do
+    local some = { unpack(offsets, i, math.min(i + 899, #offsets)) }
+    some[#some + 1] = 'JUSTID'
+    redis.call('XCLAIM', log, group, consumer, 0, unpack(some))
+  end
 end
+claim(kept)
+-- Delivered in this millisecond, or later by a clock that was set back since: the time counts from here on.
+claim(unborn)
 
+local due = #swallowed > 0 and whole(steady_ms(attempts, now, true))
 for _, offset in ipairs(swallowed) do
   local starts, cuts, history = 1, 0, ''
   local record = redis.call('HGET', attempts, offset)
   if record then starts, cuts, history = string.match(record, '^(%d+):(%d+):%d:(.*)$') end
   starts = whole(math.max(tonumber(starts) - 1, 0))
   redis.call('HSET', attempts, offset, starts .. ':' .. cuts .. ':0:' .. history)
-  redis.call('ZADD', tonumber(cuts) > 0 and suspects or retry, whole(now), offset)
+  redis.call('ZADD', tonumber(cuts) > 0 and suspects or retry, due, offset)
   redis.call('XCLAIM', log, group, WAITING, 0, offset, 'JUSTID')
 end
 

@@ -4,7 +4,7 @@
 -- KEYS[1]  STREAM  log: the visible messages
 -- KEYS[2]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[3]  ZSET    suspects: likewise, what was in hand when a consumer died
--- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history
+-- KEYS[4]  HASH    attempts: offset -> starts:cuts:solo:history; ~clock (steady.lua)
 -- KEYS[5]  STREAM  dead: dead letters
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  consumer; '~waiting': of what waits for its next attempt
@@ -22,7 +22,6 @@ local log, retry, suspects, attempts, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4],
 local group, consumer, test_time = ARGV[1], ARGV[2], ARGV[#ARGV]
 local WAITING = '~waiting'
 
-local now = now_ms(test_time)
 local words, items, seen = {}, {}, {}
 for i = 3, #ARGV - 5, 5 do
   local offset = ARGV[i]
@@ -47,9 +46,11 @@ local function record_of(offset)
   return tonumber(starts), tonumber(cuts), history
 end
 
-local function wait_in(zset, offset, at, record)
+local now
+local function wait_in(zset, offset, ms, record)
+  now = now or steady_ms(attempts, now_ms(test_time), true)
   redis.call('HSET', attempts, offset, record)
-  redis.call('ZADD', zset, whole(at), offset)
+  redis.call('ZADD', zset, whole(now + tonumber(ms)), offset)
   redis.call('XCLAIM', log, group, WAITING, 0, offset, 'JUSTID')
 end
 
@@ -59,11 +60,11 @@ for _, i in ipairs(items) do
   if kind == 'retry' then
     local starts, _, history = record_of(offset)
     if text ~= '' then history = text end
-    wait_in(retry, offset, now + tonumber(ms), whole(starts) .. ':0:0:' .. history)
+    wait_in(retry, offset, ms, whole(starts) .. ':0:0:' .. history)
   elseif kind == 'release' then
     local starts, cuts, history = record_of(offset)
     local record = whole(math.max(starts - 1, 0)) .. ':' .. whole(cuts) .. ':0:' .. history
-    wait_in(cuts > 0 and suspects or retry, offset, now + tonumber(ms), record)
+    wait_in(cuts > 0 and suspects or retry, offset, ms, record)
   else
     if kind == 'dead-letter' then
       local entry = redis.call('XRANGE', log, offset, offset)[1]

@@ -25,6 +25,12 @@ local function read(text)
   local lines, taken, waiting, since, last = {}, 0, {}, nil, 0
   for line, kind, who, number, till in string.gmatch(text or '', '(([hw]) (%S+) (%d+) (%d+)\n)') do
     number, till = tonumber(number), tonumber(till)
+    local latest = kind == 'h' and held_until or waits_until
+    if till > latest then
+      -- The clock was set back: nobody holds, or waits, for longer than he may.
+      till = latest
+      line = kind .. ' ' .. who .. ' ' .. whole(number) .. ' ' .. whole(till) .. '\n'
+    end
     if till <= now then
       -- Lapsed.
     elseif who == member then

@@ -62,6 +62,14 @@ describe('a subscription to a pattern of topics', () => {
     await later.close();
   });
 
+  it('reads a topic from its start that was made after the clock of the store was set back', async () => {
+    await subscribe({ from: 'latest' });
+    bed.clock.set(bed.clock.now() - 3_600_000);
+    await bed.publish('order.created', 1);
+    await bed.advance(3_000);
+    expect(handled).toEqual(['order.created 1']);
+  });
+
   it('retries, and gives up, in the topic where the message is', async () => {
     await subscribe({
       retry: { maxAttempts: 3, backoff: { fromMs: 1_000, jitter: 0 } },

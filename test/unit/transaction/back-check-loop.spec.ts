@@ -30,6 +30,23 @@ describe('the back-check of a database', () => {
     ]);
   });
 
+  it('decides as soon as ever when the clock of the store was set back, also for who starts then', async () => {
+    const half = await bed.prepare(DATABASE, ['a']);
+    db.markers.set(half.id, 'commit');
+    bed.clock.set(bed.clock.now() - HOUR_MS);
+    await bed.clock.advance(2 * CHECK_AFTER_MS + 1_000);
+    expect(await bed.visible()).toEqual(['a']);
+
+    const left = await bed.prepare(DATABASE, ['b']);
+    db.markers.set(left.id, 'commit');
+    await bed.stop();
+    bed.clock.set(bed.clock.now() - HOUR_MS);
+    const later = await new CheckBed({ databases: [db], of: bed }).open();
+    await bed.clock.advance(2 * CHECK_AFTER_MS + 1_000);
+    expect(await bed.visible()).toEqual(['a', 'b']);
+    await later.stop();
+  });
+
   it('drops what was not committed, for good', async () => {
     const half = await bed.prepare(DATABASE, ['a']);
     await bed.clock.advance(CHECK_AFTER_MS + 1_000);

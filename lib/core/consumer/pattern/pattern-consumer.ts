@@ -122,6 +122,8 @@ export class PatternConsumer implements RunningSubscription {
   private async meet(topics: readonly string[]): Promise<void> {
     const fitting = new Set(topics.filter(this.fits));
     for (const topic of this.consumers.keys()) if (!fitting.has(topic)) this.giveUp(topic);
+    // The clock of the store may have been set back since it was asked.
+    if ([...fitting].some((topic) => !this.consumers.has(topic))) this.from = undefined;
     await this.takeAll(fitting);
   }
 
