@@ -208,6 +208,7 @@ export {
   FlowBlockedError,
   InvalidInputError,
   InvalidOptionsError,
+  LimitReachedError,
   ProducerBufferFullError,
   RivuletError,
   SchemaError,

@@ -75,9 +75,23 @@ export class SendFailedError extends RivuletError {
   }
 }
 
-/** The producer's buffer is full and `whenFull` is "fail": nothing was stored. */
+/**
+ * The producer's buffer is full, and either `whenBufferFull` is "fail" or as many wait for room as may
+ * (`maxWaitingBytes`): nothing was stored.
+ */
 export class ProducerBufferFullError extends SendFailedError {
   override readonly code = 'PRODUCER_BUFFER_FULL';
+}
+
+/** As many of something wait as `limit`, a setting, allows: nothing was stored. Wait for some of them, then call again. */
+export class LimitReachedError extends RivuletError {
+  readonly code = 'LIMIT_REACHED';
+  readonly limit: string;
+
+  constructor(text: string, facts: { limit: string }) {
+    super(text);
+    this.limit = facts.limit;
+  }
 }
 
 /** The topic holds as many messages as its `maxLength` allows: nothing was stored. */

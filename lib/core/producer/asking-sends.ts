@@ -6,6 +6,7 @@ import type { SystemHeader } from './encode-message.js';
 import { knownInTime } from './known-in-time.js';
 import type { Receipts } from './receipts.js';
 import type { SubscribedGroups } from './subscribed-groups.js';
+import type { WaitingSends } from './waiting-sends.js';
 
 export const NO_RECEIPT =
   'receipt cannot be waited for in a transaction, or in a set: nobody gets the message before that has ended; leave it out, or send it at once with transaction: false';
@@ -16,6 +17,8 @@ export interface AskingSendsOptions {
   clock: Clock;
   /** Aborted when nothing more is accepted. */
   closing: AbortSignal;
+  /** Sends count there until the question is answered. */
+  waiting: WaitingSends;
   /** Of a send that says nothing else. */
   timeoutMs: number;
   /** Whether the code that runs now is in a transaction. */
@@ -107,7 +110,7 @@ export class AskingSends {
     { timeoutMs = this.options.timeoutMs }: SendOptions,
     question: { what: string; lookUp(): Promise<T> },
   ): Promise<{ known: T; leftMs: number }> {
-    const { clock, closing } = this.options;
-    return knownInTime({ topic, timeoutMs, clock, closing, ...question });
+    const { clock, closing, waiting } = this.options;
+    return knownInTime({ topic, timeoutMs, clock, closing, waiting, ...question });
   }
 }

@@ -1,14 +1,20 @@
 import { SendFailedError } from '../message/errors.js';
-import { formatMessageId, MESSAGE_ID_BYTES, mintMessageId } from '../message/message-id.js';
+import {
+  formatMessageId,
+  MESSAGE_ID_BYTES,
+  type MessageId,
+  mintMessageId,
+} from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import { lookUpPatiently } from './patient-look-up.js';
+import { tooManyWait, type WaitingSends } from './waiting-sends.js';
 
 /**
  * What the store must say before there is a message to be sent, within the time of the send. A fault that passes fails
  * nothing whose time is not up.
  *
- * @throws SendFailedError when the time is up, and what is no fault of the store at once.
+ * @throws SendFailedError when the time is up; ProducerBufferFullError, and what is no fault of the store, at once.
  */
 export async function knownInTime<T>({
   topic,
@@ -17,6 +23,7 @@ export async function knownInTime<T>({
   timeoutMs,
   clock,
   closing,
+  waiting,
 }: {
   topic: string;
   /** Completes "it could not be found out". */
@@ -26,7 +33,15 @@ export async function knownInTime<T>({
   clock: Clock;
   /** Aborted when nothing more is accepted: it is asked once more then. */
   closing: AbortSignal;
+  /** Where it counts meanwhile. */
+  waiting: WaitingSends;
 }): Promise<{ known: T; leftMs: number }> {
+  const refused = (): { topic: string; messageId: MessageId } => ({
+    topic,
+    messageId: idOf(clock),
+  });
+  // How large it will be is not known yet.
+  if (!waiting.enter(0)) throw tooManyWait(refused(), waiting.held);
   const until = clock.monotonic() + timeoutMs;
   const timeUp = new AbortController();
   let found: { known: T } | undefined;
@@ -42,14 +57,22 @@ export async function knownInTime<T>({
     },
   );
   const cancel = clock.after(timeoutMs, () => timeUp.abort());
-  await orAborted(looking, timeUp.signal).finally(cancel);
+  await orAborted(looking, timeUp.signal).finally(() => {
+    cancel();
+    waiting.leave(0);
+  });
   if (found) return { ...found, leftMs: Math.max(1, Math.ceil(until - clock.monotonic())) };
-  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
-  mintMessageId(bytes, 0, clock.now());
-  const messageId = formatMessageId(bytes);
+  const message = refused();
   throw new SendFailedError(
-    `Message ${messageId} to topic "${topic}" was not stored: it could not be found out ${what} within ${timeoutMs} ms. It is safe to send it again.`,
-    { topic, messageId },
+    `Message ${message.messageId} to topic "${topic}" was not stored: it could not be found out ${what} within ${timeoutMs} ms. It is safe to send it again.`,
+    message,
     trouble === undefined ? {} : { cause: trouble },
   );
+}
+
+/** For a message that will never be. */
+function idOf(clock: Clock): MessageId {
+  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
+  mintMessageId(bytes, 0, clock.now());
+  return formatMessageId(bytes);
 }

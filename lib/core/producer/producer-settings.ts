@@ -9,6 +9,11 @@ export interface ProducerSettings {
   maxBufferedBytes: number;
   /** What a send does when the buffer is full. Default `wait`: for room, until its time is up. */
   whenBufferFull: 'wait' | 'fail';
+  /**
+   * Most bytes of sends that wait for room, or for their topic to be looked up; each counts for 1 KiB beside its own. Further ones
+   * fail at once: whoever awaits its sends gets nowhere near. Default 64 MiB.
+   */
+  maxWaitingBytes: number;
   /** Most messages of one call to the store. Default 256. */
   maxBatchMessages: number;
 }
@@ -19,6 +24,7 @@ export const DEFAULT_PRODUCER_SETTINGS: ProducerSettings = {
   maxBufferedMessages: 10_000,
   maxBufferedBytes: 64 * 1024 * 1024,
   whenBufferFull: 'wait',
+  maxWaitingBytes: 64 * 1024 * 1024,
   maxBatchMessages: 256,
 };
 

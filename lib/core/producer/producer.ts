@@ -32,6 +32,7 @@ import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicLines } from './topic-lines.js';
 import { TopicRoutes } from './topic-routes.js';
+import { tooManyWait, WaitingSends } from './waiting-sends.js';
 import { asksForMore } from './wanted-acks.js';
 
 export interface ProducerOptions {
@@ -57,6 +58,7 @@ export interface ProducerOptions {
 export class Producer {
   private readonly options: ProducerOptions;
   private readonly buffer: SendBuffer;
+  private readonly waiting: WaitingSends;
   private readonly routes: TopicRoutes;
   private readonly lines: TopicLines;
   private readonly asking: AskingSends;
@@ -72,11 +74,13 @@ export class Producer {
       maxMessages: settings.maxBufferedMessages,
       maxBytes: settings.maxBufferedBytes,
     });
+    this.waiting = new WaitingSends({ maxBytes: settings.maxWaitingBytes });
     this.asking = new AskingSends({
       groups: options.groups,
       receipts: options.receipts,
       clock,
       closing: this.closing.signal,
+      waiting: this.waiting,
       timeoutMs: settings.sendTimeoutMs,
       isEnlisted: () => options.enlistment?.() !== undefined,
       check: (topic, of) => this.check(topic, of),
@@ -88,6 +92,7 @@ export class Producer {
       clock,
       events,
       closing: this.closing.signal,
+      waiting: this.waiting,
       dispatch: (message) => this.dispatch(message),
     });
     this.routes = new TopicRoutes({
@@ -313,17 +318,20 @@ export class Producer {
           send,
         ),
       );
+    if (!this.waiting.enter(send.bytes)) return answer.refuse(tooManyWait(send, this.waiting.held));
     const cancel = clock.after(send.deadline - clock.monotonic(), () => {
-      if (giveUp())
-        answer.refuse(
-          new SendFailedError(
-            `${what} and no room came within ${send.timeoutMs} ms. It is safe to send it again.`,
-            send,
-          ),
-        );
+      if (!giveUp()) return;
+      this.waiting.leave(send.bytes);
+      answer.refuse(
+        new SendFailedError(
+          `${what} and no room came within ${send.timeoutMs} ms. It is safe to send it again.`,
+          send,
+        ),
+      );
     });
     const giveUp = this.buffer.wait(send.bytes, () => {
       cancel();
+      this.waiting.leave(send.bytes);
       this.routes.enqueue(send);
     });
   }

@@ -1,3 +1,15 @@
+/** A send that waits for room, between the one that asked before it and the one that asked after. */
+class Ticket {
+  before: Ticket | undefined = undefined;
+  after: Ticket | undefined = undefined;
+  isWaiting = true;
+
+  constructor(
+    readonly bytes: number,
+    readonly admit: () => void,
+  ) {}
+}
+
 /**
  * What a producer holds in memory, bounded: `await send()` is the back-pressure.
  *
@@ -9,7 +21,10 @@ export class SendBuffer {
   private messages = 0;
   private bytes = 0;
   private admitting = false;
-  private readonly waiting: { bytes: number; admit: () => void }[] = [];
+  // A list: tens of thousands may give up in the same moment, and each would search and move an array.
+  private first: Ticket | undefined;
+  private last: Ticket | undefined;
+  private waiting = 0;
 
   constructor(options: { maxMessages: number; maxBytes: number }) {
     this.maxMessages = options.maxMessages;
@@ -18,19 +33,22 @@ export class SendBuffer {
 
   /** Room at once, or false; never overtakes somebody who waits. */
   tryTake(bytes: number): boolean {
-    if (this.waiting.length > 0 || !this.fits(bytes)) return false;
+    if (this.first || !this.fits(bytes)) return false;
     this.take(bytes);
     return true;
   }
 
   /** `admit` is called once there is room. The returned function gives up; it answers false when it is too late. */
   wait(bytes: number, admit: () => void): () => boolean {
-    const ticket = { bytes, admit };
-    this.waiting.push(ticket);
+    const ticket = new Ticket(bytes, admit);
+    ticket.before = this.last;
+    if (this.last) this.last.after = ticket;
+    else this.first = ticket;
+    this.last = ticket;
+    this.waiting += 1;
     return () => {
-      const at = this.waiting.indexOf(ticket);
-      if (at < 0) return false;
-      this.waiting.splice(at, 1);
+      if (!ticket.isWaiting) return false;
+      this.remove(ticket);
       this.admitWaiting();
       return true;
     };
@@ -39,11 +57,11 @@ export class SendBuffer {
   give(bytes: number): void {
     this.messages -= 1;
     this.bytes -= bytes;
-    if (this.waiting.length > 0) this.admitWaiting();
+    if (this.first) this.admitWaiting();
   }
 
   get held(): { messages: number; bytes: number; waiting: number } {
-    return { messages: this.messages, bytes: this.bytes, waiting: this.waiting.length };
+    return { messages: this.messages, bytes: this.bytes, waiting: this.waiting };
   }
 
   private admitWaiting(): void {
@@ -52,14 +70,24 @@ export class SendBuffer {
     if (this.admitting) return;
     this.admitting = true;
     try {
-      while (this.waiting.length > 0 && this.fits(this.waiting[0]!.bytes)) {
-        const next = this.waiting.shift()!;
+      for (let next = this.first; next && this.fits(next.bytes); next = this.first) {
+        this.remove(next);
         this.take(next.bytes);
         next.admit();
       }
     } finally {
       this.admitting = false;
     }
+  }
+
+  private remove(ticket: Ticket): void {
+    const { before, after } = ticket;
+    if (before) before.after = after;
+    else this.first = after;
+    if (after) after.before = before;
+    else this.last = before;
+    ticket.isWaiting = false;
+    this.waiting -= 1;
   }
 
   private take(bytes: number): void {

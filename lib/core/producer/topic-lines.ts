@@ -6,6 +6,7 @@ import { publishFailed } from './confirm.js';
 import type { EncodedMessage } from './encode-message.js';
 import { lookUpPatiently } from './patient-look-up.js';
 import type { TopicDirectory } from './topic-directory.js';
+import { tooManyWait, type WaitingSends } from './waiting-sends.js';
 
 export interface TopicLinesOptions {
   topics: TopicDirectory;
@@ -13,6 +14,8 @@ export interface TopicLinesOptions {
   events: Events;
   /** Aborted when nothing more is accepted: a topic that is not known by then is asked for once. */
   closing: AbortSignal;
+  /** What stands in a line counts there. */
+  waiting: WaitingSends;
   dispatch(message: EncodedMessage): Promise<SendResult>;
 }
 
@@ -70,7 +73,13 @@ export class TopicLines {
     message: EncodedMessage,
     before: Promise<unknown> | undefined,
   ): Promise<{ answer: Promise<SendResult> }> {
-    const { clock, topics, events, closing, dispatch } = this.options;
+    const { clock, topics, events, closing, waiting, dispatch } = this.options;
+    const bytes = message.frame.length;
+    if (!waiting.enter(bytes)) {
+      const refusal = tooManyWait(message, waiting.held);
+      publishFailed(events, message, refusal);
+      throw refusal;
+    }
     let isTimeUp = false;
     let trouble: Error | undefined;
     let cancel = (): void => {};
@@ -100,6 +109,7 @@ export class TopicLines {
       if (error !== trouble) throw error;
     } finally {
       cancel();
+      waiting.leave(bytes);
     }
     if (!isTimeUp && !trouble) return { answer: dispatch(message) };
     const failure = isOutOfMemory(trouble)
