@@ -118,6 +118,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     deliveries: stores.deliveries,
     topics: stores.topics,
     clock,
+    limits: settings.requests,
     onError: (error) => onTrouble('read receipts', error),
   });
   const producer: Producer = new Producer({
@@ -145,6 +146,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     codecs,
     clock,
     timeoutMs: settings.requestTimeoutMs,
+    limits: settings.requests,
     onError: (error) => onTrouble('read replies', error),
   });
   const consumers = new Consumers({

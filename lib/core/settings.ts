@@ -10,6 +10,11 @@ import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';
 import { topicSettingProblems } from './message/topic.js';
 import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer-settings.js';
+import {
+  DEFAULT_REQUEST_SETTINGS,
+  requestSettingProblems,
+  type RequestSettings,
+} from './producer/request-settings.js';
 import { DEFAULT_TOPIC_SETTINGS, type TopicSettings } from './store/topic-registry.js';
 import {
   DEFAULT_TRANSACTION_SETTINGS,
@@ -42,6 +47,8 @@ export interface RivuletSettings {
   drainMs: number;
   /** Longest wait for an answer to a request. Default 30 000. */
   requestTimeoutMs: number;
+  /** How much may wait for answers. */
+  requests: RequestSettings;
 }
 
 export type RivuletSettingsInput = {
@@ -64,6 +71,7 @@ const DEFAULT_SETTINGS: RivuletSettings = {
   deadAfterMs: 15_000,
   drainMs: 15_000,
   requestTimeoutMs: 30_000,
+  requests: DEFAULT_REQUEST_SETTINGS,
 };
 
 /** Names of the settings, for "did you mean". */
@@ -91,6 +99,7 @@ function withDefaults(input: RivuletSettingsInput): RivuletSettings {
     deadAfterMs: input.deadAfterMs ?? DEFAULT_SETTINGS.deadAfterMs,
     drainMs: input.drainMs ?? DEFAULT_SETTINGS.drainMs,
     requestTimeoutMs: input.requestTimeoutMs ?? DEFAULT_SETTINGS.requestTimeoutMs,
+    requests: { ...DEFAULT_SETTINGS.requests, ...given(input.requests) },
   };
 }
 
@@ -104,6 +113,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...unknownIn('transactions', input.transactions, DEFAULT_SETTINGS.transactions),
     ...unknownIn('ordered', input.ordered, DEFAULT_SETTINGS.ordered),
     ...unknownIn('idleGroups', input.idleGroups, DEFAULT_SETTINGS.idleGroups),
+    ...unknownIn('requests', input.requests, DEFAULT_SETTINGS.requests),
   ];
   const { producer, consumer, ordered, topics, transactions, ...rest } = withDefaults(input);
   const positive = { min: 1 };
@@ -140,6 +150,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
       : undefined,
     integerProblem('drainMs', rest.drainMs, { min: 0 }),
     integerProblem('requestTimeoutMs', rest.requestTimeoutMs, positive),
+    ...requestSettingProblems(rest.requests),
   ].filter((problem) => problem !== undefined);
 }
 

@@ -99,13 +99,14 @@ export class Subscriptions {
 
   /** The way to answer a delivery that is a request. */
   responder(delivery: Delivery): Responder {
-    const { stores, codecs, clock, onTrouble } = this.options;
+    const { stores, codecs, clock, settings, onTrouble } = this.options;
     const kept = this.idempotency.answerTo(delivery);
     return new Responder({
       message: delivery.message,
       replies: stores.replies,
       codecs,
       clock,
+      maxBytes: settings.producer.maxMessageBytes,
       onStep: kept && ((kind, packet) => kept.note(kind, packet)),
       onError: (error) => onTrouble('reply', error),
     });

@@ -102,9 +102,9 @@ export class Keys {
     return `{${this.namespace}:${topic}}:g:${encode(group)}:permits:${encode(key)}`;
   }
 
-  /** STREAM  packets for one requester: `p` packets. Expires when nobody reads it. */
-  inbox(address: string): string {
-    return `{${this.namespace}:reply:${address}}:inbox`;
+  inbox(address: string): InboxKeys {
+    const tag = `{${this.namespace}:reply:${address}}`;
+    return { inbox: `${tag}:inbox`, room: `${tag}:room` };
   }
 
   /** STRING  whether the group has handled, or is handling, the message with this dedup key. Expires. */
@@ -120,6 +120,13 @@ export class Keys {
   private tag(ref: QueueRef): string {
     return `{${this.namespace}:${ref.topic}:${ref.queue}}`;
   }
+}
+
+export interface InboxKeys {
+  /** STREAM  packets for one requester: `p` packets. Expires when nobody reads it. */
+  readonly inbox: string;
+  /** HASH  bytes of large entries that nobody has read, and how many there may be. Expires with the inbox. */
+  readonly room: string;
 }
 
 export interface AgendaKeys {

@@ -1,31 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { joined, parted } from '../core/message/joined.js';
-import type { ReplyInbox, ReplyStore } from '../core/store/reply-store.js';
+import type { ReplyInbox, ReplyState, ReplyStore } from '../core/store/reply-store.js';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
-import type { Keys } from './keys.js';
+import type { InboxKeys, Keys } from './keys.js';
 import { scripts } from './scripts.js';
 
 /** Field of an entry: its packets as `joined` puts them. */
 const PACKETS = 'p';
 /** Entries nobody has read yet; beyond that the oldest are dropped. */
 const MOST_WAITING = 10_000;
+/** Entries up to here are bounded by their number alone, which is 40 MB: a script for each would cost more than they do. */
+const SMALL_BYTES = 4_096;
 const MOST_PER_READ = 100;
-/** Read entries are dropped from the inbox after so many. */
-const TIDY_AFTER = 1_000;
+/** Read entries are dropped from the inbox after so many, or after this part of the bytes that may wait there. */
+const TIDY_AFTER = { entries: 1_000, share: 1 / 8 };
 /** What one entry holds at most, unless it is a single packet. */
 const MOST_IN_ENTRY = { packets: 64, bytes: 256 * 1024 };
-
-type Reply = 'sent' | 'gone';
 
 /** Packets to one inbox that leave together. */
 class Bundle {
   readonly packets: Buffer[] = [];
   bytes = 0;
-  sent!: (reply: Promise<Reply>) => void;
-  readonly reply = new Promise<Reply>((resolve) => (this.sent = resolve));
+  sent!: (reply: Promise<ReplyState>) => void;
+  readonly reply = new Promise<ReplyState>((resolve) => (this.sent = resolve));
 
   add(packet: Buffer): void {
     this.packets.push(packet);
@@ -52,19 +52,19 @@ export class RedisReplyStore implements ReplyStore {
     this.keys = options.keys;
   }
 
-  async openInbox(options: { ttlMs: number }): Promise<ReplyInbox> {
+  async openInbox(options: { ttlMs: number; maxBytes: number }): Promise<ReplyInbox> {
     const address = randomBytes(16).toString('base64url');
     const inbox = new RedisReplyInbox({
       address,
-      key: this.keys.inbox(address),
-      ttlMs: options.ttlMs,
+      keys: this.keys.inbox(address),
+      ...options,
       connections: this.connections,
     });
     await inbox.renew();
     return inbox;
   }
 
-  reply(address: string, packet: Buffer): Promise<Reply> {
+  reply(address: string, packet: Buffer): Promise<ReplyState> {
     const bundles = this.bundlesFor(address);
     let bundle = bundles.at(-1);
     if (!bundle?.hasRoomFor(packet)) bundles.push((bundle = new Bundle()));
@@ -86,12 +86,18 @@ export class RedisReplyStore implements ReplyStore {
       for (const bundle of bundles) bundle.sent(this.send(address, bundle.packets));
   }
 
-  private async send(address: string, packets: readonly Buffer[]): Promise<Reply> {
-    const key = this.keys.inbox(address);
-    const { redis } = this.connections.gathered;
+  private async send(address: string, all: readonly Buffer[]): Promise<ReplyState> {
+    const keys = this.keys.inbox(address);
+    const packets = joined(all);
+    const host = this.connections.gathered;
+    if (packets.length > SMALL_BYTES) {
+      const [word] = await scripts.postReply.run(host, { keys, args: { packets } });
+      return word as ReplyState;
+    }
+    const key = keys.inbox;
     const id = await answer(
       { operation: 'XADD', key },
-      redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', PACKETS, joined(packets)),
+      host.redis.xadd(key, 'NOMKSTREAM', 'MAXLEN', '~', MOST_WAITING, '*', PACKETS, packets),
     );
     return id === null ? 'gone' : 'sent';
   }
@@ -99,58 +105,85 @@ export class RedisReplyStore implements ReplyStore {
 
 class RedisReplyInbox implements ReplyInbox {
   readonly address: string;
-  private readonly key: string;
+  private readonly keys: InboxKeys;
   private readonly ttlMs: number;
+  private readonly maxBytes: number;
   private readonly connections: Connections;
   private readonly reader: BlockingReader;
   private lastRead = '0-0';
-  /** Read since the inbox was last tidied. */
-  private untidied = 0;
+  /** Read since the inbox was last tidied; `large`: bytes of large entries. */
+  private untidied = { entries: 0, large: 0 };
   private renewAt = 0;
 
-  constructor(options: { address: string; key: string; ttlMs: number; connections: Connections }) {
+  constructor(options: {
+    address: string;
+    keys: InboxKeys;
+    ttlMs: number;
+    maxBytes: number;
+    connections: Connections;
+  }) {
     this.address = options.address;
-    this.key = options.key;
+    this.keys = options.keys;
     this.ttlMs = options.ttlMs;
+    this.maxBytes = options.maxBytes;
     this.connections = options.connections;
     this.reader = new BlockingReader({
       name: `Inbox ${options.address}`,
       connections: options.connections,
-      key: options.key,
+      key: options.keys.inbox,
     });
   }
 
   async read(options: { blockMs: number; signal: AbortSignal }): Promise<Buffer[]> {
-    if (performance.now() >= this.renewAt || this.untidied >= TIDY_AFTER) await this.renew();
+    if (performance.now() >= this.renewAt || this.isUntidy) await this.renew();
+    const { inbox } = this.keys;
     const reply = await answer(
-      { operation: 'XREAD', key: this.key },
+      { operation: 'XREAD', key: inbox },
       this.reader.read(options.signal, (redis, longestMs) => {
         // The lifetime is renewed between reads.
         const wait = Math.ceil(Math.min(options.blockMs, longestMs, this.ttlMs / 3));
         const args = ['COUNT', String(MOST_PER_READ)];
         if (wait > 0) args.push('BLOCK', String(wait));
-        args.push('STREAMS', this.key, this.lastRead);
+        args.push('STREAMS', inbox, this.lastRead);
         return redis.callBuffer('xread', ...args) as Promise<[Buffer, RawEntry[]][] | null>;
       }),
     );
     const entries = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1);
     if (last) this.lastRead = last[0].toString('latin1');
-    this.untidied += entries.length;
-    return entries.flatMap(([, fields]) => (fields?.[1] ? parted(fields[1]) : []));
+    this.untidied.entries += entries.length;
+    return entries.flatMap(([, fields]) => this.packetsOf(fields?.[1]));
+  }
+
+  private packetsOf(packets: Buffer | undefined): Buffer[] {
+    if (!packets) return [];
+    if (packets.length > SMALL_BYTES) this.untidied.large += packets.length;
+    return parted(packets, MOST_IN_ENTRY.packets);
+  }
+
+  private get isUntidy(): boolean {
+    const { entries, large } = this.untidied;
+    return entries >= TIDY_AFTER.entries || large >= this.maxBytes * TIDY_AFTER.share;
   }
 
   async close(): Promise<void> {
     await this.reader.close();
-    await answer({ operation: 'UNLINK', key: this.key }, this.connections.redis.unlink(this.key));
+    const { inbox, room } = this.keys;
+    await answer({ operation: 'UNLINK', key: inbox }, this.connections.redis.unlink(inbox, room));
   }
 
   async renew(): Promise<void> {
     this.renewAt = performance.now() + this.ttlMs / 3;
-    this.untidied = 0;
+    const { large } = this.untidied;
+    this.untidied = { entries: 0, large: 0 };
     await scripts.renewInbox.run(this.connections, {
-      keys: { inbox: this.key },
-      args: { read: this.lastRead, ttlMs: String(this.ttlMs) },
+      keys: this.keys,
+      args: {
+        read: this.lastRead,
+        ttlMs: String(this.ttlMs),
+        most: String(this.maxBytes),
+        readLarge: String(large),
+      },
     });
   }
 }

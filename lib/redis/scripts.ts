@@ -301,6 +301,11 @@ export const scripts = {
     moreArgs: 'consumer groups that have members',
   }),
   beat: new Script({ name: 'beat', keys: ['members'], args: ['member'] }),
-  renewInbox: new Script({ name: 'renew-inbox', keys: ['inbox'], args: ['read', 'ttlMs'] }),
+  renewInbox: new Script({
+    name: 'renew-inbox',
+    keys: ['inbox', 'room'],
+    args: ['read', 'ttlMs', 'most', 'readLarge'],
+  }),
+  postReply: new Script({ name: 'post-reply', keys: ['inbox', 'room'], args: ['packets'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),
 };

@@ -1,4 +1,4 @@
-import type { ReplyInbox, ReplyStore } from '../core/store/reply-store.js';
+import type { ReplyInbox, ReplyState, ReplyStore } from '../core/store/reply-store.js';
 import type { MemoryGate } from './memory-gate.js';
 import type { MemoryState } from './memory-state.js';
 import { MemoryWait } from './memory-wait.js';
@@ -12,27 +12,29 @@ export class MemoryReplyStore implements ReplyStore {
     this.gate = gate;
   }
 
-  openInbox(options: { ttlMs: number }): Promise<ReplyInbox> {
+  openInbox(options: { ttlMs: number; maxBytes: number }): Promise<ReplyInbox> {
     return this.gate.call(() => {
       const address = `inbox-${this.state.nextSerial()}`;
       const inbox = new MemoryReplyInbox({
         state: this.state,
         gate: this.gate,
         address,
-        ttlMs: options.ttlMs,
+        ...options,
       });
       inbox.keep();
       return inbox;
     });
   }
 
-  reply(address: string, packet: Buffer): Promise<'sent' | 'gone'> {
+  reply(address: string, packet: Buffer): Promise<ReplyState> {
     return this.gate.call(() => {
       const inbox = this.state.inboxes.get(address);
       if (!inbox || inbox.goneAt <= this.gate.clock.now()) {
         this.state.inboxes.delete(address);
         return 'gone';
       }
+      const waiting = inbox.packets.reduce((sum, { length }) => sum + length, 0);
+      if (waiting > 0 && waiting + packet.length > inbox.maxBytes) return 'full';
       inbox.packets.push(Buffer.from(packet));
       this.state.changed();
       return 'sent';
@@ -45,13 +47,21 @@ class MemoryReplyInbox implements ReplyInbox {
   private readonly state: MemoryState;
   private readonly gate: MemoryGate;
   private readonly ttlMs: number;
+  private readonly maxBytes: number;
   private readonly wait: MemoryWait;
 
-  constructor(options: { state: MemoryState; gate: MemoryGate; address: string; ttlMs: number }) {
+  constructor(options: {
+    state: MemoryState;
+    gate: MemoryGate;
+    address: string;
+    ttlMs: number;
+    maxBytes: number;
+  }) {
     this.state = options.state;
     this.gate = options.gate;
     this.address = options.address;
     this.ttlMs = options.ttlMs;
+    this.maxBytes = options.maxBytes;
     this.wait = new MemoryWait({ ...options, who: 'The reply inbox' });
   }
 
@@ -70,7 +80,8 @@ class MemoryReplyInbox implements ReplyInbox {
   keep(): Buffer[] {
     const now = this.gate.clock.now();
     const found = this.state.inboxes.get(this.address);
-    const inbox = found && found.goneAt > now ? found : { packets: [], goneAt: 0 };
+    const inbox =
+      found && found.goneAt > now ? found : { packets: [], goneAt: 0, maxBytes: this.maxBytes };
     inbox.goneAt = now + this.ttlMs;
     this.state.inboxes.set(this.address, inbox);
     return inbox.packets;

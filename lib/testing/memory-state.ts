@@ -118,7 +118,7 @@ export class MemoryState {
   readonly paused = new Map<string, PausedGroup>();
   readonly members = new Map<string, number>();
   readonly handled = new Map<string, RememberedMessage>();
-  readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number }>();
+  readonly inboxes = new Map<string, { packets: Buffer[]; goneAt: number; maxBytes: number }>();
   private readonly rosters = new Map<string, Map<string, number>>();
   private readonly listeners = new Set<() => void>();
   private serial = 0;

@@ -7,7 +7,8 @@ const never = new AbortController().signal;
 export function describeReplyStore(open: OpenHarness): void {
   describe('ReplyStore', () => {
     const h = useHarness(open);
-    const openInbox = (ttlMs = 60_000) => h.stores.replies.openInbox({ ttlMs });
+    const openInbox = (ttlMs = 60_000, maxBytes = 64_000_000) =>
+      h.stores.replies.openInbox({ ttlMs, maxBytes });
     const read = (inbox: ReplyInbox, blockMs = 0, signal = never) =>
       inbox.read({ blockMs, signal });
 
@@ -40,7 +41,7 @@ export function describeReplyStore(open: OpenHarness): void {
     it('gives every inbox an address of its own', async () => {
       const [a, b] = [
         await openInbox(),
-        await (await h.sibling()).replies.openInbox({ ttlMs: 60_000 }),
+        await (await h.sibling()).replies.openInbox({ ttlMs: 60_000, maxBytes: 64_000_000 }),
       ];
       expect(a.address).not.toBe(b.address);
       await h.stores.replies.reply(b.address, Buffer.from('for b'));
@@ -99,6 +100,24 @@ export function describeReplyStore(open: OpenHarness): void {
         await h.advance(10);
       }
       throw new Error('the inbox is still there');
+    });
+
+    it('takes no more than so many bytes that nobody has read, one packet always, and more once they are read', async () => {
+      const inbox = await openInbox(60_000, 100_000);
+      const other = (await h.sibling()).replies;
+      const reply = (bytes: number) => other.reply(inbox.address, Buffer.alloc(bytes));
+      expect(await reply(200_000)).toBe('sent');
+      expect(await reply(10_000)).toBe('full');
+      for (let round = 0; round < 3; round++) {
+        let received = await read(inbox);
+        while (received.length === 0) received = await read(inbox);
+        // What it has read does not count from its next read on.
+        expect(await read(inbox)).toEqual([]);
+        const replies = [];
+        for (let i = 0; i < 12; i++) replies.push(await reply(10_000));
+        expect(replies.slice(0, 9)).toEqual(replies.slice(0, 9).map(() => 'sent'));
+        expect(replies.slice(-2)).toEqual(['full', 'full']);
+      }
     });
 
     it('keeps an inbox that is read', async () => {

@@ -28,7 +28,10 @@ export class ReceiptGiver {
     const outcome = outcomeOf(settled);
     if (receiptTo === undefined || !outcome) return;
     const packet = encodeReceipt({ messageId, group: this.group, outcome });
-    this.replies.reply(receiptTo, packet).catch(this.onError);
+    this.replies.reply(receiptTo, packet).then((state) => {
+      if (state === 'full')
+        this.onError(new Error(`too much waits for the sender of ${messageId}`));
+    }, this.onError);
   }
 }
 

@@ -15,6 +15,8 @@ export interface ResponderOptions {
   replies: ReplyStore;
   codecs: Codecs;
   clock: Clock;
+  /** Largest step; a larger one is answered with an error. */
+  maxBytes: number;
   /** Told of each step before it is sent. */
   onStep?: ((kind: ReplyKind, packet: Buffer) => void) | undefined;
   onError(error: unknown): void;
@@ -81,9 +83,10 @@ export class Responder {
   private post(packet: Buffer): Promise<void> {
     const { message, replies } = this.options;
     if (message.replyTo === undefined) return Promise.resolve();
-    return replies
-      .reply(message.replyTo, packet)
-      .then(sent, (error: unknown) => this.postAgain(packet, error));
+    return replies.reply(message.replyTo, packet).then(
+      (state) => (state === 'full' ? this.postAgain(packet, new InboxFullError()) : undefined),
+      (error: unknown) => this.postAgain(packet, error),
+    );
   }
 
   private async postAgain(packet: Buffer, first: unknown): Promise<void> {
@@ -93,8 +96,8 @@ export class Responder {
       onError(error);
       await sleep(clock, 50 * attempt);
       try {
-        await replies.reply(message.replyTo!, packet);
-        return;
+        if ((await replies.reply(message.replyTo!, packet)) !== 'full') return;
+        error = new InboxFullError();
       } catch (again) {
         error = again;
       }
@@ -103,10 +106,15 @@ export class Responder {
   }
 
   private encode(kind: ReplyKind, seq: number, body: unknown): Buffer {
-    const { message, codecs } = this.options;
+    const { message, codecs, maxBytes } = this.options;
     try {
       const codec = codecs.forBody(body);
       const bytes = codec.encode(body);
+      const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+      if (size > maxBytes)
+        throw new Error(
+          `the answer takes ${size} bytes, producer.maxMessageBytes of who answers allows ${maxBytes}; store it elsewhere and answer where it is`,
+        );
       return encodeReply({ requestId: message.messageId, seq, kind, codec: codec.name, bytes });
     } catch (error) {
       this.ended = true;
@@ -122,4 +130,10 @@ export class Responder {
   }
 }
 
-function sent(): void {}
+class InboxFullError extends Error {
+  constructor() {
+    super(
+      'as many bytes wait for whoever asked as its requests.maxInboxBytes allows; it does not read, or not fast enough',
+    );
+  }
+}

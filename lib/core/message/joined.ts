@@ -15,10 +15,13 @@ export function joined(parts: readonly Uint8Array[]): Buffer {
   return all;
 }
 
-/** What `joined` was given. The parts share the bytes with the whole. */
-export function parted(all: Buffer): Buffer[] {
+/**
+ * What `joined` was given, `most` parts at most: a megabyte of zeros would be a quarter of a million parts. They share the bytes
+ * with the whole.
+ */
+export function parted(all: Buffer, most = Infinity): Buffer[] {
   const parts: Buffer[] = [];
-  for (let at = 0; at + LENGTH_BYTES <= all.length;) {
+  for (let at = 0; at + LENGTH_BYTES <= all.length && parts.length < most;) {
     const end = at + LENGTH_BYTES + all.readUInt32BE(at);
     parts.push(all.subarray(at + LENGTH_BYTES, end));
     at = end;

@@ -87,6 +87,12 @@ export class OpenRequests {
   private oldest: OpenRequest | undefined;
   private newest: OpenRequest | undefined;
   private sending = 0;
+  private count = 0;
+
+  /** Those that wait for their confirm or their answer. */
+  get size(): number {
+    return this.count;
+  }
 
   get isEmpty(): boolean {
     return this.oldest === undefined;
@@ -106,6 +112,7 @@ export class OpenRequests {
 
   add(request: OpenRequest): void {
     this.sending += 1;
+    this.count += 1;
     request.older = this.newest;
     if (this.newest) this.newest.newer = request;
     else this.oldest = request;
@@ -155,6 +162,7 @@ export class OpenRequests {
   }
 
   private remove(request: OpenRequest): void {
+    this.count -= 1;
     const { older, newer } = request;
     if (older) older.newer = newer;
     else this.oldest = newer;

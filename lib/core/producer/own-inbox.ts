@@ -10,7 +10,9 @@ export interface OwnInboxOptions {
   name: string;
   replies: ReplyStore;
   clock: Clock;
-  /** What it throws is told by `onError`, and takes nothing along that was read with it. */
+  /** Most bytes that wait in the store until they are read. */
+  maxBytes: number;
+  /** When it throws, `onError` tells of it; what was read with it is taken all the same. */
   take(packet: Buffer): void;
   onError(error: unknown): void;
 }
@@ -43,13 +45,13 @@ export class OwnInbox {
   }
 
   private async open(): Promise<ReplyInbox> {
-    const { name, replies, clock, onError } = this.options;
-    const inbox = await replies.openInbox({ ttlMs: TTL_MS });
+    const { name, replies, clock, maxBytes, onError } = this.options;
+    const inbox = await replies.openInbox({ ttlMs: TTL_MS, maxBytes });
     this.loop = new Loop({
       name,
       clock,
       step: async (signal) => {
-        for (const packet of await inbox.read({ blockMs: 5_000, signal })) this.take(packet);
+        this.take(await inbox.read({ blockMs: 5_000, signal }));
         return 0;
       },
       onError,
@@ -57,11 +59,20 @@ export class OwnInbox {
     return inbox;
   }
 
-  private take(packet: Buffer): void {
-    try {
-      this.options.take(packet);
-    } catch (error) {
-      this.options.onError(error);
-    }
+  /** Thousands of packets may be of no use: that is told once. */
+  private take(packets: readonly Buffer[]): void {
+    const errors: unknown[] = [];
+    for (const packet of packets)
+      try {
+        this.options.take(packet);
+      } catch (error) {
+        errors.push(error);
+      }
+    if (errors.length === 0) return;
+    const [first] = errors;
+    const others = errors.length > 1 ? `, and ${errors.length - 1} others read with it` : '';
+    this.options.onError(
+      new Error(`a packet was dropped${others}: ${(first as Error).message}`, { cause: first }),
+    );
   }
 }

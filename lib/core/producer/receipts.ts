@@ -1,18 +1,21 @@
-import { ClosedError } from '../message/errors.js';
+import { ClosedError, LimitReachedError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import { decodeReceipt, type GroupOutcome, type ReceiptPacket } from '../message/receipt-packet.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { DeliveryStore } from '../store/delivery-store.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import type { TopicRegistry } from '../store/topic-registry.js';
+import { EarlyPackets } from './early-packets.js';
 import { OwnInbox } from './own-inbox.js';
 import { ReceiptTimeoutError, type ReceiptWanted } from './receipt.js';
+import type { RequestSettings } from './request-settings.js';
 
 export interface ReceiptsOptions {
   replies: ReplyStore;
   deliveries: Pick<DeliveryStore, 'lag'>;
   topics: Pick<TopicRegistry, 'groups'>;
   clock: Clock;
+  limits: Pick<RequestSettings, 'maxReceipts' | 'maxInboxBytes'>;
   onError(error: unknown): void;
 }
 
@@ -23,29 +26,27 @@ interface Waiting {
   done(): void;
 }
 
-interface EarlyReceipts {
-  readonly packets: ReceiptPacket[];
-  /** Number of the last send before it: it is about that one or an older one. */
-  readonly lastNumber: number;
-}
-
 /** Senders that wait for what becomes of their messages. One inbox per process, opened when somebody first asks. */
 export class Receipts {
   private readonly options: ReceiptsOptions;
   private readonly waiting = new Map<string, Waiting>();
-  /** Receipts that may have overtaken the confirm of their message, in the order they came. */
-  private readonly early = new Map<string, EarlyReceipts>();
+  /** Receipts that may have overtaken the confirm of their message. */
+  private readonly early: EarlyPackets<ReceiptPacket>;
   /** Numbers of the sends that are not confirmed, oldest first. */
   private readonly sending = new Set<number>();
   private lastNumber = 0;
+  /** Sends whose receipts are not all there, from before they are stored. */
+  private collecting = 0;
   private readonly inbox: OwnInbox;
   private readonly closing = new AbortController();
 
   constructor(options: ReceiptsOptions) {
     this.options = options;
-    const { replies, clock, onError } = options;
-    const take = (packet: Buffer): void => this.take(decodeReceipt(packet));
-    this.inbox = new OwnInbox({ name: 'receipts', replies, clock, take, onError });
+    const { replies, clock, limits, onError } = options;
+    const maxBytes = limits.maxInboxBytes;
+    this.early = new EarlyPackets({ maxBytes });
+    const take = (packet: Buffer): void => this.take(decodeReceipt(packet), packet.length);
+    this.inbox = new OwnInbox({ name: 'receipts', replies, clock, maxBytes, take, onError });
   }
 
   /** Messages whose receipts are kept for a confirm that may still come. */
@@ -61,9 +62,29 @@ export class Receipts {
   /**
    * Send with `send`, which is told where receipts go, and wait for the groups. Rejects as `send` does.
    *
-   * @throws ReceiptTimeoutError
+   * @throws ReceiptTimeoutError; LimitReachedError when too many wait, before anything is sent.
    */
   async collect(
+    wanted: ReceiptWanted,
+    send: (receiptTo: string) => Promise<SendResult>,
+  ): Promise<SendResult> {
+    const { maxReceipts } = this.options.limits;
+    if (this.collecting >= maxReceipts) throw tooManyReceipts(maxReceipts);
+    this.collecting += 1;
+    try {
+      return await this.sendAndWait(wanted, send);
+    } finally {
+      this.collecting -= 1;
+    }
+  }
+
+  /** Those who wait are answered with what is known. Never rejects. */
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.inbox.close();
+  }
+
+  private async sendAndWait(
     { groups, timeoutMs }: ReceiptWanted,
     send: (receiptTo: string) => Promise<SendResult>,
   ): Promise<SendResult> {
@@ -94,12 +115,6 @@ export class Receipts {
     return { ...sent, outcomes: Object.fromEntries(inOrder) };
   }
 
-  /** Those who wait are answered with what is known. Never rejects. */
-  async close(): Promise<void> {
-    this.closing.abort();
-    await this.inbox.close();
-  }
-
   private async sendWith(send: () => Promise<SendResult>, waiting: Waiting): Promise<SendResult> {
     const number = ++this.lastNumber;
     this.sending.add(number);
@@ -107,35 +122,28 @@ export class Receipts {
       const sent = await send();
       const { messageId } = sent;
       this.waiting.set(messageId, waiting);
-      const early = this.early.get(messageId);
-      this.early.delete(messageId);
-      for (const receipt of early?.packets ?? []) this.take(receipt);
+      for (const receipt of this.early.take(messageId)) this.note(waiting, receipt);
       return sent;
     } finally {
       this.sending.delete(number);
-      this.forgetLate();
+      const [oldest = Infinity] = this.sending;
+      // What is about none of the sends under way is late, or of a group that nobody asked for.
+      this.early.forgetBefore(oldest);
     }
   }
 
-  /** What is about none of the sends under way is late, or of a group that nobody asked for. */
-  private forgetLate(): void {
-    const [oldest = Infinity] = this.sending;
-    for (const [messageId, { lastNumber }] of this.early) {
-      if (lastNumber >= oldest) return;
-      this.early.delete(messageId);
-    }
-  }
-
-  private take(receipt: ReceiptPacket): void {
-    const { messageId, group, outcome } = receipt;
+  private take(receipt: ReceiptPacket, bytes: number): void {
+    const { messageId } = receipt;
     const waiting = this.waiting.get(messageId);
-    if (!waiting) {
-      const early = this.early.get(messageId);
-      if (early) early.packets.push(receipt);
-      else if (this.sending.size > 0)
-        this.early.set(messageId, { packets: [receipt], lastNumber: this.lastNumber });
-      return;
-    }
+    if (waiting) return this.note(waiting, receipt);
+    if (this.sending.size === 0) return;
+    if (!this.early.keep(messageId, receipt, { bytes, lastNumber: this.lastNumber }))
+      throw new Error(
+        `a receipt of message ${messageId} is dropped: those that wait for the confirms of their messages take as many bytes as requests.maxInboxBytes allows`,
+      );
+  }
+
+  private note(waiting: Waiting, { group, outcome }: ReceiptPacket): void {
     // A group that nobody asked for ends with it, too.
     if (!waiting.missing.delete(group)) return;
     waiting.outcomes[group] = outcome;
@@ -173,4 +181,11 @@ export class Receipts {
       throw new ClosedError('Send: the application is closing. Nothing was stored.');
     return this.inbox.address();
   }
+}
+
+function tooManyReceipts(most: number): LimitReachedError {
+  return new LimitReachedError(
+    `${most} sends of this process wait for their receipts, which is all that may (requests.maxReceipts). Nothing was stored; await some of them, then send again.`,
+    { limit: 'requests.maxReceipts' },
+  );
 }

@@ -1,5 +1,5 @@
 import type { Codecs } from '../message/codec.js';
-import { ClosedError, RivuletError } from '../message/errors.js';
+import { ClosedError, LimitReachedError, RivuletError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
@@ -7,6 +7,7 @@ import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import { DeadlineWatch } from './deadline-watch.js';
+import { EarlyPackets } from './early-packets.js';
 import {
   OpenRequest,
   OpenRequests,
@@ -16,6 +17,7 @@ import {
 import type { SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
+import type { RequestSettings } from './request-settings.js';
 
 /** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
 export class RequestTimeoutError extends RivuletError {
@@ -48,13 +50,8 @@ export interface RequesterOptions {
   clock: Clock;
   /** Default 30 000. */
   timeoutMs: number;
+  limits: Pick<RequestSettings, 'maxOpen' | 'maxInboxBytes'>;
   onError(error: unknown): void;
-}
-
-interface EarlyAnswer {
-  packets: ReplyPacket[];
-  /** Number of the last request sent before it: it answers that one or an older one. */
-  lastNumber: number;
 }
 
 /**
@@ -68,8 +65,8 @@ export class Requester {
   private readonly requests = new OpenRequests();
   private readonly deadlines: DeadlineWatch;
   private lastNumber = 0;
-  /** Answers that may have overtaken the confirm of their request, in the order they came. */
-  private readonly early = new Map<MessageId, EarlyAnswer>();
+  /** Answers that may have overtaken the confirm of their request. */
+  private readonly early: EarlyPackets<ReplyPacket>;
   private readonly inbox: OwnInbox;
   private readonly owner: RequestOwner = {
     confirmed: (request, messageId) => this.confirmed(request, messageId),
@@ -84,10 +81,12 @@ export class Requester {
 
   constructor(options: RequesterOptions) {
     this.options = options;
-    const { replies, clock, timeoutMs, onError } = options;
+    const { replies, clock, timeoutMs, limits, onError } = options;
+    const maxBytes = limits.maxInboxBytes;
+    this.early = new EarlyPackets({ maxBytes });
     this.plain = { ttlMs: timeoutMs, timeoutMs };
     const take = (packet: Buffer): void => this.deliver(decodeReply(packet));
-    this.inbox = new OwnInbox({ name: 'replies', replies, clock, take, onError });
+    this.inbox = new OwnInbox({ name: 'replies', replies, clock, maxBytes, take, onError });
     this.deadlines = new DeadlineWatch({
       clock: options.clock,
       sweep: (now) => this.expire(now),
@@ -110,15 +109,16 @@ export class Requester {
     });
   }
 
-  /** Every step of the answer goes to the listener, until it is stopped. */
+  /** Every step of the answer goes to the listener, until it is stopped. @throws LimitReachedError when too many are open. */
   open(
     name: TopicName,
     body: unknown,
     options: RequestOptions,
     listener: ReplyListener,
   ): OpenRequest {
-    const { clock } = this.options;
+    const { clock, limits } = this.options;
     const { timeoutMs = this.options.timeoutMs } = options;
+    if (this.requests.size >= limits.maxOpen) throw tooManyOpen(topicOf(name), limits.maxOpen);
     const request = new OpenRequest({
       topic: topicOf(name),
       listener,
@@ -173,9 +173,8 @@ export class Requester {
   private confirmed(request: OpenRequest, messageId: MessageId): void {
     this.requests.sent(request, messageId);
     if (this.early.size > 0) {
-      const early = this.early.get(messageId);
-      this.early.delete(messageId);
-      if (!request.isFinished) for (const packet of early?.packets ?? []) this.deliver(packet);
+      const early = this.early.take(messageId);
+      if (!request.isFinished) for (const packet of early) this.deliver(packet);
       this.forgetLate();
     }
     this.clearWhenEmpty();
@@ -231,12 +230,7 @@ export class Requester {
 
   /** What answers none of the requests under way is late, not early: nobody will ask for it. */
   private forgetLate(): void {
-    if (this.early.size === 0) return;
-    const oldest = this.requests.oldestSending;
-    for (const [requestId, { lastNumber }] of this.early) {
-      if (lastNumber >= oldest) return;
-      this.early.delete(requestId);
-    }
+    if (this.early.size > 0) this.early.forgetBefore(this.requests.oldestSending);
   }
 
   private async address(): Promise<string> {
@@ -260,9 +254,12 @@ export class Requester {
   }
 
   private keep(packet: ReplyPacket): void {
-    const early = this.early.get(packet.requestId);
-    if (early) early.packets.push(packet);
-    else this.early.set(packet.requestId, { packets: [packet], lastNumber: this.lastNumber });
+    const { lastNumber } = this;
+    const about = { bytes: packet.bytes.length, lastNumber };
+    if (!this.early.keep(packet.requestId, packet, about))
+      throw new Error(
+        `an answer to ${packet.requestId} is dropped: those that wait for the confirms of their requests take as many bytes as requests.maxInboxBytes allows`,
+      );
   }
 
   private take(request: OpenRequest, packet: ReplyPacket): void {
@@ -287,6 +284,13 @@ export class Requester {
         return listener.error(new RequestFailedError(errorText(body), body));
     }
   }
+}
+
+function tooManyOpen(topic: string, most: number): LimitReachedError {
+  return new LimitReachedError(
+    `Request to topic "${topic}": ${most} requests of this process have no answer yet, which is all that may (requests.maxOpen). Nothing was stored; await some of them, then ask again.`,
+    { limit: 'requests.maxOpen' },
+  );
 }
 
 function saysNothing(options: object): boolean {

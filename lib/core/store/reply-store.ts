@@ -10,11 +10,19 @@ export interface ReplyInbox {
   close(): Promise<void>;
 }
 
+export type ReplyState = 'sent' | 'gone' | 'full';
+
 /** The way back of request and reply. Answers are kept only while somebody waits for them. */
 export interface ReplyStore {
-  /** An inbox that disappears by itself when it was not read for `ttlMs`. */
-  openInbox(options: { ttlMs: number }): Promise<ReplyInbox>;
+  /**
+   * An inbox that disappears by itself when it was not read for `ttlMs`, and takes no more while packets of `maxBytes` wait in it;
+   * one it always takes. Small packets may be counted by their number instead.
+   */
+  openInbox(options: { ttlMs: number; maxBytes: number }): Promise<ReplyInbox>;
 
-  /** @returns `gone` when nobody waits there (any more): the answer is dropped. */
-  reply(address: string, packet: Buffer): Promise<'sent' | 'gone'>;
+  /**
+   * @returns `gone` when nobody waits there (any more): the answer is dropped; `full` when too much waits there already: it was
+   *   not taken.
+   */
+  reply(address: string, packet: Buffer): Promise<ReplyState>;
 }

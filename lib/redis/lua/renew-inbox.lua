@@ -2,23 +2,32 @@
 -- Make or keep an inbox, and drop what was read from it.
 --
 -- KEYS[1]  STREAM  inbox: packets
--- ARGV[1]  string  id of the last packet that was read
+-- KEYS[2]  HASH    room: large (bytes of large entries that nobody has read), most
+-- ARGV[1]  string  id of the last entry that was read
 -- ARGV[2]  ms      lifetime
--- ARGV[3]  ms      test time, '' = TIME; not used
+-- ARGV[3]  bytes   most that large entries may take
+-- ARGV[4]  bytes   of large entries that were read since this was last called
+-- ARGV[5]  ms      test time, '' = TIME; not used
 --
 -- Returns  { 'created' }  it was not there (any more)
 --          { 'renewed' }
 --
 -- Invariant: an inbox that nobody reads disappears.
 
-local inbox = KEYS[1]
+local inbox, room = KEYS[1], KEYS[2]
 local read, lifetime = ARGV[1], ARGV[2]
 
 local there = redis.call('XLEN', inbox) > 0 or redis.call('EXISTS', inbox) == 1
+local large = tonumber(redis.call('HGET', room, 'large') or 0) - tonumber(ARGV[4])
 if there then
   redis.call('XTRIM', inbox, 'MINID', read)
+  -- Large entries that were dropped before they were read were counted, too.
+  if #redis.call('XRANGE', inbox, '(' .. read, '+', 'COUNT', 1) == 0 then large = 0 end
 else
   redis.call('XADD', inbox, 'MAXLEN', 0, '*', 'p', '')
+  large = 0
 end
+redis.call('HSET', room, 'large', whole(math.max(0, large)), 'most', ARGV[3])
 redis.call('PEXPIRE', inbox, lifetime)
+redis.call('PEXPIRE', room, lifetime)
 return { there and 'renewed' or 'created' }

@@ -14,6 +14,7 @@ describe('Receipts', () => {
     const errors: unknown[] = [];
     const receipts = new Receipts({
       ...{ replies: stores.replies, deliveries: stores.deliveries, topics: stores.topics, clock },
+      limits: { maxReceipts: 100, maxInboxBytes: 1_000_000 },
       onError: (error) => errors.push(error),
     });
     let endOfLast = (): void => {};
@@ -42,6 +43,37 @@ describe('Receipts', () => {
     expect(errors).toEqual([]);
     expect(receipts.kept).toBeLessThanOrEqual(2);
     endOfLast();
+    await receipts.close();
+  });
+
+  it('has no more sends wait than may, and refuses a further one before it is sent', async () => {
+    const clock = new ManualClock();
+    const stores = new MemoryStores({ clock });
+    const receipts = new Receipts({
+      ...{ replies: stores.replies, deliveries: stores.deliveries, topics: stores.topics, clock },
+      limits: { maxReceipts: 1, maxInboxBytes: 1_000 },
+      onError: (error) => {
+        throw error;
+      },
+    });
+    const wanted = { groups: ['billing'], timeoutMs: 1_000 };
+    const first = receipts.collect(wanted, () => Promise.resolve({ ...SENT, messageId: idOf(1) }));
+    first.catch(() => undefined);
+    await clock.settle();
+    const send = (): Promise<SendResult> => Promise.resolve({ ...SENT, messageId: idOf(2) });
+    const refused = receipts.collect(wanted, () => {
+      throw new Error('it was sent');
+    });
+    await expect(refused).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+      limit: 'requests.maxReceipts',
+    });
+    await clock.advance(1_000);
+    await expect(first).rejects.toMatchObject({ code: 'RECEIPT_TIMEOUT' });
+    const next = receipts.collect(wanted, send);
+    next.catch(() => undefined);
+    await clock.advance(1_000);
+    await expect(next).rejects.toMatchObject({ code: 'RECEIPT_TIMEOUT' });
     await receipts.close();
   });
 });

@@ -57,6 +57,7 @@ describe('Requester', () => {
       codecs: new Codecs(),
       clock,
       timeoutMs: 1_000,
+      limits: { maxOpen: 110, maxInboxBytes: 1_000 },
       onError: (error) => errors.push(error),
     });
   });
@@ -101,6 +102,49 @@ describe('Requester', () => {
       // There is always one on its way.
       expect(requester.kept).toBeLessThanOrEqual(2);
     }
+  });
+
+  it('keeps no more bytes of early answers than it may, and says so', async () => {
+    const answer = requester.request('orders', null);
+    await clock.settle();
+    await deliver([packet(1, 'early')]);
+    for (let n = 0; n < 10; n++) await deliver([packet(1_000 + n, 'x'.repeat(100))]);
+    expect(requester.kept).toBe(3);
+    expect(errors).toHaveLength(8);
+    expect(String(errors[0])).toContain('requests.maxInboxBytes');
+    confirms[0]!();
+    expect(await answer).toBe('early');
+    expect(requester.kept).toBe(0);
+  });
+
+  it('asks no more than may be open at a time, and again once one of them has ended', async () => {
+    const asked = Array.from({ length: 110 }, () => requester.request('orders', null));
+    for (const each of asked) each.catch(() => {});
+    const refused = requester.request('orders', null);
+    await expect(refused).rejects.toMatchObject({
+      code: 'LIMIT_REACHED',
+      limit: 'requests.maxOpen',
+      message: expect.stringContaining('110 requests of this process'),
+    });
+    await clock.settle();
+    for (const confirm of confirms) confirm();
+    await deliver([packet(1, 'a')]);
+    expect(await asked[0]).toBe('a');
+    const next = requester.request('orders', null);
+    await clock.settle();
+    confirms[110]!();
+    await deliver([packet(111, 'd')]);
+    expect(await next).toBe('d');
+    // Those whose time is up do not count either, once their messages are confirmed.
+    await clock.advance(1_000);
+    const again = Array.from({ length: 110 }, () => requester.request('orders', null));
+    const outcomes = Promise.allSettled([...asked, ...again]);
+    await requester.close();
+    const codes = (await outcomes).map(
+      (one) => (one as { reason?: { code: string } }).reason?.code,
+    );
+    expect(codes.slice(0, 110)).toEqual([undefined, ...Array(109).fill('REQUEST_TIMEOUT')]);
+    expect(codes.slice(110)).toEqual(Array(110).fill('CLOSED'));
   });
 
   it('hands over the other answers when one listener throws', async () => {
