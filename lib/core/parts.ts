@@ -197,6 +197,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     deliveries: stores.deliveries,
     clock,
     events,
+    maxBytes: settings.consumer.maxInHandBytes,
     open: async (made) => {
       await open();
       return consumers.openPuller(made);

@@ -17,10 +17,12 @@ export class ByteBudget {
   private readonly most: number;
   private held = 0;
   private expected = 0;
-  private mostRead = FIRST_READ;
+  private mostRead: number;
 
-  constructor(options: { mostBytes: number }) {
+  /** `firstRead`: how many are asked for while nothing is known of their size. Default 16. */
+  constructor(options: { mostBytes: number; firstRead?: number }) {
     this.most = options.mostBytes;
+    this.mostRead = options.firstRead ?? FIRST_READ;
   }
 
   /** These were read. */
@@ -30,6 +32,11 @@ export class ByteBudget {
     if (largest < 0) return;
     this.expected = Math.max(largest, this.expected * DECAY);
     if (this.mostRead < Infinity) this.mostRead *= GROWTH;
+  }
+
+  /** Of the next message, by what came lately. */
+  get expectedBytes(): number {
+    return this.expected;
   }
 
   take(bytes: number): void {
@@ -47,13 +54,27 @@ export class ByteBudget {
 
   /** Likewise, when so many bytes are held that were not taken here. */
   roomBeside(held: number): number {
+    return Math.max(held === 0 ? 1 : 0, this.fitInto(this.most - held));
+  }
+
+  /** How many as large as the largest lately fit into so many bytes. */
+  fitInto(bytes: number): number {
     if (this.expected === 0) return this.mostRead;
-    const fits = Math.floor((this.most - held) / this.expected);
-    return Math.min(held === 0 ? Math.max(1, fits) : Math.max(0, fits), this.mostRead);
+    return Math.min(Math.max(0, Math.floor(bytes / this.expected)), this.mostRead);
   }
 }
 
 /** What a message counts for. */
-export function bytesOf({ content }: StoredEntry): number {
-  return content.kind === 'message' ? content.frame.length : 0;
+export function bytesOf({ content }: Pick<StoredEntry, 'content'>): number {
+  if (content.kind === 'message') return content.frame.length;
+  return content.kind === 'foreign' ? bytesOfFields(content.fields) : 0;
+}
+
+/** What each field of another program's entry takes beside its bytes: such an entry may have hundreds of thousands. */
+const FIELD_BYTES = 100;
+
+function bytesOfFields(fields: readonly Buffer[]): number {
+  let sum = 0;
+  for (const field of fields) sum += FIELD_BYTES + field.length;
+  return sum;
 }

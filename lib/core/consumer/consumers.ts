@@ -128,6 +128,7 @@ export class Consumers {
       subscription,
       topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
       swallowedAfterMs: timing.swallowedAfterMs,
+      maxInHandBytes: timing.maxInHandBytes,
     });
     // Others may have to take over what a lost reply held.
     await this.heartbeat.start();

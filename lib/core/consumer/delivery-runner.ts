@@ -61,6 +61,7 @@ export class DeliveryRunner {
     this.overflow = new Overflow({
       clock,
       capacity,
+      budget,
       onTooLong: (entries) => this.release(entries),
     });
     this.inHand = new InHand({

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
+import { type ByteBudget, bytesOf } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
 
 /** Longer than this nobody waits here for a slot: somebody else may have one. */
@@ -14,6 +15,7 @@ const LONGEST_WAIT_MS = 1_000;
 export class Overflow {
   private readonly clock: Clock;
   private readonly capacity: Capacity;
+  private readonly budget: ByteBudget;
   private readonly onTooLong: (entries: DeliveredEntry[]) => void;
   private entries: DeliveredEntry[] = [];
   private cancelTimer: (() => void) | undefined;
@@ -21,11 +23,14 @@ export class Overflow {
   constructor(options: {
     clock: Clock;
     capacity: Capacity;
+    /** Where their bytes count. */
+    budget: ByteBudget;
     /** They waited too long and are out of here. */
     onTooLong(entries: DeliveredEntry[]): void;
   }) {
     this.clock = options.clock;
     this.capacity = options.capacity;
+    this.budget = options.budget;
     this.onTooLong = options.onTooLong;
   }
 
@@ -40,11 +45,14 @@ export class Overflow {
   push(entry: DeliveredEntry): void {
     this.entries.push(entry);
     this.capacity.queue(1);
+    this.budget.take(bytesOf(entry));
   }
 
   shift(): DeliveredEntry | undefined {
     const entry = this.entries.shift();
-    if (entry) this.capacity.queue(-1);
+    if (!entry) return undefined;
+    this.capacity.queue(-1);
+    this.budget.give(bytesOf(entry));
     return entry;
   }
 
@@ -55,6 +63,7 @@ export class Overflow {
     const entries = this.entries;
     this.entries = [];
     this.capacity.queue(-entries.length);
+    for (const entry of entries) this.budget.give(bytesOf(entry));
     return entries;
   }
 

@@ -53,6 +53,26 @@ describe('receive', () => {
   const bodies = (received: readonly ReceivedMessage[]): unknown[] =>
     received.map(({ body }) => body).sort((a, b) => Number(a) - Number(b));
 
+  it('hands out no more bytes than it may, and one message always; the rest stays for the next call', async () => {
+    const sizes = [3_000, 10, 4_000, 9_000, 20, 3_000, 30_000, 5];
+    for (const size of sizes) await bed.publish('jobs', 'x'.repeat(size));
+    const received: number[][] = [];
+    for (let call = 0; received.flat().length < sizes.length && call < 20; call++) {
+      const some = await receive({ max: 1_000, maxBytes: 8_000 });
+      for (const { receipt } of some) await bed.rivulet.pulls.ack(receipt);
+      received.push(some.map(({ body }) => (body as string).length));
+    }
+    expect(received.flat().toSorted((a, b) => a - b)).toEqual(sizes.toSorted((a, b) => a - b));
+    for (const some of received)
+      expect(some.length === 1 || some.reduce((sum, size) => sum + size) < 8_000).toBe(true);
+    await expect(receive({ maxBytes: 0 })).rejects.toThrow('maxBytes must be an integer');
+  });
+
+  it('takes as large a share of the backlog as before once it knows that messages are small', async () => {
+    await publish(500);
+    expect(await receive({ max: 1_000 })).toHaveLength(500);
+  });
+
   it('hands out at most as many as asked for, each once, from all queues', async () => {
     await publish(10);
     const first = await receive({ max: 4 });

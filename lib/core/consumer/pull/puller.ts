@@ -3,6 +3,7 @@ import { ClosedError, QueueFaultedError, SchemaError } from '../../message/error
 import type { MessageView } from '../../message/message.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { DeliveredEntry, GroupQueue, GroupReader } from '../../store/delivery-store.js';
+import { ByteBudget } from '../byte-budget.js';
 import { type DispatchTools, open, type Opened } from '../dispatch.js';
 import { GroupRegistration, type GroupRegistrationOptions } from '../group-registration.js';
 import { describeError, type Outcome } from '../outcome.js';
@@ -11,6 +12,7 @@ import type { RunningSubscription } from '../running-subscription.js';
 import { settle } from '../settle.js';
 import type { Subscription } from '../subscription.js';
 import { toSettlement } from '../to-settlement.js';
+import { Filling } from './filling.js';
 import { writeReceipt } from './receipt.js';
 
 /** A message in the hands of whoever asked for it, until its invisible duration has passed. */
@@ -31,10 +33,12 @@ export interface PullerOptions extends Omit<GroupRegistrationOptions, 'mode'> {
   clock: Clock;
   /** What is in our name for longer was in a reply that got lost. */
   swallowedAfterMs: number;
+  maxInHandBytes: number;
 }
 
 export interface ReceiveCall {
   max: number;
+  maxBytes: number;
   waitMs: number;
   invisibleDurationMs: number;
   /** What does not match becomes a dead letter. */
@@ -43,6 +47,7 @@ export interface ReceiveCall {
 
 /** Others may give something up meanwhile: no wait is longer before the queues are asked again. */
 const LONGEST_WAIT_MS = 1_000;
+const MOST_CLAIMED = 100;
 
 type Taken = Opened & { entry: DeliveredEntry; body?: unknown };
 
@@ -57,6 +62,8 @@ export class Puller implements RunningSubscription {
   private readonly options: PullerOptions;
   private readonly registration: GroupRegistration;
   private readonly reporter: Reporter;
+  /** How large messages are. */
+  private readonly budget: ByteBudget;
   private readonly closing = new AbortController();
   /** One for each call that waits. */
   private readonly readers: GroupReader[] = [];
@@ -70,6 +77,7 @@ export class Puller implements RunningSubscription {
     this.subscription = options.subscription;
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
     this.reporter = new Reporter(options);
+    this.budget = new ByteBudget({ mostBytes: options.maxInHandBytes });
   }
 
   get queues(): readonly GroupQueue[] {
@@ -115,7 +123,7 @@ export class Puller implements RunningSubscription {
     return true;
   }
 
-  /** At most `max` messages; waits up to `waitMs` for the first. */
+  /** At most `max` messages of at most `maxBytes`, one always; waits up to `waitMs` for the first. */
   async receive(call: ReceiveCall): Promise<ReceivedMessage[]> {
     const { clock } = this.options;
     const until = clock.monotonic() + call.waitMs;
@@ -136,12 +144,11 @@ export class Puller implements RunningSubscription {
   }
 
   private async attempt(call: ReceiveCall, leftMs: number): Promise<ReceivedMessage[]> {
-    const due = await this.claimDue(call.max);
-    const entries = due.entries.length < call.max ? await this.readMore(call.max, due, leftMs) : [];
-    const all = [...due.entries, ...entries];
-    // A read over several queues may bring one from each.
-    const excess = all.splice(call.max);
-    const taken = await Promise.all(all.map((entry) => this.take(entry, call.schema)));
+    const filling = new Filling({ ...call, budget: this.budget });
+    const nextMs = await this.claimDue(filling);
+    if (filling.wanted > 0) await this.readMore(filling, Math.min(leftMs, nextMs));
+    const { kept, excess } = filling.divided();
+    const taken = await Promise.all(kept.map((entry) => this.take(entry, call.schema)));
     const handed = await this.settleAll(taken, call.invisibleDurationMs);
     await this.settleAll(
       excess.map((entry) => ({ entry, message: undefined, outcome: { kind: 'not-started' } })),
@@ -150,45 +157,33 @@ export class Puller implements RunningSubscription {
     return handed.map(({ entry, message, body }) => this.hand(entry, message!, body));
   }
 
-  private async claimDue(max: number): Promise<{ entries: DeliveredEntry[]; nextMs: number }> {
-    const { stores, member } = this.options;
-    const entries: DeliveredEntry[] = [];
+  /** @returns when the next one is due, in milliseconds. */
+  private async claimDue(filling: Filling): Promise<number> {
+    const { stores, member: consumer } = this.options;
     let nextMs = LONGEST_WAIT_MS;
-    for (const ref of this.refs) {
-      const limit = Math.min(100, max - entries.length);
-      if (limit <= 0) break;
-      const reply = await stores.deliveries.claimDue(ref, {
-        consumer: member,
-        limit,
-        suspect: true,
+    for (const ref of this.refs)
+      await filling.from(async (wanted) => {
+        const limit = Math.min(MOST_CLAIMED, wanted);
+        const reply = await stores.deliveries.claimDue(ref, { consumer, limit, suspect: true });
+        if (reply.nextDueAt !== null)
+          nextMs = Math.min(nextMs, Math.max(1, reply.nextDueAt - reply.now));
+        return reply.entries;
       });
-      entries.push(...reply.entries);
-      if (reply.nextDueAt !== null)
-        nextMs = Math.min(nextMs, Math.max(1, reply.nextDueAt - reply.now));
-    }
-    return { entries, nextMs };
+    return nextMs;
   }
 
   /** From each queue in turn; if there is nothing at all, one wait for all of them. */
-  private async readMore(
-    max: number,
-    due: { entries: readonly DeliveredEntry[]; nextMs: number },
-    leftMs: number,
-  ): Promise<DeliveredEntry[]> {
+  private async readMore(filling: Filling, waitMs: number): Promise<void> {
     const { signal } = this.closing;
-    return this.withReader(async (reader) => {
-      const entries: DeliveredEntry[] = [];
+    await this.withReader(async (reader) => {
       const from = this.turn++;
       for (let i = 0; i < this.refs.length; i++) {
-        const perQueue = max - due.entries.length - entries.length;
-        if (perQueue <= 0) return entries;
-        const ref = this.refs[(from + i) % this.refs.length]!;
-        entries.push(...(await reader.read({ queues: [ref], perQueue, blockMs: 0, signal })));
+        const queues = [this.refs[(from + i) % this.refs.length]!];
+        await filling.from((perQueue) => reader.read({ queues, perQueue, blockMs: 0, signal }));
       }
-      const blockMs = Math.min(leftMs, due.nextMs);
-      if (entries.length + due.entries.length > 0 || blockMs < 1) return entries;
-      const perQueue = Math.max(1, Math.floor(max / this.refs.length));
-      return reader.read({ queues: this.refs, perQueue, blockMs, signal });
+      if (!filling.isEmpty || waitMs < 1) return;
+      const perQueue = Math.max(1, Math.floor(filling.wanted / this.refs.length));
+      filling.add(await reader.read({ queues: this.refs, perQueue, blockMs: waitMs, signal }));
     });
   }
 

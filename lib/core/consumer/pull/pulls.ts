@@ -16,6 +16,11 @@ export interface ReceiveOptions {
   group: string;
   /** Most messages, up to 1 000. Default 32. */
   max?: number;
+  /**
+   * Most bytes of all of them, headers and bodies: fewer come when they are large, and one always. Default: the option
+   * `consumer.maxInHandBytes` (64 MiB).
+   */
+  maxBytes?: number;
   /** How long to wait for the first message, in milliseconds, up to 60 000. Default 5 000. */
   waitMs?: number;
   /**
@@ -37,11 +42,14 @@ export interface PullsOptions {
   deliveries: DeliveryStore;
   clock: Clock;
   events: Events;
+  /** Of a call that says nothing else. */
+  maxBytes: number;
   /** One that has joined its group. */
   open(made: Subscription): Promise<Puller>;
 }
 
 const DEFAULTS = { max: 32, waitMs: 5_000, invisibleDurationMs: 60_000 };
+const KNOWN = ['topic', 'group', 'filter', 'schema', 'maxBytes', ...Object.keys(DEFAULTS)];
 const LONGEST_MS = 12 * 3_600_000;
 
 /** Messages taken by hand: received, and settled with their receipts. */
@@ -56,12 +64,13 @@ export class Pulls {
   /** @throws InvalidInputError; what the store throws, then the call can be repeated. */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
     const { topic, group, filter } = options;
-    const call = { ...DEFAULTS, ...options };
+    const call = { ...DEFAULTS, maxBytes: this.options.maxBytes, ...options };
     check(`Receive from topic "${String(topic)}"`, [
-      ...unknownOptions(options, ['topic', 'group', 'filter', 'schema', ...Object.keys(DEFAULTS)]),
+      ...unknownOptions(options, KNOWN),
       topicProblem(topic),
       groupProblem(group),
       integerProblem('max', call.max, { min: 1, max: 1_000 }),
+      integerProblem('maxBytes', call.maxBytes, { min: 1 }),
       integerProblem('waitMs', call.waitMs, { min: 0, max: 60_000 }),
       integerProblem('invisibleDurationMs', call.invisibleDurationMs, { min: 1, max: LONGEST_MS }),
     ]);
