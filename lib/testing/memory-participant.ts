@@ -175,13 +175,15 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
         this.enter();
         tx.changes.outbox.set(id, bytes);
       },
-      drain: async ({ limit, before, after }, publish) => {
+      drain: async ({ limit, maxBytes, before, after }, publish) => {
         this.enter();
+        let left = maxBytes;
         const ids = [...outbox.keys()]
           .filter((id) => !locked.has(id) && mintedAt(id) < before)
           .filter((id) => after === undefined || id > after)
           .sort()
-          .slice(0, limit);
+          .slice(0, limit)
+          .filter((id, i) => (left -= outbox.get(id)!.length) >= 0 || i === 0);
         if (ids.length === 0) return 0;
         for (const id of ids) locked.add(id);
         try {

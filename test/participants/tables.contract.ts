@@ -6,7 +6,8 @@ import { nothing, type Subject } from './subject.js';
 const HOUR = 3_600_000;
 
 export function describeTables(s: Subject): void {
-  const all = { limit: 100, before: Date.now() + HOUR };
+  const most = { limit: 100, maxBytes: 2_000_000 };
+  const all = { ...most, before: Date.now() + HOUR };
   const publishAll = async (rows: readonly OutboxRow[]): Promise<string[]> =>
     rows.map(({ id }) => id);
   const put = (id: string, text: string): Promise<void> =>
@@ -76,14 +77,27 @@ export function describeTables(s: Subject): void {
         seen.push(rows.map(({ bytes }) => bytes.toString()));
         return [];
       };
-      expect(await s.checker.outbox.drain({ limit: 2, before: now }, look)).toBe(2);
-      expect(await s.checker.outbox.drain({ limit: 9, before: now - 1_500 }, look)).toBe(3);
-      await s.checker.outbox.drain({ limit: 9, before: now, after: ids[1]! }, look);
+      expect(await s.checker.outbox.drain({ ...most, limit: 2, before: now }, look)).toBe(2);
+      expect(await s.checker.outbox.drain({ ...most, before: now - 1_500 }, look)).toBe(3);
+      await s.checker.outbox.drain({ ...most, before: now, after: ids[1]! }, look);
       expect(seen).toEqual([
         ['row 0', 'row 1'],
         ['row 0', 'row 1', 'row 2'],
         ['row 2', 'row 3'],
       ]);
+    });
+
+    it('hands out rows of at most so many bytes, and one always', async () => {
+      const sizes = [700, 400, 300, 5, 2_000, 1];
+      for (const [i, size] of sizes.entries())
+        await put(transactionId((i + 1) * 1_000), 'x'.repeat(size));
+      const seen: number[][] = [];
+      const take = async (rows: readonly OutboxRow[]): Promise<string[]> => {
+        seen.push(rows.map(({ bytes }) => bytes.length));
+        return rows.map(({ id }) => id);
+      };
+      while ((await s.checker.outbox.drain({ ...all, maxBytes: 1_000 }, take)) > 0);
+      expect(seen).toEqual([[700], [400, 300, 5], [2_000], [1]]);
     });
 
     it('deletes what was published and keeps the rest', async () => {

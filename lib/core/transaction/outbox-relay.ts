@@ -21,6 +21,8 @@ export interface OutboxRelayOptions {
   logger: Logger;
   /** Between two looks that found nothing, at most. */
   everyMs: number;
+  /** Most bytes of rows in memory at a time; one row always. */
+  maxBytes: number;
 }
 
 const AT_ONCE = 200;
@@ -88,13 +90,15 @@ export class OutboxRelay {
     participant: TransactionParticipant,
     pass: { before: number; seen: Set<TransactionId>; signal: AbortSignal },
   ): Promise<number> {
-    const { before, seen, signal } = pass;
-    const owner = await this.options.participants.owner(participant);
+    const { seen, signal } = pass;
+    let { before } = pass;
+    const { participants, clock, maxBytes } = this.options;
+    const owner = await participants.owner(participant);
     let after: TransactionId | undefined;
     let published = 0;
     for (let isDown = false; !isDown && !signal.aborted;) {
       const taken = await participant.outbox.drain(
-        { limit: AT_ONCE, before, ...(after && { after }) },
+        { limit: AT_ONCE, maxBytes, before, ...(after && { after }) },
         async (rows) => {
           after = rows.at(-1)?.id;
           for (const { id } of rows) seen.add(id);
@@ -105,7 +109,9 @@ export class OutboxRelay {
           return done;
         },
       );
-      if (taken < AT_ONCE) break;
+      if (taken === 0) break;
+      // There are more if the bytes were too many. What is new by now is its owners', who publish as fast as it is written.
+      if (taken < AT_ONCE) before = Math.min(before, clock.now() - OWNERS_TIME_MS);
     }
     return published;
   }

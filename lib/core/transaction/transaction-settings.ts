@@ -23,6 +23,8 @@ export interface TransactionSettings {
   createTables: boolean;
   /** How long a database remembers which messages were handled (`idempotent: { participant }`). Default 7 days. */
   inboxKeptMs: number;
+  /** Most bytes of messages that a process reads from the outbox at a time; those of one transaction always. Default 16 MiB. */
+  maxRelayBytes: number;
   /** Whose processes answer for transactions without a database. Default: the module's `group`, else `default`. */
   producerGroup: string;
 }
@@ -36,6 +38,7 @@ export const DEFAULT_TRANSACTION_SETTINGS: TransactionSettings = {
   maxTransactionMs: 600_000,
   createTables: true,
   inboxKeptMs: 7 * 24 * 3_600_000,
+  maxRelayBytes: 16 * 1024 * 1024,
   producerGroup: 'default',
 };
 
@@ -61,6 +64,7 @@ export function transactionSettingProblems(settings: TransactionSettings): (stri
       max: LONGEST_TRANSACTION_MS,
     }),
     integerProblem('inboxKeptMs', settings.inboxKeptMs, { min: 60_000 }),
+    integerProblem('maxRelayBytes', settings.maxRelayBytes, { min: 1 }),
     groupProblem(settings.producerGroup, 'producerGroup'),
     ...participantProblems(participants),
   ];

@@ -81,6 +81,7 @@ export class Transactions {
       events,
       logger,
       everyMs: RELAY_EVERY_MS[settings.store],
+      maxBytes: settings.maxRelayBytes,
     });
     this.tools = this.toolsOfEach();
   }

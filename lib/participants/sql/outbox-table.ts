@@ -9,6 +9,7 @@ const HOLD_MS = 30_000;
 type Publish = (rows: readonly OutboxRow[]) => Promise<readonly TransactionId[]>;
 interface Selection {
   limit: number;
+  maxBytes: number;
   before: number;
   after?: TransactionId;
 }
@@ -39,13 +40,10 @@ export class SqlOutboxTable<Tx> implements OutboxTable<Tx> {
   /** Rows of others are skipped, and producers are not: at READ COMMITTED no gap between rows is locked. */
   private drainLocked(selection: Selection, publish: Publish): Promise<number> {
     return this.site.alone(async (execute, tables) => {
-      const { where, values } = this.condition(selection);
-      const { rows } = await execute(
-        `SELECT id, bytes FROM ${tables.outbox} WHERE ${where}
-          ORDER BY id LIMIT ${Math.floor(selection.limit)} FOR UPDATE SKIP LOCKED`,
-        values,
-      );
-      if (rows.length > 0) await this.delete(execute, tables, await publish(this.toRows(rows)));
+      const ids = await this.fitting(execute, tables, { selection, end: 'FOR UPDATE SKIP LOCKED' });
+      if (ids.length === 0) return 0;
+      const rows = await this.read(execute, tables, ids);
+      await this.delete(execute, tables, await publish(rows));
       return rows.length;
     });
   }
@@ -53,16 +51,11 @@ export class SqlOutboxTable<Tx> implements OutboxTable<Tx> {
   /** In three transactions, none of which is open while `publish` runs: an open one would stop all writers. */
   private async drainHeld(selection: Selection, publish: Publish): Promise<number> {
     const { now } = this.site.dialect;
-    const rows = await this.site.alone(async (execute, { outbox }) => {
-      const { where, values } = this.condition(selection);
-      const taken = await execute(
-        `SELECT id, bytes FROM ${outbox} WHERE ${where} AND held_until <= ${now}
-          ORDER BY id LIMIT ${Math.floor(selection.limit)}`,
-        values,
-      );
-      const ids = taken.rows.map(({ id }) => this.site.dialect.fromId(id));
-      await this.hold(execute, outbox, { ids, until: `${now} + ${HOLD_MS}` });
-      return this.toRows(taken.rows);
+    const rows = await this.site.alone(async (execute, tables) => {
+      const free = `held_until <= ${now}`;
+      const ids = await this.fitting(execute, tables, { selection, free });
+      await this.hold(execute, tables.outbox, { ids, until: `${now} + ${HOLD_MS}` });
+      return this.read(execute, tables, ids);
     });
     if (rows.length === 0) return 0;
 
@@ -77,6 +70,43 @@ export class SqlOutboxTable<Tx> implements OutboxTable<Tx> {
       });
     }
     return rows.length;
+  }
+
+  /** Ids of the oldest rows that may be taken: as many as fit by their lengths, one at least. What is in them is not read. */
+  private async fitting(
+    execute: Execute,
+    { outbox }: Tables,
+    options: { selection: Selection; free?: string; end?: string },
+  ): Promise<TransactionId[]> {
+    const { selection, free, end = '' } = options;
+    const { where, values } = this.condition(selection);
+    const { rows } = await execute(
+      `SELECT id, LENGTH(bytes) AS taken FROM ${outbox} WHERE ${where}${free ? ` AND ${free}` : ''}
+        ORDER BY id LIMIT ${Math.floor(selection.limit)} ${end}`,
+      values,
+    );
+    const ids: TransactionId[] = [];
+    let left = selection.maxBytes;
+    for (const { id, taken } of rows) {
+      left -= Number(taken);
+      if (left < 0 && ids.length > 0) break;
+      ids.push(this.site.dialect.fromId(id));
+    }
+    return ids;
+  }
+
+  private async read(
+    execute: Execute,
+    { outbox }: Tables,
+    ids: readonly TransactionId[],
+  ): Promise<OutboxRow[]> {
+    if (ids.length === 0) return [];
+    const { idPlaceholder } = this.site.dialect;
+    const { rows } = await execute(
+      `SELECT id, bytes FROM ${outbox} WHERE id IN (${ids.map(() => idPlaceholder).join(', ')}) ORDER BY id`,
+      ids.map((id) => this.site.value(id)),
+    );
+    return this.toRows(rows);
   }
 
   private condition({ before, after }: Selection): { where: string; values: (string | Buffer)[] } {
