@@ -116,17 +116,24 @@ export function readHold(facts: readonly string[]): HeldLane {
   };
 }
 
+/** As scripts answer it: '' instead of fields where nothing stands. */
+type ScriptEntry = [id: Buffer, fields: Buffer[] | Buffer];
+
+export function readEntries(ref: GroupQueue, entries: readonly unknown[]): StoredEntry[] {
+  return (entries as ScriptEntry[]).map(([id, fields]) =>
+    entryOf(ref, [id, Array.isArray(fields) ? fields : null]),
+  );
+}
+
 /** The page of a load; records and holds stand in the first one only. */
 export function readLoaded(ref: GroupQueue, reply: unknown[]): LoadReply & { state: 'loaded' } {
   const [, last, entries, records, holds] = reply as [
-    ...[Buffer, Buffer, [Buffer, Buffer[] | Buffer][], Buffer[][], Buffer[][]],
+    ...[Buffer, Buffer, ScriptEntry[], Buffer[][], Buffer[][]],
   ];
   return {
     state: 'loaded',
     last: text(last) === 'last',
-    entries: entries.map(([id, fields]) =>
-      entryOf(ref, [id, Array.isArray(fields) ? fields : null]),
-    ),
+    entries: readEntries(ref, entries),
     records: records.map(readRecord),
     held: holds.map((hold) => readHold(hold.map(text))),
   };

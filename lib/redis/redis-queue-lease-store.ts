@@ -18,6 +18,7 @@ import type {
   StepReply,
 } from '../core/store/queue-lease-store.js';
 import type { Connections } from './connections.js';
+import type { StoredEntry } from '../core/store/refs.js';
 import type { RawEntry } from './entry-content.js';
 import { answer } from './errors.js';
 import { heldLanes } from './held-keys.js';
@@ -27,6 +28,7 @@ import {
   heldStepArguments,
   proofArguments,
   readAcquired,
+  readEntries,
   readHeldEntry,
   readHold,
   readLoaded,
@@ -123,6 +125,16 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
       position: text(reply[3]),
       entries: entries.map((entry) => entryOf(ref, entry)),
     };
+  }
+
+  async contents(ref: GroupQueue, offsets: readonly string[]): Promise<StoredEntry[]> {
+    const reply = await orFault(ref, () =>
+      scripts.contents.runBinary(this.connections, {
+        keys: this.keys.groupQueue(ref),
+        args: { offsets: offsets.join(' ') },
+      }),
+    );
+    return readEntries(ref, reply);
   }
 
   async step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply> {

@@ -122,6 +122,7 @@ export const scripts = {
     args: ['group', ...PROOF, 'steps', 'lanes'],
     moreArgs: 'names of lanes, texts',
   }),
+  contents: new Script({ name: 'contents', keys: ['log'], args: ['offsets'] }),
   holdLane: new Script({
     name: 'hold-lane',
     libraries: ['lane-records'],

@@ -17,6 +17,7 @@ import type {
   ResumeAction,
   StepReply,
 } from '../core/store/queue-lease-store.js';
+import type { StoredEntry } from '../core/store/refs.js';
 import { compareOffsets } from '../core/message/offset.js';
 import { MemoryDoorbell } from './memory-doorbell.js';
 import type { MemoryGate } from './memory-gate.js';
@@ -108,6 +109,13 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
         position: group.position,
         nudge: lanes.nudge,
       };
+    });
+  }
+
+  contents(ref: GroupQueue, offsets: readonly string[]): Promise<StoredEntry[]> {
+    return this.way.call(() => {
+      const { queue } = this.state.groupOrFault(ref);
+      return offsets.map((offset) => queue.read(offset));
     });
   }
 

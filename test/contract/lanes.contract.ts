@@ -47,6 +47,18 @@ export function describeLanes(open: OpenHarness): void {
       ]);
     });
 
+    it('tells what stands at some offsets, in the order they were asked for, whoever owns the queue', async () => {
+      const { entries } = await a.load();
+      const [first, second, third] = offsets as [string, string, string];
+      const asked = [third, first, '1-1', second];
+      const found = await h.stores.leases.contents(BILLING, asked);
+      expect(found.map(({ offset }) => offset)).toEqual(asked);
+      const contentAt = (offset: string) =>
+        entries.find((entry) => entry.offset === offset)?.content ?? { kind: 'gone' };
+      expect(found.map(({ content }) => content)).toEqual(asked.map(contentAt));
+      expect(await h.stores.leases.contents(BILLING, [])).toEqual([]);
+    });
+
     it('refuses a second head of a lane, and every step beside it', async () => {
       const [x1, x2, y1] = offsets as [string, string, string];
       await a.begin('=x', x1);

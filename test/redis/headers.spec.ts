@@ -34,7 +34,7 @@ const DRAINS = [
   ...['hold-lane', 'step-held', 'resume-lane'],
   'dedup',
 ];
-const READS = ['lag', 'find-scheduled', 'check-rights', 'lease'];
+const READS = ['lag', 'find-scheduled', 'check-rights', 'lease', 'contents'];
 
 interface Header {
   shebang: string;

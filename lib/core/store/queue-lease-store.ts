@@ -184,6 +184,9 @@ export interface QueueLeaseStore {
   /** What nobody was given before, at most `count`. Refused (`gap`) before everything is loaded. */
   read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply>;
 
+  /** What stands at these offsets, at most 1 000, in their order; `gone` where nothing does. Nobody need own the queue. */
+  contents(ref: GroupQueue, offsets: readonly string[]): Promise<StoredEntry[]>;
+
   /** All steps or none, in their order. Works when the store is out of memory, copies need a little. */
   step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply>;
 

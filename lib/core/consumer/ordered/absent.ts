@@ -1,15 +1,25 @@
-import type { EntryContent, StoredEntry } from '../../store/refs.js';
+import type { StoredEntry } from '../../store/refs.js';
 import { bytesOf } from '../byte-budget.js';
 
-const ABSENT: EntryContent = { kind: 'gone' };
+/** Stands for what was in a message that is not kept in memory. */
+class Absent {
+  readonly kind = 'gone';
 
-/** The same message, of which only the offset is kept: what is in it is asked for when its turn comes. */
+  constructor(readonly bytes: number) {}
+}
+
+/** The same message, of which only offset and size are kept: what is in it is asked for when its turn comes. */
 export function absent<T extends StoredEntry>(entry: T): T {
-  return { ...entry, content: ABSENT };
+  return isAbsent(entry) ? entry : { ...entry, content: new Absent(bytesOf(entry)) };
 }
 
 export function isAbsent({ content }: StoredEntry): boolean {
-  return content === ABSENT;
+  return content instanceof Absent;
+}
+
+/** How many bytes the message takes once it is in memory. */
+export function fullBytesOf(entry: StoredEntry): number {
+  return entry.content instanceof Absent ? entry.content.bytes : bytesOf(entry);
 }
 
 export function bytesOfAll(entries: readonly StoredEntry[]): number {

@@ -52,8 +52,11 @@ export class LaneMemory {
 
   /** How many more messages fit. */
   get room(): number {
-    const held = this.holders().reduce((sum, { bytes }) => sum + bytes, 0);
-    return Math.max(0, this.budget.roomBeside(held) - this.asked);
+    return Math.max(0, this.budget.roomBeside(this.held) - this.asked);
+  }
+
+  private get held(): number {
+    return this.holders().reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Likewise, for this queue: nothing while others wait that asked before. It is woken once that may have changed. */
@@ -72,6 +75,15 @@ export class LaneMemory {
   mustHave(holder: Holder): number {
     const room = this.roomFor(holder);
     return room === 0 && holder.isIdle ? 1 : Math.min(room, this.perLane);
+  }
+
+  /** Of messages with so many bytes each, how many may be asked for again: one when nothing else makes the queue go on. */
+  toRecall(holder: Holder, sizes: readonly number[]): number {
+    const mayHave = this.roomFor(holder) > 0;
+    let left = this.mostBytes - this.held - this.asked * this.budget.expectedBytes;
+    const tooMany = sizes.findIndex((size) => (left -= size) < 0);
+    const fitting = tooMany < 0 ? sizes.length : tooMany;
+    return Math.max(mayHave ? fitting : 0, holder.isIdle ? 1 : 0);
   }
 
   /** How many messages are to be read into `lanes`; 0 when there is no room, or for too few to be worth a call. */

@@ -232,7 +232,7 @@ export class LeasedQueue implements Holder {
     const looked = await this.heldLook.look(this.lanes, isStill);
     if (!isStill()) return false;
     const { leaving, recall } = this;
-    const recalled = !leaving && (await recall.next(this.lanes, this.proof!, isStill));
+    const recalled = !leaving && (await recall.next(this.lanes, isStill));
     if (!isStill()) return false;
     const read = await this.read();
     memory.freed();
