@@ -1,3 +1,4 @@
+import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codec.js';
 import { describeValue, integerProblem } from '../core/message/options.js';
@@ -48,12 +49,17 @@ export interface PageOptions {
   after?: string;
   /** Most dead letters of the page, 1 to 1 000. Default 100. */
   limit?: number;
+  /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
+  maxBytes?: number;
 }
 
 export type DeadLetterFilter = (letter: DeadLetter) => boolean;
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1_000;
+const DEFAULT_PAGE_BYTES = 16 * 1024 * 1024;
+/** Of what is read ahead. */
+const READ_BYTES = 4 * 1024 * 1024;
 const PER_READ = 50;
 const ID = /^(\d{1,4}):(\d{1,20}-\d{1,20})$/;
 
@@ -80,18 +86,24 @@ export class DeadLetters {
     refuse('listDeadLetters', [
       topicNameProblem(name),
       groupProblem(group),
-      ...optionProblems(options, ['after', 'limit']),
+      ...optionProblems(options, ['after', 'limit', 'maxBytes']),
       options?.after === undefined ? undefined : idProblem('after', options.after),
       options?.limit === undefined
         ? undefined
         : integerProblem('limit', options.limit, { min: 1, max: LARGEST_PAGE }),
+      options?.maxBytes === undefined
+        ? undefined
+        : integerProblem('maxBytes', options.maxBytes, { min: 1 }),
     ]);
-    const { after, limit = DEFAULT_PAGE } = options;
+    const { after, limit = DEFAULT_PAGE, maxBytes = DEFAULT_PAGE_BYTES } = options;
+    let bytes = 0;
     const info = await this.groups.existing(name, group, 'listDeadLetters');
     const letters: DeadLetter[] = [];
     for await (const letter of this.all(info, group, after)) {
+      bytes += bytesOf(letter);
       // One more than asked for tells whether there is another page.
-      if (letters.length === limit) return { letters, next: letters.at(-1)!.id };
+      if (letters.length === limit || (letters.length > 0 && bytes > maxBytes))
+        return { letters, next: letters.at(-1)!.id };
       letters.push(this.view(letter));
     }
     return { letters, next: null };
@@ -177,15 +189,18 @@ export class DeadLetters {
   }
 
   private async *ofQueue(ref: GroupQueue, after?: string): AsyncGenerator<DeadLetterEntry> {
+    const budget = new ByteBudget({ mostBytes: READ_BYTES, firstRead: 4 });
     let last = after;
-    for (;;) {
+    for (let isLast = false; !isLast;) {
+      const count = Math.min(PER_READ, budget.room);
       const page = await this.stores.deadLetters.list(ref, {
         ...(last !== undefined && { after: last }),
-        count: PER_READ,
+        count,
       });
+      budget.learn(page.map(bytesOf));
       yield* page;
-      if (page.length < PER_READ) return;
-      last = page.at(-1)!.id;
+      isLast = page.length < count;
+      last = page.at(-1)?.id;
     }
   }
 

@@ -54,6 +54,20 @@ export function viewEntry(place: Place, content: EntryContent, codecs: Codecs): 
   }
 }
 
+/** What it takes of memory, as far as it was stored. */
+export function bytesOfView(view: EntryView): number {
+  switch (view.kind) {
+    case 'message':
+      return view.message.bytes.length;
+    case 'unreadable':
+      return view.bytes.length;
+    case 'foreign':
+      return view.fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+    case 'gone':
+      return 0;
+  }
+}
+
 function viewMessage(
   { topic, queue, offset }: Place,
   { frame, only }: EntryContent & { kind: 'message' },

@@ -1,3 +1,4 @@
+import { ByteBudget } from '../core/consumer/byte-budget.js';
 import type { Codecs } from '../core/message/codec.js';
 import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
@@ -47,6 +48,8 @@ export interface HalfPageOptions {
   after?: string;
   /** Most halves of the page, 1 to 1 000. Default 100. */
   limit?: number;
+  /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
+  maxBytes?: number;
   /** Only these. Default: all. */
   state?: 'waiting' | 'parked';
 }
@@ -61,6 +64,9 @@ export interface DecidedHalf {
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1_000;
+const DEFAULT_PAGE_BYTES = 16 * 1024 * 1024;
+/** Of what is read ahead. */
+const READ_BYTES = 4 * 1024 * 1024;
 const PER_READ = 100;
 const PLACE = /^(\d{1,4}):([0-9a-f-]{36})?$/;
 /** As many topics are asked at once. */
@@ -83,20 +89,25 @@ export class Halves {
   async list(name: TopicName, options: HalfPageOptions): Promise<HalfPage> {
     refuse('listHalves', [topicNameProblem(name), ...pageProblems(options)]);
     const info = await this.topics.existing(name, 'listHalves');
-    const { limit = DEFAULT_PAGE, state } = options;
+    const { limit = DEFAULT_PAGE, maxBytes = DEFAULT_PAGE_BYTES, state } = options;
+    const budget = new ByteBudget({ mostBytes: READ_BYTES, firstRead: 1 });
+    let bytes = 0;
     const [, fromQueue = '0', afterId] = PLACE.exec(options.after ?? '0:') ?? [];
     const found: Half[] = [];
     for (const ref of queuesOf(info).slice(Number(fromQueue))) {
       let after = ref.queue === Number(fromQueue) ? afterId : undefined;
       for (let isLast = false; !isLast;) {
-        const count = Math.min(PER_READ, limit);
+        const count = Math.min(PER_READ, limit, budget.room);
         const read = await this.stores.halves.list(ref, { ...(after && { after }), count });
         isLast = read.length < count;
+        budget.learn(read.map(bytesOfHalf));
         for (const half of read) {
-          if (found.length === limit) return { halves: found, next: `${ref.queue}:${after ?? ''}` };
+          const isWanted = state === undefined || (state === 'parked') === (half.parked !== null);
+          if (isWanted) bytes += bytesOfHalf(half);
+          if (found.length === limit || (found.length > 0 && bytes > maxBytes))
+            return { halves: found, next: `${ref.queue}:${after ?? ''}` };
           after = half.id;
-          if (state === undefined || (state === 'parked') === (half.parked !== null))
-            found.push(this.view(half));
+          if (isWanted) found.push(this.view(half));
         }
       }
     }
@@ -195,16 +206,21 @@ export class Halves {
   }
 }
 
+function bytesOfHalf({ frames }: HalfView): number {
+  return frames.reduce((sum, { length }) => sum + length, 0);
+}
+
 function pageProblems(options: HalfPageOptions): Problem[] {
-  const problems = optionProblems(options, ['after', 'limit', 'state']);
+  const problems = optionProblems(options, ['after', 'limit', 'maxBytes', 'state']);
   if (typeof options !== 'object' || options === null) return problems;
-  const { after, limit, state } = options;
+  const { after, limit, maxBytes, state } = options;
   return [
     ...problems,
     after === undefined || (typeof after === 'string' && PLACE.test(after))
       ? undefined
       : `after must be \`next\` of the page before, got: ${describeValue(after)}`,
     limit === undefined ? undefined : integerProblem('limit', limit, { min: 1, max: LARGEST_PAGE }),
+    maxBytes === undefined ? undefined : integerProblem('maxBytes', maxBytes, { min: 1 }),
     state === undefined || state === 'waiting' || state === 'parked'
       ? undefined
       : `state must be "waiting" or "parked", got: ${describeValue(state)}`,

@@ -1,9 +1,10 @@
+import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
 import { compareOffsets, offsetInRun } from '../core/message/offset.js';
 import type { MessageLog } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 
-/** Entries held in memory while a topic is read, over all its queues: a body may take a megabyte. */
-const MOST_HELD = 128;
+/** What is held in memory while a topic is read, over all its queues; of one queue one entry always. */
+const MOST_HELD = { entries: 128, bytes: 8 * 1024 * 1024 };
 const MOST_PER_READ = 64;
 
 export interface ScanRange {
@@ -20,8 +21,11 @@ export async function* scan(
   refs: readonly QueueRef[],
   range: ScanRange,
 ): AsyncGenerator<StoredEntry> {
-  const count = Math.min(MOST_PER_READ, Math.max(1, Math.floor(MOST_HELD / refs.length)));
-  const queues = refs.map((ref) => new QueueScan(log, { ref, range, count }));
+  const share = Math.min(MOST_PER_READ, Math.max(1, Math.floor(MOST_HELD.entries / refs.length)));
+  const budget = new ByteBudget({ mostBytes: MOST_HELD.bytes, firstRead: 4 });
+  const count = (): number =>
+    Math.max(1, Math.min(share, budget.fitInto(MOST_HELD.bytes / refs.length)));
+  const queues = refs.map((ref) => new QueueScan(log, { ref, range, budget, count }));
   await Promise.all(queues.map((queue) => queue.fill()));
   for (;;) {
     const oldest = queues
@@ -43,17 +47,23 @@ class QueueScan {
   private readonly log: MessageLog;
   private readonly ref: QueueRef;
   private readonly to: string;
-  private readonly count: number;
+  private readonly budget: ByteBudget;
+  /** How many are read at a time. */
+  private readonly count: () => number;
   private from: string;
   private held: StoredEntry[] = [];
   private ended = false;
 
-  constructor(log: MessageLog, options: { ref: QueueRef; range: ScanRange; count: number }) {
+  constructor(
+    log: MessageLog,
+    options: { ref: QueueRef; range: ScanRange; budget: ByteBudget; count(): number },
+  ) {
     this.log = log;
     this.ref = options.ref;
     this.from = `${Math.max(0, options.range.fromMs)}-0`;
     this.to = `${options.range.toMs}-${LARGEST}`;
-    this.count = options.count;
+    this.budget = options.budget;
+    this.count = () => options.count();
   }
 
   get next(): StoredEntry | undefined {
@@ -66,8 +76,10 @@ class QueueScan {
 
   async fill(): Promise<void> {
     if (this.held.length > 0 || this.ended) return;
-    const { ref, from, to, count } = this;
+    const { ref, from, to } = this;
+    const count = this.count();
     this.held = await this.log.range({ ...ref, from, to, count });
+    this.budget.learn(this.held.map(bytesOf));
     const last = this.held.at(-1);
     const behind = last && this.held.length === count ? offsetBehind(last.offset) : undefined;
     if (behind === undefined) this.ended = true;

@@ -12,7 +12,7 @@ import {
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
-import { type EntryView, type MessageEntry, viewEntry } from './entry-view.js';
+import { bytesOfView, type EntryView, type MessageEntry, viewEntry } from './entry-view.js';
 import {
   dateProblem,
   messageIdProblem,
@@ -45,7 +45,8 @@ export interface SearchOptions {
 export type FoundEntry = { queue: number; offset: string; entry: EntryView };
 export type FoundMessage = FoundEntry & { entry: MessageEntry };
 
-const PAGE = 100;
+/** How many are found at a time, or how many bytes of them; one always. */
+const PAGE = { entries: 100, bytes: 8 * 1024 * 1024 };
 const DEFAULT_LIMIT = 1_000;
 /** By how much a sender's clock and the store's may differ before a look-up by id has to read the whole topic. */
 const CLOCKS_DIFFER_MS = 600_000;
@@ -169,16 +170,22 @@ async function* withKey(key: string, all: AsyncIterable<FoundEntry>): AsyncGener
     if (entry.kind === 'message' && entry.message.key === key) yield { ...place, entry };
 }
 
-async function* pages<T>(all: AsyncIterable<T>, limit = DEFAULT_LIMIT): AsyncGenerator<T[]> {
+async function* pages<T extends FoundEntry>(
+  all: AsyncIterable<T>,
+  limit = DEFAULT_LIMIT,
+): AsyncGenerator<T[]> {
   let page: T[] = [];
+  let bytes = 0;
   let left = limit;
   for await (const found of all) {
     page.push(found);
+    bytes += bytesOfView(found.entry);
     left -= 1;
     if (left === 0) break;
-    if (page.length < PAGE) continue;
+    if (page.length < PAGE.entries && bytes < PAGE.bytes) continue;
     yield page;
     page = [];
+    bytes = 0;
   }
   if (page.length > 0) yield page;
 }

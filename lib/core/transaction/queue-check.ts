@@ -1,3 +1,4 @@
+import { ByteBudget } from '../consumer/byte-budget.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type {
@@ -33,6 +34,8 @@ export interface QueueCheckTools {
 }
 
 const MOST_AT_ONCE = 100;
+/** Of the messages that whoever decides has to see. */
+const MOST_BYTES = 16 * 1024 * 1024;
 
 /** One round through the halves of an owner in one queue: those that are due are decided. */
 export class QueueCheck {
@@ -52,10 +55,13 @@ export class QueueCheck {
   async run(signal: AbortSignal): Promise<{ waiting: number; nextCheckAt: number | null }> {
     const { halves, storeTime } = this.tools;
     const { needsFrames: frames, leaseMs } = this.answerer;
+    const budget = new ByteBudget({ mostBytes: MOST_BYTES, firstRead: 4 });
     for (;;) {
       // Whoever takes the queue next begins at once.
       if (signal.aborted) return { waiting: 1, nextCheckAt: storeTime.now() };
-      const claim = await halves.claimDue(this.queue, { limit: MOST_AT_ONCE, leaseMs, frames });
+      const limit = frames ? Math.min(MOST_AT_ONCE, budget.room) : MOST_AT_ONCE;
+      const claim = await halves.claimDue(this.queue, { limit, leaseMs, frames });
+      budget.learn(claim.halves.map(bytesOfFrames));
       storeTime.observe(claim.now);
       this.tellUnreadable(claim.unreadable);
       if (claim.halves.length === 0) return claim;
@@ -158,4 +164,8 @@ export class QueueCheck {
 
 function idsOf(halves: readonly ClaimedHalf[]): TransactionId[] {
   return halves.map(({ id }) => id);
+}
+
+function bytesOfFrames({ frames }: ClaimedHalf): number {
+  return frames.reduce((sum, { length }) => sum + length, 0);
 }
