@@ -13,7 +13,8 @@ import type { Participants } from './participants.js';
 import type { Publisher } from './publisher.js';
 
 export interface OutboxRelayOptions {
-  participants: Participants;
+  participant: TransactionParticipant;
+  participants: Pick<Participants, 'owner'>;
   publisher: Publisher;
   availability: Availability;
   clock: Clock;
@@ -32,9 +33,11 @@ const FIRST_PAUSE_MS = 1_000;
 const WHATEVER_THE_CLOCK_MS = 3_600_000;
 
 /**
- * Publishes what waits in the databases: what was kept while the store was down, and what the process that wrote it did
+ * Publishes what waits in a database: what was kept while the store was down, and what the process that wrote it did
  * not get to publish. Any number of processes may do it at once: rows are locked while they are published, and a
  * message that was published before is recognised by the store.
+ *
+ * Each database has one of its own: one that does not answer holds up no other.
  */
 export class OutboxRelay {
   private readonly options: OutboxRelayOptions;
@@ -69,16 +72,14 @@ export class OutboxRelay {
   }
 
   private async pass(signal: AbortSignal): Promise<number> {
-    const { participants, availability, clock, everyMs } = this.options;
+    const { availability, clock, everyMs } = this.options;
     if (!availability.ready) return everyMs;
     const before = this.isPatient
       ? clock.now() - OWNERS_TIME_MS
       : clock.now() + WHATEVER_THE_CLOCK_MS;
     this.isPatient = true;
-    let found = 0;
     const seen = new Set<TransactionId>();
-    for (const participant of participants.list())
-      found += await this.drain(participant, { before, seen, signal });
+    const found = await this.drain({ before, seen, signal });
     // What was too young for this look may still be there.
     this.stuck = new Set([...this.stuck].filter((id) => seen.has(id) || mintedAt(id) >= before));
     this.pauseMs = found > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
@@ -86,13 +87,14 @@ export class OutboxRelay {
   }
 
   /** @returns how many rows were published. */
-  private async drain(
-    participant: TransactionParticipant,
-    pass: { before: number; seen: Set<TransactionId>; signal: AbortSignal },
-  ): Promise<number> {
+  private async drain(pass: {
+    before: number;
+    seen: Set<TransactionId>;
+    signal: AbortSignal;
+  }): Promise<number> {
     const { seen, signal } = pass;
     let { before } = pass;
-    const { participants, clock, maxBytes } = this.options;
+    const { participant, participants, clock, maxBytes } = this.options;
     const owner = await participants.owner(participant);
     let after: TransactionId | undefined;
     let published = 0;
@@ -146,7 +148,7 @@ export class OutboxRelay {
     // A database that is down for an hour need not fill the log.
     if (failures > 1 && failures % 60 !== 0) return;
     this.options.logger.warn(
-      `Could not look into the outbox: ${(error as Error).message}. Trying again.`,
+      `Could not look into the outbox of participant "${this.options.participant.name}": ${(error as Error).message}. Trying again.`,
     );
   }
 }

@@ -53,7 +53,7 @@ export class Transactions {
   private readonly options: TransactionsOptions;
   private readonly scope = new TransactionScope();
   private readonly outbox: Outbox;
-  private readonly relay: OutboxRelay;
+  private readonly relays: readonly OutboxRelay[];
   private readonly tools: DatabaseTransactionTools;
   /** Transactions that run, and messages on their way after COMMIT. */
   private underWay = 0;
@@ -73,16 +73,20 @@ export class Transactions {
       onError: (error) =>
         logger.debug(`Published rows stay in the outbox for now: ${String(error)}`),
     });
-    this.relay = new OutboxRelay({
-      participants,
-      publisher,
-      availability,
-      clock,
-      events,
-      logger,
-      everyMs: RELAY_EVERY_MS[settings.store],
-      maxBytes: settings.maxRelayBytes,
-    });
+    this.relays = participants.list().map(
+      (participant) =>
+        new OutboxRelay({
+          participant,
+          participants,
+          publisher,
+          availability,
+          clock,
+          events,
+          logger,
+          everyMs: RELAY_EVERY_MS[settings.store],
+          maxBytes: settings.maxRelayBytes,
+        }),
+    );
     this.tools = this.toolsOfEach();
   }
 
@@ -160,12 +164,12 @@ export class Transactions {
 
   /** From now on what waits in the databases is published. Safe to repeat. */
   start(): void {
-    if (this.options.participants.list().length === 0 || this.isStarted || this.closed) return;
+    if (this.isStarted || this.closed) return;
     this.isStarted = true;
     this.stopWatching = this.options.availability.onChange((ready) => {
-      if (ready) this.relay.wake();
+      if (ready) for (const relay of this.relays) relay.wake();
     });
-    this.relay.start();
+    for (const relay of this.relays) relay.start();
   }
 
   /** Waits for transactions that run and for messages on their way, until `timeUp` aborts. Nothing begins any more. */
@@ -173,7 +177,8 @@ export class Transactions {
     this.closed = true;
     this.stopWatching();
     await orAborted(this.whenIdle(), timeUp);
-    await orAborted(Promise.all([this.relay.stop(), this.outbox.close()]), timeUp);
+    const stopped = this.relays.map((relay) => relay.stop());
+    await orAborted(Promise.all([...stopped, this.outbox.close()]), timeUp);
   }
 
   private whenIdle(): Promise<void> {

@@ -1,4 +1,6 @@
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+import { ManualClock } from '../../../lib/testing/manual-clock.js';
+import { MemoryParticipant } from '../../../lib/testing/memory-participant.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import type { TransactionSettings } from '../../../lib/core/transaction/transaction-settings.js';
 
@@ -109,6 +111,21 @@ describe('the outbox', () => {
     expect((await other.sent('orders')).map(({ body }) => body)).toEqual(['before', 'orphan']);
     expect(other.database.waiting).toEqual([]);
     await other.close();
+  });
+
+  it('of one database is emptied while another database does not answer', async () => {
+    const clock = new ManualClock();
+    const [away, here] = ['away', 'here'].map((name) => new MemoryParticipant({ name, clock }));
+    const participants = [away!, here!];
+    bed = await TestBed.open({ clock, settings: { transactions: { participants } } });
+    await bed.publish('orders', 'before');
+    bed.stores.goDown();
+    await bed.rivulet.transactions.run(() => bed.publish('orders', 'one'), { participant: 'here' });
+    away!.outbox.drain = () => new Promise(() => undefined);
+    bed.stores.comeUp();
+    await bed.advance(60_000);
+    expect(await visible()).toEqual(['before', 'one']);
+    expect(here!.waiting).toEqual([]);
   });
 
   it('sets aside what cannot be published, with an alarm, and publishes the others', async () => {
