@@ -45,7 +45,10 @@ export interface TransactionParticipant<Tx = unknown, Options = unknown> {
    */
   opened?(tx: Tx): Promise<void>;
 
-  /** A savepoint around `body`: when it rejects, what it wrote is undone and the transaction goes on. */
+  /**
+   * A savepoint around `body`: when it rejects, what it wrote is undone and the transaction goes on. Rejects with its error,
+   * or, when that could not be undone, with one whose cause it is: then the transaction must not be committed.
+   */
   nested?<Result>(tx: Tx, body: (tx: Tx) => Promise<Result>): Promise<Result>;
 
   /**

@@ -70,7 +70,12 @@ export function sqlParticipant<Tx, Options>(
         await execute(`RELEASE SAVEPOINT ${savepoint}`);
         return result;
       } catch (error) {
-        await execute(`ROLLBACK TO SAVEPOINT ${savepoint}`);
+        await execute(`ROLLBACK TO SAVEPOINT ${savepoint}`).catch((fault: Error) => {
+          throw new Error(
+            `Participant "${name}" could not undo a savepoint (${fault.message}): let this error through, the transaction must not be committed. What failed first is its cause.`,
+            { cause: error },
+          );
+        });
         throw error;
       }
     },
