@@ -4,7 +4,7 @@ import { InDoubtError } from './errors.js';
 import type { HalfOwner } from './half-owner.js';
 import { LateHalf, type LateHalfTools } from './late-half.js';
 import type { TransactionId } from '../store/half-message-store.js';
-import type { TransactionParticipant } from './participant.js';
+import type { TransactionParticipant, Verdict } from './participant.js';
 import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionScope } from './transaction-scope.js';
 import { UnitOfWork, type UnitOfWorkTools } from './unit-of-work.js';
@@ -95,7 +95,7 @@ export class DatabaseTransaction {
         return this.runBody(last, body);
       });
       // Somebody between the body and us swallowed why it may not be committed.
-      if (last?.half && !last.isReady) throw last.refused;
+      if (last && !last.isReady) throw last.refused;
       this.committed(last);
       return result;
     } catch (error) {
@@ -171,7 +171,8 @@ export class DatabaseTransaction {
     const since = clock.monotonic();
     for (const pauseMs of ASK_AGAIN_MS) {
       if (pauseMs > 0) await sleep(clock, pauseMs);
-      const verdict = (await participant.decide([id])).get(id);
+      const verdicts = await participant.decide([id]).catch(() => new Map<string, Verdict>()); // asked again
+      const verdict = verdicts.get(id);
       if (verdict === 'commit' || verdict === 'rollback') return verdict;
       if (clock.monotonic() - since > LONGEST_ASKED_MS) break;
     }

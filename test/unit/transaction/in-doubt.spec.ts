@@ -36,7 +36,10 @@ describe('a COMMIT that is not answered', () => {
     expect([...bed.database.verdicts.values()]).toEqual(['rollback']);
   });
 
-  it('leaves the caller in doubt, with the id, when the database cannot be asked', async () => {
+  it.each([
+    ['does not know', () => Promise.resolve(new Map())],
+    ['cannot be asked', () => Promise.reject(new Error('no connection'))],
+  ])('leaves the caller in doubt, with the id, when the database %s', async (_, answer) => {
     const told = bed.rivulet.events.next('in-doubt');
     const failing = bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
       tx.set('order-1', 'placed');
@@ -45,13 +48,24 @@ describe('a COMMIT that is not answered', () => {
     });
     bed.database.loseNextCommit('carried-out');
     const asked = bed.database.decide.bind(bed.database);
-    bed.database.decide = async (ids) => new Map(ids.map((id) => [id, 'unknown']));
+    bed.database.decide = answer;
     failing.catch(() => undefined);
     await bed.advance(10_000);
     const { transactionId } = await told;
     await expect(failing).rejects.toMatchObject({ code: 'IN_DOUBT', transactionId });
     expect(await visible()).toEqual([]);
     bed.database.decide = asked;
+  });
+
+  it('is none where COMMIT was never sent: what failed before it is the answer, also while nobody can be asked', async () => {
+    const failing = bed.rivulet.transactions.run(async (tx: MemoryTransaction) => {
+      tx.set('order-1', 'placed');
+      await bed.publish('orders', 'placed');
+      bed.database.goDown();
+    });
+    await expect(failing).rejects.toThrow('The memory database is down');
+    bed.database.comeUp();
+    expect(await visible()).toEqual([]);
   });
 
   it('changes nothing for a transaction that sent nothing: its error is the answer', async () => {
@@ -88,17 +102,23 @@ describe('a COMMIT that is not answered', () => {
     expect(await visible()).toEqual([]);
   });
 
-  it('is not taken for one when somebody in between swallowed why there must be none', async () => {
-    const { database } = bed;
-    const placed = bed.rivulet.transactions.manage(
-      'default',
-      async () => {
-        await bed.publish('orders', 'x');
-        await bed.clock.advance(600_000);
-      },
-      { begin: (body) => database.run(body).catch(() => undefined as never) },
-    );
-    await expect(placed).rejects.toMatchObject({ code: 'MARKER_REFUSED' });
-    expect(await visible()).toEqual([]);
-  });
+  it.each([
+    ['its marker', async () => bed.clock.advance(600_000), 'took longer than it may'],
+    ['its body', async () => Promise.reject(new Error('out of stock')), 'out of stock'],
+  ])(
+    'is not taken for one when somebody in between swallowed an error of %s',
+    async (_, fail, why) => {
+      const { database } = bed;
+      const placed = bed.rivulet.transactions.manage(
+        'default',
+        async () => {
+          await bed.publish('orders', 'x');
+          await fail();
+        },
+        { begin: (body) => database.run(body).catch(() => undefined as never) },
+      );
+      await expect(placed).rejects.toThrow(why);
+      expect(await visible()).toEqual([]);
+    },
+  );
 });
