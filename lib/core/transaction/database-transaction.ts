@@ -90,7 +90,6 @@ export class DatabaseTransaction {
     let last: Attempt<R> | undefined;
     try {
       const result = await this.begin<R>((tx) => {
-        last?.unit.discard();
         last = this.attempt<R>(tx);
         return this.runBody(last, body);
       });

@@ -1,3 +1,5 @@
+import { sleep } from '../../../lib/core/runtime/clock.js';
+import { queuesOf } from '../../../lib/core/store/refs.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
@@ -22,6 +24,13 @@ describe('a COMMIT that is not answered', () => {
     return (await bed.sent('orders')).map(({ body }) => body);
   }
 
+  /** Messages that wait for a decision. */
+  async function halves(): Promise<number> {
+    const queues = queuesOf(await bed.rivulet.topics.get('orders'));
+    const counts = await Promise.all(queues.map((ref) => bed.stores.halves.count(ref)));
+    return counts.reduce((sum, { waiting }) => sum + waiting, 0);
+  }
+
   it('is asked for: the caller gets the result when it was carried out', async () => {
     bed.database.loseNextCommit('carried-out');
     expect(await place()).toBe('result');
@@ -34,6 +43,37 @@ describe('a COMMIT that is not answered', () => {
     expect(bed.database.get('order-1')).toBeUndefined();
     expect(await visible()).toEqual([]);
     expect([...bed.database.verdicts.values()]).toEqual(['rollback']);
+    expect(await halves()).toBe(0);
+  });
+
+  it('is asked for again when the database does not know at once: its connection may have to be given up first', async () => {
+    const { database } = bed;
+    database.loseNextCommit('carried-out');
+    const decide = database.decide.bind(database);
+    let questions = 0;
+    database.decide = (ids) => (++questions < 3 ? Promise.resolve(new Map()) : decide(ids));
+    const placed = place();
+    await bed.advance(500);
+    expect(await placed).toBe('result');
+    expect(questions).toBe(3);
+  });
+
+  it('is asked for no longer than a caller should wait', async () => {
+    await bed.close();
+    // So that nobody else asks meanwhile.
+    bed = await TestBed.open({ settings: { transactions: { checkAfterMs: 60_000 } } });
+    bed.database.loseNextCommit('carried-out');
+    let questions = 0;
+    bed.database.decide = async () => {
+      questions += 1;
+      await sleep(bed.clock, 5_001);
+      return new Map();
+    };
+    const failing = place();
+    failing.catch(() => undefined);
+    await bed.advance(5_001);
+    await expect(failing).rejects.toMatchObject({ code: 'IN_DOUBT' });
+    expect(questions).toBe(1);
   });
 
   it.each([

@@ -86,6 +86,21 @@ describe('a transaction inside another', () => {
     });
   });
 
+  it('refuses what a savepoint that nobody awaited sends after the end of the whole', async () => {
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    let inner: Promise<unknown> | undefined;
+    await run(async () => {
+      inner = run(async () => {
+        await gate;
+        return bed.publish('orders', 'late');
+      }, 'nested');
+      inner.catch(() => undefined);
+    });
+    go();
+    await expect(inner).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
+  });
+
   it('gives its handle to whoever asks for it', async () => {
     const { transactions } = bed.rivulet;
     expect(transactions.current()).toBeUndefined();
