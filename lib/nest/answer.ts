@@ -27,12 +27,20 @@ export async function lastOf(result: unknown, delivery: Abortable): Promise<unkn
  */
 export function answer(result: unknown, responder: Responder, delivery: Abortable): Promise<void> {
   if (isObservable(result)) return answerObservable(result, responder, delivery);
-  if (isAsyncIterable(result)) return answerEach(result, responder);
+  if (isAsyncIterable(result)) return answerEach(result, responder, delivery);
   return result === undefined ? responder.end() : responder.lastValue(result);
 }
 
-async function answerEach(values: AsyncIterable<unknown>, responder: Responder): Promise<void> {
-  for await (const value of values) await responder.value(value);
+/** Given up at the first value that comes after the signal: the next one is not asked for, and a generator ends there. */
+async function answerEach(
+  values: AsyncIterable<unknown>,
+  responder: Responder,
+  { signal }: Abortable,
+): Promise<void> {
+  for await (const value of values) {
+    signal.throwIfAborted();
+    await responder.value(value);
+  }
   return responder.end();
 }
 

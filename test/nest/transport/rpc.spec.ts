@@ -127,6 +127,24 @@ describe('A request through the transport', () => {
     expect(await all(send('generate', [1, 2, 3]))).toEqual([2, 4, 6]);
   });
 
+  it('ends the generator that answers it when its handler has no more time', async () => {
+    const ended = deferred();
+    @Controller()
+    class Endless {
+      @MessagePattern('endless', { handlerTimeoutMs: 20, retry: { maxAttempts: 1 } })
+      async *count() {
+        try {
+          for (let i = 0; ; i++) yield await new Promise((resolve) => setImmediate(resolve, i));
+        } finally {
+          ended.resolve();
+        }
+      }
+    }
+    made = await startHybrid({ controllers: [Endless] });
+    expect(await firstValueFrom(send('endless', {}))).toBe(0);
+    await ended.promise;
+  });
+
   it('is answered by nothing when there is nothing', async () => {
     made = await startHybrid({ controllers: [Handlers] });
     expect(await all(send('empty', {}))).toEqual([]);
