@@ -20,6 +20,18 @@ describe('a transaction', () => {
   const run = <R>(body: (tx: MemoryTransaction) => Promise<R>): Promise<R> =>
     bed.rivulet.transactions.run(body);
 
+  it('goes on after a send that was refused later, and whose error was caught', async () => {
+    const issues = [{ message: 'not an order' }];
+    const validate = async (value: unknown) => (value === 'order' ? { value } : { issues });
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const orders = defineTopic('orders', { schema });
+    await run(async () => {
+      await expect(bed.publish(orders, 'nonsense')).rejects.toThrow('not an order');
+      await bed.publish(orders, 'order');
+    });
+    expect(await visible(bed)).toEqual(['order']);
+  });
+
   it('makes rows and messages visible together, when it has committed', async () => {
     let during: unknown[] = [];
     const result = await run(async (tx) => {
