@@ -3,6 +3,7 @@ import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codec.js';
 import { describeValue, integerProblem } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
+import { isThenable } from '../core/runtime/thenable.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Stores } from '../core/store/stores.js';
@@ -146,7 +147,7 @@ export class DeadLetters {
     const info = await this.groups.existing(name, group, 'deleteDeadLetters');
     let removed = 0;
     for await (const { letter, ref, id } of this.present(info, group))
-      if (filter(letter)) removed += await this.stores.deadLetters.remove(ref, [id]);
+      if (isWanted(letter, filter)) removed += await this.stores.deadLetters.remove(ref, [id]);
     return removed;
   }
 
@@ -226,6 +227,14 @@ export class DeadLetters {
     const ref = this.groups.refs(info, group)[Number(queue)];
     return ref && { ref, id: entryId };
   }
+}
+
+/** @throws InvalidInputError for an answer that is a promise, which would mean "yes" whatever comes of it. */
+export function isWanted(letter: DeadLetter, filter: DeadLetterFilter): boolean {
+  const answer: unknown = filter(letter);
+  if (isThenable(answer))
+    refuse('filter of dead letters', ['it must answer at once, and answered a promise']);
+  return Boolean(answer);
 }
 
 function idProblem(name: string, id: unknown): string | undefined {

@@ -2,7 +2,12 @@ import { describeValue } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { type Clock, sleep } from '../core/runtime/clock.js';
 import type { DeadLetterStore } from '../core/store/dead-letter-store.js';
-import type { DeadLetter, DeadLetterFilter, DeadLetters } from './dead-letters.js';
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  type DeadLetters,
+  isWanted,
+} from './dead-letters.js';
 import type { Groups } from './groups.js';
 import {
   functionProblem,
@@ -73,7 +78,7 @@ export class Redrive {
     let nextAt = -Infinity;
     for await (const { letter, ref, id } of this.deadLetters.present(info, group)) {
       if (signal?.aborted) return { ...progress, state: 'stopped' };
-      if (filter(letter)) {
+      if (isWanted(letter, filter)) {
         if (perSecond !== undefined) {
           await this.until(nextAt, signal);
           if (signal?.aborted) return { ...progress, state: 'stopped' };

@@ -191,6 +191,18 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
       expect((await bed.admin.listDeadLetters('orders', 'billing')).letters).toHaveLength(2);
     });
 
+    it('takes no promise of a filter for a yes', async () => {
+      await rejectAll(bed, 2);
+      const { admin } = bed;
+      const filter = (async () => false) as unknown as () => boolean;
+      const problem = 'filter of dead letters: it must answer at once, and answered a promise';
+      const deleting = admin.deleteDeadLetters('orders', 'billing', filter);
+      await expect(bed.until(deleting)).rejects.toThrow(problem);
+      const redriving = admin.redriveDeadLetters('orders', 'billing', { filter });
+      await expect(bed.until(redriving)).rejects.toThrow(problem);
+      expect((await admin.listDeadLetters('orders', 'billing')).letters).toHaveLength(2);
+    });
+
     it('deletes one, and those the filter wants', async () => {
       await rejectAll(bed, 5);
       const { letters } = await bed.admin.listDeadLetters('orders', 'billing');
