@@ -31,9 +31,14 @@ export class ForeignTransactions {
   }
 
   private constructor(client: Record<string, Begin>, method: string) {
-    this.begin = client[method]!.bind(client);
-    const value: Begin = (...args) =>
-      this.begin(...args.map((arg) => (typeof arg === 'function' ? this.watched(arg) : arg)));
+    const original = client[method]!;
+    this.begin = original.bind(client);
+    const watch = (args: unknown[]): unknown[] =>
+      args.map((arg) => (typeof arg === 'function' ? this.watched(arg) : arg));
+    // Called on a client that was derived from this one (`prisma.$extends`), it begins a transaction of that one.
+    function value(this: unknown, ...args: unknown[]): unknown {
+      return Reflect.apply(original, this ?? client, watch(args));
+    }
     // A client that does not let itself be changed is not watched: it works as before.
     Reflect.defineProperty(client, method, { value, configurable: true, writable: true });
   }
