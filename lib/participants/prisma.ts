@@ -1,6 +1,11 @@
+import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { ForeignTransactions } from './sql/foreign-transactions.js';
+import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
+
+/** What Prisma calls the provider of a datasource. */
+const DIALECTS: Record<string, DialectName> = { postgresql: 'postgres', mysql: 'mysql' };
 
 export interface PrismaTransactionOptions {
   /** Default: as the database is set. */
@@ -32,16 +37,22 @@ const ALONE: PrismaTransactionOptions = {
   timeout: 30_000,
 };
 
-/** PostgreSQL through Prisma, with its driver adapter or engine. `tx` is the one of `$transaction`. */
+/**
+ * PostgreSQL, MySQL or MariaDB through Prisma with a driver adapter (the engine of older versions was not tried). `tx` is the
+ * one of `$transaction`; of a client made by `$extends` it has the extensions.
+ *
+ * @throws InvalidOptionsError for another database.
+ */
 export function prismaParticipant<Tx extends PrismaTransactionLike>(
   client: PrismaClientLike<Tx>,
   options?: SqlParticipantOptions,
 ): TransactionParticipant<Tx, PrismaTransactionOptions> {
+  const dialect = dialectOf(client);
   const others = ForeignTransactions.of(client, '$transaction');
   const begin = others.begin as PrismaClientLike<Tx>['$transaction'];
   return sqlParticipant<Tx, PrismaTransactionOptions>(
     {
-      dialect: 'postgres',
+      dialect,
       run: (body, runOptions) => begin(body, runOptions),
       alone: (body) => begin(body, ALONE),
       async execute(tx, sql, values) {
@@ -54,6 +65,17 @@ export function prismaParticipant<Tx extends PrismaTransactionLike>(
     },
     options,
   );
+}
+
+/** A client knows the provider of its schema; one that does not say so is taken for PostgreSQL. */
+function dialectOf(client: object): DialectName {
+  const { _activeProvider: provider = 'postgresql' } = client as { _activeProvider?: string };
+  const dialect = DIALECTS[provider];
+  if (dialect) return dialect;
+  throw new InvalidOptionsError('prismaParticipant', [
+    `the client is of the provider "${provider}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
+      'For SQLite there is libsqlParticipant',
+  ]);
 }
 
 const answersRows = (sql: string): boolean => /^\s*SELECT\b|\bRETURNING\b/i.test(sql);

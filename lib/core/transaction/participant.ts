@@ -26,7 +26,8 @@ export interface TransactionParticipant<Tx = unknown, Options = unknown> {
    * Id of the database itself, a UUID made once: only where it is the same may a half message be decided. Read from the
    * database by every call.
    *
-   * @throws WrongDatabaseError when this database cannot decide: a read-only replica, or the tables are missing.
+   * @throws WrongDatabaseError when this database cannot decide: a read-only replica, the tables are missing, or its client
+   *   cannot do what a transaction needs.
    */
   identity(): Promise<string>;
 

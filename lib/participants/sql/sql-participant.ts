@@ -8,9 +8,12 @@ import { SqlInboxTable } from './inbox-table.js';
 import { SqlOutboxTable } from './outbox-table.js';
 import { Site } from './site.js';
 import type { SqlDatabase } from './sql-database.js';
+import { codesOf } from './sql-error.js';
 import { VerdictTable } from './verdict-table.js';
 
 const TABLES = 4;
+/** MySQL's code; MariaDB prepares any statement. */
+const NOT_PREPARABLE = '1295';
 const INSTEAD_OF_FOREIGN =
   'Begin it with @Transactional() or producer.transaction(), or wrap the adapter that begins it with withMessaging(); ' +
   'or send with { transaction: false }, which sends at once.';
@@ -128,12 +131,30 @@ async function identity(site: Site): Promise<string> {
         participant,
         `lacks its tables. Let it make them (createTables), or run the SQL of schema('${dialect.name}').`,
       );
+    await tryGuard(site, execute);
     if ((await read(execute, meta)).rows.length === 0)
       await execute(dialect.insertMeta(meta), ['identity', randomUUID()]);
     const made = String((await read(execute, meta)).rows[0]!['value']);
     const server = facts!['server'] as string | null;
     return server === null ? made : combined(made, server);
   });
+}
+
+/** What not every client can execute is tried where it starts, and not by the first transaction. */
+async function tryGuard({ participant, dialect }: Site, execute: Execute): Promise<void> {
+  if (!dialect.guard) return;
+  try {
+    await execute(dialect.guard.set);
+    await execute(dialect.guard.check);
+  } catch (error) {
+    if (!codesOf(error).has(NOT_PREPARABLE)) throw error;
+    throw new WrongDatabaseError(
+      participant,
+      'has a client that prepares each statement, and MySQL does not prepare savepoints. Let it use the text protocol; ' +
+        'with Prisma: new PrismaMariaDb(url, { useTextProtocol: true }).',
+      { cause: error },
+    );
+  }
 }
 
 /** One short id of two facts, in the form of a UUID. */
