@@ -1,3 +1,4 @@
+import type { LogPosition } from '../core/store/message-log.js';
 import type { Doorbell } from '../core/store/queue-lease-store.js';
 import type { Connections } from './connections.js';
 import { storeError } from './errors.js';
@@ -7,29 +8,23 @@ import { StreamReader } from './stream-reader.js';
 /** Waits by XREAD, which changes nothing: whoever is no owner any more may wait as long as it likes. */
 export class RedisDoorbell implements Doorbell {
   private readonly keys: Keys;
-  private readonly topic: string;
   private readonly reader: StreamReader;
 
-  constructor(options: { connections: Connections; keys: Keys; topic: string }) {
+  constructor(options: { connections: Connections; keys: Keys }) {
     this.keys = options.keys;
-    this.topic = options.topic;
     this.reader = new StreamReader({
-      name: `The doorbell of ${options.topic}`,
+      name: 'The doorbell',
       connections: options.connections,
     });
   }
 
   async wait(request: {
-    queues: readonly { queue: number; after: string }[];
+    positions: readonly LogPosition[];
     blockMs: number;
     signal: AbortSignal;
-  }): Promise<number[]> {
-    const { queues, blockMs, signal } = request;
-    const { topic } = this;
-    const streams = queues.map(({ queue, after }) => ({
-      key: this.keys.queue({ topic, queue }).log,
-      after,
-    }));
+  }): Promise<LogPosition[]> {
+    const { positions, blockMs, signal } = request;
+    const streams = positions.map((ref) => ({ key: this.keys.queue(ref).log, after: ref.after }));
     const command = ['xread', 'COUNT', '1'] as const;
     try {
       const wait = Math.max(1, blockMs);
@@ -37,7 +32,7 @@ export class RedisDoorbell implements Doorbell {
       const { entries, failures } = found;
       if (entries.length === 0 && failures.length > 0) throw failures[0]!.error;
       const ringing = new Set(entries.map(([key]) => key.toString()));
-      return queues.flatMap(({ queue }, i) => (ringing.has(streams[i]!.key) ? [queue] : []));
+      return positions.filter((_, i) => ringing.has(streams[i]!.key));
     } catch (error) {
       throw storeError(error, { operation: 'XREAD' });
     }

@@ -59,9 +59,9 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
     return new RedisMembership({ host: this.connections, key: this.keys.roster(group) });
   }
 
-  openDoorbell({ topic }: { topic: string }): Doorbell {
+  openDoorbell(): Doorbell {
     const { connections, keys } = this;
-    return new RedisDoorbell({ connections, keys, topic });
+    return new RedisDoorbell({ connections, keys });
   }
 
   async acquire(ref: GroupQueue, claim: { owner: string; leaseMs: number }): Promise<AcquireReply> {

@@ -1,3 +1,4 @@
+import type { LogPosition } from '../core/store/message-log.js';
 import type { Doorbell } from '../core/store/queue-lease-store.js';
 import type { MemoryGate } from './memory-gate.js';
 import type { MemoryState } from './memory-state.js';
@@ -5,28 +6,24 @@ import { MemoryWait } from './memory-wait.js';
 
 export class MemoryDoorbell implements Doorbell {
   private readonly state: MemoryState;
-  private readonly topic: string;
   private readonly waiting: MemoryWait;
 
-  constructor(options: { state: MemoryState; gate: MemoryGate; topic: string }) {
+  constructor(options: { state: MemoryState; gate: MemoryGate }) {
     this.state = options.state;
-    this.topic = options.topic;
-    this.waiting = new MemoryWait({ ...options, who: `The doorbell of ${options.topic}` });
+    this.waiting = new MemoryWait({ ...options, who: 'The doorbell' });
   }
 
   wait(request: {
-    queues: readonly { queue: number; after: string }[];
+    positions: readonly LogPosition[];
     blockMs: number;
     signal: AbortSignal;
-  }): Promise<number[]> {
+  }): Promise<LogPosition[]> {
     return this.waiting.until(
       () =>
-        request.queues
-          .filter(({ queue, after }) => {
-            const log = this.state.queue({ topic: this.topic, queue })?.log;
-            return log?.after(after).next().done === false;
-          })
-          .map(({ queue }) => queue),
+        request.positions.filter((position) => {
+          const log = this.state.queue(position)?.log;
+          return log?.after(position.after).next().done === false;
+        }),
       request,
     );
   }

@@ -42,8 +42,8 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     return new MemoryMembership(() => this.state.roster(topic, group), this.way);
   }
 
-  openDoorbell({ topic }: { topic: string }): Doorbell {
-    return new MemoryDoorbell({ state: this.state, gate: this.way, topic });
+  openDoorbell(): Doorbell {
+    return new MemoryDoorbell({ state: this.state, gate: this.way });
   }
 
   acquire(ref: GroupQueue, claim: { owner: string; leaseMs: number }): Promise<AcquireReply> {

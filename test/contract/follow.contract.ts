@@ -18,14 +18,14 @@ export function describeFollowing(open: OpenHarness): void {
       const [a, b] = [owner('a'), owner('b')];
       await a.own();
       await a.readOffsets();
-      const bell = h.stores.leases.openDoorbell(BILLING);
+      const bell = h.stores.leases.openDoorbell();
       const { signal } = new AbortController();
-      const queues = [{ queue: 0, after: '0-0' }];
-      const waiting = bell.wait({ queues, blockMs: 60_000, signal });
+      const positions = [{ ...QUEUE, after: '0-0' }];
+      const waiting = bell.wait({ positions, blockMs: 60_000, signal });
       await h.advance(LEASE_MS);
       await b.own();
       const offsets = await publishTexts(h.stores, numbered(2));
-      expect(await waiting).toEqual([0]);
+      expect(await waiting).toEqual(positions);
       expect(await a.read()).toEqual({ state: 'fenced' });
       expect(await b.readOffsets()).toEqual(offsets);
       expect(await b.begin('=x', offsets[0]!)).toMatchObject({ state: 'done' });

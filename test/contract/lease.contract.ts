@@ -173,22 +173,26 @@ export function describeLease(open: OpenHarness): void {
       expect(await a.readOffsets()).toEqual(offsets);
     });
 
-    it('rings when something stands behind what was read', async () => {
+    it('rings when something stands behind what was read, in whatever topic', async () => {
       const [first] = await publishTexts(h.stores, ['a']);
-      const bell = h.stores.leases.openDoorbell(BILLING);
+      const elsewhere = { topic: 'returns', queue: 0, after: '0-0' };
+      await h.stores.topics.declare('returns', { queues: 1 });
+      const bell = h.stores.leases.openDoorbell();
       const { signal } = new AbortController();
       const wait = (after: string) =>
-        bell.wait({ queues: [{ queue: 0, after }], blockMs: 5_000, signal });
-      expect(await wait('0-0')).toEqual([0]);
+        bell.wait({ positions: [{ ...QUEUE, after }, elsewhere], blockMs: 5_000, signal });
+      expect(await wait('0-0')).toEqual([{ ...QUEUE, after: '0-0' }]);
       const waiting = wait(first!);
       await publishTexts(h.stores, ['b'], QUEUE);
-      expect(await waiting).toEqual([0]);
+      expect(await waiting).toEqual([{ ...QUEUE, after: first }]);
+      await publishTexts(h.stores, ['c'], elsewhere);
+      expect(await wait('0-0')).toEqual([{ ...QUEUE, after: '0-0' }, elsewhere]);
       const stop = new AbortController();
       const [second] = (await h.stores.log.range({ ...QUEUE, from: '-', to: '+', count: 9 })).slice(
         -1,
       );
       const idle = bell.wait({
-        queues: [{ queue: 0, after: second!.offset }],
+        positions: [{ ...QUEUE, after: second!.offset }],
         blockMs: 5_000,
         signal: stop.signal,
       });

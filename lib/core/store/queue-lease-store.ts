@@ -1,5 +1,6 @@
 import type { GroupQueue } from './delivery-store.js';
 import type { Membership } from './membership.js';
+import type { LogPosition } from './message-log.js';
 import type { StoredEntry } from './refs.js';
 
 /**
@@ -140,14 +141,14 @@ export interface LeaseView {
 
 export type ResumeAction = 'retry' | 'dead-letter' | 'skip';
 
-/** Tells when a queue has something to read. */
+/** Tells when a queue has something to read, whichever topic it is of. */
 export interface Doorbell {
-  /** The queues in which something stands behind `after`; empty once `blockMs` passed or the signal aborts. */
+  /** Those of the positions behind which something stands; none once `blockMs` passed or the signal aborts. */
   wait(request: {
-    queues: readonly { readonly queue: number; readonly after: string }[];
+    positions: readonly LogPosition[];
     blockMs: number;
     signal: AbortSignal;
-  }): Promise<number[]>;
+  }): Promise<LogPosition[]>;
 
   /** Ends a waiting call. */
   close(): Promise<void>;
@@ -234,7 +235,7 @@ export interface QueueLeaseStore {
   /** What keeps the group from reading the queue; undefined when nothing does. */
   gate(ref: GroupQueue): Promise<QueueGate | undefined>;
 
-  openDoorbell(group: { topic: string; group: string }): Doorbell;
+  openDoorbell(): Doorbell;
 
   /** Lanes that hold messages, parked or not. */
   heldLanes(ref: GroupQueue): Promise<HeldLane[]>;

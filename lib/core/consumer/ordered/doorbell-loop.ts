@@ -1,11 +1,13 @@
 import type { Clock } from '../../runtime/clock.js';
 import { Loop } from '../../runtime/loop.js';
+import type { LogPosition } from '../../store/message-log.js';
 import type { Doorbell } from '../../store/queue-lease-store.js';
 import type { LeasedQueue } from './leased-queue.js';
 
 export interface DoorbellLoopOptions {
   name: string;
-  queues: readonly LeasedQueue[];
+  /** Of whatever topics; may change while the loop runs. */
+  queues(): Iterable<LeasedQueue>;
   doorbell: Doorbell;
   clock: Clock;
   blockMs: number;
@@ -55,7 +57,7 @@ export class DoorbellLoop {
   }
 
   private armed(): LeasedQueue[] {
-    return this.options.queues.filter(({ waitsBehind }) => waitsBehind !== undefined);
+    return [...this.options.queues()].filter(({ waitsBehind }) => waitsBehind !== undefined);
   }
 
   private async listen(signal: AbortSignal): Promise<number> {
@@ -64,14 +66,14 @@ export class DoorbellLoop {
     if (armed.length === 0) return IDLE_MS;
     const end = new AbortController();
     this.listening = { to: armed.length, end };
-    const queues = armed.map(({ ref, waitsBehind }) => ({ queue: ref.queue, after: waitsBehind! }));
-    let ringing: Set<number>;
+    const positions = armed.map(({ ref, waitsBehind }) => ({ ...ref, after: waitsBehind! }));
+    let ringing: Set<LogPosition>;
     try {
-      ringing = new Set(await doorbell.wait({ queues, blockMs, signal: end.signal }));
+      ringing = new Set(await doorbell.wait({ positions, blockMs, signal: end.signal }));
     } finally {
       this.listening = undefined;
     }
-    const rung = armed.filter(({ ref }) => ringing.has(ref.queue));
+    const rung = armed.filter((_, i) => ringing.has(positions[i]!));
     for (const queue of rung) queue.ring();
     if (rung.length > 0 && !signal.aborted) await this.untilRead(rung);
     return 0;

@@ -28,12 +28,12 @@ export class LaneMemory {
   private readonly laneBytes: number;
   private readonly budget: ByteBudget;
   private readonly mostBytes: number;
-  private readonly holders: () => readonly Holder[];
+  private readonly holders: () => Iterable<Holder>;
   /** Messages asked for, and not there yet. */
   private asked = 0;
   private readonly waiting = new Set<Holder>();
 
-  constructor(options: { mostBytes: number; concurrency: number; holders(): readonly Holder[] }) {
+  constructor(options: { mostBytes: number; concurrency: number; holders(): Iterable<Holder> }) {
     this.budget = new ByteBudget({ mostBytes: options.mostBytes });
     this.mostBytes = options.mostBytes;
     this.laneBytes = Math.floor(options.mostBytes / (2 * options.concurrency));
@@ -56,7 +56,9 @@ export class LaneMemory {
   }
 
   private get held(): number {
-    return this.holders().reduce((sum, { bytes }) => sum + bytes, 0);
+    let held = 0;
+    for (const { bytes } of this.holders()) held += bytes;
+    return held;
   }
 
   /** Likewise, for this queue: nothing while others wait that asked before. It is woken once that may have changed. */

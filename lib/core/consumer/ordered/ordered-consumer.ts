@@ -12,13 +12,10 @@ import { Reporter } from '../reporter.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import type { ConsumerTiming } from '../consumer-timing.js';
-import { throttleFor } from '../throttle.js';
 import { allocationStrategy } from './allocation.js';
-import { DoorbellLoop } from './doorbell-loop.js';
 import { GroupShare } from './group-share.js';
-import { LaneMemory } from './lane-memory.js';
-import { LaneSlots } from './lane-slots.js';
 import { LeasedQueue } from './leased-queue.js';
+import { OrderedIntake } from './ordered-intake.js';
 import type { OrderedRules } from './ordered-rules.js';
 import type { OrderedTiming } from './ordered-timing.js';
 
@@ -36,6 +33,8 @@ export interface OrderedConsumerOptions {
     Pick<ConsumerTiming, 'blockMs' | 'quarantineMs' | 'maxInHandBytes'> & { deadAfterMs: number };
   pollMs(): number;
   topic: TopicLookup;
+  /** Shared by the topics of one subscription: who gives it starts and stops it. By default this consumer has its own. */
+  intake?: OrderedIntake;
 }
 
 /** An ordered subscription at work: it owns a share of the queues, and runs the lanes inside them side by side. */
@@ -46,11 +45,9 @@ export class OrderedConsumer implements RunningSubscription {
   private readonly options: OrderedConsumerOptions;
   private readonly reporter: Reporter;
   private readonly registration: GroupRegistration;
-  private readonly slots: LaneSlots;
-  private readonly memory: LaneMemory;
+  private readonly intake: OrderedIntake;
   private leased: LeasedQueue[] = [];
   private share: GroupShare | undefined;
-  private bell: DoorbellLoop | undefined;
   private renewals: Loop | undefined;
   private stopped = false;
 
@@ -58,19 +55,12 @@ export class OrderedConsumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.reporter = new Reporter(options);
-    this.slots = new LaneSlots({
-      limit: options.subscription.concurrency,
-      throttle: throttleFor({
-        ...options,
-        onError: (error) => this.reporter.trouble('ask for its rate limit', error),
-      }),
-    });
+    this.intake = options.intake ?? new OrderedIntake({ ...options, reporter: this.reporter });
     this.registration = new GroupRegistration({ ...options, mode: 'ordered' });
-    this.memory = new LaneMemory({
-      mostBytes: options.timing.maxInHandBytes,
-      concurrency: options.subscription.concurrency,
-      holders: () => this.leased,
-    });
+  }
+
+  get topics(): readonly string[] {
+    return [this.subscription.topic];
   }
 
   get isStarted(): boolean {
@@ -87,17 +77,16 @@ export class OrderedConsumer implements RunningSubscription {
     if (this.stopped) return;
     this.leased = Array.from({ length: queues }, (_, queue) => this.leasedQueue(queue));
     this.startSharing();
-    this.startListening();
+    if (!this.options.intake) this.intake.start();
     this.startRenewing();
   }
 
   pause(why: PauseReason): void {
-    this.slots.capacity.pause(why);
+    this.intake.pause(why);
   }
 
   resume(why: PauseReason): void {
-    this.slots.capacity.resume(why);
-    this.slots.freed();
+    this.intake.resume(why);
   }
 
   async growTo(topic: string, queues: number): Promise<void> {
@@ -119,12 +108,13 @@ export class OrderedConsumer implements RunningSubscription {
 
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
-    this.slots.capacity.close();
-    const loops = Promise.all([this.share?.stop(), this.bell?.stop()]);
+    const bell = this.options.intake ? undefined : this.intake.stop();
+    const loops = Promise.all([this.share?.stop(), bell]);
     const drained = loops.then(() => Promise.all(this.leased.map((queue) => queue.handOver())));
     await orAborted(drained, timeUp);
     const why = 'did not end within the drain limit';
     const left = this.leased.map((queue) => queue.abandon(why));
+    for (const queue of this.leased) this.intake.remove(queue);
     await orAborted(Promise.all([this.renewals?.stop(), this.share?.leave()]), timeUp).catch(
       (error: unknown) => this.reporter.trouble('leave the group', error),
     );
@@ -133,15 +123,18 @@ export class OrderedConsumer implements RunningSubscription {
 
   private leasedQueue(queue: number): LeasedQueue {
     const { topic, group } = this.subscription;
-    const { slots, memory, reporter } = this;
+    const { intake, reporter } = this;
+    const { slots, memory } = intake;
     const { stores, rules, events, timing } = this.options;
-    return new LeasedQueue({
+    const made = new LeasedQueue({
       ...this.options,
       ...{ slots, memory, events, timing, reporter, leases: stores.leases, by: rules.by },
       ref: { topic, queue, group },
-      onDrained: () => this.bell?.drained(),
+      onDrained: () => intake.drained(),
       onFault: (fault) => this.onFault(fault),
     });
+    intake.add(made);
+    return made;
   }
 
   private startSharing(): void {
@@ -154,22 +147,10 @@ export class OrderedConsumer implements RunningSubscription {
       allocate: allocationStrategy(rules.allocation, member),
       deadAfterMs: timing.deadAfterMs,
       rebalanceDelayMs: timing.rebalanceDelayMs,
-      lookMs: () => Math.max(pollMs(), this.leased.length * 20),
+      lookMs: () => Math.max(pollMs(), this.intake.size * 20),
       onError: (error) => this.reporter.trouble('share the queues', error),
     });
     this.share.start();
-  }
-
-  private startListening(): void {
-    const { stores, clock, timing } = this.options;
-    const { topic, group } = this.subscription;
-    this.bell = new DoorbellLoop({
-      name: `doorbell ${topic}/${group}`,
-      ...{ clock, queues: this.leased, blockMs: timing.blockMs },
-      doorbell: stores.leases.openDoorbell({ topic, group }),
-      onError: (error) => this.reporter.trouble('wait for messages', error),
-    });
-    this.bell.start();
   }
 
   private startRenewing(): void {
