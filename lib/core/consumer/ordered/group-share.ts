@@ -59,8 +59,10 @@ export class GroupShare {
   }
 
   /** The others need not wait until we are taken for dead. */
-  leave(): Promise<void> {
-    return this.options.roster.leave(this.options.member);
+  async leave(): Promise<void> {
+    // A beat that is under way would list us again.
+    await this.stop();
+    await this.options.roster.leave(this.options.member);
   }
 
   private async look(signal: AbortSignal): Promise<number> {

@@ -147,7 +147,8 @@ export class OrderedConsumer implements RunningSubscription {
       allocate: allocationStrategy(rules.allocation, member),
       deadAfterMs: timing.deadAfterMs,
       rebalanceDelayMs: timing.rebalanceDelayMs,
-      lookMs: () => Math.max(pollMs(), this.intake.size * 20),
+      // Less often, and the others would take this member for dead.
+      lookMs: () => Math.min(Math.max(pollMs(), this.intake.size * 20), timing.deadAfterMs / 3),
       onError: (error) => this.reporter.trouble('share the queues', error),
     });
     this.share.start();

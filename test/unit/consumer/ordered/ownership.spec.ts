@@ -68,6 +68,22 @@ describe('the owner of a queue', () => {
     await gate.open();
   });
 
+  it('keeps its queues, however much else its process has to look after', async () => {
+    const a = await open(4);
+    const b = await sibling(a);
+    await b.stores.topics.declare('elsewhere', { queues: 600 });
+    await b.subscribe({ topic: 'elsewhere', group: 'billing' });
+    for (const bed of [a, b]) await bed.subscribe(BILLING);
+    await a.advance(60_000);
+    const moves: unknown[] = [];
+    for (const bed of [a, b])
+      for (const name of ['queue-acquired', 'queue-lost', 'queue-released'] as const)
+        bed.rivulet.events.on(name, (facts) => moves.push({ name, ...facts }));
+    await a.advance(120_000);
+    expect(moves).toEqual([]);
+    expect(new Set(await owned(a)).size).toBe(2);
+  });
+
   it('stops by itself before another one may follow it', async () => {
     const a = await open(1);
     const b = await sibling(a);
