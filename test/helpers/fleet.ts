@@ -23,6 +23,8 @@ export interface Told {
   seq?: number;
   answered?: string;
   answer?: Answer;
+  /** An event of the library, in the words of the program. */
+  event?: string;
 }
 
 const fleets: Fleet[] = [];
@@ -45,6 +47,8 @@ export class Fleet {
   readonly handledInVain: string[] = [];
   /** Of sends and of what was handled; fleets may share one. */
   readonly history: History;
+  /** All that was told, of each process in its order. */
+  readonly log: { pid: number; told: Told }[] = [];
   kills = 0;
   /** Highest attempt that was told, by message. */
   private readonly attempts = new Map<string, number>();
@@ -105,6 +109,7 @@ export class Fleet {
     await new Promise<void>((resolve, reject) => {
       child.once('exit', () => reject(new Error('the program ended before it was ready')));
       child.on('message', (told: Told) => {
+        this.log.push({ pid: child.pid!, told });
         if (told.ready) resolve();
         else this.note(told);
       });
@@ -130,6 +135,12 @@ export class Fleet {
   /** Resolves when so many different messages were recognised as handled before. */
   async whenDuplicates(messages: number): Promise<void> {
     while (this.duplicates.size < messages) await this.change();
+  }
+
+  /** Resolves when this process has told of the event. */
+  async whenEvent({ pid }: ChildProcess, event: string): Promise<void> {
+    while (!this.log.some((each) => each.pid === pid && each.told.event === event))
+      await this.change();
   }
 
   /** Resolves when one of them tells something, or ends. */

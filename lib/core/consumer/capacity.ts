@@ -16,6 +16,7 @@ export class Capacity {
   private readonly pauses = new Map<string, () => void>();
   private readonly waiters: (() => void)[] = [];
   private readonly idleWaiters: (() => void)[] = [];
+  private readonly resumeWaiters: (() => void)[] = [];
   private readonly lines: (() => void)[] = [];
   private turn = 0;
   private ended = 0;
@@ -136,7 +137,7 @@ export class Capacity {
 
   /**
    * For running something alone: nothing else runs, or begins to, from when this resolves until the returned function
-   * is called. Those who ask at the same time come one after the other.
+   * is called. Those who ask at the same time come one after the other. In a pause it is nobody's turn.
    */
   async takeAlone(signal: AbortSignal): Promise<() => void> {
     const before = this.alone;
@@ -145,7 +146,10 @@ export class Capacity {
     this.alone = before.then(() => mine);
     const release = this.hold();
     await before;
-    await this.whenIdle(signal);
+    do {
+      if (this.isPaused && !signal.aborted) await waitFor(this.resumeWaiters, signal);
+      await this.whenIdle(signal);
+    } while (this.isPaused && !signal.aborted);
     return () => {
       release();
       next();
@@ -164,6 +168,11 @@ export class Capacity {
     };
   }
 
+  /** Whether nothing may start until it is resumed. */
+  get isPaused(): boolean {
+    return this.pauses.size > 0;
+  }
+
   /** Nothing starts until each `why` was resumed; what runs goes on. Safe to repeat. */
   pause(why: string): void {
     if (!this.pauses.has(why)) this.pauses.set(why, this.hold());
@@ -173,6 +182,7 @@ export class Capacity {
   resume(why: string): void {
     this.pauses.get(why)?.();
     this.pauses.delete(why);
+    if (!this.isPaused) for (const wake of this.resumeWaiters.splice(0)) wake();
     this.serve();
   }
 

@@ -151,6 +151,7 @@ export class DeliveryRunner {
   /** Resolves once the delivery is settled, refused by the store, or given up to others. Its handler may still run then. */
   async runAlone(entry: DeliveredEntry): Promise<void> {
     const { subscription, tools } = this.options;
+    if (this.capacity.isPaused) return this.release([entry]);
     const opened = this.gate && open(entry, subscription, tools);
     const admitted =
       !opened || 'outcome' in opened ? opened : await this.gate!.admitAlone(entry, opened.message);

@@ -126,7 +126,7 @@ export class WaitingDeliveries {
     try {
       for (;;) {
         // One that could not be settled must not keep the others waiting.
-        if (signal.aborted || isStuck(queue)) return;
+        if (signal.aborted || isStuck(queue) || capacity.isPaused) return;
         const reply = await deliveries.claimDue(refs[queue]!, {
           consumer,
           limit: 1,

@@ -55,6 +55,55 @@ describe.each(WAYS)('a subscription that is %s', (_, options) => {
 });
 
 describe('pausing', () => {
+  it.each([false, true])(
+    'starts nothing that a dead process left (ordered: %s), until it is resumed',
+    async (ordered) => {
+      const dying = await TestBed.open();
+      const bed = await dying.sibling();
+      const of = { topic: 'orders', group: 'billing', ordered };
+      const handled: unknown[] = [];
+      await dying.subscribe({ ...of, handler: () => new Promise(() => {}) });
+      for (const n of [1, 2]) await dying.publish('orders', n, { messageGroup: `g${n}` });
+      await dying.advance(10);
+      await bed.subscribe({ ...of, handler: ({ body }) => void handled.push(body) });
+      bed.rivulet.pause('orders', 'billing');
+      dying.crash();
+      await bed.advance(120_000);
+      expect(handled).toEqual([]);
+      bed.rivulet.resume('orders', 'billing');
+      await bed.advance(10_000);
+      expect(handled.toSorted()).toEqual([1, 2]);
+      await bed.close();
+      await dying.close();
+    },
+  );
+
+  it('gives back what an ordered subscription was about to start, at no cost', async () => {
+    const bed = await TestBed.open();
+    const handled: unknown[] = [];
+    await bed.subscribe({
+      ...{ topic: 'orders', group: 'billing', ordered: true },
+      handler: ({ body, attempt }) => void handled.push([body, attempt]),
+    });
+    const { leases } = bed.stores;
+    const step = leases.step.bind(leases);
+    leases.step = (ref, proof, steps) => {
+      bed.rivulet.pause('orders', 'billing');
+      return step(ref, proof, steps);
+    };
+    for (const n of [1, 2]) await bed.publish('orders', n, { messageGroup: 'g' });
+    await bed.advance(60_000);
+    expect(handled).toEqual([]);
+    leases.step = step;
+    bed.rivulet.resume('orders', 'billing');
+    await bed.advance(1_000);
+    expect(handled).toEqual([
+      [1, 1],
+      [2, 1],
+    ]);
+    await bed.close();
+  });
+
   it('leaves the messages to other processes', async () => {
     const bed = await TestBed.open();
     const other = await bed.sibling();

@@ -249,15 +249,25 @@ export class LaneRunner implements SlotUser {
   }
 
   private run(run: LaneRun): void {
-    const { subscription, tools, reporter, isOurs } = this.options;
+    const { subscription, tools, reporter, isOurs, slots } = this.options;
     // A process that was frozen since it asked may have been followed by another owner.
     if (run.state !== 'planned' || !isOurs()) return;
+    if (slots.capacity.isPaused) return this.giveBack(run);
     run.state = 'running';
     this.inHand.add(run);
     reporter.delivered(run);
     const outcome = dispatch(run, subscription, tools);
     if (outcome instanceof Promise) void outcome.then((ended) => this.end(run, ended));
     else this.end(run, outcome);
+  }
+
+  /** Paused since it was planned: as if it had not been. */
+  private giveBack(run: LaneRun): void {
+    run.state = 'ended';
+    run.outcome = { kind: 'not-started' };
+    this.giveSlot();
+    if (run.lane) this.settle(run, run.outcome);
+    this.wake();
   }
 
   private end(run: LaneRun, outcome: Outcome): void {

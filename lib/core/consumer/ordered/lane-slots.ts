@@ -16,7 +16,6 @@ export class LaneSlots {
   readonly capacity: Capacity;
   private readonly waiting = new Set<SlotUser>();
   private readonly users = new Set<SlotUser>();
-  private runningAlone: Promise<void> = Promise.resolve();
 
   constructor(options: { limit: number; throttle?: Throttle | undefined }) {
     this.capacity = new Capacity(options);
@@ -50,15 +49,9 @@ export class LaneSlots {
 
   /** Runs `start` once nothing of the subscription runs, and lets nothing start until it resolves. */
   async alone(start: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    const turn = this.runningAlone.then(async () => {
-      if (signal.aborted) return;
-      const release = this.capacity.hold();
-      await this.capacity.whenIdle(signal);
-      if (!signal.aborted) await start();
-      release();
-      this.freed();
-    });
-    this.runningAlone = turn;
-    await turn;
+    const release = await this.capacity.takeAlone(signal);
+    if (!signal.aborted) await start();
+    release();
+    this.freed();
   }
 }
