@@ -168,11 +168,6 @@ export class Capacity {
     };
   }
 
-  /** Whether nothing may start until it is resumed. */
-  get isPaused(): boolean {
-    return this.pauses.size > 0;
-  }
-
   /** Nothing starts until each `why` was resumed; what runs goes on. Safe to repeat. */
   pause(why: string): void {
     if (!this.pauses.has(why)) this.pauses.set(why, this.hold());

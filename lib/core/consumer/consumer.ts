@@ -8,14 +8,11 @@ import type { Stores } from '../store/stores.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import { DeliveryRunner } from './delivery-runner.js';
 import type { DispatchTools } from './dispatch.js';
-import { FetchLoop } from './fetch-loop.js';
 import { GroupRegistration, type TopicLookup } from './group-registration.js';
 import { Reporter } from './reporter.js';
-import { Intake } from './intake.js';
-import { permitsFor } from './per-key/permits-for.js';
 import type { PauseReason, RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
-import { throttleFor } from './throttle.js';
+import { type FetchedTopic, TopicFetch } from './topic-fetch.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
 
@@ -30,21 +27,20 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   pollMs(): number;
-  /** Shared by the topics of one subscription: who gives it fetches for all. By default this consumer fetches itself. */
-  intake?: Intake;
+  /** Shared by the topics of one subscription: who gives it starts and stops it. By default this consumer has its own. */
+  fetch?: TopicFetch;
   topic: TopicLookup;
 }
 
 /** One subscription at work: its group is joined, and what is fetched for it goes through a runner. Unordered. */
-export class Consumer implements RunningSubscription {
+export class Consumer implements RunningSubscription, FetchedTopic {
   readonly subscription: Subscription;
   private readonly options: ConsumerOptions;
-  private readonly intake: Intake;
+  private readonly fetch: TopicFetch;
   private readonly reporter: Reporter;
   private readonly registration: GroupRegistration;
-  private refs: GroupQueue[] = [];
+  readonly refs: GroupQueue[] = [];
   private runner: DeliveryRunner | undefined;
-  private fetchLoop: FetchLoop | undefined;
   private waiting: WaitingDeliveries | undefined;
   private visibility: Visibility | undefined;
   private stopped = false;
@@ -53,25 +49,16 @@ export class Consumer implements RunningSubscription {
     this.options = options;
     this.subscription = options.subscription;
     this.reporter = new Reporter(options);
-    this.intake =
-      options.intake ??
-      new Intake({
-        concurrency: options.subscription.concurrency,
-        mostBytes: options.timing.maxInHandBytes,
-        throttle: throttleFor({
-          ...options,
-          onError: (error) => this.reporter.trouble('ask for its rate limit', error),
-        }),
-        permits: permitsFor({
-          ...options,
-          onError: (error) => this.reporter.trouble('ask for permits of its keys', error),
-        }),
-      });
+    this.fetch = options.fetch ?? this.ownFetch();
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
   }
 
   get queues(): readonly GroupQueue[] {
     return this.refs;
+  }
+
+  get topics(): readonly string[] {
+    return [this.subscription.topic];
   }
 
   get isStarted(): boolean {
@@ -84,7 +71,7 @@ export class Consumer implements RunningSubscription {
     const { queues } = await this.registration.join();
     // Stopped while the store was asked: nothing of this subscription may begin to run.
     if (this.stopped) return;
-    this.refs = Array.from({ length: queues }, (_, queue) => ({ topic, queue, group }));
+    for (let queue = 0; queue < queues; queue++) this.refs.push({ topic, queue, group });
     this.runner = new DeliveryRunner({
       subscription: this.subscription,
       refs: this.refs,
@@ -92,73 +79,46 @@ export class Consumer implements RunningSubscription {
       deliveries: stores.deliveries,
       tools,
       clock,
-      intake: this.intake,
+      intake: this.fetch.intake,
       reporter: this.reporter,
       onWaiting: (queue, delayMs) => this.waiting!.expect(queue, delayMs),
     });
     this.startVisibility(this.runner);
     this.startWaiting(this.runner);
-    if (!this.options.intake) this.startFetching(this.runner);
+    this.fetch.add(this);
+    if (!this.options.fetch) this.fetch.start();
   }
 
-  private startFetching(runner: DeliveryRunner): void {
-    const { stores, clock, timing, member } = this.options;
-    const { topic, group } = this.subscription;
-    this.fetchLoop = new FetchLoop({
-      name: `fetch ${topic}/${group}`,
-      queues: () => this.refs,
-      reader: stores.deliveries.openReader(group, member),
-      capacity: this.intake.capacity,
-      clock,
-      blockMs: timing.blockMs,
-      isStuck: ({ queue }) => runner.isStuck(queue),
-      overdue: () => this.waiting!.overdue,
-      toRead: (free) => this.intake.toRead(free),
-      beforeRead: () => runner.flushSettles(),
-      accept: (entries) => runner.accept(entries),
-      onFault: (fault) => this.onFault(fault),
-      onRecovered: ({ queue }) =>
-        this.options.events.emit('queue-recovered', { topic, queue, group }),
-      onError: (error) => {
-        this.suspectLoss();
-        this.reporter.trouble('fetch', error);
-      },
-    });
-    this.fetchLoop.start();
-  }
-
-  /** Whether nothing of the queue can be settled. */
   isStuck(queue: number): boolean {
     return this.runner?.isStuck(queue) ?? true;
   }
 
-  /** Whether something waits that only lacks a free slot. */
   get overdue(): boolean {
     return this.waiting?.overdue ?? false;
   }
 
-  /** Settles that wait for the end of the turn go now. */
+  handBack(): void {
+    this.runner?.handBack();
+  }
+
   flushSettles(): void {
     this.runner?.flushSettles();
   }
 
-  /** Messages that were fetched for this topic. */
   accept(entries: readonly DeliveredEntry[]): void {
     this.runner?.accept(entries);
   }
 
-  /** A reply may have been lost: what it held is in our name and not in our hands. */
   suspectLoss(): void {
     this.visibility?.suspectLoss();
   }
 
   pause(why: PauseReason): void {
-    this.intake.capacity.pause(why);
-    this.runner?.handBack();
+    this.fetch.pause(why);
   }
 
   resume(why: PauseReason): void {
-    this.intake.capacity.resume(why);
+    this.fetch.resume(why);
   }
 
   async growTo(topic: string, queues: number): Promise<void> {
@@ -186,14 +146,13 @@ export class Consumer implements RunningSubscription {
   /** What still runs when `timeUp` aborts stays pending for others; the same goes for settles the store does not take. */
   async stop(timeUp: AbortSignal): Promise<boolean> {
     this.stopped = true;
-    if (!this.options.intake) this.intake.stop();
+    const isShared = this.options.fetch !== undefined;
+    if (isShared) this.fetch.remove(this);
+    const fetched = isShared ? undefined : this.fetch.stop();
     // A store that does not answer must not hold up a shutdown: these end with the connection at the latest.
-    await orAborted(
-      Promise.all([this.fetchLoop?.stop(), this.waiting?.stop(), this.visibility?.stop()]),
-      timeUp,
-    );
+    await orAborted(Promise.all([fetched, this.waiting?.stop(), this.visibility?.stop()]), timeUp);
     const isClean = (await this.runner?.drain(timeUp)) ?? true;
-    if (!this.options.intake) this.intake.close();
+    if (!isShared) this.fetch.close();
     return isClean;
   }
 
@@ -201,20 +160,27 @@ export class Consumer implements RunningSubscription {
     await this.registration.join();
   }
 
+  private ownFetch(): TopicFetch {
+    const { stores, member } = this.options;
+    const reader = stores.deliveries.openReader(this.subscription.group, member);
+    return new TopicFetch({ ...this.options, reader, reporter: this.reporter });
+  }
+
   private startWaiting(runner: DeliveryRunner): void {
     const { stores, clock, member } = this.options;
+    const { capacity, budget } = this.fetch.intake;
     this.waiting = new WaitingDeliveries({
       refs: this.refs,
       consumer: member,
       deliveries: stores.deliveries,
       clock,
-      capacity: this.intake.capacity,
+      capacity,
       pollMs: this.options.pollMs,
-      fits: () => this.intake.budget.room,
+      fits: () => budget.room,
       accept: (entries) => runner.accept(entries),
       isStuck: (queue) => runner.isStuck(queue),
       runAlone: (entry) => runner.runAlone(entry),
-      afterSuspects: () => this.intake.capacity.serve(),
+      afterSuspects: () => capacity.serve(),
       onError: (error) => {
         this.visibility!.suspectLoss();
         this.reporter.trouble('claim what is due', error);
@@ -245,7 +211,6 @@ export class Consumer implements RunningSubscription {
     this.visibility.start();
   }
 
-  /** @returns for how long the queue is to be left out, in milliseconds. */
   async onFault(fault: QueueFaultedError): Promise<number> {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;

@@ -14,7 +14,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
-import { groupLags, topicsOf } from './group-lags.js';
+import { groupLags } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
 import { OrderedConsumer } from './ordered/ordered-consumer.js';
@@ -24,6 +24,7 @@ import { PauseWatch } from './pause-watch.js';
 import { Puller } from './pull/puller.js';
 import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
+import { wayOf } from './pattern/ways.js';
 import type { RunningSubscription } from './running-subscription.js';
 import { DuplicateSubscriptionError, type Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
@@ -149,9 +150,7 @@ export class Consumers {
   joined(): { topic: string; group: string }[] {
     return this.running
       .filter(({ isStarted }) => isStarted)
-      .flatMap((each) =>
-        topicsOf(each).map((topic) => ({ topic, group: each.subscription.group })),
-      );
+      .flatMap(({ topics, subscription: { group } }) => topics.map((topic) => ({ topic, group })));
   }
 
   /** What the user called the topic in the subscription that consumes it in this group. */
@@ -185,8 +184,8 @@ export class Consumers {
     const options = { ...this.options, subscription, pollMs: () => this.pollMs() };
     if (isTopicPattern(topic))
       return new PatternConsumer({
-        ...options,
-        watch,
+        ...{ subscription, watch, topics: this.options.stores.topics },
+        way: wayOf(options),
         findTopic: (name) => topics.find(name),
         schemaOf: (name) => topics.definition(name)?.options.schema,
       });

@@ -1,4 +1,3 @@
-import { isTopicPattern } from '../filter/topic-pattern.js';
 import type { LagReading } from '../runtime/telemetry.js';
 import type { DeliveryStore, GroupLag } from '../store/delivery-store.js';
 import { queuesOf } from '../store/refs.js';
@@ -19,7 +18,7 @@ export async function groupLags(
   return Promise.all(
     running
       .filter(({ subscription, isStarted }) => isStarted && subscription.mode === 'clustering')
-      .flatMap((each) => topicsOf(each).map((topic) => read(topic, each.subscription.group))),
+      .flatMap((each) => each.topics.map((topic) => read(topic, each.subscription.group))),
   );
 }
 
@@ -38,11 +37,6 @@ export async function groupLag(
     ),
     deadLetters: sum(lags, ({ deadLetters }) => deadLetters)!,
   };
-}
-
-/** Those a subscription consumes: of a pattern, the topics that are known to fit. */
-export function topicsOf({ subscription: { topic }, queues }: RunningSubscription): string[] {
-  return isTopicPattern(topic) ? [...new Set(queues.map((ref) => ref.topic))] : [topic];
 }
 
 /** Null when one of them cannot be told. */

@@ -8,6 +8,9 @@ export type PauseReason = 'here' | 'everywhere';
 export interface RunningSubscription {
   readonly subscription: Subscription;
 
+  /** Those it consumes: of a pattern, the topics that are known to fit. */
+  readonly topics: readonly string[];
+
   /** Queues in which this process may hold deliveries in the name of the group; may change while it runs. */
   readonly queues: readonly GroupQueue[];
 

@@ -25,6 +25,11 @@ export class LogFollower implements GroupReader {
     this.places.set(nameOf(ref), await this.startOf(ref, from));
   }
 
+  /** It is not read any more. */
+  forget(ref: QueueRef): void {
+    this.places.delete(nameOf(ref));
+  }
+
   async read(request: Parameters<GroupReader['read']>[0]): Promise<DeliveredEntry[]> {
     const { queues, ...limits } = request;
     const positions = queues.map((ref) => ({

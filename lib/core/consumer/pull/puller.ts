@@ -84,6 +84,10 @@ export class Puller implements RunningSubscription {
     return this.refs;
   }
 
+  get topics(): readonly string[] {
+    return [this.subscription.topic];
+  }
+
   get isStarted(): boolean {
     return this.refs.length > 0;
   }
