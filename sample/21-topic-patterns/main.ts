@@ -1,4 +1,4 @@
-// One handler for many topics, also for those that do not exist yet.
+// One handler for many topics, also for those that do not exist yet; in order, too.
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -11,6 +11,12 @@ class Audit {
   @Subscribe('order.*.created', { group: 'audit' })
   created(@Payload() order: string, @Ctx() ctx: RivuletContext) {
     console.log(`${ctx.topic}: ${order}`);
+  }
+
+  /** As in one topic: the messages of a message group one after the other. */
+  @Subscribe('shelf.>', { group: 'ledger', ordered: true })
+  moved(@Payload() step: string, @Ctx() ctx: RivuletContext) {
+    console.log(`${ctx.topic}: ${step}`);
   }
 }
 
@@ -33,6 +39,11 @@ for (const country of ['de', 'fr']) {
   // The topic is made by this send, while the handler runs, and read from its start.
   await producer.send(`order.${country}.created`, 'tea');
   await producer.send(`order.${country}.paid`, 'tea');
+  await acked;
+}
+for (const step of ['filled', 'counted', 'emptied']) {
+  const acked = events.next('acked');
+  await producer.send('shelf.fr.paris', step, { messageGroup: 'tea' });
   await acked;
 }
 await app.close();

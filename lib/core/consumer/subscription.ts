@@ -216,12 +216,8 @@ function startProblem(from: StartFrom): string | undefined {
   );
 }
 
-function topicsProblem({ topic, mode, ordered }: SubscriptionOptions): string | undefined {
+function topicsProblem({ topic }: SubscriptionOptions): string | undefined {
   if (!isTopicPattern(topic)) return topicProblem(topic);
-  if (ordered)
-    return 'a topic pattern has no place with ordered: subscribe to each topic by its name';
-  if (mode === 'broadcasting')
-    return 'a topic pattern has no place with mode "broadcasting": subscribe to each topic by its name';
   try {
     compileTopicPattern(topic);
     return undefined;

@@ -271,6 +271,5 @@ describe('a subscription to a pattern of topics', () => {
 
   it('must be readable', async () => {
     await expect(subscribe({ topic: 'order*' })).rejects.toThrow(/a whole word between dots/);
-    await expect(subscribe({ mode: 'broadcasting' })).rejects.toThrow(/no place with mode/);
   });
 });

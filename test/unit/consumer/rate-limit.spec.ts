@@ -9,6 +9,7 @@ const WAYS: [string, Partial<TestSubscription>][] = [
   ['unordered', {}],
   ['ordered', { ordered: true }],
   ['to a pattern', { topic: 'order.*' }],
+  ['ordered, and to a pattern', { topic: 'order.*', ordered: true }],
 ];
 
 /** The most that began within any `spanMs`. */
