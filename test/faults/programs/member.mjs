@@ -11,6 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
 import { leave } from '../../helpers/parent.mjs';
+import { pointed } from '../../helpers/pointed.mjs';
 
 const [url, json] = process.argv.slice(2);
 const {
@@ -30,30 +31,9 @@ function at(point) {
   if (point === harm?.at && --left === 0) process.kill(process.pid, harm.signal ?? 'SIGKILL');
 }
 
-/** The same store, with points before and behind each call, and between its request and its reply. */
-function pointed(port, store) {
-  return new Proxy(store, {
-    get: (of, method) => {
-      const own = of[method];
-      if (typeof own !== 'function') return own;
-      return (...args) => {
-        at(`${port}.${String(method)} called`);
-        const answer = own.apply(of, args);
-        if (method === 'openReader') return pointed('reader', answer);
-        setImmediate(() => at(`${port}.${String(method)} sent`));
-        if (typeof answer?.then !== 'function') return answer;
-        return answer.then((reply) => {
-          at(`${port}.${String(method)} answered`);
-          return reply;
-        });
-      };
-    },
-  });
-}
-
 const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
 for (const port of ['log', 'deliveries', 'leases', 'schedule', 'dedup'])
-  Object.defineProperty(stores, port, { value: pointed(port, stores[port]) });
+  Object.defineProperty(stores, port, { value: pointed(port, stores[port], at) });
 const rivulet = new Rivulet({ stores, settings });
 
 let hasStalled = false;

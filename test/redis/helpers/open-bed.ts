@@ -1,9 +1,13 @@
-import { Redis } from 'ioredis';
+import { randomBytes } from 'node:crypto';
+import { type Cluster, Redis } from 'ioredis';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
+import type { RedisConnection } from '../../../lib/redis/connection-options.js';
 import { Keys } from '../../../lib/redis/keys.js';
 import { RedisStores } from '../../../lib/redis/redis-stores.js';
+import { clusterConnection, clusterOperator } from '../../helpers/cluster.js';
 import { startRedis, type TestRedis } from '../../helpers/redis.js';
+import { sharedServer } from '../../helpers/servers.js';
 import type { OpenAdminBed } from '../../unit/inspect/bed.js';
 
 /** Beds of a test file on one Redis, each in a namespace of its own. */
@@ -19,12 +23,36 @@ export function redisBeds(): OpenAdminBed {
     operator.disconnect();
     await server.stop();
   });
+  return bedsOn(() => ({ connection: server.url, operator, namespace: `n${++namespaces}` }));
+}
+
+/** Likewise, on the cluster that all test files share. */
+export function clusterBeds(): OpenAdminBed {
+  const prefix = randomBytes(4).toString('hex');
+  let nodes: string;
+  let operator: Cluster;
+  let namespaces = 0;
+  beforeAll(async () => {
+    nodes = await sharedServer('cluster');
+    operator = clusterOperator(nodes);
+  });
+  afterAll(() => operator.disconnect());
+  return bedsOn(() => ({
+    connection: clusterConnection(nodes),
+    operator,
+    namespace: `${prefix}-${++namespaces}`,
+  }));
+}
+
+function bedsOn(
+  place: () => { connection: RedisConnection; operator: Redis | Cluster; namespace: string },
+): OpenAdminBed {
   return async (settings = {}) => {
-    const namespace = `n${++namespaces}`;
+    const { connection, operator, namespace } = place();
     const keys = new Keys({ namespace });
     const started: Rivulet[] = [];
     const another: Awaited<ReturnType<OpenAdminBed>>['another'] = async (chosen = settings) => {
-      const stores = new RedisStores({ connection: server.url, namespace });
+      const stores = new RedisStores({ connection, namespace });
       const rivulet = new Rivulet({ stores, settings: chosen });
       started.push(rivulet);
       await rivulet.open();

@@ -1,5 +1,8 @@
 import { storedAt } from '../../../lib/core/message/offset.js';
+import { sleep } from '../../../lib/core/runtime/clock.js';
 import { InvalidInputError } from '../../../lib/core/message/errors.js';
+import type { SendResult } from '../../../lib/core/message/message.js';
+import type { StartFrom } from '../../../lib/core/store/refs.js';
 import type { RewindTarget } from '../../../lib/inspect/rewind.js';
 import { InUseError } from '../../../lib/inspect/errors.js';
 import { type AdminBed, consume, type OpenAdminBed, publish, useBed } from './bed.js';
@@ -104,6 +107,45 @@ export function describeRewindAdmin(open: OpenAdminBed): void {
       expect(await bed.until(admin.listParkedLanes('orders', 'billing'))).toEqual([]);
       const { total } = await bed.until(admin.describeGroup('orders', 'billing'));
       expect(total).toMatchObject({ lag: 0, held: 0 });
+    });
+
+    it('leaves the past to a new group that keeps the order, from the start or from a time, also of a topic that grew', async () => {
+      const send = async (messageGroup: string, n: number): Promise<SendResult> =>
+        publish(bed, `${messageGroup}${n}`, { messageGroup });
+      const groups = ['a', 'b', 'c', 'd', 'e', 'f'];
+      /** What a new ordered group is given, by message group, once that are so many messages. */
+      const replayed = async (group: string, from: StartFrom, count: number) => {
+        const process = await bed.another();
+        const seen: string[] = [];
+        const done = new Promise<void>((resolve) => {
+          process.subscribe({
+            ...{ topic: 'orders', group, from, ordered: true, origin: 'a test' },
+            handler: ({ body }) => void (seen.push(String(body)) === count && resolve()),
+          });
+        });
+        await bed.until(process.consume());
+        await bed.until(done);
+        return groups.map((name) => seen.filter((body) => body.startsWith(name)).join(' '));
+      };
+      const sendAll = async (n: number): Promise<SendResult[]> => {
+        const sent: SendResult[] = [];
+        for (const group of groups) sent.push(await send(group, n));
+        return sent;
+      };
+      await sendAll(1);
+      await bed.until(bed.admin.alterTopic('orders', { queues: 4 }));
+      await sendAll(2);
+      const all = groups.map((name) => `${name}1 ${name}2`);
+      expect(await replayed('first', 'earliest', 12)).toEqual(all);
+      // The two halves share no millisecond.
+      await bed.until(sleep(bed.rivulet.clock, 5));
+      const third = await sendAll(3);
+      await sendAll(4);
+      const from = new Date(Math.min(...third.map(({ offset }) => storedAt(offset!))));
+      const since = groups.map((name) => `${name}3 ${name}4`);
+      expect(await replayed('from-a-time', from, 12)).toEqual(since);
+      const past = groups.map((name) => `${name}1 ${name}2 ${name}3 ${name}4`);
+      expect(await replayed('from-its-start', 'earliest', 24)).toEqual(past);
     });
 
     it('is refused for a group that broadcasts', async () => {
