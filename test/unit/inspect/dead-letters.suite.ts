@@ -43,6 +43,30 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
       expect(await bed.admin.getDeadLetter('orders', 'billing', id)).toEqual(letters[0]);
     });
 
+    it('come in shorter pages when they are large, one at least on each', async () => {
+      await consume(bed, () => {
+        throw new RejectMessageError('no');
+      });
+      const sizes = [3_000, 3_000, 20_000, 10, 3_000, 10];
+      const done = deadLettered(bed, sizes.length);
+      for (const size of sizes) await publish(bed, 'x'.repeat(size), { queue: 0 });
+      await done;
+      const found: number[][] = [];
+      for (let page = {}, isLast = false; !isLast;) {
+        const options = { maxBytes: 7_000, ...page };
+        const { letters, next } = await bed.admin.listDeadLetters('orders', 'billing', options);
+        found.push(bodies(letters).map((body) => (body as string).length));
+        page = { after: next! };
+        isLast = next === null;
+      }
+      const sum = (page: number[]): number => page.reduce((all, size) => all + size);
+      expect(found.flat().toSorted((a, b) => a - b)).toEqual(sizes.toSorted((a, b) => a - b));
+      for (const page of found) expect(page.length === 1 || sum(page) < 7_000).toBe(true);
+      expect(found.length).toBeLessThan(sizes.length);
+      const none = bed.admin.listDeadLetters('orders', 'billing', { maxBytes: 0 });
+      await expect(none).rejects.toThrow('maxBytes must be an integer of at least 1');
+    });
+
     it('is handled again by force, although its dedup key was done meanwhile', async () => {
       const handled: unknown[] = [];
       let isRejecting = true;

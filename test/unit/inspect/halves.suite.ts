@@ -49,6 +49,13 @@ export function describeHalfAdmin(open: OpenAdminBed): void {
       });
       expect(first!.checkAt).toBe(first!.preparedAt + 5_000);
 
+      // Each is larger than that: one to a page.
+      const { halves, next } = await bed.admin.listHalves('orders', { maxBytes: 1 });
+      expect(halves).toHaveLength(1);
+      expect(next).not.toBeNull();
+      const rest = await bed.admin.listHalves('orders', { after: next!, maxBytes: 100_000 });
+      expect(rest.halves).toHaveLength(4);
+
       await park('orders', 1, ids[4]!);
       const parked = await bed.admin.listHalves('orders', { state: 'parked' });
       expect(parked).toMatchObject({

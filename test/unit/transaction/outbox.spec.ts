@@ -99,6 +99,29 @@ describe('the outbox', () => {
     expect(await visible()).toEqual(['one', 'two']);
   });
 
+  it('is read in looks of so many bytes, however much waits', async () => {
+    await open({ maxRelayBytes: 3_000 });
+    await place('before');
+    await bed.advance(1);
+    const looks: number[] = [];
+    const { outbox } = bed.database;
+    const drain = outbox.drain.bind(outbox);
+    outbox.drain = (options, publish) =>
+      drain(options, (rows) => {
+        looks.push(rows.reduce((sum, { bytes }) => sum + bytes.length, 0));
+        return publish(rows);
+      });
+    bed.stores.goDown();
+    for (let i = 0; i < 10; i++)
+      await bed.rivulet.transactions.run(() => bed.publish('orders', 'x'.repeat(1_000)));
+    bed.stores.comeUp();
+    await bed.advance(20_000);
+    expect(await visible()).toHaveLength(11);
+    expect(bed.database.waiting).toEqual([]);
+    expect(looks.length).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...looks)).toBeLessThanOrEqual(3_000);
+  });
+
   it('is emptied by others when its owner died after COMMIT', async () => {
     await open({ store: 'outbox' });
     await place('before');
