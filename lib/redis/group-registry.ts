@@ -1,4 +1,5 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
+import { groupProblem } from '../core/message/names.js';
 import { queuesOf, type QueueRef, type StartFrom } from '../core/store/refs.js';
 import type { GroupInfo, GroupJoin, JoinReply, OrderedBy } from '../core/store/topic-registry.js';
 import { answer } from './errors.js';
@@ -66,7 +67,12 @@ export class GroupRegistry {
       { operation: 'HGETALL', key: groups },
       this.options.host.redis.hgetall(groups),
     );
-    return Object.entries(registered).map(([group, facts]) => readGroup(group, splitOnce(facts)));
+    return (
+      Object.entries(registered)
+        // What somebody else wrote is no group: its name would become part of keys.
+        .filter(([group]) => groupProblem(group) === undefined)
+        .map(([group, facts]) => readGroup(group, splitOnce(facts)))
+    );
   }
 
   async remove(topic: string, group: string): Promise<'removed' | 'unknown'> {

@@ -171,6 +171,10 @@ export function readHalf(id: TransactionId, stored: Buffer): StoredHalf | undefi
   const facts = FACTS.exec(stored.toString('latin1', 0, end < 0 ? 0 : end));
   const frames = stored.subarray(end + 1);
   if (!facts || !isWhole(frames)) return undefined;
+  const most = Number(facts[6]);
+  const parts = parted(frames, most + 1);
+  // None when they were not asked for.
+  if (parts.length > 0 && parts.length !== most) return undefined;
   const [, owner, name, preparedAt, checks, parked, messages, dues] = facts as unknown as [
     ...[string, string, string, string, string, string, string, string],
   ];
@@ -184,7 +188,7 @@ export function readHalf(id: TransactionId, stored: Buffer): StoredHalf | undefi
       messages: Number(messages),
       dues: readDues(dues, Number(messages)),
       parked: parked === '-' ? null : fromWord(parked),
-      frames: parted(frames),
+      frames: parts,
     };
   } catch (error) {
     if (error instanceof URIError) return undefined;

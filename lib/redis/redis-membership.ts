@@ -3,6 +3,9 @@ import { answer } from './errors.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
+/** What is longer is none of ours: names are made by the library. */
+const LONGEST_MEMBER = 255;
+
 /** Members of one list by their last beat. */
 export class RedisMembership implements Membership {
   private readonly host: ScriptHost;
@@ -21,7 +24,8 @@ export class RedisMembership implements Membership {
     })) as [string, ...string[]];
     const beats: MemberBeat[] = [];
     for (let i = 0; i < pairs.length; i += 2)
-      beats.push({ member: pairs[i]!, beatAt: Number(pairs[i + 1]) });
+      if (pairs[i]!.length <= LONGEST_MEMBER)
+        beats.push({ member: pairs[i]!, beatAt: Number(pairs[i + 1]) });
     return { now: Number(now), members: beats };
   }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { StoreRefusedError } from '../core/message/errors.js';
+import { topicProblem } from '../core/message/names.js';
 import { refusedGrowth } from '../core/message/topic.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type {
@@ -104,7 +105,8 @@ export class RedisTopicRegistry implements TopicRegistry {
       { operation: 'SMEMBERS', key: topics },
       this.host.redis.smembers(topics),
     );
-    return names.sort();
+    // What somebody else wrote is no topic: its name would become part of keys.
+    return names.filter((name) => topicProblem(name) === undefined).sort();
   }
 
   count(): Promise<number> {

@@ -37,6 +37,31 @@ describe('a record that somebody damaged', () => {
     },
   );
 
+  it('among the names of topics, groups or members is left out', async () => {
+    const { generation: _, ...orders } = await stores.topics.declare('orders', { queues: 1 });
+    expect(orders.topic).toBe('orders');
+    const join = {
+      group: 'billing',
+      mode: 'unordered',
+      filterDigest: '',
+      from: 'earliest',
+    } as const;
+    await stores.topics.joinGroup('orders', join);
+    await redis.sadd(keys.topics, 'x}:y{z', 'a b', 't'.repeat(200));
+    await redis.hset(
+      keys.topic('orders').groups,
+      'x y',
+      'unordered ',
+      'g'.repeat(500),
+      'unordered ',
+    );
+    expect(await stores.topics.list()).toEqual(['orders']);
+    expect((await stores.topics.groups('orders')).map(({ group }) => group)).toEqual(['billing']);
+    await redis.zadd(keys.members, 1, 'm'.repeat(100_000));
+    const { members } = await stores.members.beat('me');
+    expect(members.map(({ member }) => member)).toEqual(['me']);
+  });
+
   it('of a paused group pauses nobody, and others stay paused', async () => {
     await stores.paused.pause({ topic: 'orders', group: 'billing', since: 5 });
     await redis.hset(keys.paused, '%ZZ orders', '1');
@@ -66,7 +91,12 @@ describe('a record that somebody damaged', () => {
     await own.halves.prepare({ ...queue, generation, halves });
     const { half } = keys.queue(queue);
     const [damaged] = await redis.hkeysBuffer(half);
-    for (const content of ['', 'o n 1 0 - 1 - -\n\u0000\u0000', '%ZZ n 1 0 - 1 - -\n']) {
+    for (const content of [
+      '',
+      'o n 1 0 - 1 - -\n\u0000\u0000',
+      '%ZZ n 1 0 - 1 - -\n',
+      `o n 1 0 - 1 - -\n${'\u0000'.repeat(100_000)}`,
+    ]) {
       await redis.hset(half, damaged!, content);
       const claim = await own.halves.claimDue(queue, { limit: 9, leaseMs: 0, frames: true });
       expect(claim.halves).toHaveLength(2);

@@ -1,3 +1,4 @@
+import { MalformedMessageError } from '../message/errors.js';
 import { joined, LENGTH_BYTES, parted } from '../message/joined.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 
@@ -42,5 +43,7 @@ export class KeptAnswer {
 
 /** The steps of a kept answer. @throws MalformedMessageError when these bytes are none. */
 export function readAnswer(bytes: Buffer): ReplyPacket[] {
+  if (bytes.length > MOST_BYTES)
+    throw new MalformedMessageError(`A kept answer of ${bytes.length} bytes is none of ours`);
   return parted(bytes).map(decodeReply);
 }

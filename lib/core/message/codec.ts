@@ -92,7 +92,7 @@ export class Codecs {
     const codec = this.byName.get(codecName);
     if (!codec)
       throw new CodecError(
-        `No codec "${codecName}" is known here (known: ${[...this.byName.keys()].join(', ')}); add it to the option "codecs"`,
+        `No codec ${describeValue(codecName)} is known here (known: ${[...this.byName.keys()].join(', ')}); add it to the option "codecs"`,
       );
     return codec.decode(bytes);
   }

@@ -20,9 +20,12 @@ export interface ReceiptPacket {
 }
 
 export function encodeReceipt({ messageId, group, outcome }: ReceiptPacket): Buffer {
-  const bytes = JSON.stringify({ group, outcome });
+  const bytes = JSON.stringify({ group, outcome: bounded(outcome) });
   return encodeReply({ requestId: messageId, seq: 0, kind: 'value', codec: 'json', bytes });
 }
+
+/** The dead letter has all of it. */
+const LONGEST_REASON = 1_000;
 
 const STATES: readonly unknown[] = ['handled', 'dead-lettered', 'skipped', 'filtered'];
 
@@ -38,5 +41,12 @@ export function decodeReceipt(packet: Buffer): ReceiptPacket {
   const { group, outcome } = (parsed ?? {}) as Partial<ReceiptPacket>;
   if (typeof group !== 'string' || !STATES.includes(outcome?.state))
     throw new MalformedMessageError('A receipt that tells no outcome of a group');
-  return { messageId, group, outcome: outcome! };
+  return { messageId, group, outcome: bounded(outcome!) };
+}
+
+/** No more of it than is ours, and no longer. */
+function bounded(outcome: GroupOutcome): GroupOutcome {
+  if (outcome.state !== 'dead-lettered' && outcome.state !== 'skipped')
+    return { state: outcome.state };
+  return { state: outcome.state, reason: String(outcome.reason).slice(0, LONGEST_REASON) };
 }

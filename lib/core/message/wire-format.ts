@@ -1,5 +1,6 @@
 import { MalformedMessageError } from './errors.js';
 import type { MessageView, Properties } from './message.js';
+import { isTraceparent } from './traceparent.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
 /**
@@ -119,9 +120,10 @@ export function decodeMessage(
     bornAt: frame.readUIntBE(ID_AT, 6),
     dedupId,
     ttlMs: ttlMs === undefined ? undefined : parseTtl(ttlMs),
-    traceparent,
-    replyTo,
-    receiptTo: fields[9],
+    // What is none is left out, as W3C says: what a handler sends would carry it on.
+    traceparent: traceparent !== undefined && isTraceparent(traceparent) ? traceparent : undefined,
+    replyTo: replyTo && addressOf(replyTo),
+    receiptTo: fields[9] && addressOf(fields[9]),
     codec: codec ?? 'json',
     bytes: frame.subarray(end),
   };
@@ -190,6 +192,14 @@ function parseProperties(text: string): Properties {
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
       properties[name] = value;
   return properties;
+}
+
+/** It becomes part of a key. */
+const ADDRESS = /^[\w-]{1,64}$/;
+
+function addressOf(text: string): string {
+  if (ADDRESS.test(text)) return text;
+  throw new MalformedMessageError('The address for answers is none of ours');
 }
 
 function parseTtl(text: string): number {

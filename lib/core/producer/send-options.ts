@@ -2,6 +2,7 @@ import { acksProblems } from '../message/acks.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
+import { isTraceparent } from '../message/traceparent.js';
 import type { Clock } from '../runtime/clock.js';
 import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
 import { receiptProblems } from './receipt.js';
@@ -30,7 +31,6 @@ const KNOWN_SET: ReadonlySet<string> = new Set(KNOWN);
 /** Longest delay: a hundred years. Anything longer is a unit taken for another. */
 const LONGEST_DELAY_MS = 100 * 365 * 86_400_000;
 const MOST_PROPERTIES = 100;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /**
  * Refuse options that cannot be meant, all problems at once, before anything is stored.
@@ -89,10 +89,7 @@ function collectProblems(
   if (ttlMs !== undefined) note(integerProblem('ttlMs', ttlMs, { min: 1, max: LONGEST_DELAY_MS }));
   if (timeoutMs !== undefined)
     note(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
-  if (
-    traceparent !== undefined &&
-    !(typeof traceparent === 'string' && TRACEPARENT.test(traceparent))
-  )
+  if (traceparent !== undefined && !(typeof traceparent === 'string' && isTraceparent(traceparent)))
     note(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
   if (transaction !== undefined && transaction !== false)
     note(

@@ -49,3 +49,20 @@ export function queueOf(
       return turns.next();
   }
 }
+
+/** Whether this, which was read from somewhere, is a route. */
+export function isSendRoute(value: unknown): value is SendRoute {
+  const { by, ...told } = (value ?? {}) as Record<string, unknown>;
+  switch (by as SendRoute['by']) {
+    case 'queue':
+      return Number.isSafeInteger(told['queue']) && Number(told['queue']) >= 0;
+    case 'message-group':
+      return typeof told['messageGroup'] === 'string';
+    case 'dedup-id':
+      return typeof told['dedupId'] === 'string';
+    case 'turn':
+      return true;
+    default:
+      return false;
+  }
+}

@@ -1,4 +1,6 @@
 import { MalformedMessageError } from '../message/errors.js';
+import { textProblem, topicProblem } from '../message/names.js';
+import { isSendRoute } from '../producer/send-route.js';
 import type { KeptMessage } from './kept-message.js';
 
 const VERSION = 1;
@@ -61,12 +63,17 @@ function readDescription(text: string): Described[] {
 }
 
 function isDescribed(each: unknown): each is Described {
-  const { topic, route, bytes } = (each ?? {}) as Partial<Described>;
+  const { topic, place, route, bytes, dueAt, dedupId } = (each ?? {}) as Partial<Described>;
   return (
-    typeof topic === 'string' &&
-    typeof route === 'object' &&
-    route !== null &&
-    Number.isSafeInteger(bytes) &&
-    bytes! >= 0
+    topicProblem(topic) === undefined &&
+    (place === null || (isCount(place?.queue) && isCount(place?.generation))) &&
+    isSendRoute(route) &&
+    isCount(bytes) &&
+    (dueAt === undefined || Number.isFinite(dueAt)) &&
+    (dedupId === undefined || textProblem('dedupId', dedupId) === undefined)
   );
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

@@ -50,6 +50,17 @@ describe('the wire format', () => {
     });
   });
 
+  it('leaves out a trace context that is none, and refuses an address that would be a part of another key', () => {
+    for (const traceparent of ['x', FULL.traceparent + '0', 'g'.repeat(55), 'x'.repeat(9_000)])
+      expect(decode(encode({ ...FULL, traceparent }))).toMatchObject({
+        traceparent: undefined,
+        key: FULL.key,
+      });
+    for (const address of ['x}:y{z', 'a b', '\u0000', 'x'.repeat(65)])
+      for (const header of [{ replyTo: address }, { receiptTo: address }])
+        expect(() => decode(encode(header))).toThrow(MalformedMessageError);
+  });
+
   it('brings back a message without any field', () => {
     const frame = encode({});
     expect(frame).toHaveLength(18);

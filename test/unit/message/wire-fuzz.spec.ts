@@ -150,4 +150,26 @@ describe(`what comes from the wire, damaged at random (seed ${SEED})`, () => {
     for (const text of ['"text"', '5', 'null', '[1]', '{', '{"a":"' + 'x'.repeat(17_000) + '"}'])
       expect(() => decodeMessage(PLACE, whole(text))).toThrow(MalformedMessageError);
   });
+
+  it('has a row of the outbox only if each message says where it goes, in words that may become keys', () => {
+    const row = (described: unknown): Buffer => {
+      const json = Buffer.from(JSON.stringify([described]));
+      return Buffer.concat([Buffer.from([1]), lengthOf(json), json]);
+    };
+    const right = { topic: 'orders', place: null, route: { by: 'turn' }, bytes: 0 };
+    expect(decodeOutboxRow(row(right))).toHaveLength(1);
+    for (const wrong of [
+      { topic: 'x}:y{z' },
+      { place: { queue: -1, generation: 1 } },
+      { place: { queue: 1 } },
+      { place: 'here' },
+      { route: { by: 'magic' } },
+      { route: { by: 'queue', queue: -1 } },
+      { route: { by: 'message-group' } },
+      { bytes: -1 },
+      { dueAt: 'soon' },
+      { dedupId: 'x'.repeat(300) },
+    ])
+      expect(() => decodeOutboxRow(row({ ...right, ...wrong }))).toThrow(MalformedMessageError);
+  });
 });
