@@ -30,6 +30,8 @@ const AT_ONCE = 200;
 /** Rows that are younger are left to whoever wrote them. */
 const OWNERS_TIME_MS = 5_000;
 const FIRST_PAUSE_MS = 1_000;
+/** While rows are there that the store takes none of, as when it is out of memory: nobody tells when that is over. */
+const REFUSED_PAUSE_MS = 5_000;
 const WHATEVER_THE_CLOCK_MS = 3_600_000;
 
 /**
@@ -79,26 +81,28 @@ export class OutboxRelay {
       : clock.now() + WHATEVER_THE_CLOCK_MS;
     this.isPatient = true;
     const seen = new Set<TransactionId>();
-    const found = await this.drain({ before, seen, signal });
+    const { published: found, isDown } = await this.drain({ before, seen, signal });
     // What was too young for this look may still be there.
     this.stuck = new Set([...this.stuck].filter((id) => seen.has(id) || mintedAt(id) >= before));
     this.pauseMs = found > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
+    if (isDown) this.pauseMs = Math.min(this.pauseMs, REFUSED_PAUSE_MS);
     return Math.min(this.pauseMs, everyMs);
   }
 
-  /** @returns how many rows were published. */
+  /** @returns how many rows were published, and whether the store takes none. */
   private async drain(pass: {
     before: number;
     seen: Set<TransactionId>;
     signal: AbortSignal;
-  }): Promise<number> {
+  }): Promise<{ published: number; isDown: boolean }> {
     const { seen, signal } = pass;
     let { before } = pass;
     const { participant, participants, clock, maxBytes } = this.options;
     const owner = await participants.owner(participant);
     let after: TransactionId | undefined;
     let published = 0;
-    for (let isDown = false; !isDown && !signal.aborted;) {
+    let isDown = false;
+    while (!isDown && !signal.aborted) {
       const taken = await participant.outbox.drain(
         { limit: AT_ONCE, maxBytes, before, ...(after && { after }) },
         async (rows) => {
@@ -115,7 +119,7 @@ export class OutboxRelay {
       // There are more if the bytes were too many. What is new by now is its owners', who publish as fast as it is written.
       if (taken < AT_ONCE) before = Math.min(before, clock.now() - OWNERS_TIME_MS);
     }
-    return published;
+    return { published, isDown };
   }
 
   private async publish(
