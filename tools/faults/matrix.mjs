@@ -206,8 +206,10 @@ export const MATRIX = [
   },
   {
     id: 'F29',
-    fault: 'Redis is out of memory',
-    tests: [['test/redis/memory-full.spec.ts']],
+    fault: 'Redis is out of memory, under a flood of large messages and failing handlers',
+    tests: [['test/redis/memory-full.spec.ts'], [faults('overload')]],
+    figures: ['overload'],
+    long: { RIVULET_OVERLOAD_SECONDS: '60' },
   },
   {
     id: 'F30',
