@@ -35,6 +35,12 @@ const SERVERS = {
     launch: startMysql,
     help: HOW_TO_INSTALL_MYSQL,
   },
+  mongo: {
+    name: 'MongoDB',
+    variable: 'MONGO_URL',
+    find: () => undefined, // no package registry has a server to unpack
+    help: 'start a replica set of MongoDB',
+  },
   cluster: {
     name: 'Redis',
     variable: 'CLUSTER_NODES',
@@ -61,7 +67,15 @@ function connectAsLeastUser() {
   process.env.RIVULET_REDIS_ARGS = JSON.stringify(leastUser());
 }
 
+/** Servers of MongoDB come from its makers only: without one of yours its tests are left out, and counted as skipped. */
+function goWithoutMongo() {
+  if (process.env.MONGO_URL) return;
+  console.log('\nNo MongoDB: to test the participant of Mongoose, set MONGO_URL to a replica set.');
+  process.env.RIVULET_WITHOUT = [process.env.RIVULET_WITHOUT, 'mongo'].filter(Boolean).join(',');
+}
+
 export default async function shareServers() {
+  goWithoutMongo();
   if (process.env.RIVULET_ACL === '1') connectAsLeastUser();
   const started = new Map();
   const keeper = http.createServer((request, response) => {

@@ -1,4 +1,4 @@
-export type ServerName = 'postgres' | 'mariadb' | 'mysql' | 'cluster';
+export type ServerName = 'postgres' | 'mariadb' | 'mysql' | 'mongo' | 'cluster';
 
 /** The URL (of a cluster: its nodes, `host:port` with commas) of a server that all test files of this run share. Rejects, saying why, where none can be had. */
 export async function sharedServer(name: ServerName): Promise<string> {

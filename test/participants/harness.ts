@@ -37,6 +37,10 @@ export interface Abilities {
   writersMeet: boolean;
   kill?: boolean;
   swallow?: boolean;
+  /** Default true. */
+  savepoints?: boolean;
+  /** Whether a transaction waits for another one that wrote the same; it is told to come again otherwise. Default true. */
+  waits?: boolean;
   /** The client can tell of transactions that the application began by itself. */
   foreign?: boolean;
 }

@@ -8,6 +8,6 @@ import { describeTransaction } from './transaction.contract.js';
 export function describeParticipant(open: OpenParticipants, can: Abilities): void {
   const subject = useParticipants(open);
   describeTransaction(subject, can);
-  describeTables(subject);
+  describeTables(subject, can);
   if (can.foreign) describeForeign(subject);
 }

@@ -5,6 +5,11 @@ type Begin = (...args: unknown[]) => unknown;
 
 const ENDED = { open: false };
 
+/** What `TransactionParticipant.foreign` answers within one. */
+export const INSTEAD_OF_FOREIGN =
+  'Begin it with @Transactional() or producer.transaction(), or wrap the adapter that begins it with withMessaging(); ' +
+  'or send with { transaction: false }, which sends at once.';
+
 /**
  * Transactions that the application begins on a client by itself, so that a send within one can be refused: whether it
  * may be delivered would depend on a COMMIT that nobody sees.

@@ -4,6 +4,7 @@ import { unknownOptions } from '../../core/message/options.js';
 import type { TransactionParticipant } from '../../core/transaction/participant.js';
 import { WrongDatabaseError } from '../../core/transaction/participant-errors.js';
 import type { Execute } from './dialect.js';
+import { INSTEAD_OF_FOREIGN } from './foreign-transactions.js';
 import { SqlInboxTable } from './inbox-table.js';
 import { SqlOutboxTable } from './outbox-table.js';
 import { Site } from './site.js';
@@ -14,9 +15,6 @@ import { VerdictTable } from './verdict-table.js';
 const TABLES = 4;
 /** MySQL's code; MariaDB prepares any statement. */
 const NOT_PREPARABLE = '1295';
-const INSTEAD_OF_FOREIGN =
-  'Begin it with @Transactional() or producer.transaction(), or wrap the adapter that begins it with withMessaging(); ' +
-  'or send with { transaction: false }, which sends at once.';
 
 /** What every participant of an SQL database may be told. */
 export interface SqlParticipantOptions {
