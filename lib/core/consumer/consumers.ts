@@ -269,7 +269,9 @@ export class Consumers {
 
   /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */
   private pollMs(): number {
-    return Math.max(1_000, this.queues().length * 20);
+    // Asked for each queue: a list of all of them would cost as much as the questions.
+    const count = this.running.reduce((sum, { queues }) => sum + queues.length, 0);
+    return Math.max(1_000, count * 20);
   }
 }
 
