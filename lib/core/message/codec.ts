@@ -32,7 +32,7 @@ export const jsonCodec: Codec = {
   encode(body) {
     let text: string | undefined;
     try {
-      refuseWhatJsonWouldChange(body, '$', 0);
+      if (!isPlainJson(body, 0)) refuseWhatJsonWouldChange(body, '$', 0);
       text = JSON.stringify(body) as string | undefined;
     } catch (error) {
       if (error instanceof CodecError) throw error;
@@ -96,6 +96,36 @@ export class Codecs {
       );
     return codec.decode(bytes);
   }
+}
+
+/**
+ * Whether nothing in it needs a closer look, as in nearly every body: texts, numbers and such in plain objects and arrays.
+ * Without the path to each value, which is made of text for every body and wanted for those that are refused.
+ */
+function isPlainJson(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      return value === null || (depth < DEEPEST && isPlainObject(value, depth));
+    default:
+      return false;
+  }
+}
+
+function isPlainObject(value: object, depth: number): boolean {
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) if (!isPlainJson(value[i], depth + 1)) return false;
+    return true;
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value)
+    if (!isPlainJson((value as Record<string, unknown>)[key], depth + 1)) return false;
+  return (value as { toJSON?: unknown }).toJSON === undefined;
 }
 
 function refuseWhatJsonWouldChange(value: unknown, path: string, depth: number): void {

@@ -36,49 +36,61 @@ export interface Header {
 const ID_AT = 1;
 const FLAGS_AT = ID_AT + MESSAGE_ID_BYTES;
 
+/** Nothing is said about a message. */
+export const NO_HEADER: Header = {};
+
+/** Texts of the header being written, by their flags, and their bytes. Lists for each message were much of what it left behind. */
+const texts: (string | undefined)[] = new Array<undefined>(10).fill(undefined);
+const lengths = new Uint32Array(10);
+
 /**
  * Header and body in one buffer. `writeId` puts the 16 bytes of the message id in place.
  *
+ * @param bodyBytes how many the body takes, for whoever knows it.
  * @throws RangeError when the header exceeds 16 KiB.
  */
 export function encodeFrame(
   header: Header,
   body: Uint8Array | string,
   writeId: (target: Buffer, at: number) => void,
+  bodyBytes = byteLength(body),
 ): Buffer {
-  const texts: string[] = [];
-  const lengths: number[] = [];
   let flags = 0;
   let fieldBytes = 0;
-  const fields = fieldTexts(header);
-  for (let bit = 0; bit < fields.length; bit++) {
-    const text = fields[bit];
-    if (text === undefined) continue;
-    const length = Buffer.byteLength(text);
-    flags |= 1 << bit;
-    texts.push(text);
-    lengths.push(length);
-    fieldBytes += varintSize(length) + length;
+  if (header !== NO_HEADER) {
+    takeTexts(header);
+    for (let bit = 0; bit < texts.length; bit++) {
+      const text = texts[bit];
+      if (text === undefined) continue;
+      const length = Buffer.byteLength(text);
+      flags |= 1 << bit;
+      lengths[bit] = length;
+      fieldBytes += varintSize(length) + length;
+    }
   }
   const headerBytes = FLAGS_AT + varintSize(flags) + fieldBytes;
   if (headerBytes > MAX_HEADER_BYTES)
     throw new RangeError(
       `tag, key, message group and properties take ${headerBytes} bytes, ${MAX_HEADER_BYTES} are allowed`,
     );
-  const bodyBytes = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
 
   const frame = Buffer.allocUnsafe(headerBytes + bodyBytes);
   frame[0] = WIRE_VERSION;
   writeId(frame, ID_AT);
   let at = writeVarint(frame, FLAGS_AT, flags);
-  for (let i = 0; i < texts.length; i++) {
-    at = writeVarint(frame, at, lengths[i]!);
-    at += frame.write(texts[i]!, at, 'utf8');
+  for (let bit = 0; flags >> bit; bit++) {
+    if (!((flags >> bit) & 1)) continue;
+    at = writeVarint(frame, at, lengths[bit]!);
+    at += frame.write(texts[bit]!, at, 'utf8');
   }
   // As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded.
   if (typeof body !== 'string') frame.set(body, at);
   else frame.write(body, at, bodyBytes === body.length ? 'latin1' : 'utf8');
   return frame;
+}
+
+export function byteLength(body: Uint8Array | string): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength;
 }
 
 /** The message id inside a frame, without decoding the rest. */
@@ -162,20 +174,20 @@ function decodeHeader(frame: Buffer): { fields: readonly (string | undefined)[];
 const NO_FIELDS: readonly undefined[] = [];
 
 /** In the order of the flags. Spelled out: looking each up by its name took longer than the rest of the header. */
-function fieldTexts(header: Header): readonly (string | undefined)[] {
+function takeTexts(header: Header): void {
   const { key, messageGroup, properties, ttlMs } = header;
-  return [
-    header.tag,
-    key,
-    messageGroup !== undefined && messageGroup === key ? '' : messageGroup,
-    properties === undefined ? undefined : JSON.stringify(properties),
-    header.traceparent,
-    header.codec,
-    ttlMs === undefined ? undefined : String(ttlMs),
-    header.replyTo,
-    header.dedupId,
-    header.receiptTo,
-  ];
+  // First: it may run code of the sender, which may send.
+  const packed = properties === undefined ? undefined : JSON.stringify(properties);
+  texts[0] = header.tag;
+  texts[1] = key;
+  texts[2] = messageGroup !== undefined && messageGroup === key ? '' : messageGroup;
+  texts[3] = packed;
+  texts[4] = header.traceparent;
+  texts[5] = header.codec;
+  texts[6] = ttlMs === undefined ? undefined : String(ttlMs);
+  texts[7] = header.replyTo;
+  texts[8] = header.dedupId;
+  texts[9] = header.receiptTo;
 }
 
 function parseProperties(text: string): Properties {

@@ -1,9 +1,15 @@
 import type { Acks } from '../message/acks.js';
-import type { Codecs } from '../message/codec.js';
+import type { Codec, Codecs } from '../message/codec.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { type MessageId, mintMessageId } from '../message/message-id.js';
-import { encodeFrame, frameMessageId, type Header } from '../message/wire-format.js';
+import {
+  byteLength,
+  encodeFrame,
+  frameMessageId,
+  type Header,
+  NO_HEADER,
+} from '../message/wire-format.js';
 import type { Clock } from '../runtime/clock.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { AppendEntry } from '../store/message-log.js';
@@ -21,6 +27,8 @@ export interface SystemHeader {
   replyTo?: string;
   receiptTo?: string;
 }
+
+export const NO_SYSTEM: SystemHeader = {};
 
 /**
  * A message with its id and its bytes, before it has a queue.
@@ -72,32 +80,19 @@ export interface EncodeTools {
 
 /** Mint the id and make the bytes. @throws InvalidInputError when they are too many, CodecError when there are none. */
 export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMessage {
-  const { topic, body, options, system } = message;
+  const { topic, body, options } = message;
   const { codecs, clock, settings, trace } = tools;
   const codec = codecs.forBody(body);
   const bytes = codec.encode(body);
-  const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+  const size = byteLength(bytes);
   if (size > settings.maxMessageBytes)
     throw new InvalidInputError(`Send to topic "${topic}"`, [
       `the body takes ${size} bytes, maxMessageBytes allows ${settings.maxMessageBytes}; store it elsewhere and send where it is`,
     ]);
-  const header: Header = {
-    tag: options.tag,
-    key: options.key,
-    messageGroup: options.messageGroup,
-    properties: options.properties,
-    traceparent: options.traceparent ?? trace.current(),
-    codec: codec.name === 'json' ? undefined : codec.name,
-    ttlMs: options.ttlMs,
-    replyTo: system.replyTo,
-    receiptTo: system.receiptTo,
-    dedupId: options.dedupId,
-  };
+  const header = headerOf(message, codec, trace);
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
-    const frame = encodeFrame(header, bytes, (target, at) =>
-      mintMessageId(target, at, clock.now()),
-    );
+    const frame = encodeFrame(header, bytes, mintIdBy(clock), size);
     return new EncodedMessage(message, {
       frame,
       timeoutMs,
@@ -108,4 +103,39 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
       throw new InvalidInputError(`Send to topic "${topic}"`, [error.message]);
     throw error;
   }
+}
+
+function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope): Header {
+  const traceparent = options.traceparent ?? trace.current();
+  const isJson = codec.name === 'json';
+  if (isJson && traceparent === undefined && system === NO_SYSTEM && saysNothing(options))
+    return NO_HEADER;
+  return {
+    tag: options.tag,
+    key: options.key,
+    messageGroup: options.messageGroup,
+    properties: options.properties,
+    traceparent,
+    codec: isJson ? undefined : codec.name,
+    ttlMs: options.ttlMs,
+    replyTo: system.replyTo,
+    receiptTo: system.receiptTo,
+    dedupId: options.dedupId,
+  };
+}
+
+function saysNothing(options: SendOptions): boolean {
+  for (const _ in options) return false;
+  return true;
+}
+
+type WriteId = Parameters<typeof encodeFrame>[2];
+
+/** One function for each clock: one for each message would outnumber them. */
+const byClock = new WeakMap<Clock, WriteId>();
+
+function mintIdBy(clock: Clock): WriteId {
+  let write = byClock.get(clock);
+  if (!write) byClock.set(clock, (write = (target, at) => mintMessageId(target, at, clock.now())));
+  return write;
 }

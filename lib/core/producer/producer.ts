@@ -20,7 +20,12 @@ import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { AskingSends, asksFirst, NO_RECEIPT } from './asking-sends.js';
 import { Confirm, PromisedAnswer } from './confirm.js';
-import { encodeMessage, type EncodedMessage, type SystemHeader } from './encode-message.js';
+import {
+  encodeMessage,
+  type EncodedMessage,
+  NO_SYSTEM,
+  type SystemHeader,
+} from './encode-message.js';
 import type { EnlistedMessage, Enlistment } from './enlistment.js';
 import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
@@ -121,7 +126,7 @@ export class Producer {
     name: TopicName,
     body: unknown,
     options: SendOptions = {},
-    system: SystemHeader = {},
+    system: SystemHeader = NO_SYSTEM,
   ): Promise<SendResult> {
     const { trace } = this.options;
     if (!trace.isTold) return this.sendNow(name, body, options, system);
@@ -213,7 +218,7 @@ export class Producer {
     const definition = typeof name === 'string' ? this.options.topics.definition(topic) : name;
     const schema = definition?.options.schema;
     const encode = (content: unknown): void =>
-      void this.encode({ topic, body: content, options, system: {} });
+      void this.encode({ topic, body: content, options, system: NO_SYSTEM });
     if (!schema) return encode(body);
     const check = validated(topic, body, schema).then(encode);
     // Whoever finds another problem first does not wait for this one.
@@ -362,9 +367,7 @@ function unknownQueues({ topic, options }: EncodedMessage): number {
   ]);
 }
 
-const NO_SYSTEM: SystemHeader = {};
-
 function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
-  const route = sendRoute(message, () => topic?.queues ?? unknownQueues(message));
+  const route = sendRoute(message, { queuesFor: () => topic?.queues ?? unknownQueues(message) });
   return { message, route, topic };
 }

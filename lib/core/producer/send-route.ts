@@ -13,24 +13,27 @@ const BY_TURN: SendRoute = { by: 'turn' };
 /**
  * What the sender said, else its message group, else its dedup id, else turns.
  *
- * @param queues asked only when the sender named a queue.
+ * @param known asked only when the sender named a queue.
  * @throws InvalidInputError when the sender named a queue that the topic does not have.
  */
-export function sendRoute({ topic, options, body }: Outgoing, queues: () => number): SendRoute {
-  const { messageGroup, queue, queueSelector, dedupId, tag, key, properties } = options;
-  if (queue !== undefined)
-    return { by: 'queue', queue: checkedQueue(queue, queues(), { topic, from: 'queue' }) };
-  if (queueSelector) {
-    const all = Array.from({ length: queues() }, (_, i) => i);
-    const chosen = queueSelector(all, { topic, tag, key, properties: properties ?? {}, body });
-    return {
-      by: 'queue',
-      queue: checkedQueue(chosen, all.length, { topic, from: 'what queueSelector returned' }),
-    };
-  }
+export function sendRoute(
+  message: Outgoing,
+  known: { queuesFor(message: Outgoing): number },
+): SendRoute {
+  const { messageGroup, queue, queueSelector, dedupId } = message.options;
+  if (queue !== undefined || queueSelector)
+    return { by: 'queue', queue: namedQueue(message, known.queuesFor(message)) };
   if (messageGroup !== undefined) return { by: 'message-group', messageGroup };
   // The same dedup id must meet its first message, and that is remembered per queue.
   return dedupId === undefined ? BY_TURN : { by: 'dedup-id', dedupId };
+}
+
+function namedQueue({ topic, options, body }: Outgoing, queues: number): number {
+  const { queue, queueSelector, tag, key, properties } = options;
+  if (queue !== undefined) return checkedQueue(queue, queues, { topic, from: 'queue' });
+  const all = Array.from({ length: queues }, (_, i) => i);
+  const chosen = queueSelector!(all, { topic, tag, key, properties: properties ?? {}, body });
+  return checkedQueue(chosen, queues, { topic, from: 'what queueSelector returned' });
 }
 
 /** The queue of a topic with so many queues. `turns`: asked for messages that nothing binds to one. */

@@ -24,6 +24,7 @@ export interface TopicRoutesOptions {
 
 interface Route {
   info: TopicInfo;
+  queues: number;
   appenders: QueueAppender[];
   turns: QueueTurns;
 }
@@ -48,11 +49,12 @@ export class TopicRoutes {
    * @throws InvalidInputError when the sender named a queue that the topic does not have.
    */
   decide(message: Outgoing): SendRoute {
-    const { topic } = message;
-    return sendRoute(
-      message,
-      () => (this.options.topics.cached(topic) ?? this.routeOf(topic).info).queues,
-    );
+    return sendRoute(message, this);
+  }
+
+  /** How many queues its topic has. */
+  queuesFor({ topic }: Outgoing): number {
+    return (this.options.topics.cached(topic) ?? this.routeOf(topic)).queues;
   }
 
   /** Never throws: a message that has no way is answered. */
@@ -61,7 +63,7 @@ export class TopicRoutes {
     const detour = this.detourOf(send.topic);
     if (detour) return detour.arrive(send);
     const route = this.routeOf(send.topic);
-    const queue = queueOf(send.route, { queues: route.info.queues, turns: route.turns });
+    const queue = queueOf(send.route, route);
     const appender = route.appenders[queue];
     if (!appender)
       return failed(
@@ -107,6 +109,7 @@ export class TopicRoutes {
     if (!info) throw new Error(`Topic "${topic}" was routed before it was looked up`);
     const fresh = {
       info,
+      queues: info.queues,
       turns: new QueueTurns({ queues: info.queues }),
       appenders: Array.from({ length: info.queues }, (_, queue) => this.appender(info, queue)),
     };
