@@ -86,6 +86,24 @@ export function describeLanes(open: OpenHarness): void {
       expect(await h.stores.deadLetters.count(BILLING)).toBe(0);
     });
 
+    it('refuses to start several when one of them is not in hand, in whatever order they are asked for', async () => {
+      const begin = (lane: string, at: number) =>
+        ({ kind: 'begin', lane, offset: offsets[at]!, alone: false }) as const;
+      await a.ack('=w', offsets[2]!);
+      for (const order of [
+        [1, 2, 3],
+        [3, 2, 1],
+        [2, 3, 1],
+        [1, 3, 2],
+      ] as const) {
+        const steps = order.map((at) => begin(`=${at}`, at));
+        const index = order.indexOf(2);
+        expect(await a.step(...steps)).toMatchObject({ state: 'refused', why: 'gone', index });
+      }
+      const all = [5, 1, 4, 3].map((at) => begin(`=${at}`, at));
+      expect(await a.step(...all)).toMatchObject({ state: 'done' });
+    });
+
     it('lets the head of a lane wait, keeps its history, and counts its attempts', async () => {
       await a.begin('=x', offsets[0]!);
       await a.retry('=x', offsets[0]!, 1_000);

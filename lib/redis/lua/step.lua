@@ -46,15 +46,25 @@ for from = 7, last_name, MOST do
   end
 end
 
+-- What is to be begun follows each other, mostly, and comes last: then one question tells of all. Else each is asked for.
+local steps, pending = ARGV[5], {}
+local first, last = string.match(steps, 'begin%S* %d+ (%S+)'), string.match(steps, 'begin%S* %d+ (%S+) %d*\n$')
+if first and last then
+  for _, held in ipairs(redis.call('XPENDING', log, group, first, last, ARGV[6])) do pending[held[1]] = true end
+end
+local function is_pending(offset)
+  return pending[offset] or #redis.call('XPENDING', log, group, offset, offset, 1) > 0
+end
+
 -- What the steps leave behind, before any of it is written.
 local done, letters, step, text_at = {}, {}, 0, last_name
-for kind, number, offset, ms in string.gmatch(ARGV[5], '(%S+) (%d+) (%S+) (%d*)\n') do
+for kind, number, offset, ms in string.gmatch(steps, '(%S+) (%d+) (%S+) (%d*)\n') do
   local lane = ARGV[6 + tonumber(number)]
   local record, held, wrong = records[lane], holds[lane], nil
   if record == '' then record = false end
   if record and not is_head(record, offset) then wrong = 'order' end
   if held and (held.state == 'parked' or not is_before(offset, held.first)) then wrong = 'order' end
-  if not wrong and kind ~= 'ack' and #redis.call('XPENDING', log, group, offset, offset, 1) == 0 then wrong = 'gone' end
+  if not wrong and kind ~= 'ack' and not is_pending(offset) then wrong = 'gone' end
   if wrong then return { 'refused', whole(step), wrong } end
   step = step + 1
   if kind == 'ack' then
