@@ -3,6 +3,7 @@ import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js
 import type { Delivery } from '../../../lib/core/consumer/subscription.js';
 import type { IdempotentOptions } from '../../../lib/core/idempotency/idempotent-options.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
+import { gate } from '../../participants/ids.js';
 import { TestBed, type TestSubscription } from '../../../lib/testing/test-bed.js';
 
 const SETTINGS = { topics: { queues: 1 }, heartbeatMs: 5_000, deadAfterMs: 15_000 };
@@ -287,9 +288,66 @@ describe('an idempotent subscription', () => {
     bed.stores.dedup.begin = withOneLostReply(bed.stores.dedup.begin.bind(bed.stores.dedup));
     bed.stores.dedup.complete = withOneLostReply(bed.stores.dedup.complete.bind(bed.stores.dedup));
     const { messageId } = await bed.publish('orders', 'a');
-    await bed.advance(1_000);
+    // Each lost reply is asked for again after 50 ms or so.
+    await bed.advance(150);
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
     expect(effects).toEqual(['a']);
+  });
+
+  it('acks nothing before it is recorded, however long the store is away meanwhile', async () => {
+    await subscribe();
+    const { complete } = bed.stores.dedup;
+    bed.stores.dedup.complete = () => Promise.reject(new Error('away'));
+    let isAcked = false;
+    bed.rivulet.events.on('acked', () => void (isAcked = true));
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.advance(60_000);
+    expect(isAcked).toBe(false);
+    bed.stores.dedup.complete = complete;
+    await bed.advance(3_000);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+    const again = await bed.publish('orders', 'a', { dedupId: messageId });
+    expect(await bed.settled(again.messageId)).toMatchObject({ state: 'duplicate' });
+    expect(effects).toEqual(['a']);
+  });
+
+  it('asks no more to record what its time was up for', async () => {
+    let questions = 0;
+    await subscribe({ handlerTimeoutMs: 20_000 });
+    bed.stores.dedup.complete = () => {
+      questions += 1;
+      return Promise.reject(new Error('away'));
+    };
+    await bed.publish('orders', 'a');
+    await bed.advance(21_000);
+    const asked = questions;
+    expect(asked).toBeGreaterThan(5);
+    expect(asked).toBeLessThan(30);
+  });
+
+  it('is not disturbed by a renewal that arrives after its work was recorded', async () => {
+    const renewed = gate();
+    const { renew } = bed.stores.dedup;
+    bed.stores.dedup.renew = async (...call) => {
+      await renewed.opened;
+      return renew.apply(bed.stores.dedup, call);
+    };
+    const finish = gate();
+    let signal: AbortSignal | undefined;
+    await subscribe({
+      handler: async (delivery) => {
+        ({ signal } = delivery);
+        await finish.opened;
+      },
+    });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.advance(21_000);
+    finish.open();
+    await bed.advance(10);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+    renewed.open();
+    await bed.advance(10);
+    expect(signal?.aborted).toBe(false);
   });
 
   it('holds no slot while what was handled is recorded, and waits for it when it stops', async () => {

@@ -39,6 +39,25 @@ describe('an idempotent handler with a database', () => {
     expect(await bills()).toEqual([1, 1]);
   });
 
+  it('keeps topics apart', async () => {
+    await subscribe();
+    await subscribe({ topic: 'returns' });
+    await bed.settled((await publish()).messageId);
+    const other = await bed.publish('returns', {}, { key: 'order-1' });
+    expect(await bed.settled(other.messageId)).toMatchObject({ state: 'acked' });
+    expect(await bills()).toEqual([2, 2]);
+  });
+
+  it('asks the database once about what the store has forgotten', async () => {
+    await subscribe();
+    await bed.settled((await publish()).messageId);
+    await bed.stores.dedup.forget({ group: 'billing', topic: 'orders', key: 'order-1' });
+    await bed.settled((await publish()).messageId);
+    bed.database.goDown();
+    expect(await bed.settled((await publish()).messageId)).toMatchObject({ state: 'duplicate' });
+    bed.database.comeUp();
+  });
+
   it('does so also when the store has forgotten what was handled', async () => {
     await subscribe();
     await bed.settled((await publish()).messageId);

@@ -1,5 +1,6 @@
 import { InvalidInputError, TopicNotFoundError } from '../../../lib/core/message/errors.js';
 import type { HalfMessages } from '../../../lib/core/store/half-message-store.js';
+import { SETS_KEY } from '../../../lib/core/transaction/half-owner.js';
 import { HalvesWaitingError, StillCheckedError } from '../../../lib/inspect/errors.js';
 import { halfOf, newTransaction } from '../../contract/halves.js';
 import { entryOf, generationOf } from '../../contract/messages.js';
@@ -12,10 +13,15 @@ export function describeHalfAdmin(open: OpenAdminBed): void {
   describe('transactions', () => {
     const bed = useBed(open, { topics: { queues: 2 } });
 
-    async function prepare(topic: string, queue: number, half: HalfMessages): Promise<void> {
+    async function prepare(
+      topic: string,
+      queue: number,
+      half: HalfMessages,
+      owner = OWNER,
+    ): Promise<void> {
       await bed.until(bed.stores.topics.declare(topic, { queues: 2 }));
       const generation = await generationOf(bed.stores, topic);
-      const call = { topic, queue, owner: OWNER, generation, halves: [half] };
+      const call = { topic, queue, owner, generation, halves: [half] };
       expect(await bed.stores.halves.prepare(call)).toMatchObject([{ state: 'prepared' }]);
     }
     const park = (topic: string, queue: number, id: string) =>
@@ -111,6 +117,16 @@ export function describeHalfAdmin(open: OpenAdminBed): void {
       expect([await visible('orders'), await visible('audit')]).toEqual([1, 1]);
     });
 
+    it('of a set are not decided by hand in part, not even by force, while its queue can be asked', async () => {
+      const half = halfOf(['a'], { name: 'orders/0' });
+      await prepare('audit', 0, half, SETS_KEY);
+      for (const decide of ['commitTransaction', 'rollbackTransaction'] as const)
+        await expect(bed.admin[decide](half.id, { force: true })).rejects.toThrow(
+          StillCheckedError,
+        );
+      expect(await visible('audit')).toBe(0);
+    });
+
     it('are released in time when a delayed message is committed by hand', async () => {
       const half = halfOf([entryOf('later', { due: { delayMs: 100 } })]);
       await prepare('orders', 0, half);
@@ -146,6 +162,10 @@ export function describeHalfAdmin(open: OpenAdminBed): void {
       const deleted = bed.admin.deleteTopic('orders');
       await expect(deleted).rejects.toThrow(HalvesWaitingError);
       await expect(deleted).rejects.toThrow('1 waiting, 0 parked');
+      const parked = halfOf(['a']);
+      await prepare('audit', 1, parked);
+      await park('audit', 1, parked.id);
+      await expect(bed.admin.deleteTopic('audit')).rejects.toThrow('0 waiting, 1 parked');
       expect(await bed.admin.deleteTopic('orders', { force: true })).toBe(true);
     });
 

@@ -1,3 +1,4 @@
+import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('a transaction without a database', () => {
@@ -86,6 +87,35 @@ describe('a transaction without a database', () => {
     await place(() => bed.advance(60_000));
     expect(asked).toEqual([]);
     expect(await visible()).toEqual([{ id: 1 }]);
+  });
+
+  it('is asked about, though it runs, once it has taken longer than a transaction may', async () => {
+    await place(() => bed.advance(610_000));
+    expect(asked.length).toBeGreaterThan(0);
+  });
+
+  it('leaves nothing to ask about when it was not run because nobody knew whether its message is stored', async () => {
+    await bed.publish('orders', 'before');
+    bed.stores.loseReplies(1_000);
+    const placed = place(async () => 'never');
+    placed.catch(() => undefined);
+    await bed.advance(10_000);
+    bed.stores.loseReplies(0);
+    await expect(placed).rejects.toMatchObject({ code: 'SEND_FAILED' });
+    await bed.advance(60_000);
+    expect(asked).toEqual([]);
+    expect(await visible()).toEqual(['before']);
+  });
+
+  it('tells its caller when an operator had rolled its message back meanwhile', async () => {
+    const admin = new MessageAdmin({ rivulet: bed.rivulet });
+    const placed = place(async () => {
+      const { halves } = await admin.listHalves('orders');
+      await admin.rollbackTransaction(halves[0]!.transactionId, { force: true });
+      return 'done';
+    });
+    await expect(placed).rejects.toMatchObject({ code: 'ALREADY_DECIDED', decision: 'rollback' });
+    expect(await visible()).toEqual([]);
   });
 
   it('sends what its body sends at once: only its own message waits for it', async () => {

@@ -118,6 +118,18 @@ describe('HalfSender', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('has the longest time of those who ask for one place in the same turn', async () => {
+    await prepare();
+    stores.halves.prepare = () => new Promise(() => {});
+    const ends = Promise.allSettled([prepare(halfOf(['a']), 1_000), prepare(halfOf(['b']), 100)]);
+    let areOver = false;
+    void ends.then(() => (areOver = true));
+    await clock.advance(999);
+    expect(areOver).toBe(false);
+    await clock.advance(1);
+    expect(await ends).toMatchObject([{ status: 'rejected' }, { status: 'rejected' }]);
+  });
+
   it('does not repeat what time does not heal', async () => {
     await prepare();
     const refusal = new StoreRefusedError('no memory', { reason: 'OOM' });

@@ -1,7 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryParticipant } from '../../../lib/testing/memory-participant.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
+import { gate } from '../../participants/ids.js';
+import { inQueues } from './in-queues.js';
 
 describe('a transaction inside another', () => {
   let bed: TestBed;
@@ -33,7 +36,7 @@ describe('a transaction inside another', () => {
       expect(await visible()).toEqual([]);
       await bed.publish('orders', 'outer');
     });
-    expect(await visible()).toEqual(['inner', 'outer']);
+    expect(await inQueues(bed)).toEqual(['inner', 'outer']);
     expect(bed.database.verdicts.size).toBe(1);
   });
 
@@ -69,35 +72,67 @@ describe('a transaction inside another', () => {
       await run(() => bed.publish('orders', 2), 'nested');
       await bed.publish('orders', 3);
     });
-    expect(await visible()).toEqual([1, 2, 3]);
+    expect(await inQueues(bed)).toEqual([1, 2, 3]);
     expect([bed.database.get('outer'), bed.database.get('inner')]).toEqual([1, undefined]);
   });
 
-  it('refuses what is sent in a savepoint after it ended', async () => {
+  it('keeps the order of the calls between a savepoint and what is sent beside it', async () => {
+    const outside = gate();
     await run(async () => {
-      let late: Promise<unknown> | undefined;
-      let go = (): void => {};
-      const gate = new Promise<void>((resolve) => (go = resolve));
-      await run(async () => {
-        late = gate.then(() => bed.publish('orders', 'late'));
+      const nested = run(async () => {
+        await bed.publish('orders', 1);
+        outside.open();
+        await nextTurn();
+        await bed.publish('orders', 3);
       }, 'nested');
-      go();
-      await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
+      await outside.opened;
+      await bed.publish('orders', 2);
+      await nested;
     });
+    expect(await inQueues(bed)).toEqual([1, 2, 3]);
   });
 
+  it('is not what hears of its messages: that belongs to no transaction', async () => {
+    bed.rivulet.events.on('published', ({ topic }) => {
+      if (topic === 'orders') void bed.publish('heard', 1);
+    });
+    const failing = run(async () => {
+      await run(() => bed.publish('orders', 'inner'), 'requires-new');
+      await bed.advance(1);
+      throw new Error('outer failed');
+    });
+    await expect(failing).rejects.toThrow('outer failed');
+    expect(await inQueues(bed, 'heard')).toEqual([1]);
+  });
+
+  it.each(['succeeded', 'failed'])(
+    'refuses what is sent in a savepoint after it %s',
+    async (how) => {
+      await run(async () => {
+        let late: Promise<unknown> | undefined;
+        const ended = gate();
+        const nested = run(async () => {
+          late = ended.opened.then(() => bed.publish('orders', 'late'));
+          if (how === 'failed') throw new Error('inner failed');
+        }, 'nested');
+        await nested.catch(() => undefined);
+        ended.open();
+        await expect(late).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
+      });
+    },
+  );
+
   it('refuses what a savepoint that nobody awaited sends after the end of the whole', async () => {
-    let go = (): void => {};
-    const gate = new Promise<void>((resolve) => (go = resolve));
+    const ended = gate();
     let inner: Promise<unknown> | undefined;
     await run(async () => {
       inner = run(async () => {
-        await gate;
+        await ended.opened;
         return bed.publish('orders', 'late');
       }, 'nested');
       inner.catch(() => undefined);
     });
-    go();
+    ended.open();
     await expect(inner).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
   });
 

@@ -1,6 +1,7 @@
 import { defineTopic } from '../../../lib/core/message/topic.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
+import { inQueues } from './in-queues.js';
 
 /** What consumers could see, in the order it was sent. */
 async function visible(bed: TestBed, topic = 'orders'): Promise<unknown[]> {
@@ -71,7 +72,7 @@ describe('a transaction', () => {
       void sends;
       void bed.publish('orders', 5);
     });
-    expect(await visible(bed)).toEqual([1, 2, 3, 4, 5]);
+    expect(await inQueues(bed)).toEqual([1, 2, 3, 4, 5]);
     expect(new Set((await bed.sent('orders')).map(({ queue }) => queue)).size).toBe(1);
   });
 
