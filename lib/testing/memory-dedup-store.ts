@@ -22,8 +22,8 @@ export class MemoryDedupStore implements DedupStore {
       const found = this.record(ref);
       if (found?.isDone) return { state: 'done', result: found.result };
       if (found && found.owner !== claim.owner) {
-        // The clock was set back: nobody waits for longer than a lease.
-        const leftMs = Math.min(found.until - this.gate.clock.now(), claim.leaseMs);
+        // No member says so different a lease: the clock was set back, which keeps nobody waiting.
+        const leftMs = Math.min(found.until - this.gate.clock.now(), 4 * claim.leaseMs);
         found.until = this.gate.clock.now() + leftMs;
         return { state: 'busy', leftMs };
       }

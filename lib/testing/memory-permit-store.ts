@@ -34,8 +34,8 @@ export class MemoryPermitStore implements PermitStore {
       [waiters, patienceMs],
     ] as const)
       for (const [who, line] of lines) {
-        // The clock was set back: nobody holds, or waits, for longer than he may.
-        line.until = Math.min(line.until, now + longestMs);
+        // No member says so different a time: the clock was set back, which keeps nobody waiting.
+        line.until = Math.min(line.until, now + 4 * longestMs);
         if (line.until <= now) lines.delete(who);
       }
     const since = waiters.get(member)?.since;

@@ -25,9 +25,9 @@ local function read(text)
   local lines, taken, waiting, since, last = {}, 0, {}, nil, 0
   for line, kind, who, number, till in string.gmatch(text or '', '(([hw]) (%S+) (%d+) (%d+)\n)') do
     number, till = tonumber(number), tonumber(till)
-    local latest = kind == 'h' and held_until or waits_until
+    local latest = now + 4 * tonumber(kind == 'h' and ARGV[3] or ARGV[4])
     if till > latest then
-      -- The clock was set back: nobody holds, or waits, for longer than he may.
+      -- No member says so different a time: the clock was set back, which keeps nobody waiting.
       till = latest
       line = kind .. ' ' .. who .. ' ' .. whole(number) .. ' ' .. whole(till) .. '\n'
     end
