@@ -89,11 +89,13 @@ export class LaneMemory {
   }
 
   /** How many messages are to be read into `lanes`; 0 when there is no room, or for too few to be worth a call. */
-  toRead(holder: Holder, lanes: Lanes, { queueBuffer }: OrderedTiming): number {
+  toRead(holder: Holder, lanes: Lanes, { queueBuffer, maxLanes }: OrderedTiming): number {
+    const newLanes = maxLanes - lanes.headCount;
+    if (newLanes <= 0) return 0;
     const left = (): number => queueBuffer - lanes.waitingInMemory;
     if (left() < READ_AT_ONCE) lanes.relieve();
     if (left() < Math.min(READ_AT_ONCE, queueBuffer / 2)) return 0;
-    return Math.min(READ_AT_ONCE, left(), this.roomFor(holder));
+    return Math.min(READ_AT_ONCE, left(), newLanes, this.roomFor(holder));
   }
 
   /** Ask for so many, with `read`: until they are there, nobody else may have their room. */

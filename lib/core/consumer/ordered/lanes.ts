@@ -26,6 +26,7 @@ export class Lanes {
   /** Followers of all lanes. */
   private stored = 0;
   private held = 0;
+  private heads = 0;
 
   /** Most messages that follow in one lane, and most of their bytes. */
   constructor(options: { laneBuffer: number; laneBytes: number }) {
@@ -41,6 +42,11 @@ export class Lanes {
   /** Messages in memory whose turn has not come. */
   get waitingInMemory(): number {
     return this.stored + this.ready.length;
+  }
+
+  /** Lanes with a message that is under way, or whose turn it is. */
+  get headCount(): number {
+    return this.heads;
   }
 
   get readyCount(): number {
@@ -134,7 +140,10 @@ export class Lanes {
   /** Choose the head of a lane that has none. Answers whether there is one that is not under way. */
   choose(lane: Lane): boolean {
     if (lane.state !== 'idle') return false;
-    lane.head ??= this.nextHead(lane);
+    if (!lane.head) {
+      lane.head = this.nextHead(lane);
+      if (lane.head) this.heads += 1;
+    }
     if (!lane.head && !lane.hold && lane.followers.length === 0) this.all.delete(lane.name);
     return lane.head !== undefined;
   }
@@ -167,8 +176,7 @@ export class Lanes {
   /** Its head is done with. */
   advance(lane: Lane): void {
     if (lane.head?.held) lane.hold!.count -= 1;
-    if (lane.head) this.held -= bytesOf(lane.head);
-    rest(lane);
+    this.leaveHead(lane);
   }
 
   /** It waits for the operator. @returns the deliveries that go in front of what it holds. */
@@ -176,11 +184,10 @@ export class Lanes {
     const head = lane.head!;
     const moved = head.held ? [] : [head, ...this.takeFollowers(lane)];
     const hold = lane.hold ?? newHold(head.offset);
-    this.held -= bytesOf(head);
     this.peeked(hold, []);
     const from = head.held ? hold.from : head.offset;
     lane.hold = { ...hold, from, parked: true, count: hold.count + moved.length };
-    rest(lane);
+    this.leaveHead(lane);
     return moved;
   }
 
@@ -202,6 +209,14 @@ export class Lanes {
     for (const { name, hold } of resumed)
       Object.assign(hold!, { parked: false, count: now.get(name)?.count ?? 0 });
     return resumed;
+  }
+
+  private leaveHead(lane: Lane): void {
+    if (lane.head) {
+      this.held -= bytesOf(lane.head);
+      this.heads -= 1;
+    }
+    rest(lane);
   }
 
   private nextHead(lane: Lane): Head | undefined {

@@ -15,6 +15,11 @@ export interface OrderedTiming {
   queueBuffer: number;
   /** Messages of one lane that wait in this process; more are put aside in the store. Default 100. */
   laneBuffer: number;
+  /**
+   * Lanes of one queue whose first message is under way or waits for another attempt, in this process: nothing more of the queue is
+   * read while there are as many. Default 20 000.
+   */
+  maxLanes: number;
 }
 
 export const DEFAULT_ORDERED_TIMING: OrderedTiming = {
@@ -24,4 +29,5 @@ export const DEFAULT_ORDERED_TIMING: OrderedTiming = {
   rebalanceDelayMs: 10_000,
   queueBuffer: 1_000,
   laneBuffer: 100,
+  maxLanes: 20_000,
 };

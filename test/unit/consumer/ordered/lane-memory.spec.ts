@@ -98,6 +98,26 @@ describe('the memory of an ordered subscription', () => {
     expect(recalled.length).toBeLessThan(all / 4);
   });
 
+  it('knows no more lanes than it may, and goes on once some of them have ended', async () => {
+    await bed.close();
+    bed = await TestBed.open({ settings: { ordered: { maxLanes: 10 }, topics: { queues: 2 } } });
+    for (let i = 0; i < 200; i++) await publish(`g${i}`, `m${i}`);
+    let isDown = true;
+    const failed = new Set<string>();
+    await subscribe(({ message, body: text }) => {
+      if (isDown) {
+        failed.add(message.messageGroup!);
+        throw new Error('down');
+      }
+      handled.push(String(text));
+    });
+    await bed.advance(20_000);
+    expect(failed.size).toBe(20);
+    isDown = false;
+    for (let i = 0; i < 200 && handled.length < 200; i++) await bed.advance(1_000);
+    expect(new Set(handled).size).toBe(200);
+  });
+
   it('is not taken by what follows a handler that hangs: others go on, and it does, in order', async () => {
     const gate = new Gate();
     for (let i = 0; i < 100; i++) await publish('hot', `hot${i}`);
