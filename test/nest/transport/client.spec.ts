@@ -217,6 +217,19 @@ describe('A record', () => {
     });
   });
 
+  it('fails a request when as many are open as may', async () => {
+    const { client, stores } = clientOn(memoryStores(), { requests: { maxOpen: 1 } });
+    await stores.topics.declare('slow');
+    const join = { mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
+    await stores.topics.joinGroup('slow', { group: 'g', ...join });
+    await client.connect();
+    const first = client.send('slow', 1).subscribe();
+    const code = 'LIMIT_REACHED';
+    await expect(firstValueFrom(client.send('slow', 2))).rejects.toMatchObject({ code });
+    first.unsubscribe();
+    await client.close();
+  });
+
   it('sets the time a request waits', async () => {
     @Controller()
     class Silent {

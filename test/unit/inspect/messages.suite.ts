@@ -83,6 +83,14 @@ export function describeMessageAdmin(open: OpenAdminBed): void {
       expect(await allOf(bed.admin.findByTime('orders'))).toHaveLength(350);
     });
 
+    it('answers in shorter pages when messages are large', async () => {
+      const bodies = Array.from({ length: 12 }, () => 'x'.repeat(1_000_000));
+      for (const body of bodies) await publish(bed, body, { queue: 0 });
+      const sizes: number[] = [];
+      for await (const page of bed.admin.findByTime('orders')) sizes.push(page.length);
+      expect(sizes).toEqual([9, 3]);
+    });
+
     it('finds what became visible between two times', async () => {
       const first = await publish(bed, 'a');
       const at = new Date(Number(first.offset!.split('-')[0]));
