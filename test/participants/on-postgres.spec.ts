@@ -49,6 +49,19 @@ describeWith('postgres')('a participant of PostgreSQL', () => {
     await database.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
   });
 
+  it('reads known verdicts together, and no more of them in a statement than it should name', async () => {
+    const participant = pgParticipant(pool);
+    await participant.prepare();
+    const ids = Array.from({ length: 600 }, () => transactionId());
+    const rows = ids.map((id) => `('${id}', 'C')`).join(', ');
+    await database.query(`INSERT INTO rivulet_tx (id, v) VALUES ${rows}`);
+    let transactions = 0;
+    pool.on('acquire', () => void (transactions += 1));
+    const verdicts = await participant.decide(ids);
+    expect(new Set(verdicts.values())).toEqual(new Set(['commit']));
+    expect([verdicts.size, transactions]).toEqual([600, 2]);
+  });
+
   it('keeps its tables in the schema it is told', async () => {
     await database.query('CREATE SCHEMA "my ""own"""');
     const participant = pgParticipant(pool, { schema: 'my "own"' });

@@ -149,15 +149,6 @@ export function describeTransaction(s: Subject, can: Abilities): void {
       );
     });
 
-    it('reads more verdicts at once than a statement should name', async () => {
-      const id = transactionId();
-      await s.local.run((tx) => s.local.mark(tx, { id, deadline: soon() }));
-      const known = Array.from({ length: 3 }, () => transactionId());
-      await s.checker.decide(known);
-      const ids = [...Array.from({ length: 600 }, (_, i) => known[i % 3]!), id];
-      expect((await s.checker.decide(ids)).get(id)).toBe('commit');
-    });
-
     it('does not decide while the transaction is open, and is right afterwards', async () => {
       const [marked, asked] = [gate(), gate()];
       const { id, placed } = s.place('a', {

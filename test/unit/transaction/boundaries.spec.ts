@@ -98,12 +98,36 @@ describe('where a transaction ends and others begin', () => {
     await other.close();
   });
 
+  it('is not waited for at a shutdown for longer than drainMs', async () => {
+    const begun = bed.clock.monotonic();
+    let took: number | undefined;
+    void bed.rivulet.transactions.run(() => new Promise(() => undefined));
+    const stopped = bed.rivulet.stop().then(() => (took = bed.clock.monotonic() - begun));
+    await bed.advance(bed.rivulet.settings.drainMs - 1);
+    expect(took).toBeUndefined();
+    await bed.advance(1);
+    await stopped;
+  });
+
   it('holds as much as a producer may hold, and says so', async () => {
     const small = await bed.sibling({ settings: { producer: { maxBufferedMessages: 2 } } });
     const failing = small.rivulet.transactions.run(async () => {
       for (let i = 0; i < 3; i++) await small.publish('orders', i);
     });
     await expect(failing).rejects.toThrow(/would hold 3 messages .* producer.maxBufferedMessages/);
+    expect(await bodies()).toEqual([]);
+    await small.close();
+  });
+
+  it('counts what its savepoints send to what it may hold', async () => {
+    const small = await bed.sibling({ settings: { producer: { maxBufferedBytes: 1_000 } } });
+    const failing = small.rivulet.transactions.run(async () => {
+      await small.publish('orders', 'x'.repeat(500));
+      await small.rivulet.transactions.run(() => small.publish('orders', 'y'.repeat(500)), {
+        propagation: 'nested',
+      });
+    });
+    await expect(failing).rejects.toThrow(/would hold 2 messages of 1\d\d\d bytes/);
     expect(await bodies()).toEqual([]);
     await small.close();
   });
