@@ -11,12 +11,26 @@ import {
   SubscribeBatch,
 } from 'nestjs-rivulet';
 import { of } from 'rxjs';
+import type { Delivery } from '../../lib/core/consumer/subscription.js';
 import { AT_ONCE, closeApps, start } from './helpers/open-app.js';
 
 afterEach(closeApps);
 
 const BATCH = { size: 3, withinMs: 20 };
 const bodies = (...list: unknown[]) => list.map((body) => ({ body }));
+
+describe('the signal of a batch', () => {
+  it('aborts with the last of its messages', () => {
+    const aborts = [new AbortController(), new AbortController()];
+    const deliveries = aborts.map(({ signal }) => ({ signal }) as unknown as Delivery);
+    const { signal } = new BatchContext(deliveries, 'orders');
+    aborts[0]!.abort();
+    expect(signal.aborted).toBe(false);
+    const reason = new Error('time is up');
+    aborts[1]!.abort(reason);
+    expect(signal.reason).toBe(reason);
+  });
+});
 
 describe('@SubscribeBatch', () => {
   it('hands bodies and context to a method, with pipes on the array', async () => {

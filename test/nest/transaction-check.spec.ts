@@ -5,10 +5,11 @@ import {
   type HalfMessage,
   MessageProducer,
   Rivulet,
+  RivuletModule,
   Transactional,
   TransactionCheck,
 } from 'nestjs-rivulet';
-import { closeApps, start } from './helpers/open-app.js';
+import { closeApps, inMemory, start } from './helpers/open-app.js';
 
 afterEach(closeApps);
 
@@ -63,6 +64,21 @@ describe('@Transactional({ name, topic, message })', () => {
     await expect(start({ providers: [Unchecked] })).rejects.toThrow(
       /@Transactional of Unchecked.run: nobody could say.*@TransactionCheck\('lonely'\)/,
     );
+  });
+
+  it('is answered for in its own instance, by whatever name others have there', async () => {
+    @Injectable()
+    class Elsewhere {
+      @TransactionCheck('transfer', { instance: 'audit' })
+      check(): CheckAnswer {
+        return 'unknown';
+      }
+    }
+    const { app } = await start({
+      imports: [RivuletModule.forRoot({ name: 'audit', ...inMemory({}) })],
+      providers: [Transfers, Bank, Elsewhere],
+    });
+    expect(await app.get(Transfers).transfer({ id: 'a', cents: 5 })).toBe(5);
   });
 
   it('stops the start when two methods answer for it', async () => {

@@ -8,9 +8,12 @@ import {
   type RivuletContext,
   RivuletRecord,
   RivuletRecordBuilder,
+  type Rivulet,
   type SendResult,
 } from 'nestjs-rivulet';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { firstValueFrom, lastValueFrom } from 'rxjs';
+import { deferred } from '../helpers/deferred.js';
 import { closeApps, inMemory, memoryStores, startHybrid } from '../helpers/open-app.js';
 
 afterEach(closeApps);
@@ -29,6 +32,30 @@ describe('emit', () => {
     const emitted = client.emit<SendResult>('orders', { id: 1 });
     expect(await firstValueFrom(emitted)).toMatchObject({ topic: 'orders', state: 'stored' });
     expect(await lastValueFrom(emitted)).toMatchObject({ topic: 'orders' });
+    await client.close();
+  });
+
+  it('of a request is nothing when nobody waits for it any more before its topic is known to be answered', async () => {
+    const { client, stores } = clientOn();
+    await client.connect();
+    const known = deferred();
+    stores.topics.groups = async () => {
+      await known.promise;
+      return [{ group: 'g' }] as never;
+    };
+    const { requester } = client.unwrap<Rivulet>();
+    const asked: unknown[] = [];
+    const open = requester.open.bind(requester);
+    requester.open = (...request) => {
+      asked.push(request[1]);
+      return open(...request);
+    };
+    client.send('sum', 'unheard').subscribe().unsubscribe();
+    const heard = client.send('sum', 'heard').subscribe({ error: () => undefined });
+    known.resolve();
+    await nextTurn();
+    expect(asked).toEqual(['heard']);
+    heard.unsubscribe();
     await client.close();
   });
 
@@ -54,6 +81,9 @@ describe('emit', () => {
     await expect(firstValueFrom(client.emit('orders', 1))).rejects.toMatchObject({
       code: 'STORE_UNAVAILABLE',
     });
+    // Time for a complaint that nobody listened.
+    await nextTurn();
+    await nextTurn();
     expect(lines).toEqual([]);
     stores.comeUp();
     await expect(firstValueFrom(client.emit('orders', 1))).resolves.toBeDefined();

@@ -68,6 +68,19 @@ describe('Processing hooks', () => {
     expect(steps.splice(0)).toEqual(once('sum'));
   });
 
+  it('may be an end hook alone, which runs once', async () => {
+    const ends: string[] = [];
+    const { client, events } = await startHybrid({ controllers: [Handlers] }, (app) =>
+      app.get(RivuletServer).setOnProcessingEndHook((_id, context) => {
+        ends.push((context as RivuletContext).topic);
+      }),
+    );
+    const acked = events.next('acked');
+    client.emit('orders', {});
+    await acked;
+    expect(ends).toEqual(['orders']);
+  });
+
   it('run once each when the handler fails, and an end hook that throws changes nothing', async () => {
     const steps: string[] = [];
     const { producer, events, client } = await startHybrid({ controllers: [Handlers] }, (app) => {

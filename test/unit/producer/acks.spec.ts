@@ -69,6 +69,28 @@ describe('acks', () => {
     await turn();
   }
 
+  it('waits for the strongest of a batch, wherever it stands', async () => {
+    send('two', { replicas: 2 });
+    send('one', { replicas: 1 });
+    await turn();
+    expect(log.appends[0]!.call.acks).toMatchObject({ replicas: 2 });
+    await reach(0, { replicas: 2, disk: false });
+  });
+
+  it('costs what is sent later, and asks for nothing, none of its speed', async () => {
+    send('one', { replicas: 1 });
+    await turn();
+    await reach(0, { replicas: 1, disk: false });
+    log.mostUnderWay = 0;
+    for (let call = 1; call <= 2; call++) {
+      for (let i = 0; i < 64; i++) send(`plain ${call}/${i}`);
+      await turn();
+    }
+    expect(log.mostUnderWay).toBe(2);
+    await reach(1);
+    await reach(2);
+  });
+
   it('waits for the strongest of a batch, and tells each send what was reached', async () => {
     send('plain');
     send('one', { replicas: 1, timeoutMs: 500 });

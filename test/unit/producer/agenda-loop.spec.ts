@@ -9,7 +9,8 @@ describe('AgendaLoop', () => {
   let agenda: Agenda;
   let loop: AgendaLoop;
   let done: string[];
-  let nextAt: Map<string, number | null>;
+  /** Undefined: not done. What is not in it is done for good. */
+  let nextAt: Map<string, number | null | undefined>;
   let takes: number[];
   /** How long a question takes to be answered, and a piece of work to be finished. */
   let slowMs: { take: number; finish: number };
@@ -46,7 +47,7 @@ describe('AgendaLoop', () => {
         done.push(`${work} at ${clock.monotonic()}`);
         const failure = nextAt.get(work);
         if (failure === -1) throw new Error('not now');
-        return nextAt.get(work) ?? null;
+        return nextAt.has(work) ? nextAt.get(work) : null;
       },
       onError: () => (errors += 1),
     });
@@ -55,6 +56,19 @@ describe('AgendaLoop', () => {
     const stopped = loop.stop();
     await clock.advance(1_000);
     await stopped;
+  });
+
+  it('leaves what is not done to its lease', async () => {
+    loop.start();
+    nextAt.set('half done', undefined);
+    loop.note('half done', 1_000);
+    await clock.advance(4_000);
+    expect(done).toEqual(['half done at 1000']);
+    nextAt.set('half done', null);
+    await clock.advance(3_000);
+    expect(done).toHaveLength(2);
+    await clock.advance(20_000);
+    expect(done).toHaveLength(2);
   });
 
   it('does what was noted, then', async () => {

@@ -1,6 +1,6 @@
 import { SendFailedError } from 'nestjs-rivulet';
 import type { SendOptions } from 'nestjs-rivulet';
-import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import { StoreRefusedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 const hang = <T>(): Promise<T> => new Promise(() => {});
@@ -24,6 +24,15 @@ describe('a send that has to ask something first', () => {
     await bed.advance(10_000);
     return ended;
   }
+
+  it('(a topic that is new) fails at once when the store has no memory for it', async () => {
+    const refusal = new StoreRefusedError('no memory', { reason: 'OOM' });
+    bed.stores.topics.declare = () => Promise.reject(refusal);
+    await expect(bed.publish('new', 1)).rejects.toMatchObject({
+      code: 'FLOW_BLOCKED',
+      cause: refusal,
+    });
+  });
 
   const cases: [string, SendOptions, (answer: <T>() => Promise<T>) => void][] = [
     [

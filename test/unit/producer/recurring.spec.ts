@@ -44,6 +44,19 @@ describe('a recurring send', () => {
     expect(await bed.sent('orders')).toMatchObject([{ offset: expect.any(String) }]);
   });
 
+  it('that is due keeps its time when a process says it again', async () => {
+    await each('0 * * * *');
+    await bed.rivulet.stop();
+    await bed.advance(90 * MINUTE);
+    const late = await bed.sibling();
+    expect((await each('0 * * * *', {}, late)).nextAt.toISOString()).toBe(
+      '2026-01-01T01:00:00.000Z',
+    );
+    await late.advance(10_000);
+    expect(await times()).toEqual([expect.stringMatching(/^01:30:0/)]);
+    await late.close();
+  });
+
   it('may come each second', async () => {
     await each('*/2 * * * * *');
     await bed.advance(6_500);
