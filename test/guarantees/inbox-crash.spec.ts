@@ -8,6 +8,7 @@ import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
+import { mongoDatabase } from '../helpers/mongo.js';
 import { mysqlDatabase } from '../helpers/mysql.js';
 import { postgresDatabase } from '../helpers/postgres.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -46,6 +47,7 @@ async function sqliteFile(): Promise<Bills> {
 const DATABASES = [
   { kind: 'postgres', open: postgresDatabase, describe: describeWith('postgres') },
   { kind: 'mariadb', open: () => mysqlDatabase('mariadb'), describe: describeWith('mariadb') },
+  { kind: 'mongo', open: mongoDatabase, describe: describeWith('mongo') },
   { kind: 'sqlite', open: sqliteFile, describe },
 ] as const;
 

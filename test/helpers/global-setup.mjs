@@ -70,7 +70,10 @@ function connectAsLeastUser() {
 /** Servers of MongoDB come from its makers only: without one of yours its tests are left out, and counted as skipped. */
 function goWithoutMongo() {
   if (process.env.MONGO_URL) return;
-  console.log('\nNo MongoDB: to test the participant of Mongoose, set MONGO_URL to a replica set.');
+  console.log(
+    '\nNo MongoDB: to test the participant of Mongoose, set MONGO_URL to a replica set that was started with ' +
+      '--setParameter transactionLifetimeLimitSeconds=5.',
+  );
   process.env.RIVULET_WITHOUT = [process.env.RIVULET_WITHOUT, 'mongo'].filter(Boolean).join(',');
 }
 

@@ -1,7 +1,9 @@
 import { createClient } from '@libsql/client';
+import mongoose from 'mongoose';
 import { createPool } from 'mysql2/promise';
 import pg from 'pg';
 import { libsqlParticipant } from '../../../dist/participants/libsql.js';
+import { mongooseParticipant } from '../../../dist/participants/mongoose.js';
 import { mysql2Participant } from '../../../dist/participants/mysql2.js';
 import { pgParticipant } from '../../../dist/participants/pg.js';
 
@@ -22,6 +24,14 @@ export async function openDatabase(kind, url) {
       participant: mysql2Participant(pool),
       insert: (tx, id) => tx.query('INSERT INTO bills VALUES (?)', [id]),
       close: () => pool.end(),
+    };
+  }
+  if (kind === 'mongo') {
+    const connection = mongoose.createConnection(url);
+    return {
+      participant: mongooseParticipant(connection),
+      insert: (session, id) => connection.db.collection('bills').insertOne({ id }, { session }),
+      close: () => connection.close(),
     };
   }
   const client = createClient({ url });
