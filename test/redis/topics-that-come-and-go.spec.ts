@@ -1,18 +1,27 @@
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
+import type { SubscribeOptions } from '../../lib/core/subscriptions.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { whenStored } from '../helpers/workload.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
+
+const GROUP = { messageGroup: 'g' };
 
 describe('a subscription on a real Redis', () => {
   let server: TestRedis;
   let rivulets: Rivulet[];
+  let operator: Redis;
   let namespace: string;
 
   beforeAll(async () => {
     server = await startRedis();
+    operator = new Redis(server.url);
   });
-  afterAll(() => server.stop());
+  afterAll(async () => {
+    operator.disconnect();
+    await server.stop();
+  });
   beforeEach(() => {
     rivulets = [];
     namespace = newNamespace();
@@ -54,34 +63,54 @@ describe('a subscription on a real Redis', () => {
     };
   }
 
-  it('to a pattern goes on when one of its topics is removed, and made anew, while it waits', async () => {
-    const { producer, stores } = await open();
-    for (const topic of ['order.a', 'order.b']) await stores.topics.declare(topic);
-    const next = await subscribe({});
-    await producer.send('order.a', 1);
-    expect(await next()).toBe('order.a 1');
-    await stores.topics.remove('order.a');
-    await producer.send('order.b', 2);
-    expect(await next()).toBe('order.b 2');
-    expect(await stores.topics.list()).toEqual(['order.b']);
-    const other = await open();
-    await other.producer.send('order.a', 'anew');
-    await other.producer.send('order.c', 'new');
-    expect([await next(), await next()].toSorted()).toEqual(['order.a anew', 'order.c new']);
-  });
+  it.each<[string, Partial<SubscribeOptions>]>([
+    ['unordered', {}],
+    ['ordered', { ordered: true }],
+    ['a broadcast', { mode: 'broadcasting' }],
+  ])(
+    'to a pattern (%s) goes on when one of its topics is removed, and made anew, while it waits',
+    async (_, options) => {
+      const { producer, stores } = await open();
+      for (const topic of ['order.a', 'order.b']) await stores.topics.declare(topic);
+      const next = await subscribe(options);
+      await producer.send('order.a', 1, GROUP);
+      expect(await next()).toBe('order.a 1');
+      await stores.topics.remove('order.a');
+      await producer.send('order.b', 2, GROUP);
+      expect(await next()).toBe('order.b 2');
+      expect(await stores.topics.list()).toEqual(['order.b']);
+      const other = await open();
+      for (const body of ['anew', 'and on']) await other.producer.send('order.a', body, GROUP);
+      await other.producer.send('order.c', 'new', GROUP);
+      const got = [await next(), await next(), await next()];
+      const [anew, others] = [true, false].map((is) =>
+        got.filter((line) => line.startsWith('order.a ') === is),
+      );
+      // All of one queue: nothing has a reason to come in another order.
+      expect({ anew, others }).toEqual({
+        anew: ['order.a anew', 'order.a and on'],
+        others: ['order.c new'],
+      });
+      // Nothing of a topic that is gone stays behind, or comes back.
+      await stores.topics.remove('order.a');
+      await whenStored(async () => (await operator.keys(`{${namespace}:order.a*`)).length === 0);
+      await producer.send('order.b', 3, GROUP);
+      expect(await next()).toBe('order.b 3');
+      expect(await stores.topics.list()).toEqual(['order.b', 'order.c']);
+      expect(await operator.keys(`{${namespace}:order.a*`)).toEqual([]);
+    },
+  );
 
   it('that broadcasts goes on when a key is of a wrong type, and is mended', async () => {
     const { producer, stores } = await open();
     await stores.topics.declare('prices', { queues: 2 });
-    const redis = new Redis(server.url);
     const next = await subscribe({ topic: 'prices', mode: 'broadcasting' });
     const { log } = new Keys({ namespace }).queue({ topic: 'prices', queue: 0 });
-    await redis.set(log, 'no stream');
+    await operator.set(log, 'no stream');
     await producer.send('prices', 1, { queue: 1 });
     expect(await next()).toBe('prices 1');
-    await redis.del(log);
+    await operator.del(log);
     await producer.send('prices', 2, { queue: 0 });
     expect(await next()).toBe('prices 2');
-    redis.disconnect();
   });
 });
