@@ -59,7 +59,6 @@ export class LaneRunner implements SlotUser {
   private readonly verdicts: Verdicts;
   private readonly timers = new Map<Lane, () => void>();
   private aloneEnd = new AbortController();
-  private slotsInUse = 0;
   private startsNoMore = false;
 
   constructor(options: LaneRunnerOptions & { lanes: Lanes }) {
@@ -73,10 +72,6 @@ export class LaneRunner implements SlotUser {
       // Nothing else is put there.
       onTimeout: (attempt) => this.onTimeout(attempt as LaneRun),
     });
-  }
-
-  get inUse(): number {
-    return this.slotsInUse;
   }
 
   /** No message is under way. */
@@ -165,6 +160,7 @@ export class LaneRunner implements SlotUser {
   /** What was in memory is not any more; `lanes` are those that will be loaded. */
   forget(lanes: Lanes): void {
     this.lanes = lanes;
+    this.options.slots.leave(this);
   }
 
   /** The queue is somebody else's: handlers are told, and nothing of them is settled. */
@@ -222,7 +218,6 @@ export class LaneRunner implements SlotUser {
     });
     this.runs.add(run);
     this.options.slots.capacity.take();
-    this.slotsInUse += 1;
     steps.put({
       lane,
       isHeld: head.held,
@@ -367,7 +362,6 @@ export class LaneRunner implements SlotUser {
 
   private giveSlot(): void {
     const { slots } = this.options;
-    this.slotsInUse -= 1;
     slots.capacity.handled();
     slots.freed();
   }

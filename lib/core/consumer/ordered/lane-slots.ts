@@ -3,40 +3,29 @@ import type { Throttle } from '../throttle.js';
 
 /** A queue that wants slots. */
 export interface SlotUser {
-  /** Slots it has. */
-  readonly inUse: number;
   /** Slots may be free. */
   wake(): void;
 }
 
-/**
- * The slots of one subscription, shared by its queues: none takes more than its part while another one waits.
- */
+/** The slots of one subscription, shared by its queues. Those that found none are told of the next ones, in their order. */
 export class LaneSlots {
   readonly capacity: Capacity;
   private readonly waiting = new Set<SlotUser>();
-  private readonly users = new Set<SlotUser>();
 
   constructor(options: { limit: number; throttle?: Throttle | undefined }) {
     this.capacity = new Capacity(options);
     this.capacity.onTokens = () => this.freed();
   }
 
-  join(user: SlotUser): void {
-    this.users.add(user);
-  }
-
+  /** It wants none any more. */
   leave(user: SlotUser): void {
-    this.users.delete(user);
     this.waiting.delete(user);
-    this.freed();
   }
 
   /** Whether the queue may take one more; `ready`: how many it would take. If not, it is woken when that may have changed. */
   mayTake(user: SlotUser, ready = 1): boolean {
     this.waiting.delete(user);
-    const part = Math.ceil(this.capacity.limit / Math.max(1, this.users.size));
-    if (this.capacity.hasSlot && (user.inUse < part || this.waiting.size === 0)) return true;
+    if (this.capacity.hasSlot) return true;
     this.waiting.add(user);
     this.capacity.want(ready);
     return false;
