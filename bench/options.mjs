@@ -5,7 +5,7 @@ import { scales } from './scales.mjs';
 
 export const USAGE = `npm run bench -- [--quick] [--transactions] [--only send,consume.raw,…] [--json FILE] [--rounds N] [--profile FOLDER]
 
-  --quick           3 rounds of smaller sizes, under three minutes in all
+  --quick           3 rounds of smaller sizes, under three minutes in all, with --transactions under 90 s
   --only NAMES      benchmarks or single rows, comma between: ${benchmarks.map(({ name }) => name).join(', ')}
   --transactions    database transactions on a PostgreSQL that is started for it, in place of all that:
                     ${transactionBenchmarks.map(({ name }) => name).join(', ')}
