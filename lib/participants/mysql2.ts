@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
 export interface Mysql2TransactionOptions {
@@ -7,16 +8,19 @@ export interface Mysql2TransactionOptions {
   isolation?: 'read committed' | 'repeatable read' | 'serializable';
 }
 
+export interface Mysql2ParticipantOptions extends SqlParticipantOptions, CommitTimeout {}
+
 /** MySQL or MariaDB through a pool of `mysql2/promise`. `tx` is the connection on which the transaction runs. */
 export function mysql2Participant(
   pool: Pool,
-  options?: SqlParticipantOptions,
+  { commitTimeoutMs, ...options }: Mysql2ParticipantOptions = {},
 ): TransactionParticipant<PoolConnection, Mysql2TransactionOptions> {
+  const timeoutMs = commitTimeoutOf({ commitTimeoutMs });
   return sqlParticipant<PoolConnection, Mysql2TransactionOptions>(
     {
       dialect: 'mysql',
-      run: (body, { isolation } = {}) => inTransaction(pool, isolation, body),
-      alone: (body) => inTransaction(pool, 'read committed', body),
+      run: (body, { isolation } = {}) => inTransaction({ pool, isolation, timeoutMs }, body),
+      alone: (body) => inTransaction({ pool, isolation: 'read committed', timeoutMs }, body),
       async execute(tx, sql, values) {
         const [result] = await tx.query<RowDataPacket[] | ResultSetHeader>(sql, [...values]);
         return Array.isArray(result)
@@ -29,8 +33,7 @@ export function mysql2Participant(
 }
 
 async function inTransaction<Result>(
-  pool: Pool,
-  isolation: Mysql2TransactionOptions['isolation'],
+  { pool, isolation, timeoutMs }: Mysql2TransactionOptions & { pool: Pool; timeoutMs: number },
   body: (connection: PoolConnection) => Promise<Result>,
 ): Promise<Result> {
   const connection = await pool.getConnection();
@@ -47,7 +50,7 @@ async function inTransaction<Result>(
       await connection.query('ROLLBACK').catch(lose);
       throw error;
     }
-    await connection.query('COMMIT').catch((error: unknown) => {
+    await answerInTime(connection.query('COMMIT'), timeoutMs).catch((error: unknown) => {
       lose(); // its state is not known: the pool must not hand it out again
       throw error;
     });

@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
 import type { SqlDatabase } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -8,18 +9,23 @@ export interface PgTransactionOptions {
   isolation?: 'read committed' | 'repeatable read' | 'serializable';
 }
 
+export interface PgParticipantOptions extends SqlParticipantOptions, CommitTimeout {}
+
 /** PostgreSQL through a pool of `pg`. `tx` is the client on which the transaction runs. */
 export function pgParticipant(
   pool: Pool,
-  options?: SqlParticipantOptions,
+  { commitTimeoutMs, ...options }: PgParticipantOptions = {},
 ): TransactionParticipant<PoolClient, PgTransactionOptions> {
   // The pool has dropped an idle client whose back end was killed when it says so. Unheard, that would end the process.
   if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
+  const timeoutMs = commitTimeoutOf({ commitTimeoutMs });
+  const transact = <Result>(begin: string, body: (client: PoolClient) => Promise<Result>) =>
+    inTransaction({ pool, begin, timeoutMs }, body);
   const database: SqlDatabase<PoolClient, PgTransactionOptions> = {
     dialect: 'postgres',
     run: (body, { isolation } = {}) =>
-      inTransaction(pool, isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN', body),
-    alone: (body) => inTransaction(pool, 'BEGIN ISOLATION LEVEL READ COMMITTED', body),
+      transact(isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN', body),
+    alone: (body) => transact('BEGIN ISOLATION LEVEL READ COMMITTED', body),
     async execute(tx, sql, values) {
       const { rows, rowCount } = await tx.query(sql, [...values]);
       return { rows, affected: rowCount ?? 0 };
@@ -29,8 +35,7 @@ export function pgParticipant(
 }
 
 async function inTransaction<Result>(
-  pool: Pool,
-  begin: string,
+  { pool, begin, timeoutMs }: { pool: Pool; begin: string; timeoutMs: number },
   body: (client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const client = await pool.connect();
@@ -46,7 +51,8 @@ async function inTransaction<Result>(
       await client.query('ROLLBACK').catch(lose);
       throw error;
     }
-    const { command } = await client.query('COMMIT').catch((error: Error) => {
+    const commit = answerInTime(client.query('COMMIT'), timeoutMs);
+    const { command } = await commit.catch((error: Error) => {
       lose(error); // its state is not known: the pool must not hand it out again
       throw error;
     });

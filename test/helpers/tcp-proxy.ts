@@ -6,8 +6,9 @@ type Direction = 'request' | 'reply';
 /** What happens to a connection: nothing, or a cut after so many bytes in one direction. */
 type Fate = { cutAfterBytes: number; direction: Direction } | undefined;
 
-/** Whether a connection is cut at this piece, and whether that still arrives. */
-type Cut = 'before' | 'after' | undefined;
+/** Whether a connection is cut at this piece, and whether that still arrives; `mute`: it does, and nothing comes back. */
+type Cut = 'before' | 'after' | 'mute' | undefined;
+type CutAt = (direction: Direction, chunk: Buffer, connection: object) => Cut;
 
 /** How what passes is held up: each piece for a random time, in pieces of so many bytes. */
 interface Weather {
@@ -27,7 +28,7 @@ export class TcpProxy {
   private readonly server: net.Server;
   private readonly links = new Set<Link>();
   private fateOf: () => Fate = () => undefined;
-  private cutAt: (direction: Direction, chunk: Buffer) => Cut = () => undefined;
+  private cutAt: CutAt = () => undefined;
   private swallowing = false;
   private refusing = false;
   private weather: Weather | undefined;
@@ -57,7 +58,7 @@ export class TcpProxy {
   }
 
   /** Decides, for each piece that passes, whether its connection is cut there. */
-  cutPieces(cutAt: (direction: Direction, chunk: Buffer) => Cut): void {
+  cutPieces(cutAt: CutAt): void {
     this.cutAt = cutAt;
   }
 
@@ -156,7 +157,8 @@ export class TcpProxy {
   private passOn(link: Link, direction: Direction, chunk: Buffer): void {
     const to = direction === 'request' ? link.target : link.client;
     const { fate, passed } = link;
-    const cut = this.cutAt(direction, chunk);
+    const cut = this.cutAt(direction, chunk, link);
+    if (cut === 'mute') link.swallows.add('reply');
     if (cut === 'before') return this.cut(link);
     if (cut === 'after') return void to.write(chunk, () => this.cut(link));
     const left = fate?.direction === direction ? fate.cutAfterBytes - passed[direction] : Infinity;
