@@ -191,7 +191,7 @@ export class Rivulet {
   }
 
   private connect(timeoutMs: number): Promise<void> {
-    this.connecting ??= this.stores.open(timeoutMs).then(
+    this.connecting ??= this.stores.open(timeoutMs, this.settings.producer).then(
       () => {
         this.stopWatching = this.stores.availability.onChange((ready, error) =>
           this.tellConnection(ready ? 'ready' : 'lost', error),

@@ -5,6 +5,7 @@ import {
   type IdleGroupSettings,
 } from './consumer/idle-group-settings.js';
 import { DEFAULT_ORDERED_TIMING, type OrderedTiming } from './consumer/ordered/ordered-timing.js';
+import { acksProblems } from './message/acks.js';
 import type { Codec } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';
@@ -117,12 +118,13 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
   ];
   const { producer, consumer, ordered, topics, transactions, ...rest } = withDefaults(input);
   const positive = { min: 1 };
-  const { whenBufferFull, ...limits } = producer;
+  const { acks, whenBufferFull, ...limits } = producer;
   return [
     ...named,
     ...Object.entries(limits).map(([name, value]) =>
       integerProblem(`producer.${name}`, value, positive),
     ),
+    ...acksProblems(acks).map((problem) => problem && `producer.${problem}`),
     whenBufferFull === 'wait' || whenBufferFull === 'fail'
       ? undefined
       : `producer.whenBufferFull must be "${'wait' satisfies ProducerSettings['whenBufferFull']}" or "${'fail' satisfies ProducerSettings['whenBufferFull']}", got: ${describeValue(whenBufferFull satisfies never)}`,

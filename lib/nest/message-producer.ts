@@ -19,6 +19,9 @@ export interface OutgoingPacket {
   metadata?: Metadata;
 }
 
+/** Of a send that nobody waits for. */
+export type OnewayOptions = Omit<SendOptions, 'acks'>;
+
 /** Sends messages. Inject it anywhere. */
 export class MessageProducer {
   private readonly rivulet: Rivulet;
@@ -97,9 +100,12 @@ export class MessageProducer {
     return this.rivulet.recurring.set(topic, body, this.prepared(topic, body, options));
   }
 
-  /** Send without waiting and without an answer: a failure is logged, and nobody else hears of it. */
-  oneway<Body>(topic: TopicName<Body>, body: NoInfer<Body>, options: SendOptions = {}): void {
-    this.send(topic, body, options).catch((error: unknown) =>
+  /**
+   * Send without waiting and without an answer: a failure is logged, and nobody else hears of it. So there are no `acks`: as
+   * far as the memory of one server, also where the producer's default goes further.
+   */
+  oneway<Body>(topic: TopicName<Body>, body: NoInfer<Body>, options: OnewayOptions = {}): void {
+    this.unheard(topic, body, options).catch((error: unknown) =>
       this.logger.error(`A one-way send to topic "${topicOf(topic)}" failed: ${String(error)}`),
     );
   }
@@ -148,6 +154,20 @@ export class MessageProducer {
    */
   setOnDispatchHook(hook: (packet: OutgoingPacket) => void): void {
     this.onDispatch = hook;
+  }
+
+  private unheard<Body>(
+    topic: TopicName<Body>,
+    body: NoInfer<Body>,
+    options: OnewayOptions,
+  ): Promise<SendResult> {
+    const { acks } = (options ?? {}) as SendOptions;
+    if (acks === undefined) return this.send(topic, body, { ...options, acks: 'memory' });
+    return Promise.reject(
+      new InvalidInputError(`One-way send to topic "${topicOf(topic)}"`, [
+        'acks would be waited for by nobody; leave them out, or await send()',
+      ]),
+    );
   }
 
   private prepared<O extends Pick<SendOptions, 'properties'>>(

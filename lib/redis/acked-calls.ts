@@ -75,6 +75,11 @@ export class AckedCalls {
     return { ...reply, reached: { ...reached, disk: reached.disk || isOnDisk } };
   }
 
+  /** @throws StoreRefusedError with reason `NO_DISK_ACKS` when this server cannot tell what is on its disk. */
+  async checkDisk(): Promise<void> {
+    await this.probe.ask(await this.ready());
+  }
+
   private async ready(): Promise<Connection> {
     this.reader ??= this.connections.openReader(this.key).connection;
     const connection = this.reader;

@@ -12,7 +12,7 @@ import { answer } from './errors.js';
 import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
-import { serverHealth, worstHealth } from './server-health.js';
+import { type ServerFacts, serverHealth, worstHealth } from './server-health.js';
 import { parseInfo, serverProblem } from './server-check.js';
 
 /** A connection for reads that wait. */
@@ -144,25 +144,26 @@ export class Connections implements ScriptHost, Availability {
    * What the servers say of themselves now. CONFIG is a right that few users have: what it would tell stays unknown then.
    */
   async health(fitness: { allowEviction: boolean }): Promise<StoreHealth> {
-    return worstHealth(
-      await Promise.all(
-        this.servers().map(async ({ redis, target }) => {
-          const config = async (name: string): Promise<string | undefined> => {
-            if (!this.may('CONFIG GET')) return undefined;
-            const said = (await redis.config('GET', name).catch(() => [])) as string[];
-            return said[1];
-          };
-          const [info, appendfsync, save] = await Promise.all([
-            answer({ operation: 'INFO' }, redis.info()),
-            config('appendfsync'),
-            config('save'),
-          ]);
-          return serverHealth(
-            { target, info: parseInfo(info), config: { appendfsync, save } },
-            fitness,
-          );
-        }),
-      ),
+    const servers = await this.persistence();
+    return worstHealth(servers.map((server) => serverHealth(server, fitness)));
+  }
+
+  /** What each server that holds data says of itself, and of what it keeps. */
+  persistence(): Promise<ServerFacts[]> {
+    return Promise.all(
+      this.servers().map(async ({ redis, target }) => {
+        const config = async (name: string): Promise<string | undefined> => {
+          if (!this.may('CONFIG GET')) return undefined;
+          const said = (await redis.config('GET', name).catch(() => [])) as string[];
+          return said[1];
+        };
+        const [info, appendfsync, save] = await Promise.all([
+          answer({ operation: 'INFO' }, redis.info()),
+          config('appendfsync'),
+          config('save'),
+        ]);
+        return { target, info: parseInfo(info), config: { appendfsync, save } };
+      }),
     );
   }
 

@@ -3,6 +3,7 @@ import { NO_DISK_ACKS } from '../core/store/message-log.js';
 import type { Connection } from './connection.js';
 import { answer, refusalReason, storeError } from './errors.js';
 import { parseInfo } from './server-check.js';
+import { nameOf } from './server-health.js';
 
 /** `with-each-reply`: appendfsync always, a reply means disk. `wait`: WAITAOF tells. */
 export type DiskAcks = 'with-each-reply' | 'wait';
@@ -51,15 +52,12 @@ export class DiskProbe {
 
   private async judge({ redis }: Connection): Promise<DiskAcks> {
     const info = parseInfo(await answer({ operation: 'INFO' }, redis.info()));
-    const server = `${info['valkey_version'] ? 'Valkey' : 'Redis'} ${info['valkey_version'] ?? info['redis_version']}`;
-    if (info['aof_enabled'] !== '1')
-      throw refused(`${server} keeps no append-only file. Set appendonly yes`);
     const [, fsync] = this.mayAskConfig()
       ? ((await redis.config('GET', 'appendfsync').catch(() => [])) as string[])
       : [];
-    if (fsync === 'always') return 'with-each-reply';
-    if (fsync === 'no')
-      throw refused(`${server} has appendfsync no, and never knows. Set everysec or always`);
+    const said = diskAcksBySettings({ info, appendfsync: fsync });
+    if (said === 'with-each-reply') return said;
+    const server = nameOf(info);
     for (let i = 0; i < WRITES; i++) {
       const tookMs = await this.timeOne(redis, server);
       if (tookMs >= TOO_SOON_MS) return 'wait';
@@ -79,15 +77,48 @@ export class DiskProbe {
     await answer({ operation: 'SET', key: this.key }, redis.set(this.key, '', 'PX', KEY_LIFE_MS));
     const [onDisk] = (await redis.call('WAITAOF', 1, 0, WAIT_MS).catch((error: unknown) => {
       const reason = refusalReason(error);
-      if (reason === 'NOPERM') throw refused(`the user may not run WAITAOF; add it to its ACL`);
-      if (reason !== 'UNKNOWN_COMMAND') throw storeError(error, { operation: 'WAITAOF' });
-      throw refused(
-        `${server} has no WAITAOF, which came with Redis 7.2. Update it, or set appendfsync always (the user needs '+config|get')`,
-      );
+      if (reason === 'NOPERM') throw mayNotWait();
+      if (reason === 'UNKNOWN_COMMAND') throw hasNoWait(server);
+      throw storeError(error, { operation: 'WAITAOF' });
     })) as [number];
     if (onDisk === 0) throw refused(`${server} did not write to its disk within ${WAIT_MS} ms`);
     return performance.now() - start;
   }
+}
+
+/**
+ * What INFO and CONFIG alone tell. `wait`: WAITAOF is there, and is to be tried out.
+ *
+ * @param server.appendfsync undefined where the user may not ask.
+ * @throws as `ask`.
+ */
+export function diskAcksBySettings({
+  info,
+  appendfsync,
+}: {
+  info: Readonly<Record<string, string>>;
+  appendfsync: string | undefined;
+}): DiskAcks {
+  const server = nameOf(info);
+  if (info['aof_enabled'] !== '1')
+    throw refused(`${server} keeps no append-only file. Set appendonly yes`);
+  if (appendfsync === 'always') return 'with-each-reply';
+  if (appendfsync === 'no')
+    throw refused(`${server} has appendfsync no, and never knows. Set everysec or always`);
+  // Valkey says which Redis it is compatible with: 7.2, which has it.
+  const [major, minor] = (info['redis_version'] ?? '0.0').split('.').map(Number);
+  if (major! < 7 || (major === 7 && minor! < 2)) throw hasNoWait(server);
+  return 'wait';
+}
+
+export function mayNotWait(): StoreRefusedError {
+  return refused('the user may not run WAITAOF; add it to its ACL');
+}
+
+function hasNoWait(server: string): StoreRefusedError {
+  return refused(
+    `${server} has no WAITAOF, which came with Redis 7.2. Update it, or set appendfsync always (the user needs '+config|get')`,
+  );
 }
 
 function refused(why: string): StoreRefusedError {

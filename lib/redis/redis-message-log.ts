@@ -14,7 +14,7 @@ import type {
 } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { GroupInfo, WhenFull } from '../core/store/topic-registry.js';
-import { AckedCalls } from './acked-calls.js';
+import type { AckedQueues } from './acked-queues.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys, QueueKeys } from './keys.js';
@@ -28,17 +28,17 @@ import { readGroup, splitOnce } from './topic-facts.js';
 export class RedisMessageLog implements MessageLog {
   private readonly host: Connections;
   private readonly keys: Keys;
-  /** In a cluster, by queue: each leads to the node that has it. */
-  private readonly acked = new Map<string, AckedCalls>();
+  private readonly acked: AckedQueues;
 
-  constructor(options: { connections: Connections; keys: Keys }) {
+  constructor(options: { connections: Connections; keys: Keys; acked: AckedQueues }) {
     this.host = options.connections;
     this.keys = options.keys;
+    this.acked = options.acked;
   }
 
   append(call: AppendCall): Promise<AppendReply> {
     if (!call.acks) return this.appendThrough(this.host, call);
-    return this.ackedCalls(call).run(call.acks, {
+    return this.acked.of(call).run(call.acks, {
       work: (host) => this.appendThrough(host, call),
       wrote: ({ state }) => state === 'appended',
     });
@@ -46,22 +46,11 @@ export class RedisMessageLog implements MessageLog {
 
   reopen(call: ReopenCall): Promise<ReopenReply> {
     if (!call.acks) return this.reopenThrough(this.host, call);
-    return this.ackedCalls(call).run(call.acks, {
+    return this.acked.of(call).run(call.acks, {
       work: (host) => this.reopenThrough(host, call),
       // A write in any case: what is waited for are also the messages it speaks of.
       wrote: ({ state }) => state === 'open',
     });
-  }
-
-  private ackedCalls(ref: QueueRef): AckedCalls {
-    const { log, probe } = this.keys.queue(ref);
-    const name = this.host.isSpread ? log : '';
-    let calls = this.acked.get(name);
-    if (!calls) {
-      calls = new AckedCalls({ connections: this.host, key: log, probeKey: probe });
-      this.acked.set(name, calls);
-    }
-    return calls;
   }
 
   private async appendThrough(host: ScriptHost, call: AppendCall): Promise<AppendReply> {

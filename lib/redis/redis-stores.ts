@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis';
+import type { Acks } from '../core/message/acks.js';
 import { silentLogger, steadyLogger } from '../core/runtime/logger.js';
 import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability, Stores } from '../core/store/stores.js';
+import { AckedQueues } from './acked-queues.js';
 import { planConnection, type RedisStoresOptions } from './connection-options.js';
 import { Connections } from './connections.js';
 import { Keys } from './keys.js';
@@ -48,6 +50,7 @@ export class RedisStores implements Stores {
   readonly replies: RedisReplyStore;
   readonly availability: Availability;
   private readonly connections: Connections;
+  private readonly acked: AckedQueues;
   private readonly fitness: { allowEviction: boolean; anyKey: string };
 
   constructor(options: RedisStoresOptions) {
@@ -62,7 +65,8 @@ export class RedisStores implements Stores {
 
     const host = connections;
     this.topics = new RedisTopicRegistry({ host, keys });
-    this.log = new RedisMessageLog({ connections, keys });
+    this.acked = new AckedQueues({ connections, keys });
+    this.log = new RedisMessageLog({ connections, keys, acked: this.acked });
     this.schedule = new RedisScheduleStore({ host, keys });
     this.halves = new RedisHalfMessageStore({ host, keys });
     this.deliveries = new RedisDeliveryStore({ connections, keys });
@@ -79,8 +83,9 @@ export class RedisStores implements Stores {
     this.replies = new RedisReplyStore({ connections, keys });
   }
 
-  open(timeoutMs: number): Promise<void> {
-    return this.connections.open(timeoutMs, this.fitness);
+  async open(timeoutMs: number, wanted?: { acks: Acks }): Promise<void> {
+    await this.connections.open(timeoutMs, this.fitness);
+    if (wanted) await this.acked.check(wanted.acks);
   }
 
   health(): Promise<StoreHealth> {

@@ -11,9 +11,16 @@ export interface PersistenceConfig {
 /** So much of maxmemory in use is worth a warning. */
 const SHORT = 0.9;
 
+/** What a server says of itself. */
+export interface ServerFacts {
+  readonly target: string;
+  readonly info: Info;
+  readonly config: PersistenceConfig;
+}
+
 /** Judges a server by its INFO. Pure. */
 export function serverHealth(
-  server: { target: string; info: Info; config: PersistenceConfig },
+  server: ServerFacts,
   options: { allowEviction: boolean },
 ): StoreHealth {
   const { target, info, config } = server;
@@ -51,7 +58,7 @@ export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
   };
 }
 
-function nameOf(info: Info): string {
+export function nameOf(info: Info): string {
   const { valkey_version: valkey, redis_version: redis = '?' } = info;
   return valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`;
 }

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
@@ -83,6 +83,21 @@ describe('MessageProducer', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(lines).toEqual([expect.stringMatching(/^A one-way send to topic "a b" failed: /)]);
     expect(lines.join()).not.toContain('secret');
+  });
+
+  it('confirms nothing one way, so acks are refused there and the default ones left out', async () => {
+    const lines: string[] = [];
+    const logger = { log() {}, warn() {}, debug() {}, error: (line: string) => lines.push(line) };
+    const options = { logger, producer: { acks: { replicas: 1 } } };
+    const { producer, events, stores } = await start({ rivulet: options });
+    const append = jest.spyOn(stores.log, 'append');
+    const published = events.next('published');
+    producer.oneway('orders', 1);
+    await published;
+    expect(append.mock.calls.map(([{ acks }]) => acks)).toEqual([undefined]);
+    producer.oneway('orders', 2, { acks: 'disk' } as object);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(lines).toEqual([expect.stringMatching(/acks would be waited for by nobody/)]);
   });
 
   it('sends from handlers within the trace of their message', async () => {

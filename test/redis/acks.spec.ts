@@ -1,5 +1,7 @@
 import { Redis } from 'ioredis';
+import type { Acks } from '../../lib/core/message/acks.js';
 import { SendFailedError, SendOutcomeUnknownError } from '../../lib/core/message/errors.js';
+import { NO_DISK_ACKS } from '../../lib/core/store/message-log.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { parseInfo } from '../../lib/redis/server-check.js';
 import type { RedisOptions } from '../../tools/with-redis.mjs';
@@ -9,9 +11,10 @@ import { openStores } from './helpers/open-stores.js';
 const applications: Rivulet[] = [];
 const servers: TestRedis[] = [];
 
-async function start(server: TestRedis): Promise<Rivulet> {
+async function start(server: TestRedis, acks?: Acks): Promise<Rivulet> {
   const stores = await openStores(server.url);
-  const application = new Rivulet({ stores, settings: { topics: { queues: 1 } } });
+  const producer = { ...(acks && { acks }) };
+  const application = new Rivulet({ stores, settings: { topics: { queues: 1 }, producer } });
   applications.push(application);
   return application;
 }
@@ -77,6 +80,18 @@ describe('acks by replicas', () => {
     });
     expect(await application.producer.send('orders', 'plain')).toMatchObject({ acks: 'memory' });
     expect(await stored(application)).toBe(before + 2);
+  });
+
+  it('a default of the producer is waited for by each send that says nothing else', async () => {
+    const own = await start(master, { replicas: 1, timeoutMs: 300 });
+    expect(await own.producer.send('orders', 'a')).toMatchObject({ acks: { replicas: 1 } });
+    await replica.kill('SIGSTOP');
+    const [plain, said] = await Promise.allSettled([
+      own.producer.send('orders', 'b'),
+      own.producer.send('other', 'c', { acks: 'memory' }),
+    ]);
+    expect(String((plain as PromiseRejectedResult).reason)).toMatch(/0 of 1 replicas/);
+    expect(said).toMatchObject({ value: { acks: 'memory' } });
   });
 
   it('more replicas than there are is unknown, too', async () => {
@@ -154,6 +169,17 @@ describe('acks by disk', () => {
     expect(await stored(application)).toBe(1);
   });
 
+  it('as the default of the producer are refused at the start, with what to do, by a server that cannot tell', async () => {
+    const server = await serve({ persistence: 'none' });
+    const application = await start(server, 'disk');
+    const error = await application.open().catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: NO_DISK_ACKS });
+    expect(String(error)).toMatch(/acks: "disk" cannot be had here: .* Set appendonly yes/);
+    const always = await start(await serve({ persistence: 'aof-always' }), 'disk');
+    await always.open();
+    expect(await always.producer.send('orders', 'a')).toMatchObject({ acks: 'disk' });
+  });
+
   // WAITAOF: absent before Redis 7.2, true from 8.0, false on Valkey so far. REDIS_BIN decides what is tried here.
   it('with appendfsync everysec are waited for, or refused by a server that cannot tell', async () => {
     const server = await serve({ persistence: 'aof-everysec' });
@@ -163,6 +189,12 @@ describe('acks by disk', () => {
     const application = await start(server);
     const [disk, plain] = await sendBoth(application);
     expect(plain).toMatchObject({ status: 'fulfilled' });
+    const own = await start(server, 'disk');
+    const opened = await own.open().then(
+      () => 'disk',
+      (reason: unknown) => String(reason),
+    );
+    expect(opened).toMatch(expectedOf(info));
     expect(disk.status === 'fulfilled' ? disk.value.acks : String(disk.reason)).toMatch(
       expectedOf(info),
     );

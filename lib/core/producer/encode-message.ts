@@ -44,26 +44,29 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   readonly frame: Buffer;
   readonly due: AppendEntry['due'];
   readonly dedupId: string | undefined;
-  readonly acks: Acks | undefined;
+  readonly acks: Acks;
   readonly messageId: MessageId;
   readonly timeoutMs: number;
   /** By the monotonic clock. */
   readonly deadline: number;
 
-  constructor(outgoing: Outgoing, bytes: { frame: Buffer; timeoutMs: number; deadline: number }) {
+  constructor(
+    outgoing: Outgoing,
+    made: { frame: Buffer; acks: Acks; timeoutMs: number; deadline: number },
+  ) {
     const { options } = outgoing;
     this.topic = outgoing.topic;
     // A selector may want it once the topic is known; nobody else does.
     this.body = options.queueSelector && outgoing.body;
     this.options = options;
     this.system = outgoing.system;
-    this.frame = bytes.frame;
+    this.frame = made.frame;
     this.due = dueOf(options);
     this.dedupId = options.dedupId;
-    this.acks = options.acks;
-    this.messageId = frameMessageId(bytes.frame);
-    this.timeoutMs = bytes.timeoutMs;
-    this.deadline = bytes.deadline;
+    this.acks = made.acks;
+    this.messageId = frameMessageId(made.frame);
+    this.timeoutMs = made.timeoutMs;
+    this.deadline = made.deadline;
   }
 }
 
@@ -75,7 +78,7 @@ export interface EncodeTools {
   codecs: Codecs;
   clock: Clock;
   trace: TraceScope;
-  settings: { maxMessageBytes: number; sendTimeoutMs: number };
+  settings: { maxMessageBytes: number; sendTimeoutMs: number; acks: Acks };
 }
 
 /** Mint the id and make the bytes. @throws InvalidInputError when they are too many, CodecError when there are none. */
@@ -95,6 +98,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
     const frame = encodeFrame(header, bytes, mintIdBy(clock), size);
     return new EncodedMessage(message, {
       frame,
+      acks: options.acks ?? settings.acks,
       timeoutMs,
       deadline: clock.monotonic() + timeoutMs,
     });

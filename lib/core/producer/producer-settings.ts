@@ -1,4 +1,13 @@
+import type { Acks } from '../message/acks.js';
+
 export interface ProducerSettings {
+  /**
+   * How far a message must be stored before its send is confirmed, unless the send says otherwise. Default `memory`. Not for
+   * requests, where the answer tells more, nor for one-way sends, where nobody would hear of it, nor for the messages of a
+   * transaction or of `sendAll`: these are as durable as the memory of the server. A server that cannot tell what is on its
+   * disk is refused at the start.
+   */
+  acks: Acks;
   /** How long a send may take before it is answered "failed" or "unknown". Default 10 000. */
   sendTimeoutMs: number;
   /** Largest body. Default 1 MiB. */
@@ -19,6 +28,7 @@ export interface ProducerSettings {
 }
 
 export const DEFAULT_PRODUCER_SETTINGS: ProducerSettings = {
+  acks: 'memory',
   sendTimeoutMs: 10_000,
   maxMessageBytes: 1024 * 1024,
   maxBufferedMessages: 10_000,

@@ -84,7 +84,7 @@ export class Requester {
     const { replies, clock, timeoutMs, limits, onError } = options;
     const maxBytes = limits.maxInboxBytes;
     this.early = new EarlyPackets({ maxBytes });
-    this.plain = { ttlMs: timeoutMs, timeoutMs };
+    this.plain = { ttlMs: timeoutMs, timeoutMs, acks: 'memory' };
     const take = (packet: Buffer): void => this.deliver(decodeReply(packet));
     this.inbox = new OwnInbox({ name: 'replies', replies, clock, maxBytes, take, onError });
     this.deadlines = new DeadlineWatch({
@@ -163,7 +163,9 @@ export class Requester {
       {
         name,
         body,
-        options: saysNothing(options) ? this.plain : { ...options, ttlMs: timeoutMs, timeoutMs },
+        options: saysNothing(options)
+          ? this.plain
+          : { acks: 'memory', ...options, ttlMs: timeoutMs, timeoutMs },
         system: this.system!,
       },
       request,

@@ -1,3 +1,4 @@
+import type { Acks } from '../message/acks.js';
 import type { Agenda } from './agenda.js';
 import type { DeadLetterStore } from './dead-letter-store.js';
 import type { DedupStore } from './dedup-store.js';
@@ -39,8 +40,13 @@ export interface Stores {
   readonly presence: GroupPresence;
   readonly replies: ReplyStore;
 
-  /** Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`. */
-  open(timeoutMs: number): Promise<void>;
+  /**
+   * Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`.
+   *
+   * @param wanted.acks how far sends will want to be stored.
+   * @throws StoreRefusedError at once when it is reached and cannot be used so, e.g. with reason `NO_DISK_ACKS`.
+   */
+  open(timeoutMs: number, wanted?: { acks: Acks }): Promise<void>;
 
   /** What the store says of itself, asked now. */
   health(): Promise<StoreHealth>;
