@@ -113,6 +113,18 @@ describe('An event through the transport', () => {
     await tornDown.promise;
   });
 
+  it('is given up, too, when its Observable comes after that time', async () => {
+    const tornDown = deferred();
+    const late = async ({ signal }: RivuletContext) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return new Observable(() => () => tornDown.resolve());
+    };
+    const options = { ...ONCE, handlerTimeoutMs: 20 };
+    const made = await startHybrid({ controllers: [handlerOf(late, options)] });
+    expect(await fate(made, 1)).toContain('did not finish within 20 ms');
+    await tornDown.promise;
+  });
+
   it.each<[string, () => unknown, string]>([
     ['throws', () => fail('thrown'), 'failed 1 times; last: Error: thrown'],
     ['rejects', async () => fail('rejected'), 'failed 1 times; last: Error: rejected'],

@@ -334,6 +334,7 @@ describe('Giving up on a request', () => {
     @Controller()
     class Silent {
       @MessagePattern('silent')
+      @Subscribe('silent-subscription', { reply: true })
       on() {
         started.resolve();
         return NEVER;
@@ -360,14 +361,17 @@ describe('Giving up on a request', () => {
     await expect(producer.request('silent', {}, { timeoutMs: 10 })).rejects.toThrow('within 10 ms');
   });
 
-  it('happens when the application closes', async () => {
-    const { controllers, started } = silent();
-    const { app, client } = await startHybrid({ controllers, rivulet: { drainMs: 50 } });
-    const answer = firstValueFrom(client.send('silent', {})).catch((error: unknown) => error);
-    await started.promise;
-    await app.close();
-    expect(await answer).toMatchObject({ code: 'CLOSED' });
-  });
+  it.each(['silent', 'silent-subscription'])(
+    'happens when the application closes (%s)',
+    async (topic) => {
+      const { controllers, started } = silent();
+      const { app, client } = await startHybrid({ controllers, rivulet: { drainMs: 50 } });
+      const answer = firstValueFrom(client.send(topic, {})).catch((error: unknown) => error);
+      await started.promise;
+      await app.close();
+      expect(await answer).toMatchObject({ code: 'CLOSED' });
+    },
+  );
 
   it('happens when nobody listens any more, and a late answer is dropped', async () => {
     const { controllers, ended } = silent();
