@@ -23,7 +23,7 @@ export class GroupNotFoundError extends RivuletError {
 
   constructor(topic: string, group: string, known: readonly string[]) {
     super(
-      `Topic "${topic}" has no consumer group "${group}" (groups: ${known.join(', ') || 'none'}).`,
+      `Topic "${topic}" has no consumer group "${group}" (groups: ${known.join(', ') || 'none'}). A member registers it when it starts; if it was there, its registration was deleted: start a member again, and it goes on where it was.`,
     );
     this.topic = topic;
     this.group = group;
