@@ -44,6 +44,30 @@ describe('a batch subscription', () => {
     );
   });
 
+  it('to a pattern gets those of all topics together, and settles each where it is', async () => {
+    await subscribe({
+      topic: 'order.*',
+      handler: (deliveries) => {
+        batches.push(deliveries.map(({ message }) => message.topic));
+        const results = new BatchResult();
+        for (const [i, { body }] of deliveries.entries())
+          if (body === 'bad') results.fail(i, new RejectMessageError('bad'));
+        return results;
+      },
+    });
+    for (const topic of ['order.a', 'order.b']) await bed.publish(topic, 'made');
+    await bed.advance(3_000);
+    batches = [];
+    for (const topic of ['order.a', 'order.b'])
+      for (const body of ['good', 'bad']) await bed.publish(topic, body);
+    await bed.advance(1_000);
+    expect(batches.map((batch) => batch.toSorted())).toEqual([
+      ['order.a', 'order.a', 'order.b', 'order.b'],
+    ]);
+    for (const topic of ['order.a', 'order.b'])
+      expect(await bed.deadLetters(topic, 'billing')).toHaveLength(1);
+  });
+
   it('gets fewer when the first has waited long enough', async () => {
     await subscribe();
     await publish(3);
