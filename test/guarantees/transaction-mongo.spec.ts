@@ -1,0 +1,83 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { tellFigures } from '../helpers/figures.js';
+import { Fleet } from '../helpers/fleet.js';
+import { mongoDatabase, type MongoDatabase } from '../helpers/mongo.js';
+import { seed as newSeed, seededRandom } from '../helpers/random.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { describeWith } from '../helpers/servers.js';
+import { ShopFloor } from '../helpers/shop-floor.js';
+
+const PROGRAM = new URL('./programs/mongo-transactor.mjs', import.meta.url);
+/** How long things break, for each way; `npm run test:chaos` takes longer. */
+const CHAOS_MS = Number(process.env['RIVULET_CHAOS_MS'] ?? 4_000);
+const PROCESSES = 3;
+
+describeWith('mongo')('transactions in MongoDB', () => {
+  let redis: TestRedis;
+  let database: MongoDatabase;
+  beforeAll(async () => {
+    redis = await startRedis({ persistence: 'aof-always' });
+    database = await mongoDatabase();
+    await database.query('CREATE TABLE orders (id)');
+  });
+  afterAll(async () => {
+    await database?.drop();
+    await redis?.stop();
+  });
+
+  it.each(['half', 'outbox'])(
+    'lose, invent and double nothing while processes and Redis are killed: messages wait in the %s',
+    async (store) => {
+      const seed = newSeed();
+      const random = seededRandom(seed);
+      const namespace = `mongo-${store}`;
+      const fleetOf = (lanes: number): Fleet => {
+        const transactions = { store, checkAfterMs: 300, halfTimeoutMs: 200 };
+        const facts = { namespace, database: database.url, lanes, transactions };
+        return new Fleet({ program: PROGRAM, args: [redis.url, JSON.stringify(facts)] });
+      };
+      const crew = fleetOf(6);
+      await Promise.all(Array.from({ length: PROCESSES }, () => crew.launch()));
+      let redisKills = 0;
+      const until = performance.now() + CHAOS_MS;
+      while (redisKills < 1 || performance.now() < until) {
+        await wait(100 + random() * 300);
+        // Some processes, then Redis, whatever chance says.
+        if (crew.kills < 3 || (redisKills > 0 && random() < 0.8)) {
+          await crew.killOne(random);
+          await crew.launch();
+        } else {
+          await redis.kill();
+          await redis.restart();
+          redisKills += 1;
+        }
+      }
+      await crew.stop();
+
+      const stores = new RedisStores({ connection: redis.url, namespace });
+      await stores.open(10_000);
+      const floor = new ShopFloor({ stores, topics: ['orders', 'audit'], queues: 2 });
+      // What a killed checker claimed would wait for its lease to end: an operator does not.
+      for (const half of await floor.halves()) await stores.halves.unpark(half, [half.id]);
+      const survivor = fleetOf(0);
+      await survivor.launch();
+      await floor.whenDecided(database);
+      await survivor.stop();
+
+      const ids = (await database.query('SELECT id FROM orders')).map(({ id }) => String(id));
+      const placed = new Set(ids.filter((id) => id.startsWith(namespace)));
+      const differences = await floor.differences(placed);
+      const { lost, ghosts, doubled } = differences;
+      tellFigures(`transaction-mongo-${store}`, {
+        ...{ seed, confirmed: placed.size },
+        ...{ processes: crew.kills, 'Redis kills': redisKills },
+        ...{ lost: lost.length, ghosts: ghosts.length, doubled: doubled.length },
+      });
+      await stores.close();
+      expect(differences).toEqual({ lost: [], ghosts: [], doubled: [] });
+      expect(placed.size).toBeGreaterThan(50);
+    },
+    CHAOS_MS + 120_000,
+  );
+});
