@@ -8,8 +8,8 @@ export interface RedisBinary {
 export interface RedisOptions {
   /** Default `none`. */
   persistence?: 'none' | 'aof-everysec' | 'aof-always';
-  /** More server arguments; they win over ours: `['--maxmemory', '10mb', '--requirepass', 'x']`. */
-  args?: string[];
+  /** More server arguments, or what makes them of its port; they win over ours: `['--maxmemory', '10mb', '--requirepass', 'x']`. */
+  args?: string[] | ((port: number) => string[]);
   /** Variables of the server beside our own. */
   env?: Record<string, string>;
   /** Name of a socket in its folder, on which it is there for us although its port is not: in a network of its own. */

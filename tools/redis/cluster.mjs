@@ -1,5 +1,6 @@
 // A private Redis Cluster: real processes, kept small. Slots and replicas are given by hand, which takes a second where
 // `redis-cli --cluster create` takes five.
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { startRedis } from './server.mjs';
@@ -14,14 +15,14 @@ const FORM_WITHIN_MS = 30_000;
  */
 export async function startCluster(
   binary,
-  { primaries = 3, replicas = 1, nodeTimeoutMs = 2_000, ...options } = {},
+  { primaries = 3, replicas = 1, nodeTimeoutMs = 2_000, args: own = [], ...options } = {},
 ) {
-  const args = [
+  const args = (port) => [
     ...['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)],
     // Otherwise all nodes refuse everything while one has no follower yet.
     ...['--cluster-require-full-coverage', 'no'],
     ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
-    ...(options.args ?? []),
+    ...(typeof own === 'function' ? own(port) : own),
   ];
   const count = primaries * (1 + replicas);
   const started = await Promise.allSettled(
@@ -29,7 +30,10 @@ export async function startCluster(
   );
   const nodes = started.flatMap(({ value }) => value ?? []);
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
-  const clients = nodes.map(({ port }) => new Redis(port, '127.0.0.1'));
+  const { socket } = options;
+  const clients = nodes.map(({ port, dir }) =>
+    socket ? new Redis(join(dir, socket)) : new Redis(port, '127.0.0.1'),
+  );
   for (const client of clients) client.on('error', () => {}); // each is asked again until the time is up
   try {
     const failed = started.find(({ status }) => status === 'rejected');

@@ -29,7 +29,7 @@ export async function startRedis(
       ...PERSISTENCE[persistence],
       ...(socket ? ['--unixsocket', socket] : []),
       ...JSON.parse(process.env.RIVULET_REDIS_ARGS ?? '[]'),
-      ...args,
+      ...(typeof args === 'function' ? args(port) : args),
     ],
   });
   return Object.assign(server, { url: `redis://127.0.0.1:${server.port}` });
