@@ -209,7 +209,7 @@ export class MessageAdmin {
   /**
    * Start no handler of the group in any process, until `resumeGroup`; those that run go on. Members hear of it within a
    * second or two, and processes that start later begin paused. `topic` as they subscribed to it: a pattern is paused as a
-   * whole. What is received by hand is not affected. Safe to repeat.
+   * whole, also when one of its topics is named. What is received by hand is not affected. Safe to repeat.
    *
    * @returns false when it was paused already.
    */
@@ -217,7 +217,7 @@ export class MessageAdmin {
     return this.paused.pause(topic, group);
   }
 
-  /** Safe to repeat. @returns false when it was not paused. A process that paused it for itself stays paused. */
+  /** `topic` as it was paused. Safe to repeat. @returns false when it was not paused. A process that paused it for itself stays paused. */
   resumeGroup(topic: TopicName, group: string): Promise<boolean> {
     return this.paused.resume(topic, group);
   }

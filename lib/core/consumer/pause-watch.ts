@@ -1,3 +1,4 @@
+import { compileTopicPattern, isTopicPattern } from '../filter/topic-pattern.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -53,7 +54,7 @@ export class PauseWatch {
     const found = await paused.list();
     for (const each of running()) {
       const { topic, group } = each.subscription;
-      const mustPause = found.some((one) => one.topic === topic && one.group === group);
+      const mustPause = found.some((one) => one.group === group && concerns(topic, one.topic));
       if (mustPause === this.held.has(each)) continue;
       if (mustPause) {
         this.held.add(each);
@@ -70,4 +71,10 @@ export class PauseWatch {
       );
     }
   }
+}
+
+/** A pattern is paused as a whole, also where one of its topics was named: handlers and slots are those of all of them. */
+function concerns(subscribed: string, paused: string): boolean {
+  if (subscribed === paused) return true;
+  return isTopicPattern(subscribed) && compileTopicPattern(subscribed)(paused);
 }

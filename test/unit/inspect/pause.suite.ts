@@ -68,6 +68,31 @@ export function describePauseAdmin(open: OpenAdminBed): void {
       await bed.until(acked);
     });
 
+    it('stop a subscription to a pattern when one of its topics is named', async () => {
+      const handled: unknown[] = [];
+      await bed.admin.createTopic('orders.eu');
+      bed.rivulet.subscribe({
+        topic: 'orders.*',
+        group: 'billing',
+        origin: 'here',
+        handler: ({ body }) => void handled.push(body),
+      });
+      await bed.until(bed.rivulet.consume());
+      const paused = bed.rivulet.events.next('group-paused');
+      expect(await bed.admin.pauseGroup('orders.eu', 'billing')).toBe(true);
+      expect(await bed.until(paused)).toEqual({ topic: 'orders.*', group: 'billing' });
+      await bed.rivulet.producer.send('orders.eu', 'a');
+      const other = bed.rivulet.events.next('acked', ({ group }) => group === 'audit');
+      await consume(bed, () => {}, 'audit');
+      await publish(bed, 'b');
+      await bed.until(other);
+      expect(handled).toEqual([]);
+      const acked = bed.rivulet.events.next('acked', ({ group }) => group === 'billing');
+      await bed.admin.resumeGroup('orders.eu', 'billing');
+      await bed.until(acked);
+      expect(handled).toEqual(['a']);
+    });
+
     it('end with their group, and with its topic', async () => {
       const handled: unknown[] = [];
       const join = { mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
