@@ -82,9 +82,11 @@ export class LaneMemory {
   /** Of messages with so many bytes each, how many may be asked for again: one when nothing else makes the queue go on. */
   toRecall(holder: Holder, sizes: readonly number[]): number {
     const mayHave = this.roomFor(holder) > 0;
-    let left = this.mostBytes - this.held - this.asked * this.budget.expectedBytes;
+    const free = this.mostBytes - this.held - this.asked * this.budget.expectedBytes;
+    // The other half is for news: what fails again and again must not be in its way.
+    let left = free / 2;
     const tooMany = sizes.findIndex((size) => (left -= size) < 0);
-    const fitting = tooMany < 0 ? sizes.length : tooMany;
+    const fitting = tooMany < 0 ? sizes.length : Math.max(tooMany, sizes[0]! <= free ? 1 : 0);
     return Math.max(mayHave ? fitting : 0, holder.isIdle ? 1 : 0);
   }
 
