@@ -44,6 +44,7 @@ export class LeasedQueue implements Holder {
   private working = false;
   private leaving: { promise: Promise<void>; resolve(): void } | undefined;
   private recovering = false;
+  private newsFirst = false;
   private again = false;
   private failures = 0;
   /** Grows when the queue is lost or given up: what was asked for before that is not wanted any more. */
@@ -231,12 +232,20 @@ export class LeasedQueue implements Holder {
     const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
     const looked = await this.heldLook.look(this.lanes, isStill);
     if (!isStill()) return false;
-    const { leaving, recall } = this;
-    const recalled = !leaving && (await recall.next(this.lanes, isStill));
-    if (!isStill()) return false;
-    const read = await this.read();
+    // Who comes first gets the room there is: what fails again and again must not be in the way of news, nor they in its way.
+    this.newsFirst = !this.newsFirst;
+    let isFilled = false;
+    for (const isNews of [this.newsFirst, !this.newsFirst]) {
+      const filled = isNews ? await this.read() : await this.recalled(isStill);
+      if (!isStill()) return false;
+      isFilled ||= filled;
+    }
     memory.freed();
-    return read || recalled || looked || calls.length > 0;
+    return isFilled || looked || calls.length > 0;
+  }
+
+  private async recalled(isStill: () => boolean): Promise<boolean> {
+    return !this.leaving && (await this.recall.next(this.lanes, isStill));
   }
 
   private async read(): Promise<boolean> {
