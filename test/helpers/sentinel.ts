@@ -1,6 +1,10 @@
 import { setTimeout as pass } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { type RunningSentinel, startSentinel as start } from '../../tools/redis/sentinel.mjs';
+import {
+  type RunningSentinel,
+  type SentinelFleetOptions,
+  startSentinel as start,
+} from '../../tools/redis/sentinel.mjs';
 import { findRedis, HOW_TO_INSTALL } from '../../tools/with-redis.mjs';
 import { expectNoRefusals } from './least-user/refusals.js';
 import type { TestRedis } from './redis.js';
@@ -8,10 +12,10 @@ import type { TestRedis } from './redis.js';
 export type TestSentinel = RunningSentinel;
 
 /** A private master with two replicas and three Sentinels. */
-export async function startSentinel(): Promise<TestSentinel> {
+export async function startSentinel(options?: SentinelFleetOptions): Promise<TestSentinel> {
   const binary = findRedis();
   if (!binary) throw new Error(`No Redis found. Set REDIS_BIN, or ${HOW_TO_INSTALL}.`);
-  const fleet = await start(binary);
+  const fleet = await start(binary, options);
   for (const node of fleet.nodes) expectNoRefusals(node);
   return fleet;
 }

@@ -5,6 +5,8 @@ export interface SentinelFleetOptions {
   replicas?: number;
   /** Default 1 000. */
   downAfterMs?: number;
+  /** Arguments of each server at this port, Sentinels too, and the name of the socket by which we reach it then. */
+  tls?: { args(port: number): string[]; socket: string };
 }
 
 export interface RunningSentinel {

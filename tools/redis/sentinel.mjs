@@ -15,29 +15,33 @@ const READY_WITHIN_MS = 30_000;
  *
  * @throws when they do not know of each other within 30 s.
  */
-export async function startSentinel(binary, { replicas = 2, downAfterMs = 1_000 } = {}) {
+export async function startSentinel(binary, { replicas = 2, downAfterMs = 1_000, tls } = {}) {
   const servers = [];
   const stop = async () => void (await Promise.all(servers.map((server) => server.stop())));
   try {
-    const nodes = [await startRedis(binary)];
+    const own = tls ? { socket: tls.socket } : {};
+    const secured = (args) => (port) => [...(tls?.args(port) ?? []), ...args];
+    const nodes = [await startRedis(binary, { ...own, args: secured([]) })];
     servers.push(...nodes);
     const [{ port }] = nodes;
     const args = ['--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0'];
-    const followers = Array.from({ length: replicas }, () => startRedis(binary, { args }));
+    const followers = Array.from({ length: replicas }, () =>
+      startRedis(binary, { ...own, args: secured(args) }),
+    );
     for (const follower of await Promise.all(followers)) {
       nodes.push(follower);
       servers.push(follower);
     }
     const sentinels = await Promise.all(
-      Array.from({ length: SENTINELS }, () => startOne(binary, { master: port, downAfterMs })),
+      Array.from({ length: SENTINELS }, () => startOne(binary, { master: port, downAfterMs, tls })),
     );
     servers.push(...sentinels);
     await until(async () =>
-      (await told(nodes[0], 'INFO')).includes(`connected_slaves:${replicas}`),
+      (await told({ ...nodes[0], ...own }, 'INFO')).includes(`connected_slaves:${replicas}`),
     );
     for (const sentinel of sentinels)
       await until(async () => {
-        const facts = await told(sentinel, 'SENTINEL', 'MASTER', NAME);
+        const facts = await told({ ...sentinel, ...own }, 'SENTINEL', 'MASTER', NAME);
         const fact = (name) => facts[facts.indexOf(name) + 1];
         return (
           fact('num-other-sentinels') === String(SENTINELS - 1) &&
@@ -52,15 +56,16 @@ export async function startSentinel(binary, { replicas = 2, downAfterMs = 1_000 
   }
 }
 
-function startOne(binary, { master, downAfterMs }) {
+function startOne(binary, { master, downAfterMs, tls }) {
   return startPrivateServer({
     name: 'Sentinel',
     env: binary.env,
-    isUp: ping,
+    isUp: (port, dir) => ping(tls ? join(dir, tls.socket) : port),
     prepare: ({ port, dir }) => {
       const file = join(dir, 'sentinel.conf');
       const lines = [
         ...[`port ${port}`, 'bind 127.0.0.1', `dir ${dir}`],
+        ...(tls ? [`unixsocket ${join(dir, tls.socket)}`, ...asLines(tls.args(port))] : []),
         `sentinel monitor ${NAME} 127.0.0.1 ${master} 2`,
         `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
         `sentinel failover-timeout ${NAME} 5000`,
@@ -71,8 +76,14 @@ function startOne(binary, { master, downAfterMs }) {
   });
 }
 
-async function told({ port }, ...command) {
-  const redis = new Redis(port, '127.0.0.1', { enableReadyCheck: false });
+/** Arguments of a command line as lines of a file. */
+function asLines(args) {
+  return args.join(' ').split(/ ?--/).filter(Boolean);
+}
+
+async function told({ port, dir, socket }, ...command) {
+  const where = socket ? { path: join(dir, socket) } : { port, host: '127.0.0.1' };
+  const redis = new Redis({ ...where, enableReadyCheck: false });
   redis.on('error', () => {}); // it is asked again until the time is up
   try {
     return await redis.call(...command);
