@@ -370,7 +370,7 @@ export class MessageAdmin {
   }
 
   /**
-   * Have somebody asked what became of a transaction, within a second or so, also one that is parked. By whatever process
+   * Have somebody asked what became of a transaction, within a second or two, also one that is parked. By whatever process
    * can answer; the event `checked` tells there what came of it. Safe to repeat.
    *
    * @returns in how many queues it has messages.

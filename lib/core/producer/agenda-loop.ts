@@ -12,17 +12,18 @@ export interface AgendaLoopOptions {
    * its lease brings it back. `version` changes with each note of it.
    */
   perform(work: string, version: string): Promise<number | null | undefined>;
+  /** How late a hint that never arrived can make anything: so often it is asked for. Default a second. */
+  pollMs?(): number;
   onError(error: unknown): void;
 }
 
-/** How late a hint that never arrived can make anything. */
 const POLL_MS = 1_000;
 /** Due work that follows closely is done together. */
 const TOGETHER_MS = 5;
 const LEASE_MS = 5_000;
 const MOST_AT_ONCE = 64;
 
-/** Does what falls due, for whoever noted it: one question a second while nothing is due. */
+/** Does what falls due, for whoever noted it: one question each `pollMs` while nothing is due. */
 export class AgendaLoop {
   private readonly options: AgendaLoopOptions;
   private readonly loop: Loop;
@@ -70,7 +71,7 @@ export class AgendaLoop {
   private async pass(): Promise<number> {
     const { agenda, storeTime } = this.options;
     const untilKnown = this.wakeAt - storeTime.now();
-    if (untilKnown > TOGETHER_MS && untilKnown < POLL_MS && this.justWoken()) return untilKnown;
+    if (untilKnown > TOGETHER_MS && untilKnown < this.pollMs && this.justWoken()) return untilKnown;
     await this.noteOwed();
     // What is noted from here on may come too late for this question: it counts beside the answer.
     this.wakeAt = Infinity;
@@ -81,7 +82,7 @@ export class AgendaLoop {
     this.wakeAt = Math.min(this.wakeAt, next);
     this.lastPassAt = this.options.clock.monotonic();
     if (taken.length === MOST_AT_ONCE) return 0;
-    return Math.min(Math.max(this.wakeAt - storeTime.now(), TOGETHER_MS), POLL_MS);
+    return Math.min(Math.max(this.wakeAt - storeTime.now(), TOGETHER_MS), this.pollMs);
   }
 
   private async noteOwed(): Promise<void> {
@@ -91,11 +92,15 @@ export class AgendaLoop {
     }
   }
 
+  private get pollMs(): number {
+    return this.options.pollMs?.() ?? POLL_MS;
+  }
+
   private lastPassAt = -Infinity;
 
   /** Whether the last question is so recent that being woken means "not yet", rather than "long not asked". */
   private justWoken(): boolean {
-    return this.options.clock.monotonic() - this.lastPassAt < POLL_MS;
+    return this.options.clock.monotonic() - this.lastPassAt < this.pollMs;
   }
 
   private async perform({

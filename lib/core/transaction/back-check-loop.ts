@@ -44,6 +44,7 @@ const DEFAULT_POLICY: CheckPolicy = { maxChecks: 15, rollbackAfterMs: 60_000 };
 const DEFAULT_LEASE_MS = { database: 15_000, method: 40_000 };
 /** Boards that cannot be opened yet, or that were not needed yet, are looked for so often. No call to the store. */
 const OPEN_EVERY_MS = 5_000;
+const POLL_MS = 1_000;
 const PURGE = 'purge';
 const PURGE_EVERY_MS = 600_000;
 /** Who cannot answer leaves it to another process of the group, for so long at least. */
@@ -58,7 +59,7 @@ type AnswererOf = (owner: string) => Answerer | undefined;
  *
  * Each database, and each producer group with check methods, has a list of the queues that may hold such halves. Any
  * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. Costs one
- * question a second for each list while nothing is due, whatever the number of topics.
+ * question a second while nothing is due, to one list after the other, whatever the number of topics.
  */
 export class BackCheckLoop {
   private readonly options: BackCheckOptions;
@@ -149,11 +150,20 @@ export class BackCheckLoop {
         work === PURGE && participant
           ? this.purge(ownerKey(owner), participant)
           : this.check(answererOf, work, version),
+      pollMs: () => this.pollMs(),
       onError,
     });
     this.boards.set(key, board);
     if (!this.stopping.signal.aborted) board.start();
     return board;
+  }
+
+  /**
+   * One question a second, to one list after the other: what is listed says when it is due, so it does not come later. Less
+   * seldom than a half waits, since it is listed when that begins.
+   */
+  private pollMs(): number {
+    return Math.max(POLL_MS, Math.min(this.boards.size * POLL_MS, this.options.checkAfterMs / 2));
   }
 
   /** Their times may be of a clock that was set back since: what is listed is looked at now. */

@@ -220,9 +220,9 @@ describe('several checkers', () => {
 });
 
 describe('the list of queues to check', () => {
-  it('costs one question a second while nothing waits, whatever number of topics was used before', async () => {
+  it('costs one question a second while nothing waits, whatever number of topics was used before, also for sets and a database', async () => {
     const db = new FakeDatabase();
-    const bed = await new CheckBed({ databases: [db] }).open();
+    const bed = await new CheckBed({ databases: [db], sets: true }).open();
     for (let i = 0; i < 100; i++) {
       const { topic, generation } = await bed.stores.topics.declare(`topic-${i}`, { queues: 1 });
       const place = { topic, queue: 0, generation, owner: DATABASE };

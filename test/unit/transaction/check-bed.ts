@@ -31,9 +31,14 @@ export class CheckBed {
   private readonly storeTime: StoreTime;
 
   constructor(
-    options: { databases?: readonly FakeDatabase[]; methods?: CheckMethodBook; of?: CheckBed } = {},
+    options: {
+      databases?: readonly FakeDatabase[];
+      methods?: CheckMethodBook;
+      sets?: boolean;
+      of?: CheckBed;
+    } = {},
   ) {
-    const { databases = [], methods = NO_METHODS, of } = options;
+    const { databases = [], methods = NO_METHODS, sets = false, of } = options;
     this.clock = of?.clock ?? new ManualClock();
     this.stores = of?.stores.sibling() ?? new MemoryStores({ clock: this.clock });
     this.storeTime = new StoreTime({ clock: this.clock });
@@ -58,6 +63,7 @@ export class CheckBed {
         ready: (participant) => participant.identity(),
       },
       methods,
+      sets,
       producerGroup: 'orders',
       inboxKeptMs: 7 * 86_400_000,
       checkAfterMs: CHECK_AFTER_MS,
