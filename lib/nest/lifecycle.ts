@@ -4,7 +4,12 @@ import type {
   OnModuleDestroy,
   OnModuleInit,
 } from '@nestjs/common';
-import { StoreUnavailableError } from '../core/message/errors.js';
+import {
+  isRefusal,
+  RivuletError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../core/message/errors.js';
 import { sleep } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
@@ -27,6 +32,8 @@ export interface LifecycleOptions {
 
 /** How soon to try again: what only an operator can mend need not fill the log. */
 const RETRY_MS = { unavailable: 1_000, refused: 30_000 };
+
+const AGAIN_MS = 200;
 
 /**
  * The one place that starts and stops an instance.
@@ -101,7 +108,23 @@ export class RivuletLifecycle
   private async begin(): Promise<void> {
     const { settings } = this.options;
     if (settings.connectOnBoot === 'background') return this.goOnInBackground();
-    await this.orStop(this.goOn());
+    await this.orStop(this.goOnInTime());
+  }
+
+  /** A connection that breaks while the application starts, or a failover then, has as long as the first one had. */
+  private async goOnInTime(): Promise<void> {
+    const { clock, connectTimeoutMs } = this.options.settings;
+    const { signal } = this.closing;
+    const until = clock.monotonic() + connectTimeoutMs;
+    for (;;) {
+      try {
+        return await this.goOn();
+      } catch (error) {
+        const leftMs = until - clock.monotonic();
+        if (!isAway(error) || leftMs <= 0 || signal.aborted) throw error;
+        await sleep(clock, Math.min(leftMs, AGAIN_MS), signal);
+      }
+    }
   }
 
   /** As far as may be now. */
@@ -144,12 +167,18 @@ export class RivuletLifecycle
       await work;
     } catch (error) {
       await this.options.rivulet.stop(0);
-      throw error instanceof StoreUnavailableError ? bootFailed(error) : error;
+      throw isAway(error) ? bootFailed(error) : error;
     }
   }
 }
 
-function bootFailed(error: StoreUnavailableError): StoreUnavailableError {
+/** The store said nothing, or could not be asked. */
+function isAway(error: unknown): error is RivuletError {
+  if (error instanceof StoreRefusedError) return !isRefusal(error);
+  return error instanceof StoreUnavailableError;
+}
+
+function bootFailed(error: RivuletError): StoreUnavailableError {
   return new StoreUnavailableError(
     `RivuletModule could not connect: ${error.message}. The application does not start. Start Redis, correct the option "connection", or set connectOnBoot to "${'background' satisfies ModuleSettings['connectOnBoot']}" to start without it.`,
     { cause: error },

@@ -36,7 +36,10 @@ export interface RivuletModuleOptions extends RivuletSettingsInput {
    * it goes on, and consumers start when Redis comes up.
    */
   connectOnBoot?: 'fail' | 'background';
-  /** How long `connectOnBoot: 'fail'` waits, and each `connect()` of a client. Default 10 000. */
+  /**
+   * How long `connectOnBoot: 'fail'` waits for the connection, and for one that breaks again while the application starts;
+   * likewise each `connect()` of a client. Default 10 000.
+   */
   connectTimeoutMs?: number;
   /** Nest's logger by default. */
   logger?: Logger;

@@ -16,6 +16,7 @@ import {
   type RivuletContext,
   RivuletModule,
   RivuletServer,
+  StoreRefusedError,
   Subscribe,
 } from 'nestjs-rivulet';
 import type { MemoryStores } from 'nestjs-rivulet/testing';
@@ -304,6 +305,33 @@ describe('A store that is down when the application starts', () => {
       ),
     });
     await app.close();
+  });
+
+  it('is waited for when it goes down while the application starts', async () => {
+    const stores = memoryStores();
+    const { steps: _, ...metadata } = notedHandlers();
+    const { app } = await compile({ ...metadata, rivulet: { stores } });
+    const join = stores.topics.joinGroup.bind(stores.topics);
+    let refused = 0;
+    stores.topics.joinGroup = (...args) => {
+      if (++refused > 2) return join(...args);
+      return Promise.reject(new StoreRefusedError('Redis is away', { reason: 'NOT_SENT' }));
+    };
+    const acked = app.get(Events).next('acked');
+    await app.init();
+    await app.get(MessageProducer).send('orders', 1);
+    expect(await acked).toMatchObject({ topic: 'orders' });
+    expect(refused).toBeGreaterThan(2);
+    await app.close();
+  });
+
+  it('fails the start when it stays away then', async () => {
+    const stores = memoryStores();
+    const { steps: _, ...metadata } = notedHandlers();
+    const { app } = await compile({ ...metadata, rivulet: { stores, connectTimeoutMs: 50 } });
+    stores.topics.joinGroup = () =>
+      Promise.reject(new StoreRefusedError('Redis is away', { reason: 'NOT_SENT' }));
+    await expect(app.init()).rejects.toThrow(/^RivuletModule could not connect: Redis is away/);
   });
 
   it('fails a hybrid start likewise', async () => {
