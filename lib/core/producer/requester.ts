@@ -165,7 +165,7 @@ export class Requester {
         body,
         options: saysNothing(options)
           ? this.plain
-          : { acks: 'memory', ...options, ttlMs: timeoutMs, timeoutMs },
+          : { ...options, acks: options.acks ?? 'memory', ttlMs: timeoutMs, timeoutMs },
         system: this.system!,
       },
       request,

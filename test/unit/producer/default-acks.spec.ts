@@ -49,7 +49,10 @@ describe('the default acks of a producer', () => {
     await bed.advance(10);
     expect(wanted).toEqual([twoReplicas]);
     wanted.length = 0;
-    bed.rivulet.requester.request('sums', 1, { timeoutMs: 1_000, queue: 1 }).catch(() => {});
+    for (const options of [{}, { acks: undefined }])
+      bed.rivulet.requester
+        .request('sums', 1, { timeoutMs: 1_000, queue: 1, ...options } as object)
+        .catch(() => {});
     await bed.advance(10);
     expect(wanted).toEqual([undefined]);
     await bed.advance(1_000);
