@@ -1,7 +1,7 @@
 import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codec.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { isThenable } from '../core/runtime/thenable.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
@@ -17,6 +17,7 @@ import {
   refuse,
   topicNameProblem,
 } from './input.js';
+import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
 
 /** What a group gave up on. */
 export interface DeadLetter {
@@ -56,11 +57,6 @@ export interface PageOptions {
 
 export type DeadLetterFilter = (letter: DeadLetter) => boolean;
 
-const DEFAULT_PAGE = 100;
-const LARGEST_PAGE = 1_000;
-const DEFAULT_PAGE_BYTES = 16 * 1024 * 1024;
-/** Of what is read ahead. */
-const READ_BYTES = 4 * 1024 * 1024;
 const PER_READ = 50;
 const ID = /^(\d{1,4}):(\d{1,20}-\d{1,20})$/;
 
@@ -89,14 +85,9 @@ export class DeadLetters {
       groupProblem(group),
       ...optionProblems(options, ['after', 'limit', 'maxBytes']),
       options?.after === undefined ? undefined : idProblem('after', options.after),
-      options?.limit === undefined
-        ? undefined
-        : integerProblem('limit', options.limit, { min: 1, max: LARGEST_PAGE }),
-      options?.maxBytes === undefined
-        ? undefined
-        : integerProblem('maxBytes', options.maxBytes, { min: 1 }),
+      ...pageSizeProblems(options ?? {}),
     ]);
-    const { after, limit = DEFAULT_PAGE, maxBytes = DEFAULT_PAGE_BYTES } = options;
+    const { after, limit = DEFAULT_PAGE.limit, maxBytes = DEFAULT_PAGE.maxBytes } = options;
     let bytes = 0;
     const info = await this.groups.existing(name, group, 'listDeadLetters');
     const letters: DeadLetter[] = [];

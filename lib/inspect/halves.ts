@@ -1,6 +1,6 @@
 import { ByteBudget } from '../core/consumer/byte-budget.js';
 import type { Codecs } from '../core/message/codec.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { HalfView, TransactionId } from '../core/store/half-message-store.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
@@ -17,6 +17,7 @@ import {
   topicNameProblem,
   transactionIdProblem,
 } from './input.js';
+import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
 import type { Topics } from './topics.js';
 
 /** The messages of one transaction in one queue, invisible until it is decided. */
@@ -62,11 +63,6 @@ export interface DecidedHalf {
   readonly state: 'committed' | 'rolled-back' | 'unknown';
 }
 
-const DEFAULT_PAGE = 100;
-const LARGEST_PAGE = 1_000;
-const DEFAULT_PAGE_BYTES = 16 * 1024 * 1024;
-/** Of what is read ahead. */
-const READ_BYTES = 4 * 1024 * 1024;
 const PER_READ = 100;
 const PLACE = /^(\d{1,4}):([0-9a-f-]{36})?$/;
 /** As many topics are asked at once. */
@@ -89,7 +85,7 @@ export class Halves {
   async list(name: TopicName, options: HalfPageOptions): Promise<HalfPage> {
     refuse('listHalves', [topicNameProblem(name), ...pageProblems(options)]);
     const info = await this.topics.existing(name, 'listHalves');
-    const { limit = DEFAULT_PAGE, maxBytes = DEFAULT_PAGE_BYTES, state } = options;
+    const { limit = DEFAULT_PAGE.limit, maxBytes = DEFAULT_PAGE.maxBytes, state } = options;
     const budget = new ByteBudget({ mostBytes: READ_BYTES, firstRead: 1 });
     let bytes = 0;
     const [, fromQueue = '0', afterId] = PLACE.exec(options.after ?? '0:') ?? [];
@@ -213,14 +209,13 @@ function bytesOfHalf({ frames }: HalfView): number {
 function pageProblems(options: HalfPageOptions): Problem[] {
   const problems = optionProblems(options, ['after', 'limit', 'maxBytes', 'state']);
   if (typeof options !== 'object' || options === null) return problems;
-  const { after, limit, maxBytes, state } = options;
+  const { after, state } = options;
   return [
     ...problems,
     after === undefined || (typeof after === 'string' && PLACE.test(after))
       ? undefined
       : `after must be \`next\` of the page before, got: ${describeValue(after)}`,
-    limit === undefined ? undefined : integerProblem('limit', limit, { min: 1, max: LARGEST_PAGE }),
-    maxBytes === undefined ? undefined : integerProblem('maxBytes', maxBytes, { min: 1 }),
+    ...pageSizeProblems(options),
     state === undefined || state === 'waiting' || state === 'parked'
       ? undefined
       : `state must be "waiting" or "parked", got: ${describeValue(state)}`,
