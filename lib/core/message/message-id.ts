@@ -38,6 +38,13 @@ export function mintMessageId(target: Buffer, at: number, now: number): void {
   poolAt += 8;
 }
 
+/** An id by itself, for what has no frame. `now` as above. */
+export function newMessageId(now: number): MessageId {
+  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
+  mintMessageId(bytes, 0, now);
+  return formatMessageId(bytes);
+}
+
 const DIGITS = Buffer.from('0123456789abcdef');
 const DASH = 0x2d;
 const text = Buffer.alloc(36, DASH);

@@ -1,10 +1,5 @@
 import { SendFailedError } from '../message/errors.js';
-import {
-  formatMessageId,
-  MESSAGE_ID_BYTES,
-  type MessageId,
-  mintMessageId,
-} from '../message/message-id.js';
+import { type MessageId, newMessageId } from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import { lookUpPatiently } from './patient-look-up.js';
@@ -38,7 +33,8 @@ export async function knownInTime<T>({
 }): Promise<{ known: T; leftMs: number }> {
   const refused = (): { topic: string; messageId: MessageId } => ({
     topic,
-    messageId: idOf(clock),
+    // For a message that will never be.
+    messageId: newMessageId(clock.now()),
   });
   // How large it will be is not known yet.
   if (!waiting.enter(0)) throw tooManyWait(refused(), waiting.held);
@@ -68,11 +64,4 @@ export async function knownInTime<T>({
     message,
     trouble === undefined ? {} : { cause: trouble },
   );
-}
-
-/** For a message that will never be. */
-function idOf(clock: Clock): MessageId {
-  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
-  mintMessageId(bytes, 0, clock.now());
-  return formatMessageId(bytes);
 }

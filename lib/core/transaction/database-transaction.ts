@@ -1,4 +1,4 @@
-import { formatMessageId, MESSAGE_ID_BYTES, mintMessageId } from '../message/message-id.js';
+import { newMessageId } from '../message/message-id.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import { InDoubtError } from './errors.js';
 import type { HalfOwner } from './half-owner.js';
@@ -180,7 +180,5 @@ export class DatabaseTransaction {
 }
 
 export function mintTransactionId(now: number): TransactionId {
-  const bytes = Buffer.alloc(MESSAGE_ID_BYTES);
-  mintMessageId(bytes, 0, now);
-  return formatMessageId(bytes);
+  return newMessageId(now);
 }
