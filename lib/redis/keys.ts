@@ -153,7 +153,7 @@ export class QueueKeys {
     this.tag = tag;
   }
 
-  /** HASH  generation, settings, `start:<group>` where a group first began, `owner:<owner>` and `reserved` of halves, `parent` and `seal:<generation>` of growths. */
+  /** HASH  generation, settings, `start:<group>` where a group first began, `owner:<owner>`, `reserved` and `~clock` of halves, `parent` and `seal:<generation>` of growths. */
   get meta(): string {
     return `${this.tag}:meta`;
   }
@@ -163,7 +163,7 @@ export class QueueKeys {
     return `${this.tag}:log`;
   }
 
-  /** HASH  producer session → epoch, last number, last use, remembered replies. Swept after 24 h. */
+  /** HASH  producer session → epoch, last number, last use, since when and where it is known, remembered replies. Swept after 24 h. */
   get sessions(): string {
     return `${this.tag}:seq`;
   }
