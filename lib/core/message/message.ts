@@ -35,9 +35,9 @@ export interface SendOptions {
   /** W3C trace context to pass on; by default that of the current span where one is known. */
   traceparent?: string;
   /**
-   * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue that travel
-   * together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored, but not that
-   * far. A server that cannot tell refuses it before anything is stored. Not for a message of a transaction.
+   * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue
+   * that travel together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored,
+   * but not that far. A server that cannot tell refuses it before anything is stored. Not for a message of a transaction.
    */
   acks?: Acks;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */

@@ -28,6 +28,7 @@ export class AgendaLoop {
   private readonly options: AgendaLoopOptions;
   private readonly loop: Loop;
   private wakeAt = Infinity;
+  private lastPassAt = -Infinity;
   /** Notes that did not reach the store, by their work. */
   private readonly owed = new Map<string, number>();
 
@@ -95,8 +96,6 @@ export class AgendaLoop {
   private get pollMs(): number {
     return this.options.pollMs?.() ?? POLL_MS;
   }
-
-  private lastPassAt = -Infinity;
 
   /** Whether the last question is so recent that being woken means "not yet", rather than "long not asked". */
   private justWoken(): boolean {

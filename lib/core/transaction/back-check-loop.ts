@@ -159,8 +159,8 @@ export class BackCheckLoop {
   }
 
   /**
-   * One question a second, to one list after the other: what is listed says when it is due, so it does not come later. Less
-   * seldom than a half waits, since it is listed when that begins.
+   * One question a second, to one list after the other: what is listed says when it is due, so it does not come later. At
+   * least twice while a half waits, since its queue is listed when that begins.
    */
   private pollMs(): number {
     return Math.max(POLL_MS, Math.min(this.boards.size * POLL_MS, this.options.checkAfterMs / 2));

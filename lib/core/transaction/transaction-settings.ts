@@ -23,7 +23,10 @@ export interface TransactionSettings {
   createTables: boolean;
   /** How long a database remembers which messages were handled (`idempotent: { participant }`). Default 7 days. */
   inboxKeptMs: number;
-  /** Most bytes of messages that a process reads from the outbox of a database at a time; those of one transaction always. Default 16 MiB. */
+  /**
+   * Most bytes of messages that a process reads from the outbox of a database at a time; those of one transaction always.
+   * Default 16 MiB.
+   */
   maxRelayBytes: number;
   /** Whose processes answer for transactions without a database. Default: the module's `group`, else `default`. */
   producerGroup: string;

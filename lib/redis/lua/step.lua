@@ -46,7 +46,8 @@ for from = 7, last_name, MOST do
   end
 end
 
--- What is to be begun follows each other, mostly, and comes last: then one question tells of all. Else each is asked for.
+-- What is to be begun comes last, and mostly nothing else stands between its offsets: then one question tells of all.
+-- What that does not show is asked for by itself.
 local steps, pending = ARGV[5], {}
 local first, last = string.match(steps, 'begin%S* %d+ (%S+)'), string.match(steps, 'begin%S* %d+ (%S+) %d*\n$')
 if first and last then
