@@ -1,11 +1,12 @@
 import { types } from 'node:util';
-import { CodecError } from './errors.js';
+import { CodecError, RivuletError } from './errors.js';
 import { describeValue } from './options.js';
 
 /**
  * Body ⇄ bytes. `name` travels with the message, so that a consumer with several codecs picks the right one.
  *
- * Both directions throw `CodecError`; a body that cannot be decoded becomes a dead letter with its bytes kept.
+ * What `encode` throws reaches the sender, and nothing is stored. Whatever `decode` throws makes a dead letter, with its bytes
+ * kept, at once: the same bytes will not decode later. Where they may, since a key is on its way, throw `RetryLaterError`.
  */
 export interface Codec {
   readonly name: string;
@@ -94,7 +95,15 @@ export class Codecs {
       throw new CodecError(
         `No codec ${describeValue(codecName)} is known here (known: ${[...this.byName.keys()].join(', ')}); add it to the option "codecs"`,
       );
-    return codec.decode(bytes);
+    try {
+      return codec.decode(bytes);
+    } catch (error) {
+      if (error instanceof RivuletError) throw error;
+      // Not its text, which may quote the body.
+      throw new CodecError(`Codec "${codecName}" cannot decode the body (${bytes.length} bytes)`, {
+        cause: error,
+      });
+    }
   }
 }
 

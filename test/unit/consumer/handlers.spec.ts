@@ -40,6 +40,24 @@ describe('what a handler does with a delivery', () => {
     expect(await outcomeOf(handler)).toMatchObject({ name: 'acked', attempt: 1 });
   });
 
+  it.each<[string, unknown, object]>([
+    ['an error of its own', new TypeError('secret body'), { name: 'dead-lettered', attempt: 1 }],
+    ['RetryLaterError', new RetryLaterError(5_000), { name: 'retried', delayMs: 5_000 }],
+  ])('is decided by its codec when that throws %s', async (_, thrown, expected) => {
+    const codec = {
+      name: 'locked',
+      encode: () => 'x',
+      decode: () => {
+        throw thrown;
+      },
+    };
+    await bed.close();
+    bed = await TestBed.open({ settings: { topics: { queues: 1 }, codec } });
+    const outcome = await outcomeOf(() => undefined);
+    expect(outcome).toMatchObject(expected);
+    expect(JSON.stringify(outcome)).not.toContain('secret');
+  });
+
   const revoked = Proxy.revocable({}, {});
   revoked.revoke();
   it.each<[string, unknown]>([
