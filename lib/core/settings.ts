@@ -6,7 +6,7 @@ import {
 } from './consumer/idle-group-settings.js';
 import { DEFAULT_ORDERED_TIMING, type OrderedTiming } from './consumer/ordered/ordered-timing.js';
 import { acksProblems } from './message/acks.js';
-import type { Codec } from './message/codec.js';
+import { type Codec, codecProblems } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import { describeValue, integerProblem, unknownOptions } from './message/options.js';
 import { topicSettingProblems } from './message/topic.js';
@@ -129,6 +129,10 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
       ? undefined
       : `producer.whenBufferFull must be "${'wait' satisfies ProducerSettings['whenBufferFull']}" or "${'fail' satisfies ProducerSettings['whenBufferFull']}", got: ${describeValue(whenBufferFull satisfies never)}`,
     ...topicSettingProblems(topics).map((problem) => problem && `topics.${problem}`),
+    ...(rest.codec === undefined ? [] : codecProblems('codec', rest.codec)),
+    ...(Array.isArray(rest.codecs)
+      ? rest.codecs.flatMap((codec, i) => codecProblems(`codecs[${i}]`, codec))
+      : [`codecs must be an array, got: ${describeValue(rest.codecs)}`]),
     integerProblem('consumer.blockMs', consumer.blockMs, { min: 1, max: 5_000 }),
     integerProblem('consumer.renewMs', consumer.renewMs, positive),
     integerProblem('consumer.swallowedAfterMs', consumer.swallowedAfterMs, positive),

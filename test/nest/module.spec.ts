@@ -106,6 +106,8 @@ describe('RivuletModule', () => {
         namespace: 'a b',
         drainMs: -1,
         producer: { sendTimeoutMs: 0 },
+        codec: { encode: String },
+        codecs: [null],
       }),
     ).toEqual([
       'unknown option "grup", did you mean "group"?',
@@ -115,6 +117,9 @@ describe('RivuletModule', () => {
       expect.stringContaining('connectOnBoot must be "fail" or "background", got: "later"'),
       expect.stringContaining('connectTimeoutMs must be an integer of at least 1'),
       expect.stringContaining('producer.sendTimeoutMs'),
+      expect.stringContaining('codec.name must be text'),
+      expect.stringContaining('codec.decode must be a function'),
+      expect.stringContaining('codecs[0] must be { name, encode, decode }, got: null'),
       expect.stringContaining('drainMs must be'),
     ]);
   });

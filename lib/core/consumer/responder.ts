@@ -1,4 +1,4 @@
-import type { Codecs } from '../message/codec.js';
+import { type Codecs, encodeBody } from '../message/codec.js';
 import type { MessageView } from '../message/message.js';
 import {
   decodeReply,
@@ -109,7 +109,7 @@ export class Responder {
     const { message, codecs, maxBytes } = this.options;
     try {
       const codec = codecs.forBody(body);
-      const bytes = codec.encode(body);
+      const bytes = encodeBody(codec, body);
       const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
       if (size > maxBytes)
         throw new Error(

@@ -1,5 +1,5 @@
 import type { Acks } from '../message/acks.js';
-import type { Codec, Codecs } from '../message/codec.js';
+import { type Codec, type Codecs, encodeBody } from '../message/codec.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { type MessageId, mintMessageId } from '../message/message-id.js';
@@ -86,7 +86,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const { topic, body, options } = message;
   const { codecs, clock, settings, trace } = tools;
   const codec = codecs.forBody(body);
-  const bytes = codec.encode(body);
+  const bytes = encodeBody(codec, body);
   const size = byteLength(bytes);
   if (size > settings.maxMessageBytes)
     throw new InvalidInputError(`Send to topic "${topic}"`, [

@@ -1,4 +1,10 @@
-import { bytesCodec, Codecs, jsonCodec } from '../../../lib/core/message/codec.js';
+import {
+  bytesCodec,
+  type Codec,
+  Codecs,
+  encodeBody,
+  jsonCodec,
+} from '../../../lib/core/message/codec.js';
 import { CodecError } from '../../../lib/core/message/errors.js';
 
 const roundTrip = (body: unknown): unknown =>
@@ -154,5 +160,28 @@ describe('Codecs', () => {
     expect(() => new Codecs().decode('avro', Buffer.alloc(0))).toThrow(
       /No codec "avro".*json, bytes.*option "codecs"/,
     );
+  });
+
+  it.each([undefined, null, 5, {}])('refuses bytes that are none: %p', (answer) => {
+    const broken = { ...upper, encode: () => answer } as unknown as Codec;
+    expect(() => encodeBody(broken, 'x')).toThrow(CodecError);
+    expect(() => encodeBody(broken, 'x')).toThrow(/^Codec "upper" must answer text or bytes, got/);
+  });
+
+  it('refuses promises both ways, and none of them goes unhandled', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const later = {
+      name: 'later',
+      encode: () => Promise.reject(new Error('no key')),
+      decode: () => Promise.reject(new Error('no key')),
+    } as unknown as Codec;
+    const says = /^Codec "later" answers a promise, and has to answer at once/;
+    expect(() => encodeBody(later, 'x')).toThrow(says);
+    expect(() => new Codecs({ preferred: later }).decode('later', Buffer.of(1))).toThrow(says);
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
   });
 });
