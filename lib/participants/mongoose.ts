@@ -9,7 +9,7 @@ import { MongoInbox } from './mongo/mongo-inbox.js';
 import { MongoOutbox } from './mongo/mongo-outbox.js';
 import { MAJORITY, MongoSite } from './mongo/mongo-site.js';
 import { MongoVerdicts } from './mongo/mongo-verdicts.js';
-import { ForeignTransactions, INSTEAD_OF_FOREIGN } from './sql/foreign-transactions.js';
+import { ForeignTransactions, INSTEAD_OF_FOREIGN } from './common/foreign-transactions.js';
 
 export interface MongooseParticipantOptions {
   /** Which database decides, as half messages say it. Unique within an application. Default `default`. */

@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
-import { ForeignTransactions } from './sql/foreign-transactions.js';
+import { ForeignTransactions } from './common/foreign-transactions.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 

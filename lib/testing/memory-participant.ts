@@ -1,5 +1,6 @@
 import { mintedAt } from '../core/message/message-id.js';
 import { type Clock, sleep, systemClock } from '../core/runtime/clock.js';
+import { howManyFit } from '../core/runtime/how-many-fit.js';
 import type { TransactionId } from '../core/store/half-message-store.js';
 import type {
   InboxTable,
@@ -177,13 +178,13 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
       },
       drain: async ({ limit, maxBytes, before, after }, publish) => {
         this.enter();
-        let left = maxBytes;
-        const ids = [...outbox.keys()]
+        const found = [...outbox.keys()]
           .filter((id) => !locked.has(id) && mintedAt(id) < before)
           .filter((id) => after === undefined || id > after)
           .sort()
-          .slice(0, limit)
-          .filter((id, i) => (left -= outbox.get(id)!.length) >= 0 || i === 0);
+          .slice(0, limit);
+        const sizes = found.map((id) => outbox.get(id)!.length);
+        const ids = found.slice(0, howManyFit(sizes, maxBytes));
         if (ids.length === 0) return 0;
         for (const id of ids) locked.add(id);
         try {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientSession, mongo } from 'mongoose';
+import { howManyFit } from '../../core/runtime/how-many-fit.js';
 import type { OutboxRow, OutboxTable, TransactionId } from '../../core/transaction/participant.js';
-import { firstIdAt, idFromBytes, idToBytes } from '../sql/binary-id.js';
+import { firstIdAt, idFromBytes, idToBytes } from '../common/binary-id.js';
 import { DURABLE, MAJORITY, type MongoSite, type OutboxDocument } from './mongo-site.js';
 
 /** A relay that died leaves its documents to others after this. */
@@ -67,7 +68,8 @@ export class MongoOutbox implements OutboxTable<ClientSession> {
     const found = await outbox
       .find({ _id, ...isFree }, { ...DURABLE, ...oldest, projection: { size: 1 } })
       .toArray();
-    const ids = fitting(found, maxBytes);
+    const sizes = found.map(({ size }) => size);
+    const ids = found.slice(0, howManyFit(sizes, maxBytes)).map((row) => row._id);
     if (ids.length === 0) return [];
     await outbox.updateMany(
       { _id: { $in: ids }, ...isFree },
@@ -77,11 +79,4 @@ export class MongoOutbox implements OutboxTable<ClientSession> {
     const taken = await outbox.find({ holder }, { ...DURABLE, sort: { _id: 1 } }).toArray();
     return taken.map((row) => ({ id: idFromBytes(row._id), bytes: row.bytes }));
   }
-}
-
-/** Ids of the first of them that have at most so many bytes, one at least. */
-function fitting(found: readonly Pick<OutboxDocument, '_id' | 'size'>[], most: number): Buffer[] {
-  let left = most;
-  const tooMuch = found.findIndex(({ size }, i) => (left -= size) < 0 && i > 0);
-  return found.slice(0, tooMuch < 0 ? undefined : tooMuch).map(({ _id }) => _id);
 }

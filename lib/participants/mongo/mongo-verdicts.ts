@@ -1,20 +1,18 @@
 import type { ClientSession } from 'mongoose';
 import { InvalidOptionsError } from '../../core/message/errors.js';
 import { mintedAt } from '../../core/message/message-id.js';
-import { sleep, systemClock } from '../../core/runtime/clock.js';
 import type { TransactionId, Verdict } from '../../core/transaction/participant.js';
 import {
   type MarkerRefusal,
   MarkerRefusedError,
 } from '../../core/transaction/participant-errors.js';
-import { firstIdAt, idFromBytes, idToBytes } from '../sql/binary-id.js';
+import { decideInTime } from '../common/decide-in-time.js';
+import { firstIdAt, idFromBytes, idToBytes } from '../common/binary-id.js';
 import { faultOf } from './mongo-error.js';
 import { DURABLE, MAJORITY, type MongoSite } from './mongo-site.js';
 
 /** How long an insert is tried against a transaction that has written the same id and is still open. */
 const LOCK_WAIT_MS = 500;
-/** A primary that hangs is not worth more. */
-const DECIDE_TIMEOUT_MS = 10_000;
 const MOST_IDS_IN_A_QUERY = 500;
 const MOST_INSERTS_AT_ONCE = 16;
 
@@ -52,17 +50,8 @@ export class MongoVerdicts {
     throw refused('too-late');
   }
 
-  /** Whatever happens to the database, each id is answered, within a limit. */
-  async decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
-    const verdicts = new Map<TransactionId, Verdict>(ids.map((id) => [id, 'unknown']));
-    const given = new AbortController();
-    const asking = this.ask([...verdicts.keys()], verdicts).finally(() => given.abort());
-    // A failure leaves what was not answered unknown; so does one that comes after the limit.
-    await Promise.race([
-      asking.catch(() => undefined),
-      sleep(systemClock, DECIDE_TIMEOUT_MS, given.signal),
-    ]);
-    return new Map(verdicts);
+  decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
+    return decideInTime(ids, (some, verdicts) => this.ask(some, verdicts));
   }
 
   /** Nobody may decide them afterwards: only then are they deleted. */

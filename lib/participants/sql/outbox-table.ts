@@ -1,5 +1,6 @@
+import { howManyFit } from '../../core/runtime/how-many-fit.js';
 import type { OutboxRow, OutboxTable, TransactionId } from '../../core/transaction/participant.js';
-import { bytesOf, firstIdAt } from './binary-id.js';
+import { bytesOf, firstIdAt } from '../common/binary-id.js';
 import type { Execute, Tables } from './dialect.js';
 import type { Site } from './site.js';
 
@@ -85,14 +86,9 @@ export class SqlOutboxTable<Tx> implements OutboxTable<Tx> {
         ORDER BY id LIMIT ${Math.floor(selection.limit)} ${end}`,
       values,
     );
-    const ids: TransactionId[] = [];
-    let left = selection.maxBytes;
-    for (const { id, taken } of rows) {
-      left -= Number(taken);
-      if (left < 0 && ids.length > 0) break;
-      ids.push(this.site.dialect.fromId(id));
-    }
-    return ids;
+    const sizes = rows.map(({ taken }) => Number(taken));
+    const some = rows.slice(0, howManyFit(sizes, selection.maxBytes));
+    return some.map(({ id }) => this.site.dialect.fromId(id));
   }
 
   private async read(

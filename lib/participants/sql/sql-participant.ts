@@ -4,7 +4,7 @@ import { unknownOptions } from '../../core/message/options.js';
 import type { TransactionParticipant } from '../../core/transaction/participant.js';
 import { WrongDatabaseError } from '../../core/transaction/participant-errors.js';
 import type { Execute } from './dialect.js';
-import { INSTEAD_OF_FOREIGN } from './foreign-transactions.js';
+import { INSTEAD_OF_FOREIGN } from '../common/foreign-transactions.js';
 import { SqlInboxTable } from './inbox-table.js';
 import { SqlOutboxTable } from './outbox-table.js';
 import { Site } from './site.js';

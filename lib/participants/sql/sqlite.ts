@@ -1,4 +1,4 @@
-import { idFromBytes, idToBytes } from './binary-id.js';
+import { idFromBytes, idToBytes } from '../common/binary-id.js';
 import { type Dialect, isForgotten } from './dialect.js';
 import { codesOf } from './sql-error.js';
 

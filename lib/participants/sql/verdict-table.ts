@@ -1,11 +1,11 @@
 import { mintedAt } from '../../core/message/message-id.js';
-import { sleep, systemClock } from '../../core/runtime/clock.js';
 import type { TransactionId, Verdict } from '../../core/transaction/participant.js';
 import {
   type MarkerRefusal,
   MarkerRefusedError,
 } from '../../core/transaction/participant-errors.js';
-import { firstIdAt } from './binary-id.js';
+import { decideInTime } from '../common/decide-in-time.js';
+import { firstIdAt } from '../common/binary-id.js';
 import type { Execute, Tables } from './dialect.js';
 import type { Site } from './site.js';
 
@@ -14,8 +14,6 @@ const LOCK_WAIT_MS = 500;
 const SHORTEST_LOCK_WAIT_MS = 20;
 /** Two checkers of one id may deadlock (InnoDB): the one that is chosen to fail finds the verdict the next time. */
 const TRIES = 3;
-/** A connection that hangs, or a pool that has none to give, is not worth more. */
-const DECIDE_TIMEOUT_MS = 10_000;
 const MOST_IDS_IN_A_STATEMENT = 500;
 
 const RESOLUTIONS: Record<string, Verdict> = { C: 'commit', R: 'rollback' };
@@ -50,17 +48,8 @@ export class VerdictTable<Tx> {
     throw refused('too-late');
   }
 
-  /** Whatever happens to the database, each id is answered, within a limit. */
-  async decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
-    const verdicts = new Map<TransactionId, Verdict>(ids.map((id) => [id, 'unknown']));
-    const given = new AbortController();
-    const asking = this.ask([...verdicts.keys()], verdicts).finally(() => given.abort());
-    // A failure leaves what was not answered unknown; so does one that comes after the limit.
-    await Promise.race([
-      asking.catch(() => undefined),
-      sleep(systemClock, DECIDE_TIMEOUT_MS, given.signal),
-    ]);
-    return new Map(verdicts);
+  decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
+    return decideInTime(ids, (some, verdicts) => this.ask(some, verdicts));
   }
 
   /** Nobody may decide them afterwards: only then are they deleted. */

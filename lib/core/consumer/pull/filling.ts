@@ -1,4 +1,5 @@
 import type { DeliveredEntry } from '../../store/delivery-store.js';
+import { howManyFit } from '../../runtime/how-many-fit.js';
 import { type ByteBudget, bytesOf } from '../byte-budget.js';
 
 /** What one call has taken so far: at most so many messages, of at most so many bytes; one always. */
@@ -43,12 +44,7 @@ export class Filling {
   /** What is to be handed out, and what was read in excess: larger than expected, or one from each of many queues. */
   divided(): { kept: DeliveredEntry[]; excess: DeliveredEntry[] } {
     const { max, maxBytes } = this.options;
-    let bytes = 0;
-    const end = this.entries.findIndex((entry, i) => {
-      bytes += bytesOf(entry);
-      return i === max || (i > 0 && bytes > maxBytes);
-    });
-    const keep = end < 0 ? this.entries.length : end;
+    const keep = Math.min(max, howManyFit(this.entries.map(bytesOf), maxBytes));
     return { kept: this.entries.slice(0, keep), excess: this.entries.slice(keep) };
   }
 }
