@@ -3,7 +3,7 @@ import { NO_DISK_ACKS } from '../core/store/message-log.js';
 import type { Connection } from './connection.js';
 import { answer, refusalReason, storeError } from './errors.js';
 import { parseInfo } from './server-check.js';
-import { nameOf } from './server-health.js';
+import { serverName } from './server-health.js';
 
 /** `with-each-reply`: appendfsync always, a reply means disk. `wait`: WAITAOF tells. */
 export type DiskAcks = 'with-each-reply' | 'wait';
@@ -57,7 +57,7 @@ export class DiskProbe {
       : [];
     const said = diskAcksBySettings({ info, appendfsync: fsync });
     if (said === 'with-each-reply') return said;
-    const server = nameOf(info);
+    const server = serverName(info);
     for (let i = 0; i < WRITES; i++) {
       const tookMs = await this.timeOne(redis, server);
       if (tookMs >= TOO_SOON_MS) return 'wait';
@@ -99,7 +99,7 @@ export function diskAcksBySettings({
   info: Readonly<Record<string, string>>;
   appendfsync: string | undefined;
 }): DiskAcks {
-  const server = nameOf(info);
+  const server = serverName(info);
   if (info['aof_enabled'] !== '1')
     throw refused(`${server} keeps no append-only file. Set appendonly yes`);
   if (appendfsync === 'always') return 'with-each-reply';

@@ -33,7 +33,7 @@ export function serverHealth(
     persistenceProblem(durability, config),
   ].filter((problem) => problem !== undefined);
   return {
-    server: nameOf(info),
+    server: serverName(info),
     durability,
     problems: problems.map((problem) => ({ ...problem, text: `${target}: ${problem.text}` })),
   };
@@ -58,7 +58,7 @@ export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
   };
 }
 
-export function nameOf(info: Info): string {
+export function serverName(info: Info): string {
   const { valkey_version: valkey, redis_version: redis = '?' } = info;
   return valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`;
 }

@@ -6,6 +6,7 @@ import {
   type ReplyKind,
   type ReplyPacket,
 } from '../message/reply-packet.js';
+import { byteLength } from '../message/wire-format.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import { describeError } from './outcome.js';
@@ -110,7 +111,7 @@ export class Responder {
     try {
       const codec = codecs.forBody(body);
       const bytes = encodeBody(codec, body);
-      const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
+      const size = byteLength(bytes);
       if (size > maxBytes)
         throw new Error(
           `the answer takes ${size} bytes, producer.maxMessageBytes of who answers allows ${maxBytes}; store it elsewhere and answer where it is`,

@@ -128,7 +128,8 @@ function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope
   };
 }
 
-function saysNothing(options: SendOptions): boolean {
+/** Whether the options are `{}`, without a list of their names. */
+export function saysNothing(options: object): boolean {
   for (const _ in options) return false;
   return true;
 }

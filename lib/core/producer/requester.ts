@@ -14,7 +14,7 @@ import {
   type ReplyListener,
   type RequestOwner,
 } from './open-requests.js';
-import type { SystemHeader } from './encode-message.js';
+import { saysNothing, type SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 import type { RequestSettings } from './request-settings.js';
@@ -293,11 +293,6 @@ function tooManyOpen(topic: string, most: number): LimitReachedError {
     `Request to topic "${topic}": ${most} requests of this process have no answer yet, which is all that may (requests.maxOpen). Nothing was stored; await some of them, then ask again.`,
     { limit: 'requests.maxOpen' },
   );
-}
-
-function saysNothing(options: object): boolean {
-  for (const _ in options) return false;
-  return true;
 }
 
 function errorText(payload: unknown): string {

@@ -2,7 +2,7 @@
 -- What stands at some offsets of a queue.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- ARGV[1]  string  offsets, a space between; 1000 at most
+-- ARGV[1]  string  offsets, a space between
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --
 -- Returns  { entry, entry, ... }  one for each offset, in their order

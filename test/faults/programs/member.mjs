@@ -10,7 +10,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 import { pointed } from '../../helpers/pointed.mjs';
 
 const [url, json] = process.argv.slice(2);
@@ -92,7 +92,3 @@ async function sendInOrder(lane) {
 process.once('SIGTERM', () => {
   void rivulet.stop().then(leave);
 });
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
-}

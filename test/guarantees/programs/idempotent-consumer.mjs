@@ -4,7 +4,7 @@
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, dieOf, dieAt } = JSON.parse(json);
@@ -42,7 +42,3 @@ process.once('SIGTERM', () => {
   effects.disconnect();
   void rivulet.stop().then(leave);
 });
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
-}

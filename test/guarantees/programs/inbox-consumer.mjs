@@ -2,7 +2,7 @@
 // argv: Redis URL, JSON of { namespace, kind, database, diesAt }: the point at which it dies, in its third transaction
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 import { openDatabase } from './databases.mjs';
 
 const [url, json] = process.argv.slice(2);
@@ -64,7 +64,3 @@ await rivulet.consume();
 process.once('SIGTERM', () => {
   void rivulet.stop().then(close).then(leave);
 });
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
-}

@@ -3,7 +3,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, handlerMs } = JSON.parse(json);
@@ -32,7 +32,3 @@ await tell({ ready: true });
 process.once('SIGTERM', () => {
   void rivulet.stop().then(leave);
 });
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
-}

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, max, takesMs } = JSON.parse(json);
@@ -41,7 +41,3 @@ process.once('SIGTERM', () => {
     leave();
   });
 });
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
-}

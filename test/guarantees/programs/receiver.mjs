@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ReceiptExpiredError } from '../../../dist/core/consumer/pull/receipt.js';
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
-import { leave } from '../../helpers/parent.mjs';
+import { leave, tell } from '../../helpers/parent.mjs';
 import { pointed } from '../../helpers/pointed.mjs';
 
 const [url, json] = process.argv.slice(2);
@@ -59,8 +59,4 @@ async function work({ message: { key }, attempt, receipt }) {
     if (error instanceof ReceiptExpiredError) await tell({ refused: key });
     else if (!isStopping) throw error;
   }
-}
-
-function tell(what) {
-  return new Promise((resolve) => process.send(what, resolve));
 }
