@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Consumers } from './consumer/consumers.js';
 import { IdleGroups } from './consumer/idle-groups.js';
-import { describeError } from './consumer/outcome.js';
+import { tryingAgain } from './consumer/outcome.js';
 import { Pulls } from './consumer/pull/pulls.js';
 import { HealthWatch } from './health-watch.js';
 import { Codecs } from './message/codec.js';
@@ -72,7 +72,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     others: settings.codecs,
   });
   const onTrouble = (doing: string, error: unknown): void =>
-    logger.warn(`Could not ${doing}: ${describeError(error)}. Trying again.`);
+    logger.warn(`Could not ${doing}: ${tryingAgain(error)}`);
 
   const topics = new TopicDirectory({
     registry: stores.topics,

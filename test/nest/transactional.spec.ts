@@ -365,11 +365,15 @@ describe('@Transactional', () => {
   });
 
   it('has its options checked with the others', async () => {
-    const transactions = { halfTimoutMs: 1, store: 'redis', participants: [{}, database()] };
+    const transactions = {
+      halfTimoutMs: 1,
+      store: 'redis',
+      participants: [{}, database(), database()],
+    };
     await expect(
       start({ rivulet: { transactions: transactions as object, drainMs: -1 } }),
     ).rejects.toThrow(
-      /transactions: unknown option "halfTimoutMs", did you mean "halfTimeoutMs"\?.*transactions.store must be.*participants\[0\] must be a TransactionParticipant.*drainMs/,
+      /transactions: unknown option "halfTimoutMs", did you mean "halfTimeoutMs"\?.*transactions.store must be.*participants\[0\] must be a TransactionParticipant.*transactions\.participants: two are named "default".*drainMs/,
     );
   });
 });

@@ -34,6 +34,11 @@ export function describeError(error: unknown): string {
   }
 }
 
+/** For what goes on by itself: the error, as the first of two sentences. */
+export function tryingAgain(error: unknown): string {
+  return `${describeError(error).replace(/\.$/, '')}. Trying again.`;
+}
+
 const LONGEST = 500;
 
 function oneLine(text: string): string {

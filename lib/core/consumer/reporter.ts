@@ -6,7 +6,7 @@ import type { QueueGate } from '../store/queue-lease-store.js';
 import type { Stores } from '../store/stores.js';
 import type { StoredEntry } from '../store/refs.js';
 import type { Attempt } from './attempt.js';
-import { describeError, type Outcome } from './outcome.js';
+import { describeError, type Outcome, tryingAgain } from './outcome.js';
 import type { OrderedDecision } from './ordered/settle-ordered.js';
 import { ReceiptGiver } from './receipt-giver.js';
 import type { Decision } from './settle.js';
@@ -145,9 +145,7 @@ export class Reporter {
 
   trouble(doing: string, error: unknown): void {
     const { topic, group } = this.subscription;
-    this.logger.warn(
-      `${topic}/${group}: could not ${doing}: ${describeError(error)}. Trying again.`,
-    );
+    this.logger.warn(`${topic}/${group}: could not ${doing}: ${tryingAgain(error)}`);
   }
 
   /** Whoever asked for order gets none for a message without a message group. Said once: it may be meant. */

@@ -2,7 +2,7 @@ import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import { eachQueue } from './each-queue.js';
-import { describeError } from './outcome.js';
+import { tryingAgain } from './outcome.js';
 
 export interface TakeOverTools {
   deliveries: DeliveryStore;
@@ -39,7 +39,7 @@ export async function takeOver(
     onRefusal: (error, { topic, queue, group }) => {
       report.isComplete = false;
       logger.warn(
-        `${topic}/${group}: could not take over what consumer ${consumer} held in queue ${queue}: ${describeError(error)}. Trying again.`,
+        `${topic}/${group}: could not take over what consumer ${consumer} held in queue ${queue}: ${tryingAgain(error)}`,
       );
     },
   });

@@ -13,14 +13,14 @@ export abstract class RivuletError extends Error {
   }
 }
 
-/** The caller's input cannot be accepted; nothing was stored. Repeating the call changes nothing. */
+/** The caller's input cannot be accepted; nothing was done. Repeating the call changes nothing. */
 export class InvalidInputError extends RivuletError {
   readonly code = 'INVALID_INPUT';
   readonly problems: readonly string[];
 
   constructor(where: string, problems: readonly string[]) {
     const said = problems.join('; ');
-    super(`${where}: ${said}${said.endsWith('?') ? '' : '.'} Nothing was stored.`);
+    super(`${where}: ${said}${said.endsWith('?') ? '' : '.'} Nothing was done.`);
     this.problems = problems;
   }
 }

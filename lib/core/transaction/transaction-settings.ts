@@ -88,6 +88,6 @@ function participantProblems(participants: readonly TransactionParticipant[]): s
         ({ i, participant }) =>
           `participants[${i}] must be a TransactionParticipant, as made by nestjs-rivulet/participants, got: ${describeValue(participant)}`,
       ),
-    ...new Set(twice.map((name) => `two participants are named ${JSON.stringify(name)}`)),
+    ...new Set(twice.map((name) => `participants: two are named ${JSON.stringify(name)}`)),
   ];
 }

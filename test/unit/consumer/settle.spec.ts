@@ -1,4 +1,4 @@
-import { describeError, type Outcome } from '../../../lib/core/consumer/outcome.js';
+import { describeError, type Outcome, tryingAgain } from '../../../lib/core/consumer/outcome.js';
 import { retryPolicy, retryProblems } from '../../../lib/core/consumer/retry-policy.js';
 import { HELD_MS, settle } from '../../../lib/core/consumer/settle.js';
 
@@ -140,5 +140,9 @@ describe('describeError', () => {
 
   it('shows at most 500 characters', () => {
     expect(describeError(new Error('x'.repeat(10_000)))).toHaveLength(500);
+  });
+
+  it.each(['Redis is away', 'Redis is away.'])('ends a sentence once: %p', (message) => {
+    expect(tryingAgain(new Error(message))).toBe('Error: Redis is away. Trying again.');
   });
 });
