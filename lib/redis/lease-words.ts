@@ -33,22 +33,22 @@ function delayOf(step: HeldStep): string {
   return step.kind === 'retry' ? String(Math.round(step.delayMs)) : '';
 }
 
-/** Each lane is named once, and the rest is one argument: ten for each message cost more than all else about it. */
+/** One argument for all but the lanes, and a word only where neighbours differ: the script takes each line apart. */
 export function stepArguments(steps: readonly LaneStep[]): {
   lines: string;
   lanes: string[];
   texts: string[];
 } {
-  const numbers = new Map<string, number>();
   const texts: string[] = [];
   let lines = '';
+  let last = '';
   for (const step of steps) {
-    let number = numbers.get(step.lane);
-    if (number === undefined) numbers.set(step.lane, (number = numbers.size + 1));
-    lines += `${wordOf(step)} ${number} ${step.offset} ${delayOf(step)}\n`;
+    const words = `${wordOf(step)} ${delayOf(step)}`;
+    lines += words === last ? ` ${step.offset}` : `${lines && '\n'}${words} ${step.offset}`;
+    last = words;
     if (hasText(step)) texts.push(textOf(step));
   }
-  return { lines, lanes: [...numbers.keys()], texts };
+  return { lines: `${lines}\n`, lanes: steps.map(({ lane }) => lane), texts };
 }
 
 /** Four for each step. */

@@ -147,7 +147,7 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
             group: ref.group,
             ...proofArguments(proof),
             steps: lines,
-            lanes: String(lanes.length),
+            count: String(lanes.length),
           },
           moreArgs: [...lanes, ...texts],
         }),

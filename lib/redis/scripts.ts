@@ -119,8 +119,8 @@ export const scripts = {
     name: 'step',
     libraries: ['lane-records'],
     keys: ['log', 'lease', 'lanes', 'hold', 'dead'],
-    args: ['group', ...PROOF, 'steps', 'lanes'],
-    moreArgs: 'names of lanes, texts',
+    args: ['group', ...PROOF, 'steps', 'count'],
+    moreArgs: 'lane of each step, texts',
   }),
   contents: new Script({ name: 'contents', keys: ['log'], args: ['offsets'] }),
   holdLane: new Script({

@@ -6,14 +6,14 @@ local function write_head(head)
     head.history }, ':')
 end
 
--- What write_head makes of the first start of a message, which is most of what is written.
-local function first_start(offset, token)
-  return offset .. ':1:0:0:' .. token .. ':::'
+-- What write_head puts behind the offset at the first start of a message, which is most of what is written.
+local function first_start(token)
+  return ':1:0:0:' .. token .. ':::'
 end
 
 -- Whether the head that a record tells of stands at this offset.
 local function is_head(record, offset)
-  return string.sub(record, 1, #offset + 1) == offset .. ':'
+  return string.byte(record, #offset + 1) == 58 and string.sub(record, 1, #offset) == offset -- 58 = ':'
 end
 
 -- What was started before the tokens of this owner was cut off: not counted, unless it ran alone.

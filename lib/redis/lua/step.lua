@@ -10,11 +10,11 @@
 -- ARGV[2]  string  owner
 -- ARGV[3]  int     token
 -- ARGV[4]  int     version
--- ARGV[5]  string  steps, a line feed after each: '<kind> <lane> <offset> <ms>'. Kinds: 'begin'; 'begin-alone' (nothing
---                  runs beside it); 'ack'; 'retry' (after ms, next text = history); 'postpone' (after ms, not an
---                  attempt); 'dead-letter' (next text = note)
--- ARGV[6]  int     lanes
--- ARGV[7+] string  names of the lanes, to which steps refer from 1; then the texts, in the order of the steps
+-- ARGV[5]  string  steps, a line for neighbours that are alike: '<kind> <ms> <offset> <offset> ...'. Kinds: 'begin';
+--                  'begin-alone' (nothing runs beside it); 'ack'; 'retry' (after ms, next text = history); 'postpone'
+--                  (after ms, not an attempt); 'dead-letter' (next text = note)
+-- ARGV[6]  int     how many steps
+-- ARGV[7+] string  the lane of each step; then the texts, in the order of the steps
 -- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { 'done', version, nudge }
@@ -46,42 +46,52 @@ for from = 7, last_name, MOST do
   end
 end
 
--- What is to be begun comes last, and mostly nothing else stands between its offsets: then one question tells of all.
--- What that does not show is asked for by itself.
-local steps, pending = ARGV[5], {}
-local first, last = string.match(steps, 'begin%S* %d+ (%S+)'), string.match(steps, 'begin%S* %d+ (%S+) %d*\n$')
-if first and last then
+-- Between neighbours that are begun mostly nothing else stands: then one question tells of all. What that does not show is
+-- asked for by itself.
+local pending = {}
+local function look_up(first, last)
+  if not last or is_before(last, first) then return end
   for _, held in ipairs(redis.call('XPENDING', log, group, first, last, ARGV[6])) do pending[held[1]] = true end
 end
 local function is_pending(offset)
   return pending[offset] or #redis.call('XPENDING', log, group, offset, offset, 1) > 0
 end
 
--- What the steps leave behind, before any of it is written.
-local done, letters, step, text_at = {}, {}, 0, last_name
-for kind, number, offset, ms in string.gmatch(steps, '(%S+) (%d+) (%S+) (%d*)\n') do
-  local lane = ARGV[6 + tonumber(number)]
-  local record, held, wrong = records[lane], holds[lane], nil
-  if record == '' then record = false end
-  if record and not is_head(record, offset) then wrong = 'order' end
-  if held and (held.state == 'parked' or not is_before(offset, held.first)) then wrong = 'order' end
-  if not wrong and kind ~= 'ack' and not is_pending(offset) then wrong = 'gone' end
-  if wrong then return { 'refused', whole(step), wrong } end
-  step = step + 1
-  if kind == 'ack' then
-    records[lane], done[#done + 1] = '', offset
-  elseif kind == 'begin' and not record then
-    records[lane] = first_start(offset, facts[2])
-  else
-    local text
-    if kind == 'retry' or kind == 'dead-letter' then
-      text_at = text_at + 1
-      text = ARGV[text_at]
+local function refusal(kind, lane, offset)
+  local record, held = records[lane], holds[lane]
+  if record and not is_head(record, offset) then return 'order' end
+  if held and (held.state == 'parked' or not is_before(offset, held.first)) then return 'order' end
+  if kind ~= 'ack' and not is_pending(offset) then return 'gone' end
+end
+
+-- What the steps leave behind, before any of it is written: heads that are set, and lanes without one.
+local done, letters, set, step, text_at = {}, {}, {}, 0, last_name
+local function moved(kind, lane, offset, ms)
+  local text
+  if kind == 'retry' or kind == 'dead-letter' then
+    text_at = text_at + 1
+    text = ARGV[text_at]
+  end
+  if kind == 'dead-letter' then letters[#letters + 1] = { offset = offset, note = text } end
+  local head = move_head(read_head(records[lane], facts[4]), kind, { offset = offset, ms = ms, text = text }, facts[2], now)
+  return head and write_head(head)
+end
+local began = first_start(facts[2])
+for kind, ms, offsets in string.gmatch(ARGV[5], '(%S+) (%d*) ([^\n]+)\n') do
+  if kind == 'begin' then look_up(string.match(offsets, '^(%S+).* (%S+)$')) end
+  for offset in string.gmatch(offsets, '%S+') do
+    local lane = ARGV[7 + step]
+    local wrong = refusal(kind, lane, offset)
+    if wrong then return { 'refused', whole(step), wrong } end
+    step = step + 1
+    local record
+    if kind == 'begin' and not records[lane] then
+      record = offset .. began
+    elseif kind ~= 'ack' then
+      record = moved(kind, lane, offset, ms)
     end
-    local moved = move_head(read_head(record, facts[4]), kind, { offset = offset, ms = ms, text = text }, facts[2], now)
-    records[lane] = moved and write_head(moved) or ''
-    if not moved then done[#done + 1] = offset end
-    if kind == 'dead-letter' then letters[#letters + 1] = { offset = offset, note = text } end
+    records[lane], set[lane] = record, record or false
+    if not record then done[#done + 1] = offset end
   end
 end
 
@@ -90,25 +100,21 @@ for _, letter in ipairs(letters) do
   local fields = storable(entry and entry[2] or {})
   redis.call('XADD', dead, next_id(dead, test_time), 'n', letter.note, 'f', letter.offset, unpack(fields))
 end
-local set, gone = {}, {}
-for lane, record in pairs(records) do
-  if record == '' then
+local heads, gone = {}, {}
+for lane, record in pairs(set) do
+  if record then
+    heads[#heads + 1] = lane
+    heads[#heads + 1] = record
+  else
     gone[#gone + 1] = lane
-  elseif record then
-    set[#set + 1] = lane
-    set[#set + 1] = record
   end
 end
-local function in_parts(list, command, ...)
-  for from = 1, #list, MOST do
-    local call = { command, ... }
-    for i = from, math.min(from + MOST - 1, #list) do call[#call + 1] = list[i] end
-    redis.call(unpack(call))
-  end
+local function in_parts(list, write)
+  for from = 1, #list, MOST do write(unpack(list, from, math.min(from + MOST - 1, #list))) end
 end
-in_parts(done, 'XACK', log, group)
-in_parts(set, 'HSET', lanes)
-in_parts(gone, 'HDEL', lanes)
+in_parts(done, function(...) redis.call('XACK', log, group, ...) end)
+in_parts(heads, function(...) redis.call('HSET', lanes, ...) end)
+in_parts(gone, function(...) redis.call('HDEL', lanes, ...) end)
 local version = whole(tonumber(facts[3]) + 1)
 redis.call('HSET', lease, 'version', version)
 return { 'done', version, facts[5] or '0' }
