@@ -1,6 +1,6 @@
 import { HttpException, HttpStatus } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { describeError } from '../core/consumer/outcome.js';
+import { describeError, thrownAs } from '../core/consumer/outcome.js';
 import type { Delivery } from '../core/consumer/subscription.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { Logger } from '../core/runtime/logger.js';
@@ -41,7 +41,7 @@ export function refusing(options: {
 }
 
 export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return error instanceof Error && error.stack ? error.stack : describeError(thrownAs(error));
 }
 
 function isRefusal(error: unknown): error is HttpException {

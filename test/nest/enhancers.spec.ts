@@ -234,7 +234,7 @@ describe('What exception filters answer', () => {
     }
     return new Filter();
   };
-  const failed = { state: 'dead-lettered', reason: 'failed 1 times; last: Error: original' };
+  const failed = { state: 'dead-lettered', reason: 'failed once; last: Error: original' };
 
   it.each<[string, () => unknown, Settled]>([
     ['a value', () => 'x', { state: 'acked' }],
@@ -274,7 +274,7 @@ describe('What exception filters answer', () => {
       }
     }
     expect(await fate(await start({ providers: [Handlers] }), 1)).toMatchObject({
-      reason: 'failed 1 times; last: Error: out of stock',
+      reason: 'failed once; last: Error: out of stock',
     });
   });
 });
@@ -312,7 +312,7 @@ describe('A handler that returns an Observable', () => {
   it('fails when that fails, and its filters have the error', async () => {
     const failing = (): Observable<unknown> => throwError(() => new DomainError('late'));
     const plain = await start({ providers: [handlerWith(failing)] });
-    expect(await fate(plain, 1)).toMatchObject({ reason: 'failed 1 times; last: Error: late' });
+    expect(await fate(plain, 1)).toMatchObject({ reason: 'failed once; last: Error: late' });
 
     @Injectable()
     class Filtered {

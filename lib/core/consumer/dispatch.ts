@@ -9,7 +9,7 @@ import type { TraceScope } from '../runtime/trace.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 import { RejectMessageError, RetryLaterError } from './handler-errors.js';
-import { describeError, type Outcome } from './outcome.js';
+import { describeError, type Outcome, thrownAs } from './outcome.js';
 import type { Subscription } from './subscription.js';
 
 export interface DispatchTools {
@@ -157,7 +157,8 @@ async function refused(
 }
 
 /** What an error of the handler, or of what stands around it, comes to. */
-export function classify(error: unknown, subscription: Subscription): Outcome {
+export function classify(thrown: unknown, subscription: Subscription): Outcome {
+  const error = thrownAs(thrown);
   let reason: string | undefined;
   try {
     if (error instanceof RejectMessageError)

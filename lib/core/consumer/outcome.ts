@@ -23,7 +23,7 @@ export type Outcome =
 /** An error as a log line, a dead letter or a history may show it: one line, bounded, never throws. */
 export function describeError(error: unknown): string {
   try {
-    if (error instanceof Error) return oneLine(`${error.name}: ${error.message}`);
+    if (error instanceof Error) return oneLine(`${error.name}: ${messageOf(error)}`);
     if (typeof error === 'object' && error !== null) {
       const { message } = error as { message?: unknown };
       return oneLine(typeof message === 'string' ? message : JSON.stringify(error));
@@ -32,6 +32,19 @@ export function describeError(error: unknown): string {
   } catch {
     return 'an error that cannot be described';
   }
+}
+
+/** What was thrown; an error that says so where that is nothing, which would be read as "no error". */
+export function thrownAs(thrown: unknown): unknown {
+  return thrown ?? new Error(`${String(thrown)} was thrown instead of an error`);
+}
+
+/** Node leaves the message empty where several attempts to connect failed. */
+function messageOf(error: Error & { code?: unknown; errors?: unknown }): string {
+  if (error.message !== '') return error.message;
+  if (Array.isArray(error.errors) && error.errors.length > 0)
+    return error.errors.slice(0, 3).map(describeError).join('; ');
+  return typeof error.code === 'string' ? error.code : 'without a message';
 }
 
 /** For what goes on by itself: the error, as the first of two sentences. */

@@ -35,7 +35,7 @@ export function settle(outcome: Outcome, attempt: number, policy: RetryPolicy): 
       if (attempt >= policy.maxAttempts)
         return {
           kind: 'dead-letter',
-          reason: `failed ${attempt} times; last: ${describeError(outcome.error)}`,
+          reason: `failed ${attempt === 1 ? 'once' : `${attempt} times`}; last: ${describeError(outcome.error)}`,
         };
       return {
         kind: 'retry',

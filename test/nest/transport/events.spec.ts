@@ -108,7 +108,7 @@ describe('An event through the transport', () => {
     const options = { ...ONCE, handlerTimeoutMs: 20 };
     const made = await startHybrid({ controllers: [handlerOf(() => endless, options)] });
     expect(await fate(made, 1)).toBe(
-      'failed 1 times; last: HandlerTimeoutError: Handlers.on did not finish within 20 ms',
+      'failed once; last: HandlerTimeoutError: Handlers.on did not finish within 20 ms',
     );
     await tornDown.promise;
   });
@@ -126,19 +126,23 @@ describe('An event through the transport', () => {
   });
 
   it.each<[string, () => unknown, string]>([
-    ['throws', () => fail('thrown'), 'failed 1 times; last: Error: thrown'],
-    ['rejects', async () => fail('rejected'), 'failed 1 times; last: Error: rejected'],
+    ['throws', () => fail('thrown'), 'failed once; last: Error: thrown'],
+    ['rejects', async () => fail('rejected'), 'failed once; last: Error: rejected'],
     [
       'streams an error',
       () => throwError(() => new Error('streamed')),
-      'failed 1 times; last: Error: streamed',
+      'failed once; last: Error: streamed',
     ],
     [
       'throws an RpcException',
       () => fail(new RpcException('remote')),
-      'failed 1 times; last: Error: remote',
+      'failed once; last: Error: remote',
     ],
-    ['throws nothing', () => fail(undefined), 'failed 1 times; last: undefined'],
+    [
+      'throws nothing',
+      () => fail(undefined),
+      'failed once; last: Error: undefined was thrown instead of an error',
+    ],
     ['rejects the message', () => fail(new RejectMessageError('never')), 'never'],
     [
       'rejects the message in an RpcException',
@@ -272,7 +276,7 @@ describe('An event through the transport', () => {
     const outcomes: [() => unknown, string][] = [
       [() => of('handled'), 'acked in attempt 1'],
       [() => EMPTY, 'acked in attempt 1'],
-      [() => throwError(() => ({ status: 'error' })), 'failed 1 times; last: Error: original'],
+      [() => throwError(() => ({ status: 'error' })), 'failed once; last: Error: original'],
       [() => throwError(() => new RejectMessageError('replaced')), 'replaced'],
       [() => fail(new RejectMessageError('replaced')), 'replaced'],
     ];
@@ -365,7 +369,7 @@ describe('Several handlers of one event', () => {
     await made.events.next('delivered');
     expect(await stateOf(settled)).toBe('pending');
     second.resolve();
-    expect(await settled).toBe('failed 1 times; last: Error: first');
+    expect(await settled).toBe('failed once; last: Error: first');
   });
 
   it('run again only if they failed', async () => {
@@ -417,7 +421,7 @@ describe('An interceptor', () => {
     };
     for (const [interceptor, expected] of [
       [hiding, 'acked in attempt 1'],
-      [throwing, expect.stringContaining('failed 1 times')],
+      [throwing, expect.stringContaining('failed once')],
     ] as const) {
       @Controller()
       class Handlers {

@@ -40,6 +40,29 @@ describe('what a handler does with a delivery', () => {
     expect(await outcomeOf(handler)).toMatchObject({ name: 'acked', attempt: 1 });
   });
 
+  it.each<[string, unknown, string]>([
+    ['undefined', undefined, 'Error: undefined was thrown instead of an error'],
+    ['null', null, 'Error: null was thrown instead of an error'],
+    ['a text', 'out of paper', 'out of paper'],
+    ['an object', { code: 7 }, '{"code":7}'],
+    ['an error without a message', new TypeError(), 'TypeError: without a message'],
+    [
+      'what Node says when no address answered',
+      new AggregateError([new Error('connect ECONNREFUSED ::1'), new Error('connect ETIMEDOUT')]),
+      'AggregateError: Error: connect ECONNREFUSED ::1; Error: connect ETIMEDOUT',
+    ],
+  ])('is told with what it threw: %s', async (_, thrown, said) => {
+    const handler = (): never => {
+      throw thrown;
+    };
+    const outcome = await outcomeOf(handler, { retry: { maxAttempts: 1 } });
+    expect(outcome).toMatchObject({
+      name: 'dead-lettered',
+      reason: `failed once; last: ${said}`,
+      error: said,
+    });
+  });
+
   it.each<[string, unknown, object]>([
     ['an error of its own', new TypeError('secret body'), { name: 'dead-lettered', attempt: 1 }],
     ['RetryLaterError', new RetryLaterError(5_000), { name: 'retried', delayMs: 5_000 }],

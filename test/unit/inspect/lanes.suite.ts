@@ -30,7 +30,7 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
       expect(others).toEqual([]);
       expect(lane).toMatchObject({
         messageGroup: 'vase',
-        note: { reason: 'failed 1 times; last: Error: no credit', attempts: 1 },
+        note: { reason: 'failed once; last: Error: no credit', attempts: 1 },
         head: { kind: 'message', body: { value: '1' } },
       });
       isBroken = false;
