@@ -200,6 +200,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     maxBytes: settings.consumer.maxInHandBytes,
     open: async (made) => {
       await open();
+      await topics.demand(made.topic);
       return consumers.openPuller(made);
     },
   });

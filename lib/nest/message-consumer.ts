@@ -1,7 +1,8 @@
 import type { ReceivedMessage } from '../core/consumer/pull/puller.js';
 import type { ReceiveOptions as CoreReceiveOptions } from '../core/consumer/pull/pulls.js';
 import { InvalidInputError } from '../core/message/errors.js';
-import { type TopicName, topicOf } from '../core/message/topic.js';
+import { isOptions, notOptions } from '../core/message/options.js';
+import { topicArgumentProblem, type TopicName, topicOf } from '../core/message/topic.js';
 import type { Rivulet } from '../core/rivulet.js';
 
 export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'group' | 'schema'> {
@@ -27,11 +28,14 @@ export class MessageConsumer {
    *
    * Each call that waits at the same time holds a connection. Safe to repeat: what a lost reply held comes back.
    *
-   * @throws InvalidInputError, DuplicateSubscriptionError, StoreUnavailableError, ClosedError while the process stops.
+   * @throws TopicNotFoundError for a topic that nobody has made or defined; InvalidInputError, DuplicateSubscriptionError,
+   *   StoreUnavailableError, ClosedError while the process stops.
    */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    refuseUnless('Receive', options);
     const group = this.groupOf(options.group);
     const { topic } = options;
+    if (typeof topic !== 'string') this.rivulet.topics.define(topic);
     const schema = typeof topic === 'string' ? undefined : topic.options.schema;
     const known = schema && { schema };
     return this.rivulet.pulls.receive({ ...options, ...known, topic: topicOf(topic), group });
@@ -61,11 +65,13 @@ export class MessageConsumer {
    * @throws InvalidInputError when this process has no such handler.
    */
   pause(handlers: { topic: TopicName; group?: string }): void {
+    refuseUnless('Pause', handlers);
     this.rivulet.pause(topicOf(handlers.topic), this.groupOf(handlers.group));
   }
 
   /** Safe to repeat. @throws InvalidInputError as `pause` does. */
   resume(handlers: { topic: TopicName; group?: string }): void {
+    refuseUnless('Resume', handlers);
     this.rivulet.resume(topicOf(handlers.topic), this.groupOf(handlers.group));
   }
 
@@ -80,4 +86,12 @@ export class MessageConsumer {
       'no consumer group; give { group }, or set the group of RivuletModule',
     ]);
   }
+}
+
+/** What is wanted must be said, and about which topic. */
+function refuseUnless(where: string, options: { topic: TopicName }): void {
+  const problem = isOptions(options)
+    ? topicArgumentProblem(options.topic)
+    : notOptions('options', options);
+  if (problem !== undefined) throw new InvalidInputError(where, [problem]);
 }

@@ -2,19 +2,32 @@
  * Problems with the names of options: one sentence for each option nobody knows, with the nearest known one.
  * An unknown option is refused, since a misspelt `concurency` that is ignored costs more than a failed start.
  */
-export function unknownOptions(given: object, known: readonly string[]): string[] {
+export function unknownOptions(given: unknown, known: readonly string[]): string[] {
+  if (!isOptions(given)) return [notOptions('options', given)];
   return Object.keys(given)
     .filter((name) => !known.includes(name))
     .map((name) => `unknown option "${name}"${suggestion(name, known)}`);
 }
 
+/** Whether names can be looked up in it. A text has names, too: one for each letter. */
+export function isOptions(given: unknown): given is object {
+  return typeof given === 'object' && given !== null && !Array.isArray(given);
+}
+
+/** Says what is there instead. Of a text only that it is one: a URL in the place of options holds a password. */
+export function notOptions(name: string, given: unknown): string {
+  return `${name} must be an object, got: ${typeof given === 'string' ? 'a text' : describeValue(given)}`;
+}
+
 /** The end of a sentence about a name nobody knows: the nearest known one, or all of them. */
 export function suggestion(name: string, known: readonly string[]): string {
   const nearest = nearestName(name, known);
-  return nearest ? `, did you mean "${nearest}"?` : ` (known: ${known.join(', ')})`;
+  if (nearest) return `, did you mean "${nearest}"?`;
+  return ` (known: ${known.length > 0 ? known.join(', ') : 'none'})`;
 }
 
-function nearestName(name: string, known: readonly string[]): string | undefined {
+/** The one that was probably meant, if there is such a one. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({
       candidate,

@@ -1,6 +1,6 @@
 import { InvalidInputError } from './errors.js';
 import { topicProblem } from './names.js';
-import { describeValue, integerProblem, unknownOptions } from './options.js';
+import { describeValue, integerProblem, isOptions, unknownOptions } from './options.js';
 
 /** The part of the Standard Schema interface (standardschema.dev) that is used here: Zod, Valibot, ArkType … fit. */
 export interface StandardSchema<Output = unknown> {
@@ -82,11 +82,19 @@ export function defineTopic<Body = unknown>(
   const problems = [
     topicProblem(topic),
     ...unknownOptions(options, KNOWN),
-    ...topicSettingProblems(options),
+    ...(isOptions(options)
+      ? [schemaProblem(options.schema), ...topicSettingProblems(options)]
+      : []),
   ];
   const found = problems.filter((problem) => problem !== undefined);
   if (found.length > 0) throw new InvalidInputError(`defineTopic(${JSON.stringify(topic)})`, found);
   return Object.freeze({ topic, options: Object.freeze({ ...options }) });
+}
+
+function schemaProblem(schema: unknown): string | undefined {
+  const standard = (schema as Partial<StandardSchema> | null | undefined)?.['~standard'];
+  if (schema === undefined || typeof standard?.validate === 'function') return undefined;
+  return `schema must follow Standard Schema, as those of Zod 3.24, Valibot 1 and ArkType 2 do, got: ${describeValue(schema)}`;
 }
 
 export function topicSettingProblems(settings: {
@@ -122,6 +130,19 @@ export function growthProblem(from: number, to: number): string | undefined {
 
 export function refusedGrowth(topic: string, from: number, to: number): InvalidInputError {
   return new InvalidInputError(`Change topic "${topic}"`, [growthProblem(from, to) ?? 'refused']);
+}
+
+/**
+ * The problem with what should be a topic: a name, or what `defineTopic` answers. What is neither is often a constant of
+ * a module that imports this one, and so was not loaded yet.
+ */
+export function topicArgumentProblem(name: unknown): string | undefined {
+  if (name === undefined)
+    return 'topic is undefined. If it comes from another module, do the two import each other?';
+  if (typeof name === 'string') return undefined;
+  const { topic, options } = (name ?? {}) as Partial<TopicDefinition>;
+  if (typeof topic === 'string' && isOptions(options)) return undefined;
+  return `topic must be a name or what defineTopic answers, got: ${describeValue(name)}`;
 }
 
 /** What is no name at all is answered as it is: `topicProblem` says so then. */

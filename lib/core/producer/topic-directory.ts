@@ -1,5 +1,6 @@
-import { TopicNotFoundError } from '../message/errors.js';
-import type { TopicDefinition } from '../message/topic.js';
+import { InvalidInputError, TopicNotFoundError } from '../message/errors.js';
+import { nearestName } from '../message/options.js';
+import { topicArgumentProblem, type TopicDefinition } from '../message/topic.js';
 import type { TopicInfo, TopicRegistry, TopicSettings } from '../store/topic-registry.js';
 
 /**
@@ -28,8 +29,11 @@ export class TopicDirectory {
     this.onKnown = options.onKnown;
   }
 
-  /** Remember how to create and check a topic; the last definition counts. */
+  /** Remember how to create and check a topic; the last definition counts. @throws InvalidInputError for what is none. */
   define(definition: TopicDefinition): void {
+    if (this.definitions.get(definition.topic) === definition) return;
+    const problem = topicArgumentProblem(definition);
+    if (problem) throw new InvalidInputError(`Topic "${definition.topic}"`, [problem]);
     this.definitions.set(definition.topic, definition);
   }
 
@@ -60,6 +64,21 @@ export class TopicDirectory {
     this.known.set(topic, info);
     this.onKnown(info);
     return info;
+  }
+
+  /**
+   * For whoever takes what others send: a topic that nobody has made or defined is a name that somebody misspelt.
+   *
+   * @throws TopicNotFoundError naming the nearest there is.
+   */
+  async demand(topic: string): Promise<void> {
+    if (this.known.has(topic) || this.definitions.has(topic) || (await this.registry.find(topic)))
+      return;
+    const nearest = nearestName(topic, await this.registry.list());
+    throw new TopicNotFoundError(
+      `Topic "${topic}" does not exist${nearest === undefined ? '.' : `, did you mean "${nearest}"?`} ` +
+        `It is made by the first send to it, by MessageAdmin.createTopic, or by whoever names it as defineTopic("${topic}").`,
+    );
   }
 
   /** The store answered `moved`: what is known is out of date. */

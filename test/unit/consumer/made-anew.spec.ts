@@ -56,6 +56,7 @@ describe('A topic that is made anew', () => {
           await bed.rivulet.pulls.ack(receipt);
         }
       };
+      await bed.stores.topics.declare('orders', { queues: 2 });
       await receive();
       await anew(queues);
       const sent = await sendToEach(queues);

@@ -120,6 +120,7 @@ describe('receive', () => {
   });
 
   it('waits for the first message, and not for longer than it was told', async () => {
+    await bed.stores.topics.declare('jobs');
     let received: ReceivedMessage[] | undefined;
     const options = { topic: 'jobs', group: 'workers', waitMs: 10_000 };
     const receiving = bed.rivulet.pulls.receive(options).then((found) => (received = found));
@@ -204,6 +205,7 @@ describe('receive', () => {
 
   it('loses nothing with a reply that is lost', async () => {
     await publish(1);
+    await bed.publish('other', 'x');
     await receive({ topic: 'other' });
     const { openReader } = bed.stores.deliveries;
     bed.stores.deliveries.openReader = (group, consumer) => {
@@ -221,7 +223,33 @@ describe('receive', () => {
     expect(await receive({ max: 3 })).toMatchObject([{ attempt: 1, body: 0 }]);
   });
 
+  it('makes no topic of a name that nobody else knows', async () => {
+    await publish(1);
+    await expect(receive({ topic: 'jbos' })).rejects.toThrow(
+      'Topic "jbos" does not exist, did you mean "jobs"? It is made by the first send to it',
+    );
+    expect(await bed.stores.topics.list()).toEqual(['jobs']);
+    await bed.publish('jbos', 'now it exists');
+    expect(bodies(await receive({ topic: 'jbos' }))).toEqual(['now it exists']);
+  });
+
+  it('takes one topic at a time, by its name', async () => {
+    await expect(receive({ topic: 'job.*' })).rejects.toThrow(
+      'one call receives from one topic: subscribe to "job.*" with a handler',
+    );
+  });
+
+  it('rejects with a reason, which the dead letter keeps', async () => {
+    await publish(1);
+    const [job] = await receive({ invisibleDurationMs: 30_000 });
+    const reject = (why: unknown) => bed.rivulet.pulls.reject(job!.receipt, why as string);
+    await expect(reject(undefined)).rejects.toThrow('the reason must be a text');
+    await expect(reject({})).rejects.toThrow('the reason must be a text');
+    await reject('no such customer');
+  });
+
   it('ends with the shutdown', async () => {
+    await bed.stores.topics.declare('jobs');
     const receiving = bed.rivulet.pulls.receive({
       topic: 'jobs',
       group: 'workers',

@@ -1,7 +1,14 @@
 import type { MessageFilter } from '../../filter/message-filter.js';
+import { isTopicPattern } from '../../filter/topic-pattern.js';
 import { InvalidInputError } from '../../message/errors.js';
 import { groupProblem, topicProblem } from '../../message/names.js';
-import { integerProblem, unknownOptions } from '../../message/options.js';
+import {
+  describeValue,
+  integerProblem,
+  isOptions,
+  notOptions,
+  unknownOptions,
+} from '../../message/options.js';
 import type { StandardSchema } from '../../message/topic.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Events } from '../../runtime/events.js';
@@ -61,13 +68,16 @@ export class Pulls {
     this.options = options;
   }
 
-  /** @throws InvalidInputError; what the store throws, then the call can be repeated. */
+  /** @throws InvalidInputError, TopicNotFoundError; what the store throws, then the call can be repeated. */
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    if (!isOptions(options)) check('Receive', [notOptions('options', options)]);
     const { topic, group, filter } = options;
     const call = { ...DEFAULTS, maxBytes: this.options.maxBytes, ...options };
     check(`Receive from topic "${String(topic)}"`, [
       ...unknownOptions(options, KNOWN),
-      topicProblem(topic),
+      isTopicPattern(topic)
+        ? `one call receives from one topic: subscribe to "${topic}" with a handler, or receive from each topic`
+        : topicProblem(topic),
       groupProblem(group),
       integerProblem('max', call.max, { min: 1, max: 1_000 }),
       integerProblem('maxBytes', call.maxBytes, { min: 1 }),
@@ -98,6 +108,11 @@ export class Pulls {
   async reject(receipt: string, why: string): Promise<void> {
     const { clock, member, events } = this.options;
     const read = readReceipt(receipt);
+    check('Reject', [
+      typeof why === 'string' && why !== ''
+        ? undefined
+        : `the reason must be a text, which the dead letter keeps, got: ${describeValue(why)}`,
+    ]);
     const note: DeadLetterNote = {
       reason: why,
       error: undefined,
