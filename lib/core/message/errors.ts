@@ -50,10 +50,12 @@ export class CodecError extends RivuletError {
 /** The body does not match the schema of its topic. Never retried: the same body will not match later. */
 export class SchemaError extends RivuletError {
   readonly code = 'SCHEMA';
+  readonly topic: string;
   readonly issues: readonly string[];
 
   constructor(topic: string, issues: readonly string[]) {
     super(`The body does not match the schema of topic "${topic}": ${issues.join('; ')}`);
+    this.topic = topic;
     this.issues = issues;
   }
 }
@@ -167,7 +169,8 @@ export class UnroutableMessageError extends RivuletError {
   readonly missing: readonly string[];
 
   constructor(topic: string, missing: readonly string[]) {
-    const who = missing.length === 0 ? 'no consumer group has' : `${missing.join(', ')} has not`;
+    const names = missing.map((group) => JSON.stringify(group)).join(', ');
+    const who = missing.length === 0 ? 'no consumer group has' : `group ${names} has not`;
     super(
       `The message to topic "${topic}" was not stored: ${who} subscribed to it. Start the consumer, or send without mandatory.`,
     );

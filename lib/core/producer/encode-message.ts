@@ -1,6 +1,6 @@
 import type { Acks } from '../message/acks.js';
 import { type Codec, type Codecs, encodeBody } from '../message/codec.js';
-import { InvalidInputError } from '../message/errors.js';
+import { CodecError, InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { type MessageId, mintMessageId } from '../message/message-id.js';
 import {
@@ -86,7 +86,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const { topic, body, options } = message;
   const { codecs, clock, settings, trace } = tools;
   const codec = codecs.forBody(body);
-  const bytes = encodeBody(codec, body);
+  const bytes = bytesOf(message, codec);
   const size = byteLength(bytes);
   if (size > settings.maxMessageBytes)
     throw new InvalidInputError(`Send to topic "${topic}"`, [
@@ -106,6 +106,18 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
     if (error instanceof RangeError)
       throw new InvalidInputError(`Send to topic "${topic}"`, [error.message]);
     throw error;
+  }
+}
+
+/** The codec knows what is wrong with the body, and not whose it is. */
+function bytesOf({ topic, body }: Outgoing, codec: Codec): ReturnType<typeof encodeBody> {
+  try {
+    return encodeBody(codec, body);
+  } catch (error) {
+    if (!(error instanceof CodecError)) throw error;
+    const { path } = error;
+    const said = `Send to topic "${topic}": ${error.message.replace(/\.$/, '')}. Nothing was done.`;
+    throw new CodecError(said, { path, cause: error });
   }
 }
 

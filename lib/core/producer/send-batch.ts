@@ -1,5 +1,6 @@
-import { RivuletError } from '../message/errors.js';
+import { CodecError, InvalidInputError, RivuletError, SchemaError } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
+import { describeValue, isOptions } from '../message/options.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Producer } from './producer.js';
 
@@ -23,6 +24,32 @@ export class BatchSendError extends RivuletError {
   }
 }
 
+/** What no message can be made of. @throws InvalidInputError naming every place. */
+export function checkBatch(name: TopicName, items: unknown): void {
+  const isNone = (item: unknown): boolean => !isOptions(item) || !('body' in item);
+  const problems = Array.isArray(items)
+    ? items.flatMap((item, i) =>
+        isNone(item) ? [`message ${i} must be { body, … }, got: ${describeValue(item)}`] : [],
+      )
+    : [`messages must be a list of { body, … }, got: ${describeValue(items)}`];
+  if (problems.length > 0)
+    throw new InvalidInputError(`Send a batch to topic "${String(topicOf(name))}"`, problems);
+}
+
+/** What is wrong with one of many must say which. */
+function placed(error: unknown, i: number): unknown {
+  const where = `Message ${i} of the batch`;
+  if (error instanceof InvalidInputError) return new InvalidInputError(where, error.problems);
+  if (error instanceof CodecError)
+    return new CodecError(`${where}: ${error.message}`, { path: error.path, cause: error });
+  if (error instanceof SchemaError)
+    return new SchemaError(
+      error.topic,
+      error.issues.map((issue) => `message ${i}: ${issue}`),
+    );
+  return error;
+}
+
 /**
  * Send messages to one topic, in order; those of one queue travel together.
  *
@@ -34,7 +61,19 @@ export async function sendBatch(
   name: TopicName,
   items: readonly BatchItem[],
 ): Promise<SendResult[]> {
-  const checks = items.map(({ body, ...options }) => producer.validate(name, body, options));
+  const checks = items.map(({ body, ...options }, i) => {
+    const refuse = (error: unknown): never => {
+      throw placed(error, i);
+    };
+    try {
+      const check = producer.validate(name, body, options)?.catch(refuse);
+      // Whoever finds another problem first does not wait for this one.
+      check?.catch(() => undefined);
+      return check;
+    } catch (error) {
+      return refuse(error);
+    }
+  });
   // Without a schema nothing is waited for: later sends of the caller stay behind the batch.
   if (checks.some((check) => check !== undefined)) await Promise.all(checks);
   const sends = items.map(({ body, ...options }) => producer.send(name, body, options));

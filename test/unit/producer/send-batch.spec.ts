@@ -1,6 +1,6 @@
-import { SchemaError } from '../../../lib/core/message/errors.js';
+import { CodecError, SchemaError } from '../../../lib/core/message/errors.js';
 import { defineTopic } from '../../../lib/core/message/topic.js';
-import { sendBatch } from '../../../lib/core/producer/send-batch.js';
+import { checkBatch, sendBatch } from '../../../lib/core/producer/send-batch.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 const positive = defineTopic<number>('numbers', {
@@ -39,6 +39,40 @@ describe('a batch', () => {
   it('is refused for the first problem found, whatever else is wrong', async () => {
     const items = [{ body: 0 }, { body: 1, ttlMs: -1 }];
     await expect(sendBatch(bed.rivulet.producer, positive, items)).rejects.toThrow('ttlMs');
+  });
+
+  it.each<[string, unknown, string]>([
+    ['the schema', { body: -1 }, 'message 1: must be positive'],
+    ['an option', { body: 1, tagg: 'x' }, 'Message 1 of the batch: unknown option "tagg"'],
+  ])('says which of its messages is refused by %s', async (_, item, said) => {
+    const items = [{ body: 1 }, item as { body: number }];
+    await expect(sendBatch(bed.rivulet.producer, positive, items)).rejects.toThrow(said);
+  });
+
+  it('says which body cannot be written', async () => {
+    const items = [{ body: 1 }, { body: { n: 2n } }];
+    const error: unknown = await sendBatch(bed.rivulet.producer, 'plain', items).catch(
+      (reason: unknown) => reason,
+    );
+    expect(error).toBeInstanceOf(CodecError);
+    expect(error).toMatchObject({
+      path: '$.n',
+      message:
+        'Message 1 of the batch: Send to topic "plain": $.n is 2n, which JSON cannot hold; convert it to text first. Nothing was done.',
+    });
+  });
+
+  it.each<[string, unknown, string]>([
+    ['no list', undefined, 'messages must be a list of { body, … }, got: undefined'],
+    [
+      'bodies',
+      [{ body: 1 }, 5, null],
+      'message 1 must be { body, … }, got: 5; message 2 must be { body, … }, got: null',
+    ],
+  ])('is refused when it is %s', (_, items, said) => {
+    expect(() => checkBatch('plain', items)).toThrow(
+      `Send a batch to topic "plain": ${said}. Nothing was done.`,
+    );
   });
 
   it('stores all of its messages when they match', async () => {
