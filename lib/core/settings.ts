@@ -8,7 +8,13 @@ import { DEFAULT_ORDERED_TIMING, type OrderedTiming } from './consumer/ordered/o
 import { acksProblems } from './message/acks.js';
 import { type Codec, codecProblems } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
-import { describeValue, integerProblem, unknownOptions } from './message/options.js';
+import {
+  describeValue,
+  integerProblem,
+  isOptions,
+  notOptions,
+  unknownOptions,
+} from './message/options.js';
 import { topicSettingProblems } from './message/topic.js';
 import { DEFAULT_PRODUCER_SETTINGS, type ProducerSettings } from './producer/producer-settings.js';
 import {
@@ -121,7 +127,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
   const { acks, whenBufferFull, ...limits } = producer;
   return [
     ...named,
-    ...Object.entries(limits).map(([name, value]) =>
+    ...knownIn(limits, DEFAULT_SETTINGS.producer).map(([name, value]) =>
       integerProblem(`producer.${name}`, value, positive),
     ),
     ...acksProblems(acks).map((problem) => problem && `producer.${problem}`),
@@ -129,6 +135,9 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
       ? undefined
       : `producer.whenBufferFull must be "${'wait' satisfies ProducerSettings['whenBufferFull']}" or "${'fail' satisfies ProducerSettings['whenBufferFull']}", got: ${describeValue(whenBufferFull satisfies never)}`,
     ...topicSettingProblems(topics).map((problem) => problem && `topics.${problem}`),
+    typeof rest.autoCreateTopics === 'boolean'
+      ? undefined
+      : `autoCreateTopics must be true or false, got: ${describeValue(rest.autoCreateTopics)}`,
     ...(rest.codec === undefined ? [] : codecProblems('codec', rest.codec)),
     ...(Array.isArray(rest.codecs)
       ? rest.codecs.flatMap((codec, i) => codecProblems(`codecs[${i}]`, codec))
@@ -142,7 +151,7 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
     ...transactionSettingProblems(transactions).map(
       (problem) => problem && `transactions.${problem}`,
     ),
-    ...Object.entries(ordered).map(([name, value]) =>
+    ...knownIn(ordered, DEFAULT_SETTINGS.ordered).map(([name, value]) =>
       integerProblem(`ordered.${name}`, value, name === 'rebalanceDelayMs' ? { min: 0 } : positive),
     ),
     ordered.renewMs < ordered.selfStopMs && ordered.selfStopMs < ordered.leaseMs
@@ -160,14 +169,20 @@ export function settingProblems(input: RivuletSettingsInput): string[] {
   ].filter((problem) => problem !== undefined);
 }
 
-function unknownIn(name: string, given: object | undefined, known: object): string[] {
+function unknownIn(name: string, given: unknown, known: object): string[] {
   if (given === undefined) return [];
+  if (!isOptions(given)) return [notOptions(name, given)];
   return unknownOptions(given, Object.keys(known)).map((problem) => `${name}: ${problem}`);
+}
+
+/** What nobody knows has been told of as that. */
+function knownIn(settings: object, known: object): [string, unknown][] {
+  return Object.entries(settings).filter(([name]) => Object.hasOwn(known, name));
 }
 
 /** Options that are undefined count as not given, as elsewhere in Nest. */
 function given<T extends object>(options: T | undefined): Partial<T> {
   return Object.fromEntries(
-    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+    Object.entries(isOptions(options) ? options : {}).filter(([, value]) => value !== undefined),
   ) as Partial<T>;
 }

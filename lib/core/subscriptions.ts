@@ -14,7 +14,7 @@ import {
 } from './idempotency/idempotent-options.js';
 import type { InboxEntry } from './idempotency/through-inbox.js';
 import type { Codecs } from './message/codec.js';
-import { InvalidInputError } from './message/errors.js';
+import { InvalidInputError, InvalidOptionsError } from './message/errors.js';
 import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';
 import type { Logger } from './runtime/logger.js';
@@ -125,8 +125,7 @@ export class Subscriptions {
       ...inboxProblems(idempotent, all.transactions),
     ];
     const settings = problems.length === 0 ? idempotentSettings(idempotent) : undefined;
-    // Throws now, rather than with the first message, when there is none of this name.
-    if (settings?.participant !== undefined) transactions.participant(settings.participant);
+    problems.push(...participantProblems(settings?.participant, transactions));
     const around = settings && this.idempotency.around(settings);
     const made = { ...rest, around, ...(reply && this.answering(rest)) };
     return consumers.add(subscription(made, [...found, ...problems]));
@@ -151,5 +150,19 @@ export class Subscriptions {
       if (!(error instanceof InboxBusyError)) throw error;
       return 'busy';
     }
+  }
+}
+
+/** Found now, rather than with the first message, when there is none of this name. */
+function participantProblems(
+  name: string | undefined,
+  transactions: Pick<Transactions, 'participant'>,
+): string[] {
+  try {
+    if (name !== undefined) transactions.participant(name);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InvalidOptionsError)) throw error;
+    return error.problems.map((problem) => `idempotent.participant: ${problem}`);
   }
 }

@@ -1,7 +1,7 @@
 import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codec.js';
-import { describeValue } from '../core/message/options.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { isThenable } from '../core/runtime/thenable.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
@@ -10,13 +10,7 @@ import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import type { Groups } from './groups.js';
-import {
-  functionProblem,
-  groupProblem,
-  optionProblems,
-  refuse,
-  topicNameProblem,
-} from './input.js';
+import { functionProblem, groupProblem, refuse, topicNameProblem } from './input.js';
 import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
 
 /** What a group gave up on. */
@@ -83,7 +77,7 @@ export class DeadLetters {
     refuse('listDeadLetters', [
       topicNameProblem(name),
       groupProblem(group),
-      ...optionProblems(options, ['after', 'limit', 'maxBytes']),
+      ...unknownOptions(options, ['after', 'limit', 'maxBytes']),
       options?.after === undefined ? undefined : idProblem('after', options.after),
       ...pageSizeProblems(options ?? {}),
     ]);
@@ -112,7 +106,7 @@ export class DeadLetters {
     group: string,
     { id, ...options }: { id: string } & ForceOptions,
   ): Promise<string | undefined> {
-    refuse('redriveDeadLetter', optionProblems(options, ['force', 'dedupKey']));
+    refuse('redriveDeadLetter', unknownOptions(options, ['force', 'dedupKey']));
     const place = await this.place(name, group, { id, method: 'redriveDeadLetter' });
     if (!place) return undefined;
     if (options.force === true) {

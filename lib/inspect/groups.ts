@@ -6,7 +6,8 @@ import type { QueueGate } from '../core/store/queue-lease-store.js';
 import type { ConsumeMode, GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { queuesOf } from '../core/store/refs.js';
 import { GroupNotFoundError, InUseError } from './errors.js';
-import { groupProblem, optionProblems, refuse, topicNameProblem } from './input.js';
+import { unknownOptions } from '../core/message/options.js';
+import { groupProblem, refuse, topicNameProblem } from './input.js';
 import type { Topics } from './topics.js';
 
 export interface QueueLag extends GroupLag {
@@ -68,7 +69,7 @@ export class Groups {
     refuse('deleteGroup', [
       topicNameProblem(name),
       groupProblem(group),
-      ...optionProblems(options, ['force']),
+      ...unknownOptions(options, ['force']),
     ]);
     const info = await this.topics.existing(name, 'deleteGroup');
     if (options.force !== true) await this.refuseWhileAlive(info, [group], `Group "${group}"`);

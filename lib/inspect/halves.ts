@@ -1,6 +1,6 @@
 import { ByteBudget } from '../core/consumer/byte-budget.js';
 import type { Codecs } from '../core/message/codec.js';
-import { describeValue } from '../core/message/options.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { HalfView, TransactionId } from '../core/store/half-message-store.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
@@ -10,13 +10,7 @@ import { boardOfKey, checkWork, SETS_KEY } from '../core/transaction/half-owner.
 import { releaseWork } from '../core/upkeep.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import { StillCheckedError } from './errors.js';
-import {
-  optionProblems,
-  type Problem,
-  refuse,
-  topicNameProblem,
-  transactionIdProblem,
-} from './input.js';
+import { type Problem, refuse, topicNameProblem, transactionIdProblem } from './input.js';
 import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
 import type { Topics } from './topics.js';
 
@@ -136,7 +130,7 @@ export class Halves {
     transactionId: TransactionId,
     options: { force?: boolean },
   ): Promise<DecidedHalf[]> {
-    refuse(method, optionProblems(options, ['force']));
+    refuse(method, unknownOptions(options, ['force']));
     const halves = await this.halvesOf(method, transactionId);
     const checked = halves.filter(({ parked }) => parked === null);
     // A part of a set by hand would be a set in parts; the queue that decides can always be asked.
@@ -207,7 +201,7 @@ function bytesOfHalf({ frames }: HalfView): number {
 }
 
 function pageProblems(options: HalfPageOptions): Problem[] {
-  const problems = optionProblems(options, ['after', 'limit', 'maxBytes', 'state']);
+  const problems: Problem[] = unknownOptions(options, ['after', 'limit', 'maxBytes', 'state']);
   if (typeof options !== 'object' || options === null) return problems;
   const { after, state } = options;
   return [

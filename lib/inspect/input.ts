@@ -1,7 +1,7 @@
 import { InvalidInputError } from '../core/message/errors.js';
 import { isMessageId } from '../core/message/message-id.js';
 import { groupProblem, topicProblem } from '../core/message/names.js';
-import { describeValue, unknownOptions } from '../core/message/options.js';
+import { describeValue } from '../core/message/options.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 
 export type Problem = string | undefined;
@@ -26,13 +26,6 @@ export function messageIdProblem(messageId: unknown): Problem {
 export function transactionIdProblem(transactionId: unknown): Problem {
   if (isMessageId(transactionId)) return undefined;
   return `transactionId must be the id of a transaction (36 characters), got: ${describeValue(transactionId)}`;
-}
-
-/** Problems with an options object: not an object, or a name nobody knows. */
-export function optionProblems(options: unknown, known: readonly string[]): Problem[] {
-  if (typeof options !== 'object' || options === null)
-    return [`options must be an object, got: ${describeValue(options)}`];
-  return unknownOptions(options, known);
 }
 
 export function dateProblem(name: string, value: unknown): Problem {

@@ -25,7 +25,8 @@ import {
   Halves,
 } from './halves.js';
 import { type Health, healthOf } from './health.js';
-import { optionProblems, refuse } from './input.js';
+import { unknownOptions } from '../core/message/options.js';
+import { refuse } from './input.js';
 import {
   type FoundEntry,
   type FoundMessage,
@@ -137,7 +138,7 @@ export class MessageAdmin {
    *   messages in it, unless `force` is true.
    */
   async deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
-    refuse('deleteTopic', optionProblems(options, ['force']));
+    refuse('deleteTopic', unknownOptions(options, ['force']));
     if (options.force !== true) {
       const info = await this.topics.find(topic, 'deleteTopic');
       if (!info) return false;

@@ -1,6 +1,6 @@
 import type { Codecs } from '../core/message/codec.js';
 import { type MessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { hasMessageId } from '../core/message/wire-format.js';
 import {
@@ -13,14 +13,7 @@ import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
 import { bytesOfView, type EntryView, type MessageEntry, viewEntry } from './entry-view.js';
-import {
-  dateProblem,
-  messageIdProblem,
-  optionProblems,
-  type Problem,
-  refuse,
-  topicNameProblem,
-} from './input.js';
+import { dateProblem, messageIdProblem, type Problem, refuse, topicNameProblem } from './input.js';
 import { EVERYTHING, scan, type ScanRange } from './log-scan.js';
 import type { Topics } from './topics.js';
 
@@ -191,7 +184,7 @@ async function* pages<T extends FoundEntry>(
 }
 
 function searchProblems(options: SearchOptions): Problem[] {
-  const problems = optionProblems(options, ['from', 'to', 'limit']);
+  const problems: Problem[] = unknownOptions(options, ['from', 'to', 'limit']);
   if (typeof options !== 'object' || options === null) return problems;
   const { from, to, limit } = options;
   const dates = [dateProblem('from', from), dateProblem('to', to)];

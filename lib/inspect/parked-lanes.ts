@@ -1,7 +1,7 @@
 import type { DeadLetterNote } from '../core/consumer/history.js';
 import { groupOfLane } from '../core/consumer/ordered/lane-name.js';
 import type { Codecs } from '../core/message/codec.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue, integerProblem, isOptions, notOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { Clock } from '../core/runtime/clock.js';
 import type { ResumeAction } from '../core/store/queue-lease-store.js';
@@ -68,8 +68,9 @@ export class ParkedLanes {
     where: { queue: number; lane: string },
     action: ResumeAction,
   ): Promise<boolean> {
-    const { queue, lane } = where;
     const info = await this.groups.existing(name, group, 'resumeLane');
+    if (!isOptions(where)) refuse('resumeLane', [notOptions('the lane', where)]);
+    const { queue, lane } = where;
     refuse('resumeLane', [
       integerProblem('queue', queue, { min: 0, max: info.queues - 1 }),
       typeof lane === 'string' ? undefined : `lane must be text, got: ${describeValue(lane)}`,

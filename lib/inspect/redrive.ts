@@ -1,4 +1,4 @@
-import { describeValue } from '../core/message/options.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { type Clock, sleep } from '../core/runtime/clock.js';
 import type { DeadLetterStore } from '../core/store/dead-letter-store.js';
@@ -9,14 +9,7 @@ import {
   isWanted,
 } from './dead-letters.js';
 import type { Groups } from './groups.js';
-import {
-  functionProblem,
-  groupProblem,
-  optionProblems,
-  type Problem,
-  refuse,
-  topicNameProblem,
-} from './input.js';
+import { functionProblem, groupProblem, type Problem, refuse, topicNameProblem } from './input.js';
 
 export interface RedriveOptions {
   /** Which ones. Default: all. */
@@ -100,7 +93,7 @@ export class Redrive {
 }
 
 function redriveProblems(options: RedriveOptions): Problem[] {
-  const problems = optionProblems(options, [
+  const problems = unknownOptions(options, [
     ...['filter', 'force', 'dedupKey', 'perSecond', 'signal', 'onProgress'],
   ]);
   if (typeof options !== 'object' || options === null) return problems;

@@ -1,10 +1,10 @@
 import { offsetBefore, offsetBeforeTime, isOffset } from '../core/message/offset.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
 import type { Groups } from './groups.js';
-import { optionProblems, type Problem, refuse } from './input.js';
+import { groupProblem, type Problem, refuse, topicNameProblem } from './input.js';
 
 /** Where a group goes on: everywhere, or at one offset of one queue. */
 export type RewindTarget = 'earliest' | 'latest' | Date | { queue: number; offset: string };
@@ -31,8 +31,10 @@ export class Rewind {
     options: { force?: boolean },
   ): Promise<void> {
     refuse('rewindGroup', [
+      topicNameProblem(name),
+      groupProblem(group),
       targetProblem(to, this.storeTime.now()),
-      ...optionProblems(options, ['force']),
+      ...unknownOptions(options, ['force']),
     ]);
     const info = await this.groups.existing(name, group, 'rewindGroup');
     const { mode } = info.group;

@@ -1,18 +1,11 @@
 import { releaseWork } from '../core/upkeep.js';
 import type { MessageId } from '../core/message/message-id.js';
-import { describeValue, integerProblem } from '../core/message/options.js';
+import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
 import { queuesOf } from '../core/store/refs.js';
-import {
-  dateProblem,
-  messageIdProblem,
-  optionProblems,
-  type Problem,
-  refuse,
-  topicNameProblem,
-} from './input.js';
+import { dateProblem, messageIdProblem, type Problem, refuse, topicNameProblem } from './input.js';
 import type { Topics } from './topics.js';
 
 /** One of the two: from now, or then. */
@@ -64,7 +57,7 @@ export class Scheduled {
 }
 
 function dueProblems(due: NewDueTime): Problem[] {
-  const problems = optionProblems(due, ['delayMs', 'deliverAt']);
+  const problems: Problem[] = unknownOptions(due, ['delayMs', 'deliverAt']);
   if (typeof due !== 'object' || due === null) return problems;
   const { delayMs, deliverAt } = due as { delayMs?: unknown; deliverAt?: unknown };
   if ((delayMs === undefined) === (deliverAt === undefined))

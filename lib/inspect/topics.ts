@@ -1,5 +1,5 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
-import { describeValue } from '../core/message/options.js';
+import { describeValue, unknownOptions } from '../core/message/options.js';
 import {
   growthProblem,
   type TopicName,
@@ -10,7 +10,7 @@ import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
 import { TopicExistsError } from './errors.js';
-import { optionProblems, refuse, topicNameProblem } from './input.js';
+import { refuse, topicNameProblem } from './input.js';
 
 export interface TopicDescription {
   topic: string;
@@ -79,7 +79,7 @@ export class Topics {
   async create(name: TopicName, settings: Partial<TopicSettings>): Promise<TopicInfo> {
     refuse(`createTopic(${describeValue(topicOf(name))})`, [
       topicNameProblem(name),
-      ...optionProblems(settings, SETTINGS),
+      ...unknownOptions(settings, SETTINGS),
       ...topicSettingProblems(settings ?? {}),
     ]);
     const asked = { ...saidBy(name), ...said(settings) };
@@ -94,7 +94,7 @@ export class Topics {
   async alter(name: TopicName, changes: TopicChanges): Promise<TopicInfo> {
     refuse(`alterTopic(${describeValue(topicOf(name))})`, [
       topicNameProblem(name),
-      ...optionProblems(changes, SETTINGS),
+      ...unknownOptions(changes, SETTINGS),
       ...topicSettingProblems(changes ?? {}),
     ]);
     const { queues: now } = await this.existing(name, 'alterTopic');

@@ -1,9 +1,10 @@
 import { InvalidInputError } from '../core/message/errors.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
+import { isOptions, notOptions } from '../core/message/options.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import type { RecurringOptions, RecurringSend } from '../core/producer/recurring-sends.js';
 import type { RequestOptions } from '../core/producer/requester.js';
-import { type BatchItem, sendBatch } from '../core/producer/send-batch.js';
+import { type BatchItem, checkBatch, sendBatch } from '../core/producer/send-batch.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { PrepareOptions } from '../core/transaction/half-first.js';
@@ -61,6 +62,7 @@ export class MessageProducer {
     topic: TopicName<Body>,
     items: readonly BatchItem<NoInfer<Body>>[],
   ): Promise<SendResult[]> {
+    checkBatch(topic, items);
     const prepared = items.map(({ body, ...options }) => ({
       ...this.prepared(topic, body, options),
       body,
@@ -175,7 +177,9 @@ export class MessageProducer {
     body: unknown,
     options: O,
   ): O {
-    const problems = reservedProblems(options.properties);
+    const problems = isOptions(options)
+      ? reservedProblems(options.properties)
+      : [notOptions('options', options)];
     if (problems.length > 0)
       throw new InvalidInputError(`Send to topic "${topicOf(topic)}"`, problems);
     if (!this.onDispatch) return options;

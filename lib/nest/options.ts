@@ -1,6 +1,12 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { groupProblem } from '../core/message/names.js';
-import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
+import {
+  describeValue,
+  integerProblem,
+  isOptions,
+  notOptions,
+  unknownOptions,
+} from '../core/message/options.js';
 import type { Clock } from '../core/runtime/clock.js';
 import { systemClock } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
@@ -111,8 +117,7 @@ function packetOptionProblems(given: object): string[] {
 
 /** @throws InvalidOptionsError naming every problem at once. */
 export function moduleSettings(given: RivuletModuleOptions, where: string): ModuleSettings {
-  if (typeof given !== 'object' || given === null)
-    throw new InvalidOptionsError(where, [`must be an object, got: ${describeValue(given)}`]);
+  if (!isOptions(given)) throw new InvalidOptionsError(where, [notOptions('options', given)]);
   const { connectOnBoot = DEFAULTS.connectOnBoot, consume = DEFAULTS.consume } = given;
   const { namespace = DEFAULTS.namespace, allowEviction = DEFAULTS.allowEviction } = given;
   const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, group, stores, connection } = given;
@@ -129,6 +134,14 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
       ? undefined
       : `connectOnBoot must be "${'fail' satisfies ModuleSettings['connectOnBoot']}" or "${'background' satisfies ModuleSettings['connectOnBoot']}", got: ${describeValue(connectOnBoot satisfies never)}`,
     integerProblem('connectTimeoutMs', connectTimeoutMs, { min: 1 }),
+    typeof allowEviction === 'boolean'
+      ? undefined
+      : `allowEviction must be true or false, got: ${describeValue(allowEviction)}`,
+    given.handlers === undefined || isOptions(given.handlers)
+      ? undefined
+      : `${notOptions('handlers', given.handlers)}; its names are those of handlers: { 'BillingService.charge': { concurrency: 4 } }`,
+    portProblem('logger', given.logger, ['error', 'warn', 'log']),
+    portProblem('clock', given.clock, ['now', 'monotonic', 'after']),
     telemetryProblem(given.telemetry),
     ...settingProblems(rivulet),
   ].filter((problem) => problem !== undefined);
@@ -149,6 +162,15 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
   };
 }
 
+/** Of what is called later: a method that is missing would be noticed at the worst time. */
+function portProblem(name: string, given: unknown, methods: readonly string[]): string | undefined {
+  if (given === undefined) return undefined;
+  const has = (given ?? {}) as Record<string, unknown>;
+  const missing = methods.filter((method) => typeof has[method] !== 'function');
+  if (missing.length === 0) return undefined;
+  return `${name} must have the methods ${methods.join(', ')}; missing: ${missing.join(', ')}, got: ${describeValue(given)}`;
+}
+
 function telemetryProblem(telemetry: unknown): string | undefined {
   if (telemetry === undefined || typeof (telemetry as Partial<Telemetry>)?.handling === 'function')
     return undefined;
@@ -161,7 +183,9 @@ function coreSettings(given: RivuletModuleOptions): RivuletSettingsInput {
   ) as RivuletSettingsInput;
   // A wrong one is told of as what it is.
   if (given.group === undefined || groupProblem(given.group)) return settings;
-  return { ...settings, transactions: { producerGroup: given.group, ...settings.transactions } };
+  const { transactions = {} } = settings;
+  if (!isOptions(transactions)) return settings;
+  return { ...settings, transactions: { producerGroup: given.group, ...transactions } };
 }
 
 function sourceProblems(

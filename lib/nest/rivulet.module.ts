@@ -1,5 +1,7 @@
 import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { describeValue, isOptions, notOptions, unknownOptions } from '../core/message/options.js';
 import type { RivuletModuleExtras, RivuletModuleOptions } from './options.js';
 import { providersOf } from './providers.js';
 import { getOptionsToken } from './tokens.js';
@@ -28,12 +30,20 @@ export interface RivuletModuleAsyncOptions extends RivuletModuleExtras {
  */
 @Module({})
 export class RivuletModule {
+  /** @throws InvalidOptionsError for what are no options; what is wrong with them is told when the application starts. */
   static forRoot(options: RivuletModuleOptions & RivuletModuleExtras): DynamicModule {
+    if (!isOptions(options))
+      throw new InvalidOptionsError('RivuletModule.forRoot', [
+        `${notOptions('options', options)}. The least is { connection: 'redis://localhost:6379', group: 'shop' }`,
+      ]);
     const { name, isGlobal, ...own } = options;
     return build({ name, isGlobal }, [{ provide: getOptionsToken(name), useValue: own }]);
   }
 
+  /** @throws InvalidOptionsError for what makes no options. */
   static forRootAsync(options: RivuletModuleAsyncOptions): DynamicModule {
+    const problems = asyncProblems(options);
+    if (problems.length > 0) throw new InvalidOptionsError('RivuletModule.forRootAsync', problems);
     const { imports = [], extraProviders = [] } = options;
     return build(options, [...extraProviders, ...asyncOptions(options)], imports);
   }
@@ -59,15 +69,48 @@ function asyncOptions(options: RivuletModuleAsyncOptions): Provider[] {
   const { name, inject = [], useFactory, useClass, useExisting } = options;
   const provide = getOptionsToken(name);
   if (useFactory) return [{ provide, useFactory, inject }];
-  const factory = useClass ?? useExisting;
-  if (!factory)
-    throw new TypeError('RivuletModule.forRootAsync takes useFactory, useClass or useExisting');
+  const factory = (useClass ?? useExisting)!;
   return [
     {
       provide,
-      useFactory: (made: RivuletOptionsFactory) => made.createRivuletOptions(),
+      useFactory: (made: RivuletOptionsFactory) => {
+        if (typeof made?.createRivuletOptions === 'function') return made.createRivuletOptions();
+        throw new InvalidOptionsError('RivuletModule.forRootAsync', [
+          `${factory.name} must have a method createRivuletOptions that answers the options`,
+        ]);
+      },
       inject: [factory],
     },
     ...(useClass ? [useClass] : []),
+  ];
+}
+
+const WAYS = ['useFactory', 'useClass', 'useExisting'] as const;
+const ASYNC_OPTIONS = [
+  ...WAYS,
+  'inject',
+  'imports',
+  'extraProviders',
+  'name',
+  'isGlobal',
+] as const satisfies readonly (keyof RivuletModuleAsyncOptions)[];
+
+function asyncProblems(options: RivuletModuleAsyncOptions): string[] {
+  const unknown = unknownOptions(options, ASYNC_OPTIONS);
+  if (!isOptions(options)) return unknown;
+  const ways = WAYS.filter((way) => options[way] !== undefined);
+  return [
+    ...unknown,
+    ...(ways.length === 1
+      ? []
+      : [
+          `one of ${WAYS.join(', ')} is needed: who makes the options, got: ${ways.join(' and ') || 'none'}`,
+        ]),
+    ...ways
+      .filter((way) => typeof options[way] !== 'function')
+      .map(
+        (way) =>
+          `${way} must be a ${way === 'useFactory' ? 'function' : 'class'}, got: ${describeValue(options[way])}`,
+      ),
   ];
 }

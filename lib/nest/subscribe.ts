@@ -7,7 +7,13 @@ import type { RetryOptions } from '../core/consumer/retry-policy.js';
 import type { SubscriptionMode } from '../core/consumer/subscription.js';
 import type { MessageFilter } from '../core/filter/message-filter.js';
 import type { IdempotentOptions } from '../core/idempotency/idempotent-options.js';
-import type { TopicDefinition, TopicName } from '../core/message/topic.js';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { isOptions, notOptions } from '../core/message/options.js';
+import {
+  topicArgumentProblem,
+  type TopicDefinition,
+  type TopicName,
+} from '../core/message/topic.js';
 import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
 
@@ -103,11 +109,17 @@ export function declareSubscription(
   decorator: string,
   metadata: SubscribeMetadata,
 ): SubscribeDecorator<never> {
-  return (target, method) => {
-    if (typeof target === 'function')
-      throw new TypeError(
-        `${decorator} on the static method ${target.name}.${method}: only methods of instances can be handlers`,
-      );
+  return (target, method, descriptor) => {
+    const where = `${decorator} of ${nameOf(target, method)}`;
+    const { topic, options } = metadata;
+    const problems = [
+      typeof target === 'function' || typeof descriptor?.value !== 'function'
+        ? 'only methods of instances can be handlers'
+        : undefined,
+      topicArgumentProblem(topic),
+      isOptions(options) ? undefined : notOptions('options', options),
+    ].filter((problem) => problem !== undefined);
+    if (problems.length > 0) throw new InvalidOptionsError(where, problems);
     // By class and name, not on the function: a decorator that replaces the function would lose it.
     const others = (Reflect.getOwnMetadata(KEY, target, method) ?? []) as SubscribeMetadata[];
     Reflect.defineMetadata(KEY, [metadata, ...others], target, method);
@@ -115,6 +127,12 @@ export function declareSubscription(
     if (!Reflect.hasMetadata(PARAM_ARGS_METADATA, target.constructor, method))
       Payload()(target, method, 0);
   };
+}
+
+/** Of whatever was decorated: a method, or what can be none. */
+function nameOf(target: object, method: string | symbol | undefined): string {
+  const owner = typeof target === 'function' ? target.name : target.constructor.name;
+  return method === undefined ? owner : `${owner}.${String(method)}`;
 }
 
 export function subscribeMetadata(prototype: object, method: string): SubscribeMetadata[] {

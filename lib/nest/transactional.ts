@@ -1,7 +1,7 @@
 import { isObservable } from 'rxjs';
 import { InvalidOptionsError } from '../core/message/errors.js';
-import { describeValue, unknownOptions } from '../core/message/options.js';
-import type { TopicName } from '../core/message/topic.js';
+import { describeValue, isOptions, notOptions, unknownOptions } from '../core/message/options.js';
+import { topicArgumentProblem, type TopicName } from '../core/message/topic.js';
 import type { PrepareOptions } from '../core/transaction/half-first.js';
 import {
   type TransactionOptions,
@@ -73,6 +73,7 @@ export function Transactional(
       throw new TypeError(`${where}: only methods of instances can be transactional`);
     if (transactionalMetadata(target, method))
       throw new InvalidOptionsError(where, ['is there twice; a method has one transaction']);
+    if (!isOptions(options)) refuse(where, [notOptions('options', options)]);
     const metadata = metadataFrom(options, where);
     Reflect.defineMetadata(KEY, metadata, target, method);
     injectInstance(target, metadata.instance);
@@ -127,7 +128,7 @@ function metadataFrom(
     ...(typeof name === 'string' && name !== ''
       ? []
       : [`name must be text, got: ${describeValue(name)}`]),
-    ...(topic === undefined ? ['topic is missing: where the message goes'] : []),
+    ...[topicArgumentProblem(topic)].filter((problem) => problem !== undefined),
     ...(typeof message === 'function'
       ? []
       : [

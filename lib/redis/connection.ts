@@ -192,7 +192,7 @@ export class Connection<C extends Client = Redis> {
     const reason = refusalReason(this.lastError);
     if (!reason || !HOPELESS.has(reason)) return undefined;
     return new StoreRefusedError(
-      `${this.target} refused the connection: ${this.lastError!.message}. Check username, password and ACL`,
+      `${this.target} refused the connection: ${this.lastError!.message.replace(/\.$/, '')}. Check username, password and ACL`,
       { reason },
       { cause: this.lastError },
     );

@@ -36,6 +36,8 @@ import {
 
 afterEach(closeApps);
 
+const escaped = (text: string): string => text.replaceAll(/[.{}]/g, '\\$&');
+
 async function problemsOf(options: object): Promise<readonly string[]> {
   const compiled = Test.createTestingModule({
     imports: [RivuletModule.forRoot(options as ModuleOptions)],
@@ -129,6 +131,23 @@ describe('RivuletModule', () => {
     [{ stores: memoryStores(), connection: 'redis://localhost' }, 'contradict each other'],
     [{ connection: { cluster: [] } }, 'cluster must list at least one node'],
     [{ stores: memoryStores(), group: 'a b' }, 'group must be'],
+    [{ stores: memoryStores(), producer: null }, 'producer must be an object, got: null'],
+    [{ stores: memoryStores(), consumer: 'x' }, 'consumer must be an object, got: a text'],
+    [{ stores: memoryStores(), handlers: 3 }, 'handlers must be an object, got: 3; its names are'],
+    [
+      { stores: memoryStores(), logger: { log() {} } },
+      'logger must have the methods error, warn, log; missing: error, warn',
+    ],
+    [
+      { stores: memoryStores(), clock: Date },
+      'clock must have the methods now, monotonic, after; missing: monotonic, after',
+    ],
+    [{ stores: memoryStores(), autoCreateTopics: 'no' }, 'autoCreateTopics must be true or false'],
+    [{ stores: memoryStores(), allowEviction: 1 }, 'allowEviction must be true or false'],
+    [
+      { stores: memoryStores(), producer: { ack: 'disk' } },
+      'producer: unknown option "ack", did you mean "acks"?',
+    ],
   ])('refuses %p', async (options, problem) => {
     expect(await problemsOf(options)).toEqual([expect.stringContaining(problem)]);
   });
@@ -159,14 +178,47 @@ describe('RivuletModule', () => {
       }).compile();
       expect(app.get(Rivulet).stores).toBe(options.stores);
     }
-    expect(() => RivuletModule.forRootAsync({})).toThrow('useFactory, useClass or useExisting');
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'options must be an object, got: undefined. The least is { connection:'],
+    [null, 'options must be an object, got: null'],
+    ['redis://:secret@localhost', 'options must be an object, got: a text'],
+  ])('refuses forRoot(%p) where it stands', (options, problem) => {
+    expect(() => RivuletModule.forRoot(options as never)).toThrow(
+      new RegExp(`^RivuletModule\\.forRoot: ${escaped(problem)}`),
+    );
+  });
+
+  it.each<[unknown, string]>([
+    [undefined, 'options must be an object, got: undefined'],
+    [{}, 'one of useFactory, useClass, useExisting is needed: who makes the options, got: none'],
+    [
+      { useFactory: () => ({}), useClass: Object },
+      'is needed: who makes the options, got: useFactory and useClass',
+    ],
+    [{ useFactory: 3 }, 'useFactory must be a function, got: 3'],
+    [{ useFacotry: () => ({}) }, 'unknown option "useFacotry", did you mean "useFactory"?'],
+  ])('refuses forRootAsync(%p) where it stands', (options, problem) => {
+    expect(() => RivuletModule.forRootAsync(options as never)).toThrow(InvalidOptionsError);
+    expect(() => RivuletModule.forRootAsync(options as never)).toThrow(problem);
+  });
+
+  it('refuses a class that makes no options', async () => {
+    class Nothing {}
+    const compiled = Test.createTestingModule({
+      imports: [RivuletModule.forRootAsync({ useClass: Nothing as never })],
+    }).compile();
+    await expect(compiled).rejects.toThrow('Nothing must have a method createRivuletOptions');
   });
 
   it('refuses options of a factory that are wrong', async () => {
     const compiled = Test.createTestingModule({
       imports: [RivuletModule.forRootAsync({ useFactory: () => undefined as never })],
     }).compile();
-    await expect(compiled).rejects.toThrow('Options of RivuletModule: must be an object');
+    await expect(compiled).rejects.toThrow(
+      'Options of RivuletModule: options must be an object, got: undefined',
+    );
   });
 
   it('exists several times in one application, by name', async () => {

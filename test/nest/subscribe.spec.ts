@@ -12,6 +12,7 @@ import {
   selector,
   type StandardSchema,
   Subscribe,
+  SubscribeBatch,
   type SubscribeOptions,
   tags,
 } from 'nestjs-rivulet';
@@ -180,7 +181,43 @@ describe('@Subscribe', () => {
         static on() {}
       }
       return Wrong;
-    }).toThrow('static method Wrong.on');
+    }).toThrow('@Subscribe of Wrong.on: only methods of instances can be handlers');
+  });
+
+  it.each<[string, unknown[], string]>([
+    [
+      'a topic that is undefined',
+      [undefined],
+      'topic is undefined. If it comes from another module, do the two import each other?',
+    ],
+    ['no topic', [null], 'topic must be a name or what defineTopic answers, got: null'],
+    [
+      'something else',
+      [{ name: 'orders' }],
+      'topic must be a name or what defineTopic answers, got: an object',
+    ],
+    ['options that are null', ['orders', null], 'options must be an object, got: null'],
+    ['a group for options', ['orders', 'billing'], 'options must be an object, got: a text'],
+  ])('refuses %s where it stands', (_, given, problem) => {
+    for (const decorator of [Subscribe, SubscribeBatch])
+      expect(() => {
+        class Billing {
+          @((decorator as (...all: unknown[]) => MethodDecorator)(...given))
+          charge() {}
+        }
+        return Billing;
+      }).toThrow(
+        `${decorator === Subscribe ? '@Subscribe' : '@SubscribeBatch'} of Billing.charge: ${problem}`,
+      );
+  });
+
+  it('refuses what is no method', () => {
+    const decorate = Subscribe('orders') as (...all: unknown[]) => void;
+    class Billing {}
+    expect(() => decorate(Billing.prototype, 'rate', undefined)).toThrow(
+      '@Subscribe of Billing.rate: only methods of instances can be handlers',
+    );
+    expect(() => decorate(Billing)).toThrow('@Subscribe of Billing: only methods');
   });
 
   it('checks bodies against the schema of the topic', async () => {

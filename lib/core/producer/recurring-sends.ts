@@ -97,7 +97,9 @@ export class RecurringSends {
   }
 
   /** @returns false when there was none of this name. */
-  cancel(name: string): Promise<boolean> {
+  async cancel(name: string): Promise<boolean> {
+    const problem = groupProblem(name, 'name');
+    if (problem) throw new InvalidInputError('Cancel a recurring send', [problem]);
     return this.options.store.remove(name);
   }
 
@@ -140,7 +142,7 @@ export class RecurringSends {
         : `timezone must be text, got: ${describeValue(timezone)}`,
     ].filter((problem) => problem !== undefined);
     let next: number | null = null;
-    if (problems.length === 0)
+    if (typeof cron === 'string' && typeof timezone === 'string')
       try {
         next = this.nextRun({ cron, timezone }, now);
         if (next === null) problems.push(`cron ${describeValue(cron)} has no time to come`);

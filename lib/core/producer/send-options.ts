@@ -4,7 +4,13 @@ import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
 import { isTraceparent } from '../message/traceparent.js';
 import type { Clock } from '../runtime/clock.js';
-import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
+import {
+  describeValue,
+  integerProblem,
+  isOptions,
+  notOptions,
+  unknownOptions,
+} from '../message/options.js';
 import { receiptProblems } from './receipt.js';
 
 const KNOWN: readonly (keyof SendOptions)[] = [
@@ -48,8 +54,7 @@ export function checkSendOptions(
 
 /** Runs for each message, most of which say nothing, or nothing wrong. */
 function sendOptionProblems(options: SendOptions, clock: Pick<Clock, 'now'>): string[] {
-  if (typeof options !== 'object' || options === null || Array.isArray(options))
-    return [`options must be an object, got: ${describeValue(options)}`];
+  if (!isOptions(options)) return [notOptions('options', options)];
   const problems: string[] = [];
   let saysAnything = false;
   for (const name in options) {
@@ -160,8 +165,7 @@ function delayProblems(
 }
 
 function propertyProblems(properties: unknown): (string | undefined)[] {
-  if (typeof properties !== 'object' || properties === null || Array.isArray(properties))
-    return [`properties must be an object, got: ${describeValue(properties)}`];
+  if (!isOptions(properties)) return [notOptions('properties', properties)];
   const entries = Object.entries(properties);
   const problems = entries.flatMap(([name, value]) => [
     propertyNameProblem(name),

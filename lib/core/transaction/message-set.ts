@@ -20,9 +20,7 @@ export interface SendAllOptions {
 /** What `sendAll` would refuse of its own; each message is checked as `send` does. @throws InvalidInputError */
 export function checkSet(messages: readonly SetMessage[], options: SendAllOptions): void {
   const problems = [
-    ...(typeof options === 'object' && options !== null
-      ? unknownOptions(options, ['timeoutMs'])
-      : [`options must be an object, got: ${describeValue(options)}`]),
+    ...unknownOptions(options, ['timeoutMs']),
     options?.timeoutMs === undefined
       ? undefined
       : integerProblem('timeoutMs', options.timeoutMs, { min: 1, max: 3_600_000 }),

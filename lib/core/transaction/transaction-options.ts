@@ -1,4 +1,4 @@
-import { describeValue, unknownOptions } from '../message/options.js';
+import { describeValue, isOptions, notOptions, unknownOptions } from '../message/options.js';
 
 /** How a transaction is begun. */
 export interface TransactionOptions {
@@ -18,8 +18,7 @@ const KNOWN: readonly (keyof TransactionOptions)[] = ['participant', 'propagatio
 
 /** Problems with how a transaction is to be begun, for decorators that find them early. */
 export function transactionOptionProblems(options: TransactionOptions): string[] {
-  if (typeof options !== 'object' || options === null)
-    return [`options must be an object, got: ${describeValue(options)}`];
+  if (!isOptions(options)) return [notOptions('options', options)];
   const { propagation = 'required', participant } = options;
   return [
     ...unknownOptions(options, KNOWN),

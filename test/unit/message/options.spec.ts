@@ -40,6 +40,14 @@ describe('problems with options', () => {
     );
   });
 
+  it('say of what is no object that it is none, and of a text no more than that', () => {
+    expect(unknownOptions(null, ['a'])).toEqual(['options must be an object, got: null']);
+    expect(unknownOptions(['a'], ['a'])).toEqual(['options must be an object, got: an array']);
+    expect(unknownOptions('redis://:secret@host', ['a'])).toEqual([
+      'options must be an object, got: a text',
+    ]);
+  });
+
   it('show a value shortened, and never the content of an object', () => {
     const values = ['x'.repeat(1_000), { password: 'x' }, ['secret'], new Date(0), () => 1, 5n];
     expect(values.map(describeValue)).toEqual([
@@ -76,6 +84,14 @@ describe('defineTopic', () => {
         ],
       }) as Error,
     );
+  });
+
+  it('refuses a schema that is none, and options that are none', () => {
+    const define = (options: unknown) => () => defineTopic('orders', options as object);
+    expect(define({ schema: { parse() {} } })).toThrow(
+      'schema must follow Standard Schema, as those of Zod 3.24, Valibot 1 and ArkType 2 do',
+    );
+    expect(define(null)).toThrow('options must be an object, got: null');
   });
 
   it('cannot be changed afterwards', () => {
