@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { type Asked, storeError } from './errors.js';
+import { ScriptCommand } from './script-command.js';
 
 /** What one server and a cluster are asked alike: commands about keys of one slot. */
 export type Commands = Omit<Pick<Redis, keyof Redis & keyof Cluster>, OfOneKind>;
-type OfOneKind = keyof EventEmitter | 'options' | 'status' | 'duplicate' | 'sendCommand';
+type OfOneKind = keyof EventEmitter | 'options' | 'status' | 'duplicate';
 
 /** Where scripts run. */
 export interface ScriptHost {
@@ -83,28 +84,32 @@ export class Script<Key extends string, Arg extends string> {
    * @throws StoreUnavailableError it is not known whether it did.
    */
   run(host: ScriptHost, call: ScriptCall<Key, Arg>): Promise<unknown[]> {
-    return this.send(host, call, 'call');
+    return this.send(host, call, 'utf8');
   }
 
   /** The reply as bytes, for what may hold bodies. Otherwise as `run`. */
   runBinary(host: ScriptHost, call: ScriptCall<Key, Arg>): Promise<unknown[]> {
-    return this.send(host, call, 'callBuffer');
+    return this.send(host, call, null);
   }
 
   private async send(
     host: ScriptHost,
     call: ScriptCall<Key, Arg>,
-    how: 'call' | 'callBuffer',
+    replyEncoding: BufferEncoding | null,
   ): Promise<unknown[]> {
     const { redis } = host;
     const bound = this.bind(host, call);
+    const ask = (command: string, script: string): Promise<unknown[]> =>
+      redis.sendCommand(
+        new ScriptCommand(command, [script, ...bound], { replyEncoding }),
+      ) as Promise<unknown[]>;
     try {
-      return (await redis[how]('evalsha', this.sha, ...bound)) as unknown[];
+      return await ask('evalsha', this.sha);
     } catch (error) {
       if (!isNoScript(error)) throw storeError(error, this.asked(call));
     }
     try {
-      return (await redis[how]('eval', this.source, ...bound)) as unknown[];
+      return await ask('eval', this.source);
     } catch (error) {
       throw storeError(error, this.asked(call));
     }

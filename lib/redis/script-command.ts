@@ -1,0 +1,78 @@
+import { Command } from 'ioredis';
+
+const DOLLAR = 0x24;
+const RETURN = 0x0d;
+const NEW_LINE = 0x0a;
+const ZERO = 0x30;
+
+/**
+ * A command with many arguments that are bytes. What ioredis sends, made quicker: that asks four times for the length of each
+ * of them and makes two strings around it (decision 29).
+ */
+export class ScriptCommand extends Command {
+  override toWritable(): string | Buffer {
+    const parts = this.parts();
+    if (parts.length === 1 && typeof parts[0] === 'string') return parts[0];
+    let size = 0;
+    for (const part of parts)
+      size += typeof part === 'string' ? Buffer.byteLength(part) : blobSize(part);
+    const all = Buffer.allocUnsafe(size);
+    let at = 0;
+    for (const part of parts)
+      at = typeof part === 'string' ? at + all.write(part, at) : writeBlob(all, at, part);
+    return all;
+  }
+
+  /** Texts that stand beside each other are one part, with what RESP puts around each; bytes are a part each, without. */
+  private parts(): (string | Buffer)[] {
+    const parts: (string | Buffer)[] = [];
+    let text = `*${this.args.length + 1}\r\n${textBlob(this.name)}`;
+    // ioredis made text of whatever is neither text nor bytes.
+    for (const arg of this.args as (string | Buffer)[])
+      if (typeof arg === 'string') {
+        text += textBlob(arg);
+      } else {
+        if (text !== '') parts.push(text);
+        text = '';
+        parts.push(arg);
+      }
+    if (text !== '') parts.push(text);
+    return parts;
+  }
+}
+
+function textBlob(text: string): string {
+  return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
+}
+
+/** `$`, the length, two line ends and the bytes. */
+function blobSize({ length }: Buffer): number {
+  return 1 + digits(length) + 2 + length + 2;
+}
+
+/** @returns where the next one begins. */
+function writeBlob(all: Buffer, at: number, bytes: Buffer): number {
+  const { length } = bytes;
+  all[at] = DOLLAR;
+  const lengthEnd = at + digits(length);
+  let rest = length;
+  for (let digit = lengthEnd; digit > at; digit--) {
+    all[digit] = ZERO + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  lineEnd(all, lengthEnd + 1);
+  all.set(bytes, lengthEnd + 3);
+  return lineEnd(all, lengthEnd + 3 + length);
+}
+
+function lineEnd(all: Buffer, at: number): number {
+  all[at] = RETURN;
+  all[at + 1] = NEW_LINE;
+  return at + 2;
+}
+
+function digits(number: number): number {
+  let count = 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) count += 1;
+  return count;
+}
