@@ -1,5 +1,4 @@
 import { StoreUnavailableError } from '../core/message/errors.js';
-import { joined } from '../core/message/joined.js';
 import { offsetsOfRun } from '../core/message/offset.js';
 import type {
   AppendCall,
@@ -65,10 +64,10 @@ export class RedisMessageLog implements MessageLog {
         session: call.session,
         epoch: String(call.epoch),
         number: String(call.number),
-        frames: joined(entries.map(({ frame }) => frame)),
         dues: dueArgument(entries),
         dedups: dedup.places,
       },
+      moreArgs: entries.map(({ frame }) => frame),
     })) as [word: AppendWord, detail: string, more: string];
     return readAppendReply(call, reply);
   }

@@ -19,7 +19,8 @@ export const scripts = {
     name: 'append',
     keys: ['meta', 'log', 'sessions', 'scheduled', 'due'],
     moreKeys: 'dedup',
-    args: ['generation', 'session', 'epoch', 'number', 'frames', 'dues', 'dedups'],
+    args: ['generation', 'session', 'epoch', 'number', 'dues', 'dedups'],
+    moreArgs: 'frames',
   }),
   reopen: new Script({
     name: 'reopen',

@@ -11,10 +11,10 @@
 -- ARGV[2]  string  session
 -- ARGV[3]  int     epoch
 -- ARGV[4]  int     number of this call in its epoch, from 1
--- ARGV[5]  bytes   frames (core/message/wire-format.ts), one after the other, each with its length (4 bytes) before it
--- ARGV[6]  string  dues, one per frame and a space between: '-', '+<ms from now>' or '@<Unix ms>'; '' = all '-'
--- ARGV[7]  string  dedups, likewise: '-' or the place of its record among KEYS[6+], from 1; '' = all '-'
--- ARGV[8]  ms      test time, '' = TIME
+-- ARGV[5]  string  dues, one per frame and a space between: '-', '+<ms from now>' or '@<Unix ms>'; '' = all '-'
+-- ARGV[6]  string  dedups, likewise: '-' or the place of its record among KEYS[6+], from 1; '' = all '-'
+-- ARGV[7+] bytes   frames (core/message/wire-format.ts)
+-- ARGV[last] ms    test time, '' = TIME
 --
 -- Returns  { 'appended', results }  stored now
 --          { 'repeat', results }    stored before; these are the results of that time
@@ -32,7 +32,9 @@
 
 local meta, log, sessions, scheduled, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local generation, session, epoch, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local frames, dues, dedups, test_time = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local dues, dedups, test_time = ARGV[5], ARGV[6], ARGV[#ARGV]
+-- Lua hashes all of a string that it makes: cut out of one argument, each frame would be made twice.
+local FIRST, LAST = 7, #ARGV - 1
 local REMEMBERED = 5
 local UNUSED_MS = 24 * 3600 * 1000
 local HIGHEST_ID = '18446744073709551615-18446744073709551615'
@@ -98,9 +100,8 @@ end
 
 if max_length then
   local room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[5] or 0)
-  local places, wanted, at = string.gmatch(dedups, '[^ ]+'), 0, 1
-  while at <= #frames do
-    at = at + 4 + struct.unpack('>I4', frames, at)
+  local places, wanted = string.gmatch(dedups, '[^ ]+'), 0
+  for _ = FIRST, LAST do
     local place = places()
     if not place or not record[tonumber(place)] then wanted = wanted + 1 end
   end
@@ -117,7 +118,7 @@ local function note(new_word, new_detail)
 end
 
 -- The first id of a run says the others: '<ms>-*' makes Redis count on from it. Cheaper than building each id here.
-local call, sub, unpack_length = redis.call, string.sub, struct.unpack
+local call, sub = redis.call, string.sub
 local next_one, counts_on = next_id(log, test_time), false
 local function store(frame)
   local id = call('XADD', log, next_one, 'rv', frame)
@@ -134,10 +135,8 @@ local function store(frame)
   return id
 end
 
-local at, size = 1, #frames
-while at <= size do
-  local frame_at = at + 4
-  at = frame_at + unpack_length('>I4', frames, at)
+for i = FIRST, LAST do
+  local frame = ARGV[i]
 
   local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
   local visible_at = now
@@ -151,15 +150,15 @@ while at <= size do
   else
     local offset = '-'
     if visible_at > now then
-      local id = sub(frames, frame_at + 1, frame_at + 16)
-      call('HSET', scheduled, id, sub(frames, frame_at, at - 1))
+      local id = sub(frame, 2, 17)
+      call('HSET', scheduled, id, frame)
       call('ZADD', due, whole(visible_at), id)
       note('scheduled', whole(visible_at))
     else
-      offset = store(sub(frames, frame_at, at - 1))
+      offset = store(frame)
     end
     if place then
-      local hex = string.gsub(sub(frames, frame_at + 1, frame_at + 16), '.', function(byte)
+      local hex = string.gsub(sub(frame, 2, 17), '.', function(byte)
         return string.format('%02x', string.byte(byte))
       end)
       record[place] = hex .. '/' .. offset
