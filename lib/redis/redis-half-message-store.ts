@@ -48,6 +48,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   }
 
   async prepare(call: HalfCall): Promise<PrepareReply[]> {
+    const wordOf = rememberingLast(toWord);
     return this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
       scripts.prepareHalf.runBinary(this.host, {
         keys,
@@ -58,7 +59,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
           halves: joinedHalves(
             halves,
             (half) =>
-              `${Math.round(half.checkAfterMs)} ${toWord(half.name)} ${contentWords(half)}\n`,
+              `${Math.round(half.checkAfterMs)} ${wordOf(half.name)} ${contentWords(half)}\n`,
           ),
         },
       }),
@@ -259,6 +260,15 @@ export class RedisHalfMessageStore implements HalfMessageStore {
 }
 
 type NeedsDedup = { id: TransactionId } & Extract<HalfState, { state: 'dedup' }>;
+
+/** For texts of which neighbours are mostly the same. */
+function rememberingLast(wordOf: (text: string) => string): (text: string) => string {
+  let last: { text: string; word: string } | undefined;
+  return (text) => {
+    if (last?.text !== text) last = { text, word: wordOf(text) };
+    return last.word;
+  };
+}
 
 function toItem(id: TransactionId): Item {
   return { id };

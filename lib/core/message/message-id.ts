@@ -40,10 +40,12 @@ export function mintMessageId(target: Buffer, at: number, now: number): void {
 
 /** An id by itself, for what has no frame. `now` as above. */
 export function newMessageId(now: number): MessageId {
-  const bytes = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
-  mintMessageId(bytes, 0, now);
-  return formatMessageId(bytes);
+  mintMessageId(minted, 0, now);
+  return formatMessageId(minted);
 }
+
+/** Read out at once. */
+const minted = Buffer.alloc(MESSAGE_ID_BYTES);
 
 const DIGITS = Buffer.from('0123456789abcdef');
 const DASH = 0x2d;

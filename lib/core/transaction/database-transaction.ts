@@ -23,6 +23,8 @@ export interface DatabaseTransactionTools {
   /** COMMIT was never sent, or the database decided against it. */
   onRolledBack(half: LateHalf): void;
   onInDoubt(facts: TransactionFacts, error: Error): void;
+  /** Whoever began it is told how it ended right after. */
+  onEnded(): void;
 }
 
 export interface DatabaseTransactionOptions {
@@ -86,19 +88,30 @@ export class DatabaseTransaction {
    * @throws what the body threw, unchanged; what kept the messages from being stored; `InDoubtError` when nobody knows
    *   whether COMMIT was carried out.
    */
-  async run<R>(body: (tx: unknown) => Promise<R>): Promise<R> {
+  run<R>(body: (tx: unknown) => Promise<R>): Promise<R> {
     let last: Attempt<R> | undefined;
+    const failed = (error: unknown): Promise<R> =>
+      this.afterFailure(last, error).finally(this.tools.onEnded);
+    const ended = (result: R): R | Promise<R> => {
+      try {
+        // Somebody between the body and us swallowed why it may not be committed.
+        if (last && !last.isReady) throw last.refused;
+        this.committed(last);
+      } catch (error) {
+        return failed(error);
+      }
+      this.tools.onEnded();
+      return result;
+    };
+    // Not an async function, as little as can be that each transaction goes through: decision 19.
     try {
-      const result = await this.begin<R>((tx) => {
+      const begun = this.begin<R>((tx) => {
         last = this.attempt<R>(tx);
         return this.runBody(last, body);
       });
-      // Somebody between the body and us swallowed why it may not be committed.
-      if (last && !last.isReady) throw last.refused;
-      this.committed(last);
-      return result;
+      return Promise.resolve(begun).then(ended, failed);
     } catch (error) {
-      return this.afterFailure(last, error);
+      return failed(error);
     }
   }
 

@@ -62,6 +62,10 @@ export class QueueRun {
 
 /** Messages by their queues. Those without one are left out. */
 export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
+  const [first] = messages;
+  // Most transactions send one message.
+  if (messages.length === 1 && first?.place)
+    return [new QueueRun(first.topic, first.place, messages)];
   const runs = new Map<string, { topic: string; place: QueuePlace; messages: KeptMessage[] }>();
   for (const message of messages) {
     const { topic, place } = message;

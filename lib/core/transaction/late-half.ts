@@ -121,13 +121,21 @@ export class LateHalf {
       return Promise.resolve(this.notTaken(homeless, 'the topic could not be looked up'));
     const runs = runsOf(this.messages);
     const [only] = runs;
-    const prepared =
-      only && runs.length === 1
-        ? this.prepare(only).then((isTaken) => (isTaken ? undefined : this.prepareAnew(runs)))
-        : this.prepareRuns(runs).then((moved) =>
-            moved.length > 0 ? this.prepareAnew(moved) : undefined,
-          );
-    return prepared.then(nothing, asError);
+    if (only && runs.length === 1) return this.prepareOnly(only);
+    return this.prepareRuns(runs)
+      .then((moved) => (moved.length > 0 ? this.prepareAnew(moved) : undefined))
+      .then(nothing, asError);
+  }
+
+  /** As `prepareAll`. One promise where there is nothing else to do. */
+  private prepareOnly(run: QueueRun): Promise<Error | undefined> {
+    this.asked = [run];
+    return this.ask(run).then((reply) => {
+      if (reply.state === 'prepared') return undefined;
+      return this.answered(run, reply)
+        .then((isTaken) => (isTaken ? undefined : this.prepareAnew([run])))
+        .then(nothing, asError);
+    }, asError);
   }
 
   /** @returns those whose topic has changed: nothing of them is stored. */
@@ -168,10 +176,12 @@ export class LateHalf {
   /** @returns false when the topic has changed. */
   private prepare(run: QueueRun): Promise<boolean> {
     this.asked = this.asked.concat(run);
-    return this.ask(run).then((reply) => {
-      if (reply.state === 'prepared') return true;
-      return reply.state === 'full' ? this.makeRoom(run, reply) : this.refused(run, reply.state);
-    });
+    return this.ask(run).then((reply) => this.answered(run, reply));
+  }
+
+  private async answered(run: QueueRun, reply: PrepareReply): Promise<boolean> {
+    if (reply.state === 'prepared') return true;
+    return reply.state === 'full' ? this.makeRoom(run, reply) : this.refused(run, reply.state);
   }
 
   private ask(run: QueueRun): Promise<PrepareReply> {

@@ -202,9 +202,9 @@ export class Transactions {
       );
     const { participants } = this.options;
     const runAs = (owner: HalfOwner): Promise<R> => {
+      this.underWay += 1;
       const { tools } = this;
-      const transaction = new DatabaseTransaction({ participant, owner, begin, tools });
-      return this.track(transaction.run(body));
+      return new DatabaseTransaction({ participant, owner, begin, tools }).run(body);
     };
     const owner = participants.known(participant);
     return owner ? runAs(owner) : participants.owner(participant).then(runAs);
@@ -231,8 +231,12 @@ export class Transactions {
         settings,
       },
       onCommitted: (half, facts) => this.scope.outside(() => this.deliver(half, facts)),
-      onRolledBack: (half) => void this.track(this.scope.outside(() => half.abandon())),
+      onRolledBack: (half) => {
+        this.underWay += 1;
+        void this.scope.outside(() => half.abandon()).then(this.ended);
+      },
       onInDoubt: (facts, error) => this.tell('in-doubt', facts, error),
+      onEnded: this.ended,
     };
   }
 
@@ -259,10 +263,9 @@ export class Transactions {
 
   private deliver(half: LateHalf, facts: TransactionFacts): void {
     this.underWay += 1;
-    const ended = (): void => this.ended();
-    void half.deliver().then(ended, (error: unknown) => {
+    void half.deliver().then(this.ended, (error: unknown) => {
       this.tell('delivery-delayed', facts, error as Error);
-      ended();
+      this.ended();
     });
   }
 
@@ -280,22 +283,9 @@ export class Transactions {
     );
   }
 
-  private track<T>(work: Promise<T>): Promise<T> {
-    this.underWay += 1;
-    return work.then(
-      (value) => {
-        this.ended();
-        return value;
-      },
-      (error: unknown) => {
-        this.ended();
-        throw error;
-      },
-    );
-  }
-
-  private ended(): void {
+  /** One function for all: two for each transaction would be made again and again. */
+  private readonly ended = (): void => {
     this.underWay -= 1;
     if (this.underWay === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
-  }
+  };
 }

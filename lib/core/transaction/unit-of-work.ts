@@ -92,17 +92,12 @@ export class UnitOfWork implements Enlistment {
     return this.last === undefined;
   }
 
-  async enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult> {
-    if (!this.open) throw new TransactionEndedError(this.id);
-    const number = this.outermost.nextNumber++;
-    const made = make();
-    if (!(made instanceof Promise)) return this.take(number, made);
-    const taken = made.then((enlisted) => this.take(number, enlisted));
-    const pending = (this.pending ??= []);
-    pending.push(taken);
-    // Who called may have caught it; what nobody waited for is found by `seal`.
-    taken.catch(() => pending.splice(pending.indexOf(taken), this.isOpen ? 1 : 0));
-    return taken;
+  enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult> {
+    try {
+      return Promise.resolve(this.enlisted(make));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   lookUpTopic(topic: string): Promise<TopicInfo | undefined> {
@@ -140,13 +135,30 @@ export class UnitOfWork implements Enlistment {
 
   /** In the order of the calls. */
   messages(): KeptMessage[] {
+    const { last } = this;
+    if (last && !last.before) return [last.message];
     const all: Kept[] = [];
-    for (let one = this.last; one; one = one.before) all.push(one);
+    for (let one = last; one; one = one.before) all.push(one);
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
   }
 
   private get outermost(): UnitOfWork {
     return this.outer?.outermost ?? this;
+  }
+
+  private enlisted(
+    make: () => EnlistedMessage | Promise<EnlistedMessage>,
+  ): SendResult | Promise<SendResult> {
+    if (!this.open) throw new TransactionEndedError(this.id);
+    const number = this.outermost.nextNumber++;
+    const made = make();
+    if (!(made instanceof Promise)) return this.take(number, made);
+    const taken = made.then((enlisted) => this.take(number, enlisted));
+    const pending = (this.pending ??= []);
+    pending.push(taken);
+    // Who called may have caught it; what nobody waited for is found by `seal`.
+    taken.catch(() => pending.splice(pending.indexOf(taken), this.isOpen ? 1 : 0));
+    return taken;
   }
 
   private take(number: number, enlisted: EnlistedMessage): SendResult {
