@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { pack } from './pack.mjs';
+import { LOCAL_LINK, pack, pagesIn } from './pack.mjs';
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
 const work = mkdtempSync(join(tmpdir(), 'rivulet-pack-'));
@@ -46,6 +46,7 @@ run('npx', [
 ]);
 installInto(app);
 offersNothingToRun(join(app, 'node_modules', manifest.name, 'package.json'));
+linksToItselfOnly(join(app, 'node_modules', manifest.name));
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
@@ -56,9 +57,7 @@ for (const project of [app, join(app, 'participants')])
 function holdsWhatItShould(packed) {
   const scripts = readdirSync('lib', { recursive: true }).filter((path) => path.endsWith('.lua'));
   const required = ['LICENSE', 'README.md', ...scripts.map((path) => join('dist', path))];
-  const missing = [...required, ...linksOf('README.md')].filter(
-    (path) => !packed.some((file) => file === path || file.startsWith(`${path}/`)),
-  );
+  const missing = required.filter((path) => !packed.includes(path));
   if (missing.length > 0) throw new Error(`The tarball lacks ${missing.join(', ')}`);
 
   const stray = packed.filter(
@@ -74,10 +73,16 @@ function offersNothingToRun(path) {
     throw new Error('The packed manifest names scripts or devDependencies');
 }
 
-/** Where the relative links of a page lead: npm shows the page to those who have only the tarball. */
-function linksOf(page) {
-  const targets = readFileSync(page, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g);
-  return [...targets].map(([, target]) => target);
+/** Whoever reads the pages has only the package. */
+function linksToItselfOnly(folder) {
+  const dead = pagesIn(folder).flatMap((page) =>
+    [...readFileSync(join(folder, page), 'utf8').matchAll(LOCAL_LINK)]
+      .map(([, , target]) => target)
+      .filter((target) => !existsSync(join(folder, dirname(page), target)))
+      .map((target) => `${page}: ${target}`),
+  );
+  if (dead.length > 0)
+    throw new Error(`Links that lead nowhere in the package: ${dead.join(', ')}`);
 }
 
 /** As a user would, but for what the library needs: npm would ask the registry for it. */
