@@ -20,10 +20,14 @@ export interface AppendCall extends QueueRef {
 export interface AcksReached {
   readonly disk: boolean;
   readonly replicas: number;
+  /** How many replicas the server had, where they were too few. */
+  readonly connected?: number;
 }
 
 /** How far it has to be before it is answered. The answer says how far it came within `timeoutMs`. */
-export interface AcksWanted extends AcksReached {
+export interface AcksWanted {
+  readonly disk: boolean;
+  readonly replicas: number;
   readonly timeoutMs: number;
 }
 
