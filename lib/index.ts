@@ -203,6 +203,7 @@ export type { Codec } from './core/message/codec.js';
 
 // 10. Errors: branch on `code`
 export {
+  AcksMissedError,
   ClosedError,
   CodecError,
   FlowBlockedError,

@@ -1,3 +1,4 @@
+import { AcksMissedError } from '../core/message/errors.js';
 import { formatMessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
 import type { Agenda } from '../core/store/agenda.js';
 import type {
@@ -16,7 +17,10 @@ import type {
   ResolveReply,
   TransactionId,
 } from '../core/store/half-message-store.js';
+import { isReached, missedAcks } from '../core/producer/wanted-acks.js';
+import type { AcksWanted } from '../core/store/message-log.js';
 import type { QueueRef } from '../core/store/refs.js';
+import type { AckedQueues } from './acked-queues.js';
 import { answer } from './errors.js';
 import {
   byMinute,
@@ -41,33 +45,40 @@ import { scripts } from './scripts.js';
 export class RedisHalfMessageStore implements HalfMessageStore {
   private readonly host: ScriptHost;
   private readonly keys: Keys;
+  private readonly acked: AckedQueues;
 
-  constructor(options: { host: ScriptHost; keys: Keys }) {
+  constructor(options: { host: ScriptHost; keys: Keys; acked: AckedQueues }) {
     this.host = options.host;
     this.keys = options.keys;
+    this.acked = options.acked;
   }
 
-  async prepare(call: HalfCall): Promise<PrepareReply[]> {
+  prepare(call: HalfCall): Promise<PrepareReply[]> {
     const wordOf = rememberingLast(toWord);
-    return this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
-      scripts.prepareHalf.runBinary(this.host, {
-        keys,
-        args: {
-          generation: String(call.generation),
-          owner: toWord(call.owner),
-          ids: idBytes(halves),
-          halves: joinedHalves(
-            halves,
-            (half) =>
-              `${Math.round(half.checkAfterMs)} ${wordOf(half.name)} ${contentWords(half)}\n`,
-          ),
-        },
-      }),
+    return this.stored(call, (host) =>
+      this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
+        scripts.prepareHalf.runBinary(host, {
+          keys,
+          args: {
+            generation: String(call.generation),
+            owner: toWord(call.owner),
+            ids: idBytes(halves),
+            halves: joinedHalves(
+              halves,
+              (half) =>
+                `${Math.round(half.checkAfterMs)} ${wordOf(half.name)} ${contentWords(half)}\n`,
+            ),
+          },
+        }),
+      ),
     );
   }
 
-  commit(queue: HalfQueue, ids: readonly TransactionId[]): Promise<ResolveReply[]> {
-    return this.commitKnowing(queue, ids, []);
+  commit(
+    queue: HalfQueue & Pick<HalfCall, 'acks'>,
+    ids: readonly TransactionId[],
+  ): Promise<ResolveReply[]> {
+    return this.stored(queue, (host) => this.commitKnowing(host, { queue, ids, dedupIds: [] }));
   }
 
   rollback(
@@ -79,20 +90,22 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     );
   }
 
-  async publish(call: HalfCall): Promise<PublishReply[]> {
-    return this.move<HalfMessages, PublishReply>(call, call.halves, (keys, halves) => {
-      const dedupIds = halves.flatMap(({ entries }) =>
-        entries.flatMap(({ dedupId }) => dedupId ?? []),
-      );
-      return scripts.publishHalf.runBinary(this.host, {
-        keys,
-        ...withDedup(keys, dedupIds, {
-          generation: String(call.generation),
-          ids: idBytes(halves),
-          halves: joinedHalves(halves, (half) => `${contentWords(half)}\n`),
-        }),
-      });
-    });
+  publish(call: HalfCall): Promise<PublishReply[]> {
+    return this.stored(call, (host) =>
+      this.move<HalfMessages, PublishReply>(call, call.halves, (keys, halves) => {
+        const dedupIds = halves.flatMap(({ entries }) =>
+          entries.flatMap(({ dedupId }) => dedupId ?? []),
+        );
+        return scripts.publishHalf.runBinary(host, {
+          keys,
+          ...withDedup(keys, dedupIds, {
+            generation: String(call.generation),
+            ids: idBytes(halves),
+            halves: joinedHalves(halves, (half) => `${contentWords(half)}\n`),
+          }),
+        });
+      }),
+    );
   }
 
   async placeOnce(
@@ -225,24 +238,52 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     return new RedisAgenda({ host: this.host, keys: this.keys.halfAgenda(board) });
   }
 
+  /** Carried out, and as far as was asked for: where nothing was, at once. */
+  private stored<Reply extends { state: string }>(
+    call: QueueRef & Pick<HalfCall, 'acks'>,
+    work: (host: ScriptHost) => Promise<Reply[]>,
+  ): Promise<Reply[]> {
+    return call.acks ? this.confirmed(call, call.acks, work) : work(this.host);
+  }
+
+  private async confirmed<Reply extends { state: string }>(
+    queue: QueueRef,
+    acks: AcksWanted,
+    work: (host: ScriptHost) => Promise<Reply[]>,
+  ): Promise<Reply[]> {
+    const { replies, reached } = await this.acked.of(queue).run(acks, {
+      work: async (host) => ({ replies: await work(host) }),
+      wrote: (done) =>
+        done.replies.some(({ state }) => state === 'prepared' || state === 'committed'),
+      // By an earlier call, perhaps, whose answer was lost.
+      touch: true,
+    });
+    if (reached === undefined || isReached(acks, reached)) return replies;
+    const missed = missedAcks(acks, reached);
+    throw new AcksMissedError(
+      `It is in the memory of the server, but ${missed}: it stays unless the server fails now`,
+      { missed },
+    );
+  }
+
   /** A half says itself which dedup records it needs: asked again with them, where there are any. */
   private async commitKnowing(
-    queue: HalfQueue,
-    ids: readonly TransactionId[],
-    dedupIds: readonly string[],
+    host: ScriptHost,
+    commit: { queue: HalfQueue; ids: readonly TransactionId[]; dedupIds: readonly string[] },
   ): Promise<ResolveReply[]> {
+    const { queue, ids, dedupIds } = commit;
     const replies = await this.move<Item, ResolveReply | NeedsDedup>(
       queue,
       ids.map(toItem),
       (keys, items) =>
-        scripts.commitHalf.runBinary(this.host, {
+        scripts.commitHalf.runBinary(host, {
           keys,
           ...withDedup(keys, dedupIds, { ids: idBytes(items) }),
         }),
     );
     const needed = replies.flatMap((reply) => (reply.state === 'dedup' ? reply.dedups : []));
     if (needed.length === 0) return replies as ResolveReply[];
-    return this.commitKnowing(queue, ids, needed.map(fromWord));
+    return this.commitKnowing(host, { queue, ids, dedupIds: needed.map(fromWord) });
   }
 
   /** One call for each minute in which the transactions began, which is one nearly always. */

@@ -68,7 +68,7 @@ export class RedisStores implements Stores {
     this.acked = new AckedQueues({ connections, keys });
     this.log = new RedisMessageLog({ connections, keys, acked: this.acked });
     this.schedule = new RedisScheduleStore({ host, keys });
-    this.halves = new RedisHalfMessageStore({ host, keys });
+    this.halves = new RedisHalfMessageStore({ host, keys, acked: this.acked });
     this.deliveries = new RedisDeliveryStore({ connections, keys });
     this.deadLetters = new RedisDeadLetterStore({ host, keys });
     this.leases = new RedisQueueLeaseStore({ connections, keys });

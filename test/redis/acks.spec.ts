@@ -5,6 +5,7 @@ import { NO_DISK_ACKS } from '../../lib/core/store/message-log.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { parseInfo } from '../../lib/redis/server-check.js';
 import type { RedisOptions } from '../../tools/with-redis.mjs';
+import { callOf, halfOf, MINE, statesOf } from '../contract/halves.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { openStores } from './helpers/open-stores.js';
 
@@ -133,6 +134,43 @@ describe('acks by replicas', () => {
     expect(
       await application.producer.send('orders', 'a', { ...options, acks: { replicas: 1 } }),
     ).toMatchObject({ duplicate: true, acks: { replicas: 1 } });
+  });
+
+  it('too few replicas are told apart from slow ones', async () => {
+    const sent = application.producer.send('orders', 'a', { acks: { replicas: 2, timeoutMs: 50 } });
+    await expect(sent).rejects.toThrow(/1 of 2 replicas .* \(only 1 of them is connected to it\)/);
+  });
+
+  it('what runs out with the time of its send says how far it came, not only that nobody answered', async () => {
+    await replica.kill('SIGSTOP');
+    const sent = application.producer.send('orders', 'a', {
+      ...{ timeoutMs: 1_000, acks: { replicas: 1 } },
+    });
+    await expect(sent).rejects.toThrow('but 0 of 1 replicas confirmed it in time: it is delivered');
+  });
+
+  it('a half that was stored before, by a call that asked for nothing, is waited for all the same', async () => {
+    const { halves } = application.stores;
+    const acks = { disk: false, replicas: 1, timeoutMs: 50 };
+    const call = await callOf(application.stores, [halfOf(['a']), halfOf(['b'])]);
+    const ids = call.halves.map(({ id }) => id);
+    await halves.prepare({ ...call, acks });
+    await replica.kill('SIGSTOP');
+    expect(statesOf(await halves.prepare(call))).toEqual(['prepared', 'prepared']);
+    await halves.commit(MINE, ids);
+    const missed = { code: 'ACKS_MISSED', missed: '0 of 1 replicas confirmed it in time' };
+    await expect(halves.prepare({ ...call, acks })).rejects.toMatchObject(missed);
+    await expect(halves.publish({ ...call, acks })).rejects.toMatchObject(missed);
+    await expect(halves.commit({ ...MINE, acks }, ids)).rejects.toMatchObject(missed);
+    await replica.kill('SIGCONT');
+    const patient = { ...acks, timeoutMs: 10_000 };
+    expect(statesOf(await halves.commit({ ...MINE, acks: patient }, ids))).toEqual([
+      ...['committed', 'committed'],
+    ]);
+    // What was not done is not waited for.
+    await replica.kill('SIGSTOP');
+    const moved = await halves.prepare({ ...call, halves: [halfOf(['c'])], generation: 9, acks });
+    expect(statesOf(moved)).toEqual(['moved']);
   });
 });
 

@@ -128,7 +128,27 @@ export class SendOutcomeUnknownError extends RivuletError {
 
 /** The store cannot be reached or did not answer; whether it acted is not known. The call can be repeated. */
 export class StoreUnavailableError extends RivuletError {
-  readonly code = 'STORE_UNAVAILABLE';
+  readonly code: string = 'STORE_UNAVAILABLE';
+}
+
+/**
+ * The store did what it was asked, in the memory of one server: the disk or the replicas that `acks` wanted did not confirm it
+ * in time. It stays done unless that server fails now. A repeat does nothing twice, and waits again.
+ */
+export class AcksMissedError extends StoreUnavailableError {
+  override readonly code = 'ACKS_MISSED';
+  /** What did not confirm it, e.g. "0 of 1 replicas confirmed it in time". */
+  readonly missed: string;
+
+  constructor(text: string, facts: { missed: string }, options?: ErrorOptions) {
+    super(text, options);
+    this.missed = facts.missed;
+  }
+}
+
+/** Why what was begun is given up: not that it could have stayed. */
+export function whyNotKept(error: Error): string {
+  return error instanceof AcksMissedError ? error.missed : error.message;
 }
 
 /** The store refused the call: it acted on nothing. `reason` is its own word, e.g. `OOM` or `WRONGTYPE`. */

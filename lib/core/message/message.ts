@@ -37,7 +37,9 @@ export interface SendOptions {
   /**
    * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue
    * that travel together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored,
-   * but not that far. A server that cannot tell refuses it before anything is stored. Not for a message of a transaction.
+   * but not that far. A server that cannot tell refuses it before anything is stored.
+   *
+   * Messages of a transaction are stored so far before COMMIT, within `halfTimeoutMs`, or wait in the database.
    */
   acks?: Acks;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */

@@ -38,7 +38,6 @@ import type { TopicDirectory } from './topic-directory.js';
 import { TopicLines } from './topic-lines.js';
 import { TopicRoutes } from './topic-routes.js';
 import { tooManyWait, WaitingSends } from './waiting-sends.js';
-import { asksForMore } from './wanted-acks.js';
 
 export interface ProducerOptions {
   log: MessageLog;
@@ -236,10 +235,6 @@ export class Producer {
     const { topics } = this.options;
     this.check(topic, options);
     if (options.receipt) throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
-    if (asksForMore(options.acks))
-      throw new InvalidInputError(`Send to topic "${topic}"`, [
-        'acks cannot be said of a message of a transaction, which is stored when that commits; leave it out, or send it at once with transaction: false',
-      ]);
     if (options.mandatory || options.alternateTopic !== undefined)
       return this.outgoingRouted(name, body, { options, lookUpTopic });
     if (typeof name === 'object') topics.define(name);

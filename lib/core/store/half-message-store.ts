@@ -1,5 +1,5 @@
 import type { Agenda } from './agenda.js';
-import type { AppendEntry, AppendResult } from './message-log.js';
+import type { AcksWanted, AppendEntry, AppendResult } from './message-log.js';
 import type { QueueRef } from './refs.js';
 import type { WhenFull } from './topic-registry.js';
 
@@ -28,6 +28,8 @@ export interface HalfCall extends HalfQueue {
   /** Of the topic, when the queue was chosen. */
   readonly generation: number;
   readonly halves: readonly HalfMessages[];
+  /** How far all of them must be stored, what was there before, too. Default: the memory of the server that took them. */
+  readonly acks?: AcksWanted | undefined;
 }
 
 /** The end of a half: absorbing. Remembered for 24 hours, and answered to whatever comes later. */
@@ -114,6 +116,9 @@ export interface HalfView extends QueueRef, HalfFacts {
  * call, one for each transaction. Every move is safe to repeat, and a lost reply is asked for again by repeating it.
  * States: nothing → prepared → committed | rolled-back, and prepared ⇄ parked. The last two are absorbing.
  *
+ * With `acks` a move answers once it is stored so far. It throws AcksMissedError when it was carried out and that was not
+ * reached in time; StoreRefusedError with reason `NO_DISK_ACKS`, before anything is done, where nobody could tell.
+ *
  * A half stays in the queue in which it was prepared, whatever becomes of the topic; `commit` is refused by no limit,
  * no generation and no lack of memory.
  */
@@ -129,7 +134,10 @@ export interface HalfMessageStore {
    * Append the messages as `MessageLog.append` does: visible, or scheduled when they are due later (counted from now),
    * or left out as a duplicate when another message has their dedup id by now.
    */
-  commit(queue: HalfQueue, ids: readonly TransactionId[]): Promise<ResolveReply[]>;
+  commit(
+    queue: HalfQueue & Pick<HalfCall, 'acks'>,
+    ids: readonly TransactionId[],
+  ): Promise<ResolveReply[]>;
 
   /** Drop halves. Also one that was never prepared here: a `prepare` that arrives later stores nothing. */
   rollback(

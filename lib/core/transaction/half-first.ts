@@ -1,4 +1,4 @@
-import { SendFailedError, TopicFullError } from '../message/errors.js';
+import { AcksMissedError, SendFailedError, TopicFullError, whyNotKept } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { TopicName } from '../message/topic.js';
 import { frameMessageId } from '../message/wire-format.js';
@@ -131,7 +131,9 @@ export class HalfFirst {
 
   /** The decision did not reach the store, or came too late. */
   private undecided(id: TransactionId, error: Error): void {
-    this.options.logger.warn(
+    const { logger } = this.options;
+    if (error instanceof AcksMissedError) return logger.warn(error.message);
+    logger.warn(
       `The decision about transaction ${id} was not taken: ${error.message}. Its check method is asked, or was.`,
     );
   }
@@ -212,7 +214,7 @@ export class HalfFirst {
   private notStored({ id }: TransactionFacts, { topic, entry }: KeptMessage, cause: Error): Error {
     const messageId = frameMessageId(entry.frame);
     return new SendFailedError(
-      `The half message of transaction ${id} to topic "${topic}" was not stored: ${cause.message}. The transaction was not run; it is safe to repeat it.`,
+      `The half message of transaction ${id} to topic "${topic}" was not stored: ${whyNotKept(cause)}. The transaction was not run; it is safe to repeat it.`,
       { topic, messageId },
       { cause },
     );

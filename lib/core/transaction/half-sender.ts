@@ -1,4 +1,5 @@
-import { StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import { AcksMissedError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import { acksTime, type SharedAcks } from '../producer/wanted-acks.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type {
   ExtendReply,
@@ -10,13 +11,13 @@ import type {
   ResolveReply,
   TransactionId,
 } from '../store/half-message-store.js';
-import type { AppendEntry } from '../store/message-log.js';
+import { type AcksWanted, type AppendEntry, NO_DISK_ACKS } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
 import { ReleaseNotes } from './release-notes.js';
-import { TurnBatch } from './turn-batch.js';
+import { TurnBatch, type TurnTimes } from './turn-batch.js';
 
 /** Where the messages of one transaction for one queue go. */
 export interface HalfPlace extends QueueRef {
@@ -34,15 +35,33 @@ export interface HalfSenderOptions {
   onError(error: unknown): void;
 }
 
+/** What travels to the store about a half. */
+export interface SentHalf extends HalfMessages {
+  /** How far it must be stored before that is answered; undefined: the memory of one server. */
+  readonly acks?: SharedAcks | undefined;
+}
+
 /** How long a commit is repeated before it is left to the back-check. */
 const PATIENT_COMMIT = { patienceMs: 2_000 };
+/** How long messages that are published are waited for where nobody said how long. */
+const PUBLISHED_WITHIN_MS = 5_000;
 const PAUSE_MS = { from: 10, to: 250 };
 /** Refusals that will not pass by themselves. */
-const FINAL = new Set(['OOM', 'WRONGTYPE', 'NOPERM', 'NOAUTH', 'WRONGPASS', 'UNKNOWN_COMMAND']);
+const FINAL = new Set([
+  'OOM',
+  'WRONGTYPE',
+  'NOPERM',
+  'NOAUTH',
+  'WRONGPASS',
+  'UNKNOWN_COMMAND',
+  NO_DISK_ACKS,
+]);
 
 /** One object for each place in use, so that looking for its batch compares no text. */
 interface Queue extends Listed {
   readonly generation: number;
+  /** What must be stored further than in memory has its own object, so that nothing else waits with it. */
+  readonly need: Pick<SharedAcks, 'disk' | 'replicas'> | undefined;
 }
 
 /**
@@ -61,25 +80,30 @@ export class HalfSender {
 
   /** By owner and topic. An owner is one object for as long as its process lives. */
   private readonly queues = new WeakMap<HalfOwner, Map<string, Queue[]>>();
+  /** By owner, and by topic, queue and what is needed. */
+  private readonly acked = new WeakMap<HalfOwner, Map<string, Queue>>();
 
   constructor(options: HalfSenderOptions) {
     this.options = options;
     const { halves } = options;
     this.list = new CheckList(options);
     this.notes = new ReleaseNotes(options);
-    this.prepares = new TurnBatch((queue, some, patienceMs) =>
-      this.repeatedly(patienceMs, async () => {
+    this.prepares = new TurnBatch((queue, some, times) =>
+      this.repeatedly(queue, times, async (acks) => {
         await this.list.beOn(queue, some[0]!.checkAfterMs);
-        return halves.prepare({ ...queue, halves: some });
+        return halves.prepare({ ...queue, halves: some, acks });
       }),
     );
-    this.commits = new TurnBatch((queue, ids, patienceMs) =>
-      this.repeatedly(patienceMs, () => halves.commit(queue, ids)),
+    this.commits = new TurnBatch((queue, ids, times) =>
+      this.repeatedly(queue, times, (acks) =>
+        halves.commit(acks ? { ...queue, acks } : queue, ids),
+      ),
     );
     this.rollbacks = new TurnBatch((queue, ids) => halves.rollback(queue, ids));
-    this.publishes = new TurnBatch((queue, some, patienceMs) => {
-      const publish = (): Promise<PublishReply[]> => halves.publish({ ...queue, halves: some });
-      return patienceMs === 0 ? publish() : this.repeatedly(patienceMs, publish);
+    this.publishes = new TurnBatch((queue, some, times) => {
+      const publish = (acks?: AcksWanted): Promise<PublishReply[]> =>
+        halves.publish({ ...queue, halves: some, acks });
+      return times.patienceMs === 0 ? publish() : this.repeatedly(queue, times, publish);
     });
     this.extensions = new TurnBatch((queue, items) =>
       halves.extend(
@@ -94,26 +118,29 @@ export class HalfSender {
    *
    * @throws after `timeoutMs`, or the longest one of those who ask for the same place in the same turn: StoreRefusedError, it was
    *   not stored; StoreUnavailableError, nobody knows. At once what time does not heal, e.g. a store that is out of memory.
+   *   AcksMissedError once the time that its `acks` name is over: it is stored, and not that far.
    */
-  prepare(place: HalfPlace, half: HalfMessages, timeoutMs: number): Promise<PrepareReply> {
-    return this.prepares.ask(this.queueOf(place), half, {
+  prepare(place: HalfPlace, half: SentHalf, timeoutMs: number): Promise<PrepareReply> {
+    const { acks } = half;
+    return this.prepares.ask(this.queueOf(place, acks), half, {
       bytes: bytesOf(half),
       patienceMs: timeoutMs,
+      acksMs: acksMsOf(acks),
     });
   }
 
   /**
    * Make a half visible. Safe to repeat.
    *
-   * @throws when it could not be done for a while: the back-check will do it.
+   * @throws when it could not be done for a while: the back-check will do it. AcksMissedError: it is visible, and not stored as
+   *   far as its `acks` say; a server that fails now may bring back the half, which is then checked again.
    */
   commit(
     place: HalfPlace,
-    { id, entries }: Pick<HalfMessages, 'id' | 'entries'>,
+    { id, entries, acks }: Pick<SentHalf, 'id' | 'entries' | 'acks'>,
   ): Promise<ResolveReply> {
-    return this.noted(place, entries, () =>
-      this.commits.ask(this.queueOf(place), id, PATIENT_COMMIT),
-    );
+    const times = acks ? patientCommit(acks) : PATIENT_COMMIT;
+    return this.noted(place, entries, () => this.commits.ask(this.queueOf(place, acks), id, times));
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
@@ -122,13 +149,20 @@ export class HalfSender {
   }
 
   /**
-   * Append messages of a transaction that is known to be committed. Safe to repeat. Tried once, or for `patienceMs`.
+   * Append messages of a transaction that is known to be committed. Safe to repeat. Tried once, or for `patienceMs`; with
+   * `acks` always for a while.
    *
    * @throws as `prepare`.
    */
-  publish(place: HalfPlace, half: HalfMessages, patienceMs = 0): Promise<PublishReply> {
+  publish(place: HalfPlace, half: SentHalf, patienceMs = 0): Promise<PublishReply> {
+    const { acks } = half;
+    const times = {
+      bytes: bytesOf(half),
+      patienceMs: acks ? patienceMs || PUBLISHED_WITHIN_MS : patienceMs,
+      acksMs: acksMsOf(acks),
+    };
     return this.noted(place, half.entries, () =>
-      this.publishes.ask(this.queueOf(place), half, { bytes: bytesOf(half), patienceMs }),
+      this.publishes.ask(this.queueOf(place, acks), half, times),
     );
   }
 
@@ -137,14 +171,27 @@ export class HalfSender {
     return this.extensions.ask(this.queueOf(place), { id, afterMs });
   }
 
-  private queueOf({ topic, queue, generation, owner }: HalfPlace): Queue {
+  private queueOf(place: HalfPlace, acks?: SharedAcks): Queue {
+    if (acks) return this.ackedQueueOf(place, acks);
+    const { topic, queue, generation, owner } = place;
     let topics = this.queues.get(owner);
     if (!topics) this.queues.set(owner, (topics = new Map()));
     let queues = topics.get(topic);
     if (!queues) topics.set(topic, (queues = []));
     const known = queues[queue];
     if (known?.generation === generation) return known;
-    return (queues[queue] = { topic, queue, generation, owner: ownerKey(owner), whose: owner });
+    return (queues[queue] = queueFor(place, undefined));
+  }
+
+  private ackedQueueOf(place: HalfPlace, { disk, replicas }: SharedAcks): Queue {
+    let known = this.acked.get(place.owner);
+    if (!known) this.acked.set(place.owner, (known = new Map()));
+    const name = `${place.topic}/${place.queue}/${disk}/${replicas}`;
+    const queue = known.get(name);
+    if (queue?.generation === place.generation) return queue;
+    const made = queueFor(place, { disk, replicas });
+    known.set(name, made);
+    return made;
   }
 
   /** Tells of what it scheduled, once it is there. */
@@ -164,8 +211,15 @@ export class HalfSender {
     });
   }
 
-  private repeatedly<T>(patienceMs: number, ask: () => Promise<T>): Promise<T> {
+  private repeatedly<T>(
+    { need }: Queue,
+    { patienceMs, acksMs }: TurnTimes,
+    ask: (acks: AcksWanted | undefined) => Promise<T>,
+  ): Promise<T> {
     const { clock } = this.options;
+    const until = clock.monotonic() + patienceMs;
+    const acks = (): AcksWanted | undefined =>
+      need && { ...need, timeoutMs: Math.min(acksMs, acksTime(until - clock.monotonic())) };
     return new Promise((resolve, reject) => {
       let lastError: unknown;
       const giveUp = (): void =>
@@ -184,11 +238,12 @@ export class HalfSender {
       const attempt = async (): Promise<void> => {
         for (let pauseMs = PAUSE_MS.from; !isOver; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
           try {
-            resolve(await ask());
+            resolve(await ask(acks()));
             break;
           } catch (error) {
             // A refusal after an unknown outcome does not make it known.
-            if (!(lastError instanceof StoreUnavailableError)) lastError = error;
+            if (!(lastError instanceof StoreUnavailableError) || error instanceof AcksMissedError)
+              lastError = error;
             if (!isPassing(error)) {
               giveUp();
               break;
@@ -203,9 +258,26 @@ export class HalfSender {
   }
 }
 
+function queueFor({ topic, queue, generation, owner }: HalfPlace, need: Queue['need']): Queue {
+  return { topic, queue, generation, owner: ownerKey(owner), whose: owner, need };
+}
+
+/** How long it may take until it is stored so far; the call may end it earlier. */
+function acksMsOf(acks: SharedAcks | undefined): number {
+  return acks ? (acks.timeoutMs ?? Infinity) : 0;
+}
+
+/** Not shorter than what was said of its acks. */
+function patientCommit(acks: SharedAcks): TurnTimes {
+  const { timeoutMs = 0 } = acks;
+  const patienceMs = PATIENT_COMMIT.patienceMs + timeoutMs;
+  return { patienceMs, acksMs: acksMsOf(acks) };
+}
+
+/** What another try may change. It was waited for long enough when acks were missed. */
 function isPassing(error: unknown): boolean {
   if (error instanceof StoreRefusedError) return !FINAL.has(error.reason);
-  return error instanceof StoreUnavailableError;
+  return error instanceof StoreUnavailableError && !(error instanceof AcksMissedError);
 }
 
 function bytesOf({ entries }: HalfMessages): number {

@@ -1,8 +1,10 @@
+import type { Acks } from '../message/acks.js';
 import { SendFailedError } from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
 import type { EnlistedMessage } from '../producer/enlistment.js';
 import { selectQueue } from '../producer/queue-selector.js';
 import { queueOf, type SendRoute } from '../producer/send-route.js';
+import { asksForMore, type SharedAcks, strongestAcks } from '../producer/wanted-acks.js';
 import type { AppendEntry } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import type { TransactionId } from '../store/half-message-store.js';
@@ -21,6 +23,8 @@ export interface KeptMessage {
   readonly entry: AppendEntry;
   /** As the sender gave it, for the event. */
   readonly key: string | undefined;
+  /** How far it must be stored; undefined: the memory of one server. */
+  readonly acks: Acks | undefined;
 }
 
 /**
@@ -33,6 +37,7 @@ export class HeldMessage implements KeptMessage {
   readonly route: SendRoute;
   readonly entry: AppendEntry;
   readonly key: string | undefined;
+  readonly acks: Acks | undefined;
 
   constructor({ message, route }: EnlistedMessage, place: QueuePlace | null) {
     this.topic = message.topic;
@@ -40,6 +45,7 @@ export class HeldMessage implements KeptMessage {
     this.route = route;
     this.entry = message;
     this.key = message.options.key;
+    this.acks = asksForMore(message.acks) ? message.acks : undefined;
   }
 }
 
@@ -50,23 +56,33 @@ export class QueueRun {
   readonly generation: number;
   readonly messages: readonly KeptMessage[];
   readonly entries: readonly AppendEntry[];
+  /** How far they must be stored: as far as the most demanding of those that share their fate. */
+  readonly acks: SharedAcks | undefined;
 
-  constructor(topic: string, place: QueuePlace, messages: readonly KeptMessage[]) {
+  constructor({ topic, place, messages }: RunParts, acks: SharedAcks | undefined) {
     this.topic = topic;
     this.queue = place.queue;
     this.generation = place.generation;
     this.messages = messages;
     this.entries = messages.map(({ entry }) => entry);
+    this.acks = acks;
   }
+}
+
+interface RunParts {
+  topic: string;
+  place: QueuePlace;
+  messages: readonly KeptMessage[];
 }
 
 /** Messages by their queues. Those without one are left out. */
 export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
+  const acks = strongestAcks(messages);
   const [first] = messages;
   // Most transactions send one message.
   if (messages.length === 1 && first?.place)
-    return [new QueueRun(first.topic, first.place, messages)];
-  const runs = new Map<string, { topic: string; place: QueuePlace; messages: KeptMessage[] }>();
+    return [new QueueRun({ topic: first.topic, place: first.place, messages }, acks)];
+  const runs = new Map<string, RunParts & { messages: KeptMessage[] }>();
   for (const message of messages) {
     const { topic, place } = message;
     if (!place) continue;
@@ -75,7 +91,7 @@ export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
     if (run) run.messages.push(message);
     else runs.set(key, { topic, place, messages: [message] });
   }
-  return [...runs.values()].map((run) => new QueueRun(run.topic, run.place, run.messages));
+  return [...runs.values()].map((run) => new QueueRun(run, acks));
 }
 
 /**

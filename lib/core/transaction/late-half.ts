@@ -1,7 +1,13 @@
-import { SendFailedError, TopicFullError } from '../message/errors.js';
+import {
+  SendFailedError,
+  StoreRefusedError,
+  TopicFullError,
+  whyNotKept,
+} from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { PrepareReply } from '../store/half-message-store.js';
+import { NO_DISK_ACKS } from '../store/message-log.js';
 import type { Availability } from '../store/stores.js';
 import { BrokerUnavailableError } from './errors.js';
 import type { HalfRoom } from './half-room.js';
@@ -219,20 +225,27 @@ export class LateHalf {
     }
   }
 
-  private notTaken({ topic, entry }: KeptMessage, why: string): Error {
+  private notTaken({ topic, entry }: KeptMessage, why: string, cause?: Error): Error {
     const messageId = frameMessageId(entry.frame);
-    return new SendFailedError(`Message ${messageId} to topic "${topic}" was not stored: ${why}`, {
-      topic,
-      messageId,
-    });
+    return new SendFailedError(
+      `Message ${messageId} to topic "${topic}" was not stored: ${why}`,
+      { topic, messageId },
+      { cause },
+    );
   }
 
   /** The store did not take all of it: the transaction is still open, and its messages can wait in the database. */
   private async fallBack(tx: unknown, error: Error): Promise<void> {
     if (error instanceof TopicFullError) throw error;
-    const { facts, tools } = this;
+    const { facts, tools, messages } = this;
+    if (isNever(error))
+      throw this.notTaken(
+        messages.find(({ acks }) => acks)!,
+        error.message,
+        error,
+      );
     if (tools.settings.whenBrokerDown === 'fail')
-      throw new BrokerUnavailableError(facts.id, error.message, { cause: error });
+      throw new BrokerUnavailableError(facts.id, whyNotKept(error), { cause: error });
     await this.keepInDatabase(tx);
   }
 
@@ -241,6 +254,11 @@ export class LateHalf {
     await tools.outbox.keep({ participant, tx, facts, messages: this.messages });
     this.isInOutbox = true;
   }
+}
+
+/** Nor would it ever be published from the outbox. */
+function isNever(error: Error): boolean {
+  return error instanceof StoreRefusedError && error.reason === NO_DISK_ACKS;
 }
 
 function nothing(): undefined {}

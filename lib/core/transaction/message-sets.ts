@@ -211,7 +211,9 @@ export class MessageSets {
   private async show(facts: TransactionFacts, run: QueueRun): Promise<AppendResult[] | undefined> {
     const { sender, publisher, events, logger } = this.options;
     try {
-      const reply = await sender.commit(publisher.place(facts, run), publisher.half(facts, run));
+      // Its half and the decision are stored as far as was asked: an append that is lost is made again (decision 30).
+      const half = { id: facts.id, entries: run.entries };
+      const reply = await sender.commit(publisher.place(facts, run), half);
       if (reply.state === 'committed') {
         publisher.tell(run, reply.results);
         return reply.results;

@@ -1,11 +1,13 @@
-import { StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import { AcksMissedError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
 import { mintedAt } from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import { Loop } from '../runtime/loop.js';
+import { NO_DISK_ACKS } from '../store/message-log.js';
 import type { Availability } from '../store/stores.js';
 import type { HalfOwner } from './half-owner.js';
+import type { KeptMessage } from './kept-message.js';
 import { decodeOutboxRow } from './outbox-row.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { OutboxRow, TransactionParticipant } from './participant.js';
@@ -32,6 +34,7 @@ const OWNERS_TIME_MS = 5_000;
 const FIRST_PAUSE_MS = 1_000;
 /** While rows are there that the store takes none of, as when it is out of memory: nobody tells when that is over. */
 const REFUSED_PAUSE_MS = 5_000;
+const OF_A_MESSAGE = new Set(['WRONGTYPE', NO_DISK_ACKS]);
 const WHATEVER_THE_CLOCK_MS = 3_600_000;
 
 /**
@@ -47,6 +50,9 @@ export class OutboxRelay {
   /** Rows that could not be published, so that each is told once. */
   private stuck = new Set<TransactionId>();
   private pauseMs = FIRST_PAUSE_MS;
+  /** What this pass published was not stored as far as was asked: told once, until a pass without. */
+  private isShort = false;
+  private isShortTold = false;
   private isPatient = false;
 
   constructor(options: OutboxRelayOptions) {
@@ -80,10 +86,12 @@ export class OutboxRelay {
       ? clock.now() - OWNERS_TIME_MS
       : clock.now() + WHATEVER_THE_CLOCK_MS;
     this.isPatient = true;
+    this.isShort = false;
     const seen = new Set<TransactionId>();
     const { published: found, isDown } = await this.drain({ before, seen, signal });
     // What was too young for this look may still be there.
     this.stuck = new Set([...this.stuck].filter((id) => seen.has(id) || mintedAt(id) >= before));
+    this.isShortTold = this.isShort;
     this.pauseMs = found > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
     if (isDown) this.pauseMs = Math.min(this.pauseMs, REFUSED_PAUSE_MS);
     return Math.min(this.pauseMs, everyMs);
@@ -128,9 +136,14 @@ export class OutboxRelay {
   ): Promise<'published' | 'down' | 'stuck'> {
     const { publisher } = this.options;
     try {
-      await publisher.publish({ id, owner }, decodeOutboxRow(bytes));
+      const messages = decodeOutboxRow(bytes);
+      await publisher.publish({ id, owner }, this.isShort ? messages.map(hurried) : messages);
       return 'published';
     } catch (error) {
+      if (error instanceof AcksMissedError) {
+        this.fellShort(id, owner.name, error);
+        return 'stuck';
+      }
       if (isOfTheWholeStore(error)) return 'down';
       this.setAside(id, owner.name, error as Error);
       return 'stuck';
@@ -148,6 +161,18 @@ export class OutboxRelay {
     );
   }
 
+  /** It is visible, and stays in the table: a server that fails now must not be the only one that had it. */
+  private fellShort(id: TransactionId, participant: string, error: AcksMissedError): void {
+    this.isShort = true;
+    if (this.isShortTold) return;
+    this.isShortTold = true;
+    const { events, logger } = this.options;
+    events.emit('outbox-stuck', { transactionId: id, participant, error });
+    logger.warn(
+      `The messages of transaction ${id} in the outbox of participant "${participant}" are published, but ${error.missed}. They, and others like them, stay there and are published again until that is so; others go on.`,
+    );
+  }
+
   private report(error: unknown, failures: number): void {
     // A database that is down for an hour need not fill the log.
     if (failures > 1 && failures % 60 !== 0) return;
@@ -161,6 +186,12 @@ export class OutboxRelay {
 function isOfTheWholeStore(error: unknown): boolean {
   return (
     error instanceof StoreUnavailableError ||
-    (error instanceof StoreRefusedError && error.reason !== 'WRONGTYPE')
+    (error instanceof StoreRefusedError && !OF_A_MESSAGE.has(error.reason))
   );
+}
+
+/** Replicas that are missing are waited for once in a pass, not by each of its rows. */
+function hurried(message: KeptMessage): KeptMessage {
+  const { acks } = message;
+  return typeof acks === 'object' ? { ...message, acks: { ...acks, timeoutMs: 1 } } : message;
 }

@@ -1,3 +1,4 @@
+import { acksProblems } from '../message/acks.js';
 import { MalformedMessageError } from '../message/errors.js';
 import { textProblem, topicProblem } from '../message/names.js';
 import { isSendRoute } from '../producer/send-route.js';
@@ -17,10 +18,10 @@ type Described = Omit<KeptMessage, 'entry'> & {
  * @param now Unix ms: a delay counts from here on, however long the outage lasts.
  */
 export function encodeOutboxRow(messages: readonly KeptMessage[], now: number): Buffer {
-  const described = messages.map(({ topic, place, route, key, entry }): Described => {
+  const described = messages.map(({ topic, place, route, key, acks, entry }): Described => {
     const { frame, due, dedupId } = entry;
     const dueAt = due && ('at' in due ? due.at : now + due.delayMs);
-    return { topic, place, route, key, bytes: frame.length, dueAt, dedupId };
+    return { topic, place, route, key, acks, bytes: frame.length, dueAt, dedupId };
   });
   const json = Buffer.from(JSON.stringify(described));
   const head = Buffer.alloc(5);
@@ -40,11 +41,11 @@ export function decodeOutboxRow(row: Uint8Array): KeptMessage[] {
     );
   let at = 5 + bytes.readUInt32BE(1);
   return readDescription(bytes.toString('utf8', 5, at)).map(
-    ({ topic, place, route, key, bytes: length, dueAt, dedupId }) => {
+    ({ topic, place, route, key, acks, bytes: length, dueAt, dedupId }) => {
       const frame = bytes.subarray(at, (at += length));
       if (frame.length < length) throw new MalformedMessageError('the row ends within a message');
       const due = dueAt === undefined ? undefined : { at: dueAt };
-      return { topic, place, route, key, entry: { frame, due, dedupId } };
+      return { topic, place, route, key, acks, entry: { frame, due, dedupId } };
     },
   );
 }
@@ -63,11 +64,12 @@ function readDescription(text: string): Described[] {
 }
 
 function isDescribed(each: unknown): each is Described {
-  const { topic, place, route, bytes, dueAt, dedupId } = (each ?? {}) as Partial<Described>;
+  const { topic, place, route, acks, bytes, dueAt, dedupId } = (each ?? {}) as Partial<Described>;
   return (
     topicProblem(topic) === undefined &&
     (place === null || (isCount(place?.queue) && isCount(place?.generation))) &&
     isSendRoute(route) &&
+    (acks === undefined || !acksProblems(acks).some((problem) => problem)) &&
     isCount(bytes) &&
     (dueAt === undefined || Number.isFinite(dueAt)) &&
     (dedupId === undefined || textProblem('dedupId', dedupId) === undefined)

@@ -1,7 +1,9 @@
-import { RivuletError, StoreUnavailableError } from '../message/errors.js';
+import type { AcksLevel } from '../message/acks.js';
+import { AcksMissedError, RivuletError, StoreUnavailableError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import { frameMessageId } from '../message/wire-format.js';
+import { levelOf } from '../producer/wanted-acks.js';
 import type { AppendResult } from '../store/message-log.js';
 import type { HalfSender } from './half-sender.js';
 import type { QueueRun } from './kept-message.js';
@@ -58,14 +60,20 @@ export class PreparedMessage {
    * Make the message visible. Safe to repeat: it stays at its first offset.
    *
    * @throws AlreadyDecidedError when it was rolled back; StoreUnavailableError when it is not known whether it is visible:
-   *   repeat it, or leave it to the check method.
+   *   repeat it, or leave it to the check method. AcksMissedError when it is visible, and the message's `acks` were not reached:
+   *   if the server fails now, the half comes back and its check method is asked.
    */
   async commit(): Promise<SendResult> {
     const { sender, publisher } = this.tools;
-    const reply = await sender.commit(publisher.place(this.facts, this.run), {
-      id: this.transactionId,
-      entries: this.run.entries,
-    });
+    const reply = await sender
+      .commit(publisher.place(this.facts, this.run), {
+        id: this.transactionId,
+        entries: this.run.entries,
+        acks: this.run.acks,
+      })
+      .catch((error: Error) => {
+        throw error instanceof AcksMissedError ? this.fellShort(error) : error;
+      });
     if (reply.state === 'rolled-back')
       throw new AlreadyDecidedError(this.transactionId, 'rollback');
     if (reply.state === 'unknown')
@@ -73,7 +81,9 @@ export class PreparedMessage {
         `The store does not know the message of transaction ${this.transactionId} any more: it was decided more than a day ago, or the store lost it.`,
       );
     publisher.tell(this.run, reply.results);
-    return sendResult(this, reply.results[0]!);
+    const { topic, queue, messageId, run } = this;
+    const acks = levelOf(run.messages[0]!.acks);
+    return sendResult({ topic, queue, messageId, acks }, reply.results[0]!);
   }
 
   /** Drop the message. Safe to repeat. @throws as `commit`. */
@@ -82,6 +92,15 @@ export class PreparedMessage {
     const place = publisher.place(this.facts, this.run);
     const reply = await sender.rollback(place, this.transactionId);
     if (reply.state === 'committed') throw new AlreadyDecidedError(this.transactionId, 'commit');
+  }
+
+  private fellShort(cause: AcksMissedError): AcksMissedError {
+    const { missed } = cause;
+    return new AcksMissedError(
+      `The message of transaction ${this.transactionId} to topic "${this.topic}" queue ${this.queue} is visible, but ${missed}. If the server fails now, its half message comes back and the check method is asked. Commit it again to wait longer, or leave it at that.`,
+      { missed },
+      { cause },
+    );
   }
 
   /** @internal Nobody is asked about it before so much time has passed. */
@@ -93,9 +112,10 @@ export class PreparedMessage {
 
 /** What `send` would have answered about a message of a half that is visible now. */
 export function sendResult(
-  { topic, queue, messageId }: { topic: string; queue: number; messageId: MessageId },
+  about: { topic: string; queue: number; messageId: MessageId; acks: AcksLevel },
   appended: AppendResult,
 ): SendResult {
+  const { topic, queue, messageId, acks } = about;
   const isDuplicate = appended.state === 'duplicate';
   const offset = appended.state === 'stored' || isDuplicate ? appended.offset : null;
   return {
@@ -105,6 +125,6 @@ export function sendResult(
     state: offset === null ? 'scheduled' : 'stored',
     offset,
     duplicate: isDuplicate,
-    acks: 'memory',
+    acks,
   };
 }

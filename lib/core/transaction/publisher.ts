@@ -1,11 +1,12 @@
 import { TopicFullError } from '../message/errors.js';
 import { frameMessageId } from '../message/wire-format.js';
+import type { SharedAcks } from '../producer/wanted-acks.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
-import type { HalfMessages, PublishReply } from '../store/half-message-store.js';
+import type { PublishReply } from '../store/half-message-store.js';
 import type { HalfRoom } from './half-room.js';
-import type { HalfSender, HalfPlace } from './half-sender.js';
+import type { HalfPlace, HalfSender, SentHalf } from './half-sender.js';
 import { type KeptMessage, type QueueRun, runsOf } from './kept-message.js';
 import type { Moved, MovedMessages } from './moved-messages.js';
 import type { TransactionFacts } from './transaction-facts.js';
@@ -20,13 +21,20 @@ export interface PublisherOptions {
   checkAfterMs: number;
 }
 
-class Half implements HalfMessages {
-  constructor(
-    readonly id: TransactionId,
-    readonly name: string,
-    readonly entries: readonly AppendEntry[],
-    readonly checkAfterMs: number,
-  ) {}
+class Half implements SentHalf {
+  readonly id: TransactionId;
+  readonly name: string;
+  readonly entries: readonly AppendEntry[];
+  readonly checkAfterMs: number;
+  readonly acks: SharedAcks | undefined;
+
+  constructor({ id, owner }: TransactionFacts, run: QueueRun, checkAfterMs: number) {
+    this.id = id;
+    this.name = owner.name;
+    this.entries = run.entries;
+    this.checkAfterMs = checkAfterMs;
+    this.acks = run.acks;
+  }
 }
 
 /** Makes the messages of committed transactions visible: each once, whoever tries, and however often. */
@@ -41,12 +49,13 @@ export class Publisher {
     return { topic, queue, generation, owner };
   }
 
-  half({ id, owner }: TransactionFacts, run: QueueRun): HalfMessages {
-    return new Half(id, owner.name, run.entries, this.options.checkAfterMs);
+  half(facts: TransactionFacts, run: QueueRun): SentHalf {
+    return new Half(facts, run, this.options.checkAfterMs);
   }
 
   /**
-   * What was prepared becomes visible. A half the store lost is published from here, where it is still known.
+   * What was prepared becomes visible. A half the store lost is published from here, where it is still known. No acks are
+   * waited for: while the append can be lost the half cannot, and whoever finds it asks the database (decision 30).
    *
    * @throws StoreUnavailableError the back-check completes it.
    */

@@ -1,4 +1,5 @@
 import {
+  AcksMissedError,
   FlowBlockedError,
   RivuletError,
   SendFailedError,
@@ -6,12 +7,14 @@ import {
   StoreRefusedError,
   StoreUnavailableError,
   TopicFullError,
+  whyNotKept,
 } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import { frameMessageId } from '../message/wire-format.js';
-import type { HalfMessages } from '../store/half-message-store.js';
+import { levelOf } from '../producer/wanted-acks.js';
 import type { AppendResult } from '../store/message-log.js';
 import { decidedIn } from './half-owner.js';
+import type { SentHalf } from './half-sender.js';
 import type { KeptMessage, QueueRun } from './kept-message.js';
 import { sendResult } from './prepared-message.js';
 import type { Publisher } from './publisher.js';
@@ -33,19 +36,27 @@ export function halfOf(
   publisher: Publisher,
   { facts, deciding }: SetAttempt,
   run: QueueRun,
-): HalfMessages {
+): SentHalf {
   return { ...publisher.half(facts, run), name: decidedIn(deciding) };
 }
 
 /** @param appended  undefined when the store did not confirm that it is visible. */
 export function resultOf(
   { topic, queue }: QueueRun,
-  { entry }: KeptMessage,
+  { entry, acks }: KeptMessage,
   appended: AppendResult | undefined,
 ): SendResult {
   const messageId = frameMessageId(entry.frame);
-  if (appended) return sendResult({ topic, queue, messageId }, appended);
-  return { messageId, topic, queue, state: 'half', offset: null, duplicate: false, acks: 'memory' };
+  if (appended) return sendResult({ topic, queue, messageId, acks: levelOf(acks) }, appended);
+  return {
+    messageId,
+    topic,
+    queue,
+    state: 'half',
+    offset: null,
+    duplicate: false,
+    acks: levelOf(acks),
+  };
 }
 
 /** What the caller is told when the store, or the library itself, did not take a part of the set. */
@@ -54,7 +65,7 @@ export function setRefused(attempt: SetAttempt, error: Error): Error {
   const isStore = error instanceof StoreRefusedError || error instanceof StoreUnavailableError;
   if (isOurs && !isStore) return error;
   const isOutOfMemory = error instanceof StoreRefusedError && error.reason === 'OOM';
-  return setFailed(attempt, error.message, { cause: error, isOutOfMemory });
+  return setFailed(attempt, whyNotKept(error), { cause: error, isOutOfMemory });
 }
 
 export function setFailed(
@@ -73,8 +84,12 @@ export function setFailed(
 
 export function setUnknown({ messages, facts }: SetAttempt, cause: Error): Error {
   const { topic, entry } = messages[0]!;
+  const what =
+    cause instanceof AcksMissedError
+      ? `Set ${facts.id} is stored in the memory of the server, but ${cause.missed}: it is sent unless the server fails now.`
+      : `Whether set ${facts.id} was sent is not known: ${cause.message}.`;
   return new SendOutcomeUnknownError(
-    `Whether set ${facts.id} was sent is not known: ${cause.message}. All of its ${messages.length} messages will be visible, or none. Sending it again may double it unless each message has a dedupId.`,
+    `${what} All of its ${messages.length} messages will be visible, or none. Sending it again may double it unless each message has a dedupId.`,
     { topic, messageId: frameMessageId(entry.frame) },
     { cause },
   );

@@ -2,11 +2,19 @@
 const MOST_ITEMS = 500;
 const MOST_BYTES = 1024 * 1024;
 
-/** A call about one place. `patienceMs`: for how long those who asked are willing to wait; 0 = as long as one try takes. */
+/** The longest that one of those who asked is willing to wait. */
+export interface TurnTimes {
+  /** 0 = as long as one try takes. */
+  readonly patienceMs: number;
+  /** For acks, of that time; 0 where none are wanted. */
+  readonly acksMs: number;
+}
+
+/** A call about one place. */
 type TurnCall<Place, Item, Reply> = (
   place: Place,
   items: readonly Item[],
-  patienceMs: number,
+  times: TurnTimes,
 ) => Promise<readonly Reply[]>;
 
 interface Batch<Item, Reply> {
@@ -15,6 +23,7 @@ interface Batch<Item, Reply> {
   rejects: ((error: unknown) => void)[];
   bytes: number;
   patienceMs: number;
+  acksMs: number;
 }
 
 /**
@@ -33,12 +42,13 @@ export class TurnBatch<Place extends object, Item, Reply> {
   ask(
     place: Place,
     item: Item,
-    { bytes = 0, patienceMs = 0 }: { bytes?: number; patienceMs?: number } = {},
+    { bytes = 0, patienceMs = 0, acksMs = 0 }: { bytes?: number } & Partial<TurnTimes> = {},
   ): Promise<Reply> {
     const batch = this.batchFor(place);
     batch.items.push(item);
     batch.bytes += bytes;
     batch.patienceMs = Math.max(batch.patienceMs, patienceMs);
+    batch.acksMs = Math.max(batch.acksMs, acksMs);
     const answer = new Promise<Reply>((resolve, reject) => {
       batch.resolves.push(resolve);
       batch.rejects.push(reject);
@@ -55,7 +65,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
     if (open) return open;
     // After all I/O callbacks and promises of this turn: whatever they ask is in the same call.
     if (this.batches.size === 0) setImmediate(() => this.flush());
-    const batch = { items: [], resolves: [], rejects: [], bytes: 0, patienceMs: 0 };
+    const batch = { items: [], resolves: [], rejects: [], bytes: 0, patienceMs: 0, acksMs: 0 };
     this.batches.set(place, batch);
     return batch;
   }
@@ -66,12 +76,13 @@ export class TurnBatch<Place extends object, Item, Reply> {
     for (const [place, batch] of batches) this.send(place, batch);
   }
 
-  private send(place: Place, { items, resolves, rejects, patienceMs }: Batch<Item, Reply>): void {
+  private send(place: Place, batch: Batch<Item, Reply>): void {
+    const { items, resolves, rejects } = batch;
     // Emptied in the end: V8 may have made them in the old generation, where they would keep all of it alive (decision 7).
     const forget = (): void => {
       items.length = resolves.length = rejects.length = 0;
     };
-    this.call(place, items, patienceMs).then(
+    this.call(place, items, batch).then(
       (replies) => {
         resolves.forEach((resolve, i) => resolve(replies[i]!));
         forget();

@@ -35,6 +35,7 @@ const kept = {
   route: { by: 'turn' },
   entry: { frame, due: undefined, dedupId: 'd' },
   key: 'k',
+  acks: { replicas: 2 },
 } as const;
 const lengthOf = (bytes: Buffer): Buffer => {
   const length = Buffer.alloc(4);

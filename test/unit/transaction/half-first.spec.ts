@@ -143,13 +143,6 @@ describe('a transaction without a database', () => {
     );
   });
 
-  it('is refused with acks, which would promise nothing', async () => {
-    const options = { name: 'place-order', acks: { replicas: 1 } };
-    await expect(bed.rivulet.halfFirst.prepare('orders', 1, options)).rejects.toThrow(
-      'acks cannot be said of a message of a transaction',
-    );
-  });
-
   it('may be decided by hand, once and for all', async () => {
     const { halfFirst } = bed.rivulet;
     const kept = await halfFirst.prepare('orders', 'kept', { name: 'place-order' });
