@@ -20,6 +20,8 @@ export class BlockingReader {
   private closed = false;
   /** The read under way, and how to end it. */
   private underWay: { end(): void; settled: Promise<unknown> } | undefined;
+  /** Listened to from read to read while it stays the same: to begin and to end that would be a part of each hand-over. */
+  private heeded: AbortSignal | undefined;
   /** Redis's number for the connection, once asked for. */
   private clientId: { era: number; id: Promise<number | undefined> } | undefined;
 
@@ -44,7 +46,7 @@ export class BlockingReader {
     const reading = new Reading((isDone) => void this.unblock(isDone));
     const settled = this.readOnce(reading, send);
     this.underWay = { end: reading.end, settled };
-    signal.addEventListener('abort', reading.end, { once: true });
+    this.heed(signal);
     try {
       return await settled;
     } catch (error) {
@@ -52,7 +54,6 @@ export class BlockingReader {
       throw error;
     } finally {
       reading.done = true;
-      signal.removeEventListener('abort', reading.end);
     }
   }
 
@@ -61,7 +62,17 @@ export class BlockingReader {
     this.closed = true;
     this.underWay?.end();
     await this.underWay?.settled.catch(() => undefined);
+    this.heed(undefined);
     this.connections.release(this.reader);
+  }
+
+  private readonly endRead = (): void => this.underWay?.end();
+
+  private heed(signal: AbortSignal | undefined): void {
+    if (signal === this.heeded) return;
+    this.heeded?.removeEventListener('abort', this.endRead);
+    this.heeded = signal;
+    signal?.addEventListener('abort', this.endRead);
   }
 
   private async readOnce<T>(
