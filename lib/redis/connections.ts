@@ -12,7 +12,7 @@ import { answer } from './errors.js';
 import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
-import { type ServerFacts, serverHealth, worstHealth } from './server-health.js';
+import { type Expectations, type ServerFacts, serverHealth, worstHealth } from './server-health.js';
 import { parseInfo, serverProblem } from './server-check.js';
 
 /** A connection for reads that wait. */
@@ -143,9 +143,9 @@ export class Connections implements ScriptHost, Availability {
   /**
    * What the servers say of themselves now. CONFIG is a right that few users have: what it would tell stays unknown then.
    */
-  async health(fitness: { allowEviction: boolean }): Promise<StoreHealth> {
+  async health(expected: Expectations): Promise<StoreHealth> {
     const servers = await this.persistence();
-    return worstHealth(servers.map((server) => serverHealth(server, fitness)));
+    return worstHealth(servers.map((server) => serverHealth(server, expected)));
   }
 
   /** What each server that holds data says of itself, and of what it keeps. */

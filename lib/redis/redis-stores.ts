@@ -52,6 +52,8 @@ export class RedisStores implements Stores {
   private readonly connections: Connections;
   private readonly acked: AckedQueues;
   private readonly fitness: { allowEviction: boolean; anyKey: string };
+  /** How many replicas sends will wait for. */
+  private replicas = 0;
 
   constructor(options: RedisStoresOptions) {
     const plan = planConnection(options, (clientOptions) => new Redis(clientOptions));
@@ -84,12 +86,13 @@ export class RedisStores implements Stores {
   }
 
   async open(timeoutMs: number, wanted?: { acks: Acks }): Promise<void> {
+    if (typeof wanted?.acks === 'object') this.replicas = wanted.acks.replicas;
     await this.connections.open(timeoutMs, this.fitness);
     if (wanted) await this.acked.check(wanted.acks);
   }
 
   health(): Promise<StoreHealth> {
-    return this.connections.health(this.fitness);
+    return this.connections.health({ ...this.fitness, replicas: this.replicas });
   }
 
   async close(): Promise<void> {

@@ -18,16 +18,21 @@ export interface ServerFacts {
   readonly config: PersistenceConfig;
 }
 
+/** What is expected of a server. */
+export interface Expectations {
+  readonly allowEviction: boolean;
+  /** How many replicas `producer.acks` asks for. Default 0. */
+  readonly replicas?: number;
+}
+
 /** Judges a server by its INFO. Pure. */
-export function serverHealth(
-  server: ServerFacts,
-  options: { allowEviction: boolean },
-): StoreHealth {
+export function serverHealth(server: ServerFacts, expected: Expectations): StoreHealth {
   const { target, info, config } = server;
   const durability = durabilityOf(info, config);
   const problems = [
     roleProblem(info),
-    evictionProblem(info, options),
+    evictionProblem(info, expected),
+    replicasProblem(info, expected),
     memoryProblem(info),
     diskProblem(info),
     persistenceProblem(durability, config),
@@ -90,14 +95,21 @@ function persistenceProblem(
     : undefined;
 }
 
-function evictionProblem(
-  info: Info,
-  { allowEviction }: { allowEviction: boolean },
-): StoreProblem | undefined {
+function evictionProblem(info: Info, { allowEviction }: Expectations): StoreProblem | undefined {
   const policy = info['maxmemory_policy'];
   if (policy === undefined || policy === 'noeviction') return undefined;
   const text = `maxmemory-policy is ${policy}: when memory is short it deletes messages without an error. Set noeviction`;
   return allowEviction ? warning('EVICTION', text) : error('EVICTION', text);
+}
+
+function replicasProblem(info: Info, { replicas = 0 }: Expectations): StoreProblem | undefined {
+  const connected = Number(info['connected_slaves'] ?? 0);
+  if (info['role'] === 'slave' || connected >= replicas) return undefined;
+  const count = `${connected} ${connected === 1 ? 'replica is' : 'replicas are'} connected`;
+  return warning(
+    'REPLICAS_SHORT',
+    `${count}, and producer.acks asks for ${replicas}: sends are not confirmed, transactions go by the outbox. Connect more, or ask for fewer`,
+  );
 }
 
 function memoryProblem(info: Info): StoreProblem | undefined {

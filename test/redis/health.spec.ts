@@ -1,10 +1,10 @@
 import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
-import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { serverHealth } from '../../lib/redis/server-health.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { openStores } from './helpers/open-stores.js';
+import { newNamespace, openStores } from './helpers/open-stores.js';
 
 let server: TestRedis;
 let redis: Redis;
@@ -60,6 +60,24 @@ describe('The health of a Redis', () => {
     const plain = await openStores(server.url.replace('//', '//plain@'));
     expect(await plain.health()).toMatchObject({ durability: 'append-only', problems: [] });
     await plain.close();
+  });
+
+  it('counts the replicas that producer.acks asks for', async () => {
+    const acks = { replicas: 1 };
+    const health = new RedisStores({ connection: server.url, namespace: newNamespace() });
+    await health.open(5_000, { acks });
+    expect((await health.health()).problems).toMatchObject([
+      {
+        ...{ level: 'warning', code: 'REPLICAS_SHORT' },
+        text: expect.stringMatching(/: 0 replicas are connected, and producer\.acks asks for 1: /),
+      },
+    ]);
+    const args = ['--replicaof', '127.0.0.1', String(server.port)];
+    const replica = await startRedis({ args });
+    while ((await redis.set('here', '1').then(() => redis.wait(1, 1_000))) < 1);
+    expect((await health.health()).problems).toEqual([]);
+    await health.close();
+    await replica.stop();
   });
 
   it.each<[Record<string, string>, string]>([
