@@ -4,12 +4,15 @@ import { WORTH_ANOTHER_CALL } from './producer-settings.js';
  * Whose turn it is among the queues of a topic, for messages that nothing binds to one.
  *
  * A queue keeps its turn for as many messages as are worth a call, or until the turn of the event loop ends: one call
- * of fifty messages costs half of what four of twelve do (Kafka's sticky partitioner, KIP-480).
+ * of fifty messages costs half of what four of twelve do (Kafka's sticky partitioner, KIP-480). What is left of a batch
+ * goes with those before it when it is too little for a call of its own.
  */
 export class QueueTurns {
   private readonly queues: number;
   private queue = 0;
   private taken = 0;
+  /** Messages of a batch that come next. */
+  private coming = 0;
   private willMoveOn = false;
 
   constructor(options: { queues: number }) {
@@ -18,12 +21,21 @@ export class QueueTurns {
 
   /** The queue that was answered last has as much as is worth a call. */
   get isComplete(): boolean {
-    return this.taken === WORTH_ANOTHER_CALL;
+    const isRest = this.coming > 0 && this.coming < WORTH_ANOTHER_CALL;
+    return this.taken >= WORTH_ANOTHER_CALL && !isRest;
+  }
+
+  /** So many messages of one batch come now; 0: it is over. */
+  expect(messages: number): void {
+    // Those in front of it have left: nothing of it is their rest.
+    if (messages > 0 && this.isComplete) this.moveOn();
+    this.coming = messages;
   }
 
   next(): number {
     if (this.isComplete) this.moveOn();
     this.taken += 1;
+    if (this.coming > 0) this.coming -= 1;
     if (!this.willMoveOn) {
       this.willMoveOn = true;
       setImmediate(() => {

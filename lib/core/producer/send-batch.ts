@@ -76,7 +76,9 @@ export async function sendBatch(
   });
   // Without a schema nothing is waited for: later sends of the caller stay behind the batch.
   if (checks.some((check) => check !== undefined)) await Promise.all(checks);
-  const sends = items.map(({ body, ...options }) => producer.send(name, body, options));
+  const sends = producer.together(name, items.length, () =>
+    items.map(({ body, ...options }) => producer.send(name, body, options)),
+  );
   const settled = await Promise.allSettled(sends);
   const outcomes = settled.map((outcome) =>
     outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error),

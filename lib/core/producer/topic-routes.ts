@@ -57,6 +57,17 @@ export class TopicRoutes {
     return (this.options.topics.cached(topic) ?? this.routeOf(topic)).queues;
   }
 
+  /** Runs `send`, which sends so many messages of one batch at once. */
+  together<T>(topic: string, messages: number, send: () => T): T {
+    const turns = this.options.topics.cached(topic) && this.routeOf(topic).turns;
+    turns?.expect(messages);
+    try {
+      return send();
+    } finally {
+      turns?.expect(0);
+    }
+  }
+
   /** Never throws: a message that has no way is answered. */
   enqueue(send: PendingSend): void {
     if (this.closed) return send.expire(false, undefined);

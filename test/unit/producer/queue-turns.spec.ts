@@ -28,4 +28,23 @@ describe('turns of queues', () => {
     expect(turns.next()).toBe(0);
     expect(turns.isComplete).toBe(false);
   });
+
+  it('go on after what is left of a batch and would be too little for a call of its own', () => {
+    const turns = new QueueTurns({ queues: 3 });
+    const batch = (messages: number): number[] => {
+      turns.expect(messages);
+      const queues = Array.from({ length: messages }, () => turns.next());
+      turns.expect(0);
+      return [0, 1, 2].map((queue) => queues.filter((each) => each === queue).length);
+    };
+    expect(batch(WORTH_ANOTHER_CALL + 36)).toEqual([WORTH_ANOTHER_CALL + 36, 0, 0]);
+    expect(turns.isComplete).toBe(true);
+    expect(batch(2 * WORTH_ANOTHER_CALL + 1)).toEqual([
+      0,
+      WORTH_ANOTHER_CALL,
+      WORTH_ANOTHER_CALL + 1,
+    ]);
+    expect(batch(10)).toEqual([10, 0, 0]);
+    expect(turns.isComplete).toBe(false);
+  });
 });
