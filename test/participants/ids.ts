@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { firstIdAt } from '../../lib/participants/common/binary-id.js';
+import { firstIdAt } from '../../lib/core/message/message-id.js';
 
 /** Id of a transaction that began at `ms`. */
 export function transactionId(ms = Date.now()): string {

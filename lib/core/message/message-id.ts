@@ -98,3 +98,9 @@ function digitAt(id: MessageId, place: number): number {
 export function mintedAt(id: MessageId): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
+
+/** The smallest id that could be minted at `ms` (Unix ms), to compare with: as text and as bytes, ids are in the order of time. */
+export function firstIdAt(ms: number): MessageId {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+}

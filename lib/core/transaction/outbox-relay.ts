@@ -1,5 +1,5 @@
 import { AcksMissedError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
-import { mintedAt } from '../message/message-id.js';
+import { firstIdAt, mintedAt } from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -35,7 +35,28 @@ const FIRST_PAUSE_MS = 1_000;
 /** While rows are there that the store takes none of, as when it is out of memory: nobody tells when that is over. */
 const REFUSED_PAUSE_MS = 5_000;
 const OF_A_MESSAGE = new Set(['WRONGTYPE', NO_DISK_ACKS]);
-const WHATEVER_THE_CLOCK_MS = 3_600_000;
+/**
+ * The clocks of machines differ by less. Ids of a process never go back, so one whose clock was ahead goes on with ids from
+ * ahead after it was set back: nobody can tell how old such a row is, so none is left to its owner.
+ */
+const AHEAD_MS = 60_000;
+/** After every id. */
+const WHATEVER_THE_CLOCK = 2 ** 48 - 1;
+
+/** Rows of transactions that began between, by their ids. */
+interface Range {
+  after?: TransactionId;
+  /** Unix ms. */
+  before: number;
+}
+
+/** What came of looking. */
+interface Look {
+  readonly seen: Set<TransactionId>;
+  published: number;
+  /** The store takes none. */
+  isDown: boolean;
+}
 
 /**
  * Publishes what waits in a database: what was kept while the store was down, and what the process that wrote it did
@@ -82,44 +103,37 @@ export class OutboxRelay {
   private async pass(signal: AbortSignal): Promise<number> {
     const { availability, clock, everyMs } = this.options;
     if (!availability.ready) return everyMs;
-    const before = this.isPatient
-      ? clock.now() - OWNERS_TIME_MS
-      : clock.now() + WHATEVER_THE_CLOCK_MS;
+    const now = clock.now();
+    const [old, ahead] = [now - OWNERS_TIME_MS, now + AHEAD_MS];
+    const ranges: Range[] = this.isPatient
+      ? [{ before: old }, { after: firstIdAt(ahead), before: WHATEVER_THE_CLOCK }]
+      : [{ before: WHATEVER_THE_CLOCK }];
     this.isPatient = true;
     this.isShort = false;
-    const seen = new Set<TransactionId>();
-    const { published: found, isDown } = await this.drain({ before, seen, signal });
+    const look = { seen: new Set<TransactionId>(), published: 0, isDown: false };
+    for (const range of ranges) await this.drain(range, look, signal);
     // What was too young for this look may still be there.
-    this.stuck = new Set([...this.stuck].filter((id) => seen.has(id) || mintedAt(id) >= before));
+    const isYoung = (id: TransactionId): boolean => mintedAt(id) >= old && mintedAt(id) < ahead;
+    this.stuck = new Set([...this.stuck].filter((id) => look.seen.has(id) || isYoung(id)));
     this.isShortTold = this.isShort;
-    this.pauseMs = found > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
-    if (isDown) this.pauseMs = Math.min(this.pauseMs, REFUSED_PAUSE_MS);
+    this.pauseMs = look.published > 0 ? FIRST_PAUSE_MS : this.pauseMs * 2;
+    if (look.isDown) this.pauseMs = Math.min(this.pauseMs, REFUSED_PAUSE_MS);
     return Math.min(this.pauseMs, everyMs);
   }
 
-  /** @returns how many rows were published, and whether the store takes none. */
-  private async drain(pass: {
-    before: number;
-    seen: Set<TransactionId>;
-    signal: AbortSignal;
-  }): Promise<{ published: number; isDown: boolean }> {
-    const { seen, signal } = pass;
-    let { before } = pass;
+  private async drain({ after, before }: Range, look: Look, signal: AbortSignal): Promise<void> {
     const { participant, participants, clock, maxBytes } = this.options;
     const owner = await participants.owner(participant);
-    let after: TransactionId | undefined;
-    let published = 0;
-    let isDown = false;
-    while (!isDown && !signal.aborted) {
+    while (!look.isDown && !signal.aborted) {
       const taken = await participant.outbox.drain(
         { limit: AT_ONCE, maxBytes, before, ...(after && { after }) },
         async (rows) => {
           after = rows.at(-1)?.id;
-          for (const { id } of rows) seen.add(id);
+          for (const { id } of rows) look.seen.add(id);
           const ends = await Promise.all(rows.map((row) => this.publish(row, owner)));
-          isDown = ends.includes('down');
+          look.isDown = ends.includes('down');
           const done = rows.filter((_, i) => ends[i] === 'published').map(({ id }) => id);
-          published += done.length;
+          look.published += done.length;
           return done;
         },
       );
@@ -127,7 +141,6 @@ export class OutboxRelay {
       // There are more if the bytes were too many. What is new by now is its owners', who publish as fast as it is written.
       if (taken < AT_ONCE) before = Math.min(before, clock.now() - OWNERS_TIME_MS);
     }
-    return { published, isDown };
   }
 
   private async publish(

@@ -13,9 +13,3 @@ export function bytesOf(column: unknown): Buffer {
   if (column instanceof ArrayBuffer) return Buffer.from(column);
   throw new TypeError(`a binary column must be bytes, got: ${typeof column}`);
 }
-
-/** The smallest id of a transaction that began at `ms` (Unix ms): ids are UUIDv7. */
-export function firstIdAt(ms: number): string {
-  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { ClientSession, mongo } from 'mongoose';
+import { firstIdAt } from '../../core/message/message-id.js';
 import { howManyFit } from '../../core/runtime/how-many-fit.js';
 import type { OutboxRow, OutboxTable, TransactionId } from '../../core/transaction/participant.js';
-import { firstIdAt, idFromBytes, idToBytes } from '../common/binary-id.js';
+import { idFromBytes, idToBytes } from '../common/binary-id.js';
 import { DURABLE, MAJORITY, type MongoSite, type OutboxDocument } from './mongo-site.js';
 
 /** A relay that died leaves its documents to others after this. */

@@ -1,13 +1,13 @@
 import type { ClientSession } from 'mongoose';
 import { InvalidOptionsError } from '../../core/message/errors.js';
-import { mintedAt } from '../../core/message/message-id.js';
+import { firstIdAt, mintedAt } from '../../core/message/message-id.js';
 import type { TransactionId, Verdict } from '../../core/transaction/participant.js';
 import {
   type MarkerRefusal,
   MarkerRefusedError,
 } from '../../core/transaction/participant-errors.js';
 import { decideInTime } from '../common/decide-in-time.js';
-import { firstIdAt, idFromBytes, idToBytes } from '../common/binary-id.js';
+import { idFromBytes, idToBytes } from '../common/binary-id.js';
 import { faultOf } from './mongo-error.js';
 import { DURABLE, MAJORITY, type MongoSite } from './mongo-site.js';
 

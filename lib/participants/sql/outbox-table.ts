@@ -1,6 +1,7 @@
+import { firstIdAt } from '../../core/message/message-id.js';
 import { howManyFit } from '../../core/runtime/how-many-fit.js';
 import type { OutboxRow, OutboxTable, TransactionId } from '../../core/transaction/participant.js';
-import { bytesOf, firstIdAt } from '../common/binary-id.js';
+import { bytesOf } from '../common/binary-id.js';
 import type { Execute, Tables } from './dialect.js';
 import type { Site } from './site.js';
 

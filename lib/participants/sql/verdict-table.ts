@@ -1,11 +1,10 @@
-import { mintedAt } from '../../core/message/message-id.js';
+import { firstIdAt, mintedAt } from '../../core/message/message-id.js';
 import type { TransactionId, Verdict } from '../../core/transaction/participant.js';
 import {
   type MarkerRefusal,
   MarkerRefusedError,
 } from '../../core/transaction/participant-errors.js';
 import { decideInTime } from '../common/decide-in-time.js';
-import { firstIdAt } from '../common/binary-id.js';
 import type { Execute, Tables } from './dialect.js';
 import type { Site } from './site.js';
 
