@@ -43,6 +43,20 @@ describeWith('mariadb')('knex on MariaDB', () => {
   describeParticipant(async () => harness('mysql2', await openMysql('mariadb')), can);
 });
 
+describeWith('postgres')('two participants of one Knex', () => {
+  it('do not take the transactions of each other for those of somebody else', async () => {
+    const { database } = await openPostgres();
+    const knex = createKnex({ client: 'pg', connection: database.url });
+    const [one, other] = ['one', 'other'].map((name) => knexParticipant(knex, { name }));
+    for (const participant of [one!, other!])
+      await participant.run(async () => {
+        expect([one!.foreign!(), other!.foreign!()]).toEqual([undefined, undefined]);
+      });
+    await knex.destroy();
+    await database.drop();
+  });
+});
+
 describe('knex on another database', () => {
   it('is refused', () => {
     const knex = createKnex({

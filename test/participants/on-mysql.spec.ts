@@ -91,6 +91,54 @@ const onServer = (kind: MysqlKind): void => {
     expect(rows).toEqual([{ seconds: 7 }]);
   });
 
+  it('asks again when it was chosen to give way in a deadlock with another checker', async () => {
+    const participant = mysql2Participant(pool);
+    await participant.prepare();
+    const deadlocks = [1, 2];
+    const unlucky = new Proxy(connect(), {
+      get(target, name) {
+        const own = Reflect.get(target, name) as (...args: unknown[]) => unknown;
+        if (name !== 'getConnection') return own.bind(target);
+        return async () => {
+          const connection = await target.getConnection();
+          const query = connection.query.bind(connection);
+          connection.query = ((sql: string, values?: never) =>
+            sql.includes(", 'R'") && deadlocks.pop()
+              ? Promise.reject(Object.assign(new Error('Deadlock found'), { errno: 1213 }))
+              : query(sql, values)) as typeof connection.query;
+          return connection;
+        };
+      },
+    });
+    const id = transactionId();
+    expect(await mysql2Participant(unlucky).decide([id])).toEqual(new Map([[id, 'rollback']]));
+    expect(deadlocks).toEqual([]);
+  });
+
+  it('leaves nothing on the connections of the pool, however often they are used', async () => {
+    const single = createPool({ uri: database.url, connectionLimit: 1 });
+    pools.push(single);
+    const participant = mysql2Participant(single);
+    await participant.prepare();
+    const listeners = (): Promise<number> =>
+      participant.run(async (tx) => tx.listenerCount('error'));
+    const before = await listeners();
+    for (let i = 0; i < 3; i++) await listeners();
+    expect(await listeners()).toBe(before);
+  });
+
+  it('keeps its tables in the database it is told, however that is called', async () => {
+    const schemaName = `${database.name}\`s`;
+    const quoted = `\`${database.name}\`\`s\``;
+    await database.query(`CREATE DATABASE ${quoted}`);
+    const participant = mysql2Participant(pool, { schema: schemaName });
+    await participant.prepare();
+    const id = transactionId();
+    await participant.run((tx) => participant.mark(tx, { id, deadline: soon() }));
+    expect(await participant.decide([id])).toEqual(new Map([[id, 'commit']]));
+    await database.query(`DROP DATABASE ${quoted}`);
+  });
+
   it('marks where checkers look, whatever database a transaction uses', async () => {
     const participant = mysql2Participant(pool);
     await participant.prepare();

@@ -62,6 +62,52 @@ describeWith('postgres')('a participant of PostgreSQL', () => {
     expect([verdicts.size, transactions]).toEqual([600, 2]);
   });
 
+  it('decides what comes behind many transactions that have stalled', async () => {
+    const participant = pgParticipant(pool);
+    await participant.prepare();
+    const stalled = Array.from({ length: 30 }, () => transactionId());
+    const abandoned = transactionId();
+    await participant.run(async (tx) => {
+      for (const id of stalled) await participant.mark(tx, { id, deadline: soon() });
+      const verdicts = await participant.decide([...stalled, abandoned]);
+      expect(stalled.map((id) => verdicts.get(id))).toEqual(stalled.map(() => 'unknown'));
+      expect(verdicts.get(abandoned)).toBe('rollback');
+    });
+  });
+
+  it('needs one connection for a transaction, also for the first one', async () => {
+    await pgParticipant(pool).prepare();
+    const single = new Pool({ connectionString: database.url, max: 1 });
+    pools.push(single);
+    const participant = pgParticipant(single);
+    const id = transactionId();
+    await participant.run((tx) => participant.mark(tx, { id, deadline: soon() }));
+    expect(await participant.decide([id])).toEqual(new Map([[id, 'commit']]));
+  });
+
+  it('leaves nothing on the connections of the pool, however often they are used', async () => {
+    const single = new Pool({ connectionString: database.url, max: 1 });
+    pools.push(single);
+    const participant = pgParticipant(single);
+    await participant.prepare();
+    const listeners = (): Promise<number> =>
+      participant.run(async (tx) => tx.listenerCount('error'));
+    const before = await listeners();
+    for (let i = 0; i < 3; i++) await listeners();
+    expect(await listeners()).toBe(before);
+  });
+
+  it('begins at the isolation level that it is told', async () => {
+    const participant = pgParticipant(pool);
+    await participant.prepare();
+    const at = (isolation: 'repeatable read' | 'serializable') =>
+      participant.run(async (tx) => (await tx.query('SHOW transaction_isolation')).rows, {
+        isolation,
+      });
+    expect(await at('serializable')).toEqual([{ transaction_isolation: 'serializable' }]);
+    expect(await at('repeatable read')).toEqual([{ transaction_isolation: 'repeatable read' }]);
+  });
+
   it('keeps its tables in the schema it is told', async () => {
     await database.query('CREATE SCHEMA "my ""own"""');
     const participant = pgParticipant(pool, { schema: 'my "own"' });
@@ -193,6 +239,21 @@ describeWith('postgres')('a participant of PostgreSQL', () => {
       const second = participant.run((other) => participant.inbox.enter(other, entry));
       await expect(second).rejects.toMatchObject({ code: 'INBOX_BUSY', group: 'billing' });
     });
+  });
+
+  it('calls it busy when a duplicate was committed after the snapshot, and knows it the next time', async () => {
+    const participant = pgParticipant(pool);
+    await participant.prepare();
+    const entry = { group: 'billing', key: '1' };
+    const options = { isolation: 'repeatable read' } as const;
+    const late = participant.run(async (tx) => {
+      await tx.query('SELECT 1 FROM rivulet_inbox');
+      await participant.run((other) => participant.inbox.enter(other, entry));
+      return participant.inbox.enter(tx, entry);
+    }, options);
+    await expect(late).rejects.toMatchObject({ code: 'INBOX_BUSY', group: 'billing' });
+    const again = participant.run((tx) => participant.inbox.enter(tx, entry), options);
+    expect(await again).toBe('duplicate');
   });
 
   it('refuses options that nobody knows', () => {

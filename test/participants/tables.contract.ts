@@ -221,6 +221,15 @@ export function describeTables(s: Subject, can: Abilities): void {
         expect(await s.local.run((tx) => enter(tx, { ...entry, key }))).toBe('entered');
     });
 
+    it('does not take one group for another by what their names and keys are together', async () => {
+      for (const [group, key] of [
+        ['billing', '2:17'],
+        ['billing:2', '17'],
+        ['billing2', ':17'],
+      ] as const)
+        expect(await s.local.run((tx) => enter(tx, { group, key }))).toBe('entered');
+    });
+
     if (can.waits !== false)
       it.each([
         ['committed', 'duplicate'],

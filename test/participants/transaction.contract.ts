@@ -48,6 +48,22 @@ export function describeTransaction(s: Subject, can: Abilities): void {
         expect(await s.verdict(id)).toBe('commit');
       });
 
+    if (can.savepoints !== false)
+      it('undoes with a nested part that failed what parts of it had kept', async () => {
+        const failure = new Error('nested');
+        const { placed } = place('outer', {
+          beforeMark: async (tx) => {
+            const nested = s.local.nested!(tx, async (inner) => {
+              await s.local.nested!(inner, (innermost) => s.h.write(innermost, 'innermost'));
+              throw failure;
+            });
+            await expect(nested).rejects.toBe(failure);
+          },
+        });
+        await placed;
+        expect(await s.h.orders()).toEqual(['outer']);
+      });
+
     it('runs many transactions at once', async () => {
       const names = Array.from({ length: 30 }, (_, i) => `order ${String(i).padStart(2, '0')}`);
       await Promise.all(names.map((name) => place(name).placed));
