@@ -33,7 +33,7 @@ async function check() {
     inOrder('lint', 'format:check', 'arch', 'check:unused'),
   ]);
   await step('test:jest', {
-    args: ['--json', '--forceExit', '--outputFile', report],
+    args: ['--json', '--outputFile', report],
     isQuiet: false,
   });
   await step('check:package');

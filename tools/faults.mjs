@@ -51,7 +51,7 @@ async function runOnce(seed) {
   const jest = spawn(
     'npm',
     [
-      ...['run', '--silent', 'test:jest', '--', ...files, '--runInBand', '--forceExit'],
+      ...['run', '--silent', 'test:jest', '--', ...files, '--maxWorkers', '1'],
       ...['--json', '--outputFile', report],
     ],
     {
