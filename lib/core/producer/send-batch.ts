@@ -61,23 +61,29 @@ export async function sendBatch(
   name: TopicName,
   items: readonly BatchItem[],
 ): Promise<SendResult[]> {
-  const checks = items.map(({ body, ...options }, i) => {
+  const messages = items.map(({ body, ...options }) => ({ name, body, options }));
+  const checks = messages.map(({ body, options }, i) => {
     const refuse = (error: unknown): never => {
       throw placed(error, i);
     };
     try {
-      const check = producer.validate(name, body, options)?.catch(refuse);
+      const checked = producer.checked(name, body, options);
+      if (!(checked instanceof Promise)) return checked;
+      const check = checked.catch(refuse);
       // Whoever finds another problem first does not wait for this one.
-      check?.catch(() => undefined);
+      check.catch(() => undefined);
       return check;
     } catch (error) {
       return refuse(error);
     }
   });
   // Without a schema nothing is waited for: later sends of the caller stay behind the batch.
-  if (checks.some((check) => check !== undefined)) await Promise.all(checks);
-  const sends = producer.together(name, items.length, () =>
-    items.map(({ body, ...options }) => producer.send(name, body, options)),
+  if (checks.some((check) => check instanceof Promise)) await Promise.all(checks);
+  const sends = producer.together(name, messages.length, () =>
+    messages.map((message, i) => {
+      const check = checks[i];
+      return producer.sendChecked(message, check instanceof Promise ? undefined : check);
+    }),
   );
   const settled = await Promise.allSettled(sends);
   const outcomes = settled.map((outcome) =>

@@ -79,4 +79,20 @@ describe('a batch', () => {
     await send([1, 2]);
     expect((await bed.sent(positive)).map(({ body }) => body)).toEqual([1, 2]);
   });
+
+  it('writes each body once', async () => {
+    let written = 0;
+    const encode = (body: unknown): string => `${String(body)}:${++written}`;
+    const codec = { name: 'counting', encode, decode: (bytes: Buffer) => bytes.toString() };
+    const counting = await TestBed.open({ settings: { codec } });
+    // The first message to a topic waits until that is looked up.
+    await counting.rivulet.producer.send('plain', 'first', {});
+    await sendBatch(counting.rivulet.producer, 'plain', [{ body: 'a' }, { body: 'b' }]);
+    expect((await counting.sent('plain')).map(({ body }) => body)).toEqual([
+      'first:1',
+      'a:2',
+      'b:3',
+    ]);
+    await counting.close();
+  });
 });
