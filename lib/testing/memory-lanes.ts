@@ -29,7 +29,7 @@ interface Hold {
 
 /** Ordered consumption of one queue by one group, as the scripts about lanes keep it. */
 export class MemoryLanes {
-  lease = { owner: '', token: 0, base: 0, until: 0, version: 0, loaded: false };
+  lease = { owner: '', token: 0, base: 0, until: 0, lasts: 0, version: 0, loaded: false };
   nudge = 0;
   /** What its message groups left behind in another queue was settled. */
   gateIsOpen = false;
@@ -43,13 +43,14 @@ export class MemoryLanes {
   ): 'held' | { continued: boolean } {
     const { lease } = this;
     if (lease.owner !== '' && lease.owner !== owner && lease.until > now) {
-      lease.until = Math.min(lease.until, now + leaseMs);
+      lease.until = Math.min(lease.until, now + lease.lasts);
       return 'held';
     }
     const continued = lease.owner === owner;
     const token = Math.max(lease.token + 1, floor + 1, now);
     const base = continued ? lease.base : token;
-    this.lease = { owner, token, base, until: now + leaseMs, version: 0, loaded: false };
+    const until = now + leaseMs;
+    this.lease = { owner, token, base, until, lasts: leaseMs, version: 0, loaded: false };
     return { continued };
   }
 

@@ -213,7 +213,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
       if (!lanes.owns(proof)) return { state: 'fenced' };
-      lanes.lease.until = this.way.clock.now() + leaseMs;
+      Object.assign(lanes.lease, { until: this.way.clock.now() + leaseMs, lasts: leaseMs });
       const all = [...group.pending.values()];
       const strangers = all.filter(({ holder }) => holder !== ORDERED).length;
       return { state: 'renewed', nudge: lanes.nudge, strangers };

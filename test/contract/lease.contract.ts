@@ -71,10 +71,27 @@ export function describeLease(open: OpenHarness): void {
 
     it('keeps nobody out for longer than a lease, however far the clock was set back', async () => {
       const [a, b] = [owner('a'), owner('b')];
-      await a.acquire(3_600_000);
+      await a.acquire();
+      h.jump(-3_600_000);
       expect(await b.acquire()).toBe(false);
       await h.advance(LEASE_MS);
       expect(await b.acquire()).toBe(true);
+    });
+
+    it('leaves an owner the whole of its lease, also when who asks has a shorter one', async () => {
+      const [patient, hasty] = [owner('patient'), owner('hasty')];
+      const [long, short] = [60_000, 3_000];
+      await patient.acquire(long);
+      expect(await hasty.acquire(short)).toBe(false);
+      await h.advance(long - 1);
+      expect(await hasty.acquire(short)).toBe(false);
+      const proof = { ...patient.proof };
+      await h.stores.leases.renew(BILLING, proof, long * 2);
+      expect(await hasty.acquire(short)).toBe(false);
+      expect(await h.stores.leases.view(BILLING)).toEqual({ owner: 'patient', leftMs: long * 2 });
+      h.jump(-3_600_000);
+      expect(await hasty.acquire(short)).toBe(false);
+      expect(await h.stores.leases.view(BILLING)).toEqual({ owner: 'patient', leftMs: long * 2 });
     });
 
     it('refuses everything of an owner that another one has followed', async () => {

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  HASH    meta: parent: where its message groups were before, '<queue> <generation> <queues>'
 -- KEYS[2]  STREAM  log: the visible messages
--- KEYS[3]  HASH    lease: owner, token, base, until, version, loaded, nudge, held, gate
+-- KEYS[3]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held, gate
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  owner
 -- ARGV[3]  ms      how long the lease lasts
@@ -21,15 +21,16 @@ local meta, log, lease = KEYS[1], KEYS[2], KEYS[3]
 local group, owner, lease_ms, floor = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
 local now = now_ms(ARGV[5])
-local facts = redis.call('HMGET', lease, 'owner', 'token', 'base', 'until', 'gate')
+local facts = redis.call('HMGET', lease, 'owner', 'token', 'base', 'until', 'gate', 'lasts')
 local parent = redis.call('HGET', meta, 'parent')
 redis.call('XPENDING', log, group)
 if parent and not facts[5] and floor == '' then return { 'gated', parent, '' } end
 local owned_until = tonumber(facts[4] or 0)
 if facts[1] and facts[1] ~= '' and facts[1] ~= owner and owned_until > now then
-  -- The clock was set back: nobody waits for longer than a lease.
-  if owned_until > now + lease_ms then
-    owned_until = now + lease_ms
+  -- The clock was set back: nobody waits for longer than a lease of its owner's, who may have another than we.
+  local latest = now + (tonumber(facts[6]) or lease_ms)
+  if owned_until > latest then
+    owned_until = latest
     redis.call('HSET', lease, 'until', whole(owned_until))
   end
   return { 'held', facts[1], whole(owned_until - now) }
@@ -38,6 +39,6 @@ end
 local token = whole(math.max(tonumber(facts[2] or 0) + 1, (tonumber(floor) or 0) + 1, now))
 local continued = facts[1] == owner
 redis.call('HSET', lease, 'owner', owner, 'token', token, 'base', continued and facts[3] or token,
-  'until', whole(now + lease_ms), 'version', '0', 'loaded', '0')
+  'until', whole(now + lease_ms), 'lasts', whole(lease_ms), 'version', '0', 'loaded', '0')
 if floor ~= '' then redis.call('HSET', lease, 'gate', '1') end
 return { 'acquired', token, continued and 'continued' or 'new' }

@@ -2,7 +2,7 @@
 -- Own a queue for longer.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- KEYS[2]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[2]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  owner
 -- ARGV[3]  int     token
@@ -22,5 +22,5 @@ local strangers = 0
 for _, counted in ipairs(redis.call('XPENDING', log, ARGV[1])[4] or {}) do
   if counted[1] ~= '~ordered' then strangers = strangers + tonumber(counted[2]) end
 end
-redis.call('HSET', lease, 'until', whole(now_ms(ARGV[5]) + tonumber(ARGV[4])))
+redis.call('HSET', lease, 'until', whole(now_ms(ARGV[5]) + tonumber(ARGV[4])), 'lasts', ARGV[4])
 return { 'renewed', facts[3] or '0', whole(strangers) }
