@@ -35,16 +35,17 @@ export class BlockingReader {
   /**
    * The reply of a command, null when it was ended by the signal or by `close`. One at a time.
    *
-   * @throws whatever ioredis does, and StoreUnavailableError when the connection is not ready in time.
+   * @throws whatever ioredis does, and StoreUnavailableError when the connection is not ready within `readyMs`: nothing was sent.
    */
   async read<T>(
     signal: AbortSignal,
     send: (redis: Redis, longestBlockMs: number) => Promise<T | null>,
+    readyMs = this.connections.blockMs,
   ): Promise<T | null> {
     if (this.closed) throw new ClosedError(`${this.name} was closed`);
     if (signal.aborted) return null;
     const reading = new Reading((isDone) => void this.unblock(isDone));
-    const settled = this.readOnce(reading, send);
+    const settled = this.readOnce(reading, send, readyMs);
     this.underWay = { end: reading.end, settled };
     this.heed(signal);
     try {
@@ -78,11 +79,12 @@ export class BlockingReader {
   private async readOnce<T>(
     reading: Reading,
     send: (redis: Redis, longestBlockMs: number) => Promise<T | null>,
+    readyMs: number,
   ): Promise<T | null> {
     const { connections } = this;
     const { connection } = this.reader;
     if (!connection.ready)
-      await connection.whenReady({ timeoutMs: connections.blockMs, signal: reading.waiting() });
+      await connection.whenReady({ timeoutMs: readyMs, signal: reading.waiting() });
     if (reading.ended) return null;
     this.askForId();
     reading.sent = true;

@@ -1,10 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
+import { StoreUnavailableError } from '../core/message/errors.js';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { isElsewhere, refusalReason } from './errors.js';
 import type { Commands } from './script.js';
+import { MOST_CONNECTIONS, StreamConnections } from './stream-connections.js';
 
 export type StreamsReply = [key: Buffer, entries: RawEntry[]][];
 
@@ -23,14 +25,16 @@ export interface StreamsRequest {
   signal: AbortSignal;
 }
 
-/** What was found, and which streams could not be asked. With one server either the read fails or nothing does. */
+/**
+ * What was found, and which streams could not be asked. With one server either the read fails or nothing does. A node that
+ * cannot be reached is no failure as long as another one was asked: its streams have nothing for now.
+ */
 export interface StreamsFound {
   entries: StreamsReply;
   failures: readonly { key: string; error: unknown }[];
 }
 
-/** So many connections one reader has at most; streams beyond are asked now and then. */
-const MOST_READERS = 64;
+/** Streams for which there is no connection are asked so often. */
 const POLL_MS = 1_000;
 /** A slot that is being moved is asked again so often: nobody can wait there. */
 const MOVING_POLL_MS = 50;
@@ -45,12 +49,14 @@ const MOVING_POLL_MS = 50;
 export class StreamReader {
   private readonly name: string;
   private readonly connections: Connections;
-  private readonly readers = new Map<string, BlockingReader>();
+  private readonly spread: StreamConnections;
+  private single: BlockingReader | undefined;
   private closed = false;
 
   constructor(options: { name: string; connections: Connections }) {
     this.name = options.name;
     this.connections = options.connections;
+    this.spread = new StreamConnections(options);
   }
 
   /** One at a time. Ended by the signal or by `close` it finds nothing. */
@@ -58,8 +64,7 @@ export class StreamReader {
     const { streams, signal } = request;
     if (signal.aborted) return { entries: [], failures: [] };
     if (this.connections.isSpread) return this.readSpread(request);
-    const reader = this.readerFor(streams[0]!.key, '');
-    const entries = await reader.read(signal, (redis, longestMs) =>
+    const entries = await this.singleReader(streams[0]!.key).read(signal, (redis, longestMs) =>
       ask(redis, { ...request, blockMs: Math.min(request.blockMs, longestMs) }),
     );
     return { entries: entries ?? [], failures: [] };
@@ -81,24 +86,23 @@ export class StreamReader {
   /** Ends a waiting read. */
   async close(): Promise<void> {
     this.closed = true;
-    await Promise.all([...this.readers.values()].map((reader) => reader.close()));
+    await Promise.all([this.single?.close(), this.spread.close()]);
   }
 
   private async readSpread(request: StreamsRequest): Promise<StreamsFound> {
     const { streams, signal, blockMs } = request;
-    const [waited, asked] = this.share(streams);
-    if (asked.length > 0) {
-      const found = await this.readNow({ ...request, streams: asked });
-      if (found.entries.length > 0 || found.failures.length > 0) return found;
-    }
+    const [waited, asked] = this.spread.share(streams);
+    const now = await this.readNow({ ...request, streams: asked });
+    if (now.entries.length > 0 || now.failures.some(({ error }) => refusalReason(error)))
+      return now;
     // Not AbortSignal.any: what it makes is kept by the signal of the loop, for ever in some versions of Node.
     const ended = new AbortController();
     const end = (): void => ended.abort();
-    setMaxListeners(MOST_READERS + 1, ended.signal);
+    setMaxListeners(MOST_CONNECTIONS + 1, ended.signal);
     signal.addEventListener('abort', end, { once: true });
     const longestMs = asked.length > 0 ? Math.min(blockMs, POLL_MS) : blockMs;
     try {
-      return await gather(
+      const found = await gather(
         waited.map((stream) => {
           const one = { ...request, streams: [stream], blockMs: longestMs, signal: ended.signal };
           const reply = this.waitFor(one);
@@ -110,50 +114,42 @@ export class StreamReader {
           return { key: stream.key, reply };
         }),
       );
+      return { entries: found.entries, failures: [...now.failures, ...found.failures] };
     } finally {
       signal.removeEventListener('abort', end);
     }
-  }
-
-  /** What waits on a connection of its own, and what does not. */
-  private share(streams: readonly StreamFrom[]): [waited: StreamFrom[], asked: StreamFrom[]] {
-    const waited: StreamFrom[] = [];
-    const asked: StreamFrom[] = [];
-    let isRoom = MOST_READERS - this.readers.size;
-    for (const stream of streams) {
-      const isKnown = this.readers.has(stream.key);
-      if (isKnown || isRoom > 0) waited.push(stream);
-      else asked.push(stream);
-      if (!isKnown) isRoom -= 1;
-    }
-    return [waited, asked];
   }
 
   /** While its slot is being moved, the stream is asked through the cluster, which knows the way. */
   private async waitFor(request: StreamsRequest): Promise<StreamsReply | null> {
     const [{ key }] = request.streams as [StreamFrom];
     const { signal } = request;
-    try {
-      return await this.readerFor(key, key).read(signal, (redis, longestMs) =>
-        ask(redis, { ...request, blockMs: Math.min(request.blockMs, longestMs) }),
-      );
-    } catch (error) {
-      if (!isElsewhere(error)) throw error;
+    const until = performance.now() + request.blockMs;
+    for (;;) {
+      const leftMs = Math.max(1, until - performance.now());
+      try {
+        return await this.spread.use(key, (reader) =>
+          reader.read(
+            signal,
+            (redis, longestMs) => ask(redis, { ...request, blockMs: Math.min(leftMs, longestMs) }),
+            leftMs,
+          ),
+        );
+      } catch (error) {
+        if (!isElsewhere(error)) throw error;
+      }
+      const reply = await ask(this.connections.redis, { ...request, blockMs: 0 });
+      if (reply || signal.aborted || performance.now() >= until) return reply;
+      await pause(MOVING_POLL_MS, signal);
     }
-    const reply = await ask(this.connections.redis, { ...request, blockMs: 0 });
-    if (!reply) await pause(Math.min(MOVING_POLL_MS, request.blockMs), signal);
-    return reply;
   }
 
-  private readerFor(key: string, name: string): BlockingReader {
-    let reader = this.readers.get(name);
-    if (!reader) {
-      const { connections } = this;
-      reader = new BlockingReader({ name: this.name, connections, key });
-      if (this.closed) void reader.close();
-      else this.readers.set(name, reader);
-    }
-    return reader;
+  private singleReader(key: string): BlockingReader {
+    if (this.single) return this.single;
+    const { name, connections } = this;
+    this.single = new BlockingReader({ name, connections, key });
+    if (this.closed) void this.single.close();
+    return this.single;
   }
 }
 
@@ -167,7 +163,10 @@ async function gather(
   for (const [i, reply] of replies.entries())
     if (reply.status === 'rejected') failures.push({ key: reads[i]!.key, error: reply.reason });
     else entries.push(...(reply.value ?? []));
-  return { entries, failures };
+  const isAnyServed = failures.length < reads.length;
+  const isTold = ({ error }: { error: unknown }): boolean =>
+    !(isAnyServed && error instanceof StoreUnavailableError);
+  return { entries, failures: failures.filter(isTold) };
 }
 
 function ask(
