@@ -19,7 +19,7 @@ export interface OrderReport {
   violations: string[];
   /** Messages that a handler finished. */
   done: number;
-  /** Starts of a message that had been finished before: its ack was lost. */
+  /** Starts of messages that had been finished before: acks were lost. */
   again: number;
   /** Starts beside a handler of a process that was frozen or dead. */
   besideZombies: number;
@@ -31,9 +31,14 @@ export interface OrderReport {
  * Reads a trace for what must never be: two handlers of a group at once, a message before its predecessor is done, an
  * older one than the last. `excused`: processes that were killed or frozen, which nobody can keep from overlapping; they
  * must know it by their signals as soon as their timers run: not earlier, since a process that stood still between a
- * timer and what follows it has no way to notice.
+ * timer and what follows it has no way to notice. `mayRewind`: a replica that took over may lack the last settles, so that a
+ * group begins again earlier, and leaves out nothing from there.
  */
-export function checkOrder(trace: readonly Trace[], excused: ReadonlySet<string>): OrderReport {
+export function checkOrder(
+  trace: readonly Trace[],
+  excused: ReadonlySet<string>,
+  { mayRewind = false } = {},
+): OrderReport {
   const report: OrderReport = {
     ...{ violations: [], done: 0, again: 0 },
     ...{ besideZombies: 0, zombieEnds: 0 },
@@ -43,6 +48,7 @@ export function checkOrder(trace: readonly Trace[], excused: ReadonlySet<string>
   for (const entry of trace) {
     const state = groups.get(entry.group) ?? { last: 0, token: 0, open: [], followed: [] };
     groups.set(entry.group, state);
+    if (mayRewind && entry.kind === 'start' && entry.seq < state.last) state.last = entry.seq;
     const problem = reactions[entry.kind](state, entry, excused, report);
     if (problem) report.violations.push(`${entry.group}/${entry.seq} of ${entry.who}: ${problem}`);
   }
