@@ -4,7 +4,7 @@ import { IdleGroups } from './consumer/idle-groups.js';
 import { tryingAgain } from './consumer/outcome.js';
 import { Pulls } from './consumer/pull/pulls.js';
 import { HealthWatch } from './health-watch.js';
-import { Codecs } from './message/codec.js';
+import { Codecs } from './message/codecs.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Receipts } from './producer/receipts.js';

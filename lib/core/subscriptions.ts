@@ -13,7 +13,7 @@ import {
   inboxProblems,
 } from './idempotency/idempotent-options.js';
 import type { InboxEntry } from './idempotency/through-inbox.js';
-import type { Codecs } from './message/codec.js';
+import type { Codecs } from './message/codecs.js';
 import { InvalidInputError, InvalidOptionsError } from './message/errors.js';
 import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';

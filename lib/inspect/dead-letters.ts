@@ -1,6 +1,6 @@
 import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { isThenable } from '../core/runtime/thenable.js';

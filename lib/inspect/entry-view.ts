@@ -1,4 +1,4 @@
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import { MalformedMessageError, RivuletError } from '../core/message/errors.js';
 import type { MessageView } from '../core/message/message.js';
 import { decodeMessage } from '../core/message/wire-format.js';

@@ -1,5 +1,5 @@
 import { ByteBudget } from '../core/consumer/byte-budget.js';
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { HalfView, TransactionId } from '../core/store/half-message-store.js';

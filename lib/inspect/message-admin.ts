@@ -1,4 +1,4 @@
-import { Codecs } from '../core/message/codec.js';
+import { Codecs } from '../core/message/codecs.js';
 import type { MessageId } from '../core/message/message-id.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { RecurringSend, RecurringSends } from '../core/producer/recurring-sends.js';

@@ -1,4 +1,4 @@
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import { type MessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
 import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';

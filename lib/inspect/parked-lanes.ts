@@ -1,6 +1,6 @@
 import type { DeadLetterNote } from '../core/consumer/history.js';
 import { groupOfLane } from '../core/consumer/ordered/lane-name.js';
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, integerProblem, isOptions, notOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { Clock } from '../core/runtime/clock.js';

@@ -1,5 +1,5 @@
 import type { DeadLetterNote } from '../core/consumer/history.js';
-import type { Codecs } from '../core/message/codec.js';
+import type { Codecs } from '../core/message/codecs.js';
 import type { MessageView } from '../core/message/message.js';
 import { decodeMessage } from '../core/message/wire-format.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';

@@ -1,5 +1,5 @@
 import type { Delivery, Handler } from '../core/consumer/subscription.js';
-import { Codecs } from '../core/message/codec.js';
+import { Codecs } from '../core/message/codecs.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import { Rivulet } from '../core/rivulet.js';

@@ -1,4 +1,4 @@
-import type { Codecs } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import { CodecError, MalformedMessageError, SchemaError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { storedAt } from '../message/offset.js';

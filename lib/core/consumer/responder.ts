@@ -1,4 +1,5 @@
-import { type Codecs, encodeBody } from '../message/codec.js';
+import { encodeBody } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import type { MessageView } from '../message/message.js';
 import {
   decodeReply,

@@ -1,5 +1,6 @@
 import type { Acks } from '../message/acks.js';
-import { type Codec, type Codecs, encodeBody } from '../message/codec.js';
+import { type Codec, encodeBody } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import { CodecError, InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { type MessageId, mintMessageId } from '../message/message-id.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Codecs } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import {
   ClosedError,
   InvalidInputError,

@@ -1,5 +1,5 @@
 import { InvalidInputError, InvalidOptionsError, StoreRefusedError } from '../message/errors.js';
-import { jsonCodec } from '../message/codec.js';
+import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
 import { describeValue, unknownOptions } from '../message/options.js';

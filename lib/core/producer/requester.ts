@@ -1,4 +1,4 @@
-import type { Codecs } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import { ClosedError, LimitReachedError, RivuletError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';

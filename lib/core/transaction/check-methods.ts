@@ -1,4 +1,4 @@
-import type { Codecs } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { suggestion } from '../message/options.js';

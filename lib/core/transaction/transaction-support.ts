@@ -1,4 +1,4 @@
-import type { Codecs } from '../message/codec.js';
+import type { Codecs } from '../message/codecs.js';
 import type { Producer } from '../producer/producer.js';
 import type { ProducerSettings } from '../producer/producer-settings.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';

@@ -1,4 +1,4 @@
-import { Codecs } from '../../../lib/core/message/codec.js';
+import { Codecs } from '../../../lib/core/message/codecs.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { encodeReply, type ReplyKind } from '../../../lib/core/message/reply-packet.js';
 import type { Producer } from '../../../lib/core/producer/producer.js';

@@ -1,11 +1,5 @@
-import {
-  bytesCodec,
-  type Codec,
-  Codecs,
-  encodeBody,
-  jsonCodec,
-} from '../../../lib/core/message/codec.js';
 import { CodecError } from '../../../lib/core/message/errors.js';
+import { jsonCodec } from '../../../lib/core/message/json-codec.js';
 
 const roundTrip = (body: unknown): unknown =>
   jsonCodec.decode(Buffer.from(jsonCodec.encode(body) as string));
@@ -115,73 +109,5 @@ describe('the JSON codec', () => {
     expect(() => jsonCodec.decode(Buffer.from('{"password":"hunter2"'))).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('hunter2') }) as Error,
     );
-  });
-});
-
-describe('the bytes codec', () => {
-  it.each<[string, Uint8Array | ArrayBuffer]>([
-    ['a Buffer', Buffer.from([0, 255])],
-    ['a Uint8Array that is a part of another', new Uint8Array([9, 0, 255, 9]).subarray(1, 3)],
-    ['an ArrayBuffer', new Uint8Array([0, 255]).buffer],
-  ])('is chosen for %s and changes no byte', (_, body) => {
-    const codecs = new Codecs();
-    expect(codecs.forBody(body)).toBe(bytesCodec);
-    const bytes = codecs.forBody(body).encode(body) as Uint8Array;
-    expect(Buffer.from(bytes)).toEqual(Buffer.from([0, 255]));
-  });
-
-  it('refuses everything else', () => {
-    expect(() => bytesCodec.encode({})).toThrow(CodecError);
-  });
-});
-
-describe('Codecs', () => {
-  const upper = {
-    name: 'upper',
-    encode: (body: unknown) => String(body).toUpperCase(),
-    decode: (bytes: Buffer) => bytes.toString(),
-  };
-
-  it('knows JSON, bytes, the preferred one and the others', () => {
-    const codecs = new Codecs({ others: [upper] });
-    expect(codecs.forBody('x')).toBe(jsonCodec);
-    expect(codecs.decode('upper', Buffer.from('X'))).toBe('X');
-    expect(new Codecs({ preferred: upper }).forBody('x')).toBe(upper);
-  });
-
-  it('gives bytes to the preferred codec only when that takes them', () => {
-    const bytes = Buffer.of(1);
-    expect(new Codecs({ preferred: upper }).forBody(bytes)).toBe(bytesCodec);
-    const greedy = { ...upper, takesBytes: true };
-    expect(new Codecs({ preferred: greedy }).forBody(bytes)).toBe(greedy);
-  });
-
-  it('says which codec is missing and where to add it', () => {
-    expect(() => new Codecs().decode('avro', Buffer.alloc(0))).toThrow(
-      /No codec "avro".*json, bytes.*option "codecs"/,
-    );
-  });
-
-  it.each([undefined, null, 5, {}])('refuses bytes that are none: %p', (answer) => {
-    const broken = { ...upper, encode: () => answer } as unknown as Codec;
-    expect(() => encodeBody(broken, 'x')).toThrow(CodecError);
-    expect(() => encodeBody(broken, 'x')).toThrow(/^Codec "upper" must answer text or bytes, got/);
-  });
-
-  it('refuses promises both ways, and none of them goes unhandled', async () => {
-    const unhandled: unknown[] = [];
-    const note = (reason: unknown): void => void unhandled.push(reason);
-    process.on('unhandledRejection', note);
-    const later = {
-      name: 'later',
-      encode: () => Promise.reject(new Error('no key')),
-      decode: () => Promise.reject(new Error('no key')),
-    } as unknown as Codec;
-    const says = /^Codec "later" answers a promise, and has to answer at once/;
-    expect(() => encodeBody(later, 'x')).toThrow(says);
-    expect(() => new Codecs({ preferred: later }).decode('later', Buffer.of(1))).toThrow(says);
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off('unhandledRejection', note);
-    expect(unhandled).toEqual([]);
   });
 });
