@@ -43,7 +43,7 @@ describe('@SubscribeBatch', () => {
     }
     @Injectable()
     class Store {
-      @SubscribeBatch('numbers', { group: 'store', batch: BATCH })
+      @SubscribeBatch('numbers', { group: 'store', batch: { ...BATCH, withinMs: 30_000 } })
       write(@Payload(DoublePipe) numbers: number[], @Ctx() ctx: BatchContext): void {
         seen.push({
           numbers,
