@@ -199,7 +199,7 @@ export type { Stores } from './core/store/stores.js';
 export { systemClock } from './core/runtime/clock.js';
 export type { Clock } from './core/runtime/clock.js';
 export type { Logger } from './core/runtime/logger.js';
-export type { Codec } from './core/message/codec.js';
+export type { Codec, CodecContext } from './core/message/codec.js';
 
 // 10. Errors: branch on `code`
 export {

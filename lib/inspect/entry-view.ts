@@ -84,7 +84,7 @@ function viewMessage(
 
 function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
   try {
-    return { value: codecs.decode(message.codec, message.bytes) };
+    return { value: codecs.bodyOf(message) };
   } catch (error) {
     // A user's codec may throw anything, with the body in its text; ours is made to be read.
     const problem =

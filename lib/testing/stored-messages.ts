@@ -86,7 +86,7 @@ export class StoredMessages {
     frame: Buffer,
   ): MessageView & { body: unknown } {
     const view = decodeMessage(place, frame);
-    return { ...view, body: this.codecs.decode(view.codec, view.bytes) };
+    return { ...view, body: this.codecs.bodyOf(view) };
   }
 
   private async queues(topic: string): Promise<QueueRef[]> {

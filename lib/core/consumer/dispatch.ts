@@ -98,7 +98,7 @@ function decodeAndHandle(
 ): Outcome | Promise<Outcome> {
   const { message } = attempt;
   try {
-    attempt.body = tools.codecs.decode(message.codec, message.bytes);
+    attempt.body = tools.codecs.bodyOf(message);
   } catch (error) {
     return refused(attempt, subscription, error);
   }

@@ -1,4 +1,4 @@
-import { encodeBody } from '../message/codec.js';
+import { ANSWER, encodeBody } from '../message/codec.js';
 import type { Codecs } from '../message/codecs.js';
 import type { MessageView } from '../message/message.js';
 import {
@@ -111,7 +111,7 @@ export class Responder {
     const { message, codecs, maxBytes } = this.options;
     try {
       const codec = codecs.forBody(body);
-      const bytes = encodeBody(codec, body);
+      const bytes = encodeBody(codec, body, ANSWER);
       const size = byteLength(bytes);
       if (size > maxBytes)
         throw new Error(

@@ -1,9 +1,9 @@
-import type { Codec } from './codec.js';
+import type { PlainCodec } from './codec.js';
 import { CodecError } from './errors.js';
 import { describeValue } from './options.js';
 
 /** Bytes as they are: chosen by itself when the body is a Buffer, a Uint8Array or an ArrayBuffer. */
-export const bytesCodec: Codec = {
+export const bytesCodec: PlainCodec = {
   name: 'bytes',
   encode(body) {
     if (body instanceof Uint8Array) return body;

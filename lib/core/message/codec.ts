@@ -1,6 +1,17 @@
 import { types } from 'node:util';
-import { CodecError } from './errors.js';
+import { CodecError, RivuletError } from './errors.js';
+import type { MessageId } from './message-id.js';
 import { describeValue } from './options.js';
+
+/**
+ * Whose body it is: the same when it is decoded as when it was encoded, through delays, retries, dead letters and redrives. A
+ * codec that encrypts binds the body to it (additional data of AES-GCM): one that is moved to another message is not decoded.
+ *
+ * An answer to a request is bound to none: that of an idempotent handler is stored, and given to later requests, too.
+ */
+export type CodecContext =
+  | { readonly kind: 'message'; readonly topic: string; readonly messageId: MessageId }
+  | { readonly kind: 'answer' };
 
 /**
  * Body ⇄ bytes. `name` travels with the message, so that a consumer with several codecs picks the right one.
@@ -16,9 +27,17 @@ export interface Codec {
    */
   readonly takesBytes?: boolean;
   /** At once: a promise is refused, as it is by `decode`. */
+  encode(body: unknown, context: CodecContext): Uint8Array | string;
+  decode(bytes: Buffer, context: CodecContext): unknown;
+}
+
+/** One of the library's, which looks at nothing but the body: no context is made for it. */
+export interface PlainCodec extends Codec {
   encode(body: unknown): Uint8Array | string;
   decode(bytes: Buffer): unknown;
 }
+
+export const ANSWER: CodecContext = Object.freeze({ kind: 'answer' });
 
 /** What of it is no codec, for whoever was given one under this name. */
 export function codecProblems(what: string, codec: unknown): string[] {
@@ -41,8 +60,12 @@ export function codecProblems(what: string, codec: unknown): string[] {
 }
 
 /** @throws CodecError when the codec answers no bytes; what it throws itself. */
-export function encodeBody(codec: Codec, body: unknown): Uint8Array | string {
-  const bytes: unknown = codec.encode(body);
+export function encodeBody(
+  codec: Codec,
+  body: unknown,
+  context: CodecContext,
+): Uint8Array | string {
+  const bytes: unknown = codec.encode(body, context);
   if (typeof bytes === 'string' || types.isUint8Array(bytes)) return bytes;
   refusePromise(codec, bytes);
   throw new CodecError(
@@ -50,8 +73,35 @@ export function encodeBody(codec: Codec, body: unknown): Uint8Array | string {
   );
 }
 
+/** @throws CodecError when the bytes are no body of this codec; a `RivuletError` that it throws itself. */
+export function decodeBody(codec: Codec, bytes: Buffer, context: CodecContext): unknown {
+  try {
+    const body = codec.decode(bytes, context);
+    refusePromise(codec, body);
+    return body;
+  } catch (error) {
+    if (error instanceof RivuletError) throw error;
+    // Not its text, which may quote the body.
+    throw new CodecError(`Codec "${codec.name}" cannot decode the body (${bytes.length} bytes)`, {
+      cause: error,
+    });
+  }
+}
+
+/** What a codec threw, with what it does not know: of which message it was asked. `say` puts that into words. */
+export function aboutMessage(
+  error: unknown,
+  about: { topic: string; messageId?: MessageId },
+  say: (text: string) => string = (text) => text,
+): unknown {
+  if (!(error instanceof CodecError)) return error;
+  const { topic, messageId } = about;
+  const { path, message, cause = error } = error;
+  return new CodecError(say(message.replace(/\.$/, '')), { path, cause, topic, messageId });
+}
+
 /** Of what answers at once. @throws CodecError when it is a promise. */
-export function refusePromise(codec: Codec, answer: unknown): void {
+function refusePromise(codec: Codec, answer: unknown): void {
   if (!types.isPromise(answer)) return;
   // Nobody else looks at it: its rejection would end the process.
   answer.catch(() => undefined);

@@ -40,10 +40,19 @@ export class InvalidOptionsError extends RivuletError {
 export class CodecError extends RivuletError {
   readonly code = 'CODEC';
   readonly path: string;
+  /** Where it was sent, or read. Undefined when a codec throws it, which the library then says. */
+  readonly topic: string | undefined;
+  /** Of the message that was read, or of the request whose answer was. */
+  readonly messageId: MessageId | undefined;
 
-  constructor(message: string, options: ErrorOptions & { path?: string } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { path?: string; topic?: string; messageId?: MessageId } = {},
+  ) {
     super(message, options);
     this.path = options.path ?? '$';
+    this.topic = options.topic;
+    this.messageId = options.messageId;
   }
 }
 

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { Codec } from './codec.js';
+import type { PlainCodec } from './codec.js';
 import { CodecError } from './errors.js';
 import { describeValue } from './options.js';
 
@@ -12,7 +12,7 @@ const DEEPEST = 100;
  * inside an object, cycles, nesting beyond 100 levels. A Date arrives as its ISO string, an instance of a class as
  * its fields, -0 as 0; properties that are `undefined` are left out.
  */
-export const jsonCodec: Codec = {
+export const jsonCodec: PlainCodec = {
   name: 'json',
   encode(body) {
     let text: string | undefined;

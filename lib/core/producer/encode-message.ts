@@ -1,9 +1,14 @@
 import type { Acks } from '../message/acks.js';
-import { type Codec, encodeBody } from '../message/codec.js';
-import type { Codecs } from '../message/codecs.js';
-import { CodecError, InvalidInputError } from '../message/errors.js';
+import { aboutMessage, type Codec, encodeBody } from '../message/codec.js';
+import { type Codecs, isPlainCodec } from '../message/codecs.js';
+import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
-import { type MessageId, mintMessageId } from '../message/message-id.js';
+import {
+  MESSAGE_ID_BYTES,
+  formatMessageId,
+  type MessageId,
+  mintMessageId,
+} from '../message/message-id.js';
 import {
   byteLength,
   encodeFrame,
@@ -87,7 +92,9 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const { topic, body, options } = message;
   const { codecs, clock, settings, trace } = tools;
   const codec = codecs.forBody(body);
-  const bytes = bytesOf(message, codec);
+  // One that binds the body to its message has to know the id before there is a frame.
+  const id = isPlainCodec(codec) ? undefined : mintId(clock);
+  const bytes = bytesOf(message, codec, id);
   const size = byteLength(bytes);
   if (size > settings.maxMessageBytes)
     throw new InvalidInputError(`Send to topic "${topic}"`, [
@@ -96,7 +103,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const header = headerOf(message, codec, trace);
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
-    const frame = encodeFrame(header, bytes, mintIdBy(clock), size);
+    const frame = encodeFrame(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
     return new EncodedMessage(message, {
       frame,
       acks: options.acks ?? settings.acks,
@@ -110,15 +117,20 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   }
 }
 
-/** The codec knows what is wrong with the body, and not whose it is. */
-function bytesOf({ topic, body }: Outgoing, codec: Codec): ReturnType<typeof encodeBody> {
+function bytesOf(
+  { topic, body }: Outgoing,
+  codec: Codec,
+  id: Buffer | undefined,
+): Uint8Array | string {
   try {
-    return encodeBody(codec, body);
+    if (isPlainCodec(codec)) return codec.encode(body);
+    return encodeBody(codec, body, { kind: 'message', topic, messageId: formatMessageId(id!) });
   } catch (error) {
-    if (!(error instanceof CodecError)) throw error;
-    const { path } = error;
-    const said = `Send to topic "${topic}": ${error.message.replace(/\.$/, '')}. Nothing was done.`;
-    throw new CodecError(said, { path, cause: error });
+    throw aboutMessage(
+      error,
+      { topic },
+      (text) => `Send to topic "${topic}": ${text}. Nothing was done.`,
+    );
   }
 }
 
@@ -156,4 +168,14 @@ function mintIdBy(clock: Clock): WriteId {
   let write = byClock.get(clock);
   if (!write) byClock.set(clock, (write = (target, at) => mintMessageId(target, at, clock.now())));
   return write;
+}
+
+function mintId(clock: Clock): Buffer {
+  const id = Buffer.allocUnsafe(MESSAGE_ID_BYTES);
+  mintMessageId(id, 0, clock.now());
+  return id;
+}
+
+function writerOf(id: Buffer): WriteId {
+  return (target, at) => void id.copy(target, at);
 }

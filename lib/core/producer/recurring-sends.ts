@@ -1,3 +1,4 @@
+import { aboutMessage } from '../message/codec.js';
 import { InvalidInputError, InvalidOptionsError, StoreRefusedError } from '../message/errors.js';
 import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
@@ -75,10 +76,8 @@ export class RecurringSends {
     const { name, cron, timezone = 'UTC', ...options } = given;
     const next = this.firstRun(given, storeTime.now());
     await producer.validate(topic, body, { ...options, dedupId: dedupId(name, next) });
-    // Refuses what JSON would change: that is what is kept.
-    jsonCodec.encode(body);
     const definition: Definition = { topic: topicOf(topic), cron, timezone, body, options };
-    const text = JSON.stringify(definition);
+    const text = kept(name, definition);
     const known = await store.find(name);
     // Every process says it when it starts: a time that is due must not be lost to that.
     const nextAt = known?.definition === text ? known.nextAt : next;
@@ -163,6 +162,18 @@ export class RecurringSends {
       ]);
     return nextRun(recurrence, after);
   }
+}
+
+/** As JSON, whatever the codec: what JSON would change is refused. */
+function kept(name: string, definition: Definition): string {
+  try {
+    jsonCodec.encode(definition.body);
+  } catch (error) {
+    const { topic } = definition;
+    const what = `Recurring send "${name}" to topic "${topic}", which is kept as JSON`;
+    throw aboutMessage(error, { topic }, (text) => `${what}: ${text}. Nothing was done.`);
+  }
+  return JSON.stringify(definition);
 }
 
 function dedupId(name: string, at: number): string {

@@ -269,7 +269,7 @@ export class Requester {
     let body: unknown;
     try {
       body =
-        packet.kind === 'end' ? undefined : this.options.codecs.decode(packet.codec, packet.bytes);
+        packet.kind === 'end' ? undefined : this.options.codecs.bodyOfAnswer(packet, request.topic);
     } catch (error) {
       return this.giveUp(request, error as Error);
     }

@@ -76,7 +76,7 @@ export class CheckMethods {
       const known = this.methods.get(name);
       if (!known) return 'unknown';
       const { offset: _, ...view } = decodeMessage({ ...half, offset: '' }, half.frame);
-      const body = codecs.decode(view.codec, view.bytes);
+      const body = codecs.bodyOf(view);
       const late = sleep(clock, LONGEST_ANSWER_MS, answered.signal).then(() => undefined);
       const message = { ...view, body, transactionId: half.id };
       const answer = await Promise.race([Promise.resolve(known.method(message)), late]);
@@ -86,7 +86,7 @@ export class CheckMethods {
       );
     } catch (error) {
       logger.warn(
-        `The check of transaction "${name}" (${half.id}) failed: ${(error as Error).message}. That counts as "unknown"; it is asked again.`,
+        `The check of transaction "${name}" (${half.id}, topic ${half.topic}) failed: ${(error as Error).message}. That counts as "unknown"; it is asked again.`,
       );
     } finally {
       answered.abort();

@@ -106,6 +106,14 @@ describe('Producer', () => {
     await expect(bed.publish('orders', Buffer.alloc(11))).rejects.toThrow(InvalidInputError);
   });
 
+  it('says to which topic a body cannot be sent, and where the reason is', async () => {
+    const bed = await open();
+    await expect(bed.publish('orders', { at: [undefined] })).rejects.toMatchObject({
+      ...{ code: 'CODEC', topic: 'orders', path: '$.at[0]' },
+      message: expect.stringMatching(/^Send to topic "orders": \$\.at\[0\] is undefined/),
+    });
+  });
+
   it('sends the body as it was when send was called', async () => {
     const bed = await open();
     const body = { id: 1 };

@@ -44,6 +44,16 @@ describe('a recurring send', () => {
     expect(await bed.sent('orders')).toMatchObject([{ offset: expect.any(String) }]);
   });
 
+  it('is kept as JSON, and refused where that would change it, whatever the codec', async () => {
+    const bytes = bed.rivulet.recurring.set('reports', Buffer.of(1), {
+      name: 'r',
+      cron: '* * * * *',
+    });
+    await expect(bytes).rejects.toThrow(
+      /^Recurring send "r" to topic "reports", which is kept as JSON: \$ holds bytes/,
+    );
+  });
+
   it('that is due keeps its time when a process says it again', async () => {
     await each('0 * * * *');
     await bed.rivulet.stop();

@@ -211,9 +211,8 @@ export class Puller implements RunningSubscription {
       return refusedAs(entry, `was not acknowledged in ${maxAttempts} attempts`);
     const opened = open(entry, this.subscription, tools);
     if ('outcome' in opened) return { ...opened, entry };
-    const { codec, bytes } = opened.message;
     try {
-      const body = tools.codecs.decode(codec, bytes);
+      const body = tools.codecs.bodyOf(opened.message);
       if (!schema) return { ...opened, entry, body };
       const result = await schema['~standard'].validate(body);
       if (!result.issues) return { ...opened, entry, body: result.value };
