@@ -58,6 +58,14 @@ export class RivuletContext extends BaseRpcContext<[delivery: Delivery, pattern:
     return this.message.traceparent;
   }
 
+  get tracestate(): string | undefined {
+    return this.message.tracestate;
+  }
+
+  get baggage(): string | undefined {
+    return this.message.baggage;
+  }
+
   /** Which attempt this is, from 1. */
   get attempt(): number {
     return this.args[0].attempt;

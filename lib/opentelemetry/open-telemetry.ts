@@ -11,7 +11,7 @@ import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { Telemetry } from '../core/runtime/telemetry.js';
 import { Metrics } from './metrics.js';
 import { type Relation, Spans } from './spans.js';
-import { traceparentOf } from './trace-context.js';
+import { carriedBy } from './trace-context.js';
 
 export interface OpenTelemetryOptions {
   /**
@@ -41,9 +41,9 @@ const KNOWN = [
  * Spans and metrics by OpenTelemetry: `RivuletModule.forRoot({ telemetry: openTelemetry() })`.
  *
  * A span `send <topic>` from each send to its confirm; a span `process <topic>` around each attempt, before guards run.
- * The message carries `traceparent`, through halves, delays, retries and dead letters; baggage and tracestate it does not
- * carry. Without an SDK nothing is recorded, and a trace context that a message brings is still handed on. Bodies and
- * properties never leave the process.
+ * The message carries `traceparent` and `tracestate`, and `baggage` if the SDK's propagator writes it, through halves,
+ * delays, retries and dead letters. Without an SDK nothing is recorded, and what a message brings is still handed on.
+ * Bodies and properties never leave the process.
  *
  * @throws InvalidOptionsError
  */
@@ -65,7 +65,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
   // Not now: what is made before an SDK registers itself stays deaf, other than with tracers.
   const measures = (): Metrics => (made ??= new Metrics({ meter: meter(), hasLag: lag }));
   return {
-    traceparent: () => traceparentOf(context.active()),
+    current: () => carriedBy(context.active()),
     sending: (sent, run) => measures().timedSend(sent.topic, () => spans.sending(sent, run)),
     handling(delivery, run) {
       const ended = measures().handlingBegan(delivery);

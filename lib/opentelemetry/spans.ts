@@ -8,6 +8,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
+import type { TraceContext } from '../core/runtime/trace-context.js';
 import type {
   HandledFacts,
   HandledOutcome,
@@ -15,7 +16,7 @@ import type {
   SentResult,
 } from '../core/runtime/telemetry.js';
 import { errorType, handledAttributes, operation, sentAttributes } from './attributes.js';
-import { contextOf, senderOf, traceparentOf } from './trace-context.js';
+import { carriedBy, contextOf, senderOf, withBaggage } from './trace-context.js';
 
 /** How the span of a handler belongs to that of the sender. */
 export type Relation = 'parent' | 'link';
@@ -32,15 +33,15 @@ export class Spans {
 
   async sending<R extends SentResult>(
     sent: SentFacts,
-    run: (traceparent: string | undefined) => Promise<R>,
+    run: (context: TraceContext | undefined) => Promise<R>,
   ): Promise<R> {
     // What the sender gives itself is where it is: it knows better than the context it runs in.
-    const given = senderOf(sent.traceparent);
-    const parent = given ? contextOf(given) : context.active();
+    const given = sent.from && senderOf(sent.from);
+    const parent = given ? withBaggage(contextOf(given), sent.from ?? {}) : context.active();
     const options = { kind: SpanKind.PRODUCER, attributes: sentAttributes(sent) };
     const { span, within } = this.start(`send ${sent.topic}`, options, parent);
     try {
-      const result = await context.with(within, () => run(traceparentOf(within)));
+      const result = await context.with(within, () => run(carriedBy(within)));
       span.setAttributes({
         'messaging.message.id': result.messageId,
         'messaging.rivulet.message.state': result.state,
@@ -61,7 +62,7 @@ export class Spans {
     run: () => O | Promise<O>,
   ): O | Promise<O> {
     const { message } = delivery;
-    const sender = senderOf(message.traceparent);
+    const sender = senderOf(message);
     const isChild = sender && this.relation === 'parent';
     const options: SpanOptions = {
       kind: SpanKind.CONSUMER,
@@ -69,7 +70,7 @@ export class Spans {
       root: !isChild,
       ...(sender && { links: [{ context: sender }] }),
     };
-    const parent = isChild ? contextOf(sender) : context.active();
+    const parent = withBaggage(isChild ? contextOf(sender) : context.active(), message);
     const { span, within } = this.start(`process ${message.topic}`, options, parent);
     const outcome = context.with(within, run);
     const end = (ended: O): O => {
@@ -84,7 +85,7 @@ export class Spans {
   async handlingBatch<R>(deliveries: readonly HandledFacts[], run: () => Promise<R>): Promise<R> {
     const [first] = deliveries;
     const topic = first?.message.topic ?? '';
-    const senders = deliveries.map(({ message }) => senderOf(message.traceparent));
+    const senders = deliveries.map(({ message }) => senderOf(message));
     const options: SpanOptions = {
       kind: SpanKind.CONSUMER,
       attributes: {

@@ -34,6 +34,10 @@ export interface SendOptions {
   properties?: Record<string, PropertyValue>;
   /** W3C trace context to pass on; by default that of the current span where one is known. */
   traceparent?: string;
+  /** What tracing systems add to `traceparent`; only together with it. At most 512 characters. */
+  tracestate?: string;
+  /** W3C baggage; only together with `traceparent`. At most 8 192 characters. */
+  baggage?: string;
   /**
    * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue
    * that travel together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored,
@@ -111,6 +115,8 @@ export interface MessageView {
   /** No handler gets it later than this after the store made it visible, in milliseconds. */
   readonly ttlMs: number | undefined;
   readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+  readonly baggage: string | undefined;
   /** Where an answer is wanted, for requests. */
   readonly replyTo: string | undefined;
   /** Where its sender waits to hear what became of it. */

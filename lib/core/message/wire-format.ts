@@ -1,6 +1,6 @@
 import { MalformedMessageError } from './errors.js';
 import type { MessageView, Properties } from './message.js';
-import { isTraceparent } from './traceparent.js';
+import { isCarried, isTraceparent } from './trace-context.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
 /**
@@ -31,6 +31,8 @@ export interface Header {
   replyTo?: string | undefined;
   dedupId?: string | undefined;
   receiptTo?: string | undefined;
+  tracestate?: string | undefined;
+  baggage?: string | undefined;
 }
 
 const ID_AT = 1;
@@ -40,8 +42,8 @@ const FLAGS_AT = ID_AT + MESSAGE_ID_BYTES;
 export const NO_HEADER: Header = {};
 
 /** Texts of the header being written, by their flags, and their bytes. Lists for each message were much of what it left behind. */
-const texts: (string | undefined)[] = new Array<undefined>(10).fill(undefined);
-const lengths = new Uint32Array(10);
+const texts: (string | undefined)[] = new Array<undefined>(12).fill(undefined);
+const lengths = new Uint32Array(12);
 
 /**
  * Header and body in one buffer. `writeId` puts the 16 bytes of the message id in place.
@@ -134,6 +136,8 @@ export function decodeMessage(
     ttlMs: ttlMs === undefined ? undefined : parseTtl(ttlMs),
     // What is none is left out, as W3C says: what a handler sends would carry it on.
     traceparent: traceparent !== undefined && isTraceparent(traceparent) ? traceparent : undefined,
+    tracestate: carriedOf('tracestate', fields[10]),
+    baggage: carriedOf('baggage', fields[11]),
     replyTo: replyTo && addressOf(replyTo),
     receiptTo: fields[9] && addressOf(fields[9]),
     codec: codec ?? 'json',
@@ -141,9 +145,13 @@ export function decodeMessage(
   };
 }
 
+function carriedOf(name: 'tracestate' | 'baggage', text: string | undefined): string | undefined {
+  return text !== undefined && isCarried(name, text) ? text : undefined;
+}
+
 const NO_PROPERTIES: Properties = Object.freeze(Object.create(null) as Properties);
 /** Known flags. Fields of higher ones are skipped. */
-const KNOWN_FLAGS = 10;
+const KNOWN_FLAGS = 12;
 
 /** The text of each known field, and where the body begins. */
 function decodeHeader(frame: Buffer): { fields: readonly (string | undefined)[]; end: number } {
@@ -188,6 +196,8 @@ function takeTexts(header: Header): void {
   texts[7] = header.replyTo;
   texts[8] = header.dedupId;
   texts[9] = header.receiptTo;
+  texts[10] = header.tracestate;
+  texts[11] = header.baggage;
 }
 
 function parseProperties(text: string): Properties {

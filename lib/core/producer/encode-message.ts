@@ -103,7 +103,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const header = headerOf(message, codec, trace);
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
-    const frame = encodeFrame(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
+    const frame = frameOf(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
     return new EncodedMessage(message, {
       frame,
       acks: options.acks ?? settings.acks,
@@ -135,16 +135,18 @@ function bytesOf(
 }
 
 function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope): Header {
-  const traceparent = options.traceparent ?? trace.current();
+  const from = options.traceparent === undefined ? trace.current() : options;
   const isJson = codec.name === 'json';
-  if (isJson && traceparent === undefined && system === NO_SYSTEM && saysNothing(options))
+  if (isJson && from === undefined && system === NO_SYSTEM && saysNothing(options))
     return NO_HEADER;
   return {
     tag: options.tag,
     key: options.key,
     messageGroup: options.messageGroup,
     properties: options.properties,
-    traceparent,
+    traceparent: from?.traceparent,
+    tracestate: from?.tracestate,
+    baggage: from?.baggage,
     codec: isJson ? undefined : codec.name,
     ttlMs: options.ttlMs,
     replyTo: system.replyTo,
@@ -157,6 +159,21 @@ function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope
 export function saysNothing(options: object): boolean {
   for (const _ in options) return false;
   return true;
+}
+
+/** A trace is not what a message fails for: baggage that finds no room stays behind. */
+function frameOf(
+  header: Header,
+  body: Uint8Array | string,
+  writeId: WriteId,
+  bytes: number,
+): Buffer {
+  try {
+    return encodeFrame(header, body, writeId, bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError) || header.baggage === undefined) throw error;
+    return encodeFrame({ ...header, baggage: undefined }, body, writeId, bytes);
+  }
 }
 
 type WriteId = Parameters<typeof encodeFrame>[2];

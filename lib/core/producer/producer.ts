@@ -11,6 +11,7 @@ import {
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
 import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
+import { type TraceContext, traceContextOf } from '../runtime/trace-context.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
@@ -131,7 +132,7 @@ export class Producer {
     if (!trace.isTold) return this.sendNow(name, body, options, system);
     return trace.sending(
       () => sentFacts(topicOf(name), options),
-      (traceparent) => this.sendNow(name, body, carrying(traceparent, options), system),
+      (context) => this.sendNow(name, body, carrying(context, options), system),
     );
   }
 
@@ -364,14 +365,21 @@ export class Producer {
 }
 
 /** What is no object is left as it is: to be refused by `check`, in its words. */
-function carrying(traceparent: string | undefined, options: SendOptions): SendOptions {
+function carrying(context: TraceContext | undefined, options: SendOptions): SendOptions {
   const isNone = typeof options !== 'object' || options === null;
-  return traceparent === undefined || isNone ? options : { ...options, traceparent };
+  if (context === undefined || isNone) return options;
+  const { traceparent, tracestate, baggage } = context;
+  return {
+    ...options,
+    traceparent,
+    ...(tracestate !== undefined && { tracestate }),
+    ...(baggage !== undefined && { baggage }),
+  };
 }
 
 function sentFacts(topic: string, options: SendOptions | null): SentFacts {
-  const { key, tag, messageGroup, traceparent } = options ?? {};
-  return { topic, key, tag, messageGroup, traceparent };
+  const { key, tag, messageGroup } = options ?? {};
+  return { topic, key, tag, messageGroup, from: traceContextOf(options ?? {}) };
 }
 
 async function validated(topic: string, body: unknown, schema: StandardSchema): Promise<unknown> {

@@ -2,7 +2,7 @@ import { acksProblems } from '../message/acks.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
-import { isTraceparent } from '../message/traceparent.js';
+import { isCarried, isTraceparent } from '../message/trace-context.js';
 import type { Clock } from '../runtime/clock.js';
 import {
   describeValue,
@@ -25,6 +25,8 @@ const KNOWN: readonly (keyof SendOptions)[] = [
   'dedupId',
   'properties',
   'traceparent',
+  'tracestate',
+  'baggage',
   'timeoutMs',
   'transaction',
   'mandatory',
@@ -96,6 +98,8 @@ function collectProblems(
     note(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
   if (traceparent !== undefined && !(typeof traceparent === 'string' && isTraceparent(traceparent)))
     note(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
+  if (options.tracestate !== undefined || options.baggage !== undefined)
+    carriedProblems(options).forEach(note);
   if (transaction !== undefined && transaction !== false)
     note(
       `transaction must be false or left out (a send inside a transaction is a part of it), got: ${describeValue(transaction)}`,
@@ -108,6 +112,21 @@ function collectProblems(
     queueProblems(options).forEach(note);
   if (options.delayMs !== undefined || options.deliverAt !== undefined)
     delayProblems(options, clock).forEach(note);
+}
+
+function carriedProblems(options: SendOptions): (string | undefined)[] {
+  const given = (['tracestate', 'baggage'] as const).filter((name) => options[name] !== undefined);
+  return given.flatMap((name) => {
+    const text: unknown = options[name];
+    return [
+      typeof text === 'string' && isCarried(name, text)
+        ? undefined
+        : `${name} must be W3C ${name}, got: ${describeValue(text)}`,
+      options.traceparent === undefined
+        ? `${name} says nothing without a traceparent; give both`
+        : undefined,
+    ];
+  });
 }
 
 function routeProblems({ mandatory, alternateTopic }: SendOptions): (string | undefined)[] {

@@ -1,3 +1,4 @@
+import type { TraceContext } from './trace-context.js';
 import type { Events } from './events.js';
 
 /** What is known of a send before it has an id and a queue. Never its body. */
@@ -6,8 +7,8 @@ export interface SentFacts {
   readonly key: string | undefined;
   readonly tag: string | undefined;
   readonly messageGroup: string | undefined;
-  /** What the sender itself gave. */
-  readonly traceparent: string | undefined;
+  /** Where the sender says that it is. */
+  readonly from: TraceContext | undefined;
 }
 
 /** The answer to a send. */
@@ -28,6 +29,8 @@ export interface HandledFacts {
     readonly tag: string | undefined;
     readonly messageGroup: string | undefined;
     readonly traceparent: string | undefined;
+    readonly tracestate: string | undefined;
+    readonly baggage: string | undefined;
     readonly bytes: { readonly byteLength: number };
   };
   readonly group: string;
@@ -67,12 +70,12 @@ export interface Measured {
  */
 export interface Telemetry {
   /** The trace context of the code that runs now, for what it sends. */
-  traceparent(): string | undefined;
+  current(): TraceContext | undefined;
 
   /** Around a send, from the call to its confirm. `run` takes the trace context that the message is to carry. */
   sending<R extends SentResult>(
     sent: SentFacts,
-    run: (traceparent: string | undefined) => Promise<R>,
+    run: (context: TraceContext | undefined) => Promise<R>,
   ): Promise<R>;
 
   /** Around one attempt: body decoded, guards, pipes, handler, and what stands around it. `run` neither throws nor rejects. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { type TraceContext, traceContextOf } from './trace-context.js';
 import type {
   HandledFacts,
   HandledOutcome,
@@ -13,7 +14,7 @@ import type {
  */
 export class TraceScope {
   private readonly telemetry: Telemetry | undefined;
-  private readonly storage = new AsyncLocalStorage<string>();
+  private readonly storage = new AsyncLocalStorage<TraceContext>();
   private used = false;
 
   constructor(options: { telemetry?: Telemetry | undefined } = {}) {
@@ -26,14 +27,14 @@ export class TraceScope {
   }
 
   /** For a message that the code which runs now is sending. */
-  current(): string | undefined {
-    return this.telemetry?.traceparent() ?? (this.used ? this.storage.getStore() : undefined);
+  current(): TraceContext | undefined {
+    return this.telemetry?.current() ?? (this.used ? this.storage.getStore() : undefined);
   }
 
   /** A send, with the trace context that its message is to carry; undefined: whatever `current` says. */
   sending<R extends SentResult>(
     sent: () => SentFacts,
-    run: (traceparent: string | undefined) => Promise<R>,
+    run: (context: TraceContext | undefined) => Promise<R>,
   ): Promise<R> {
     return this.telemetry ? this.telemetry.sending(sent(), run) : run(undefined);
   }
@@ -43,10 +44,10 @@ export class TraceScope {
     delivery: HandledFacts,
     run: () => O | Promise<O>,
   ): O | Promise<O> {
-    const { traceparent } = delivery.message;
+    const context = traceContextOf(delivery.message);
     return this.telemetry
-      ? this.telemetry.handling(delivery, () => this.within(traceparent, run))
-      : this.within(traceparent, run);
+      ? this.telemetry.handling(delivery, () => this.within(context, run))
+      : this.within(context, run);
   }
 
   /** A batch, which belongs to the trace of none of its messages alone. */
@@ -55,9 +56,9 @@ export class TraceScope {
     return this.telemetry ? this.telemetry.handlingBatch(deliveries, apart) : apart();
   }
 
-  within<T>(traceparent: string | undefined, work: () => T): T {
-    if (traceparent === undefined) return this.used ? this.storage.exit(work) : work();
+  within<T>(context: TraceContext | undefined, work: () => T): T {
+    if (context === undefined) return this.used ? this.storage.exit(work) : work();
     this.used = true;
-    return this.storage.run(traceparent, work);
+    return this.storage.run(context, work);
   }
 }

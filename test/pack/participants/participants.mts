@@ -27,7 +27,7 @@ console.log([
 
 console.log(withMessaging(new NoOpTransactionalAdapter({ tx: undefined })));
 
-console.log(openTelemetry({ relation: 'link' }).traceparent());
+console.log(openTelemetry({ relation: 'link' }).current()?.traceparent);
 
 // Types that did not resolve would accept anything.
 // @ts-expect-error no database

@@ -24,6 +24,8 @@ const FULL: Header = {
   ttlMs: 60_000,
   replyTo: 'inbox-1',
   dedupId: 'pay-17',
+  tracestate: 'vendor=x',
+  baggage: 'tenant=c',
 };
 
 const encode = (header: Header, body: string | Uint8Array = ''): Buffer =>
@@ -55,6 +57,12 @@ describe('the wire format', () => {
       expect(decode(encode({ ...FULL, traceparent }))).toMatchObject({
         traceparent: undefined,
         key: FULL.key,
+      });
+    for (const text of ['', 'a\nb', 'ü'])
+      expect(decode(encode({ ...FULL, tracestate: text, baggage: text }))).toMatchObject({
+        traceparent: FULL.traceparent,
+        tracestate: undefined,
+        baggage: undefined,
       });
     for (const address of ['x}:y{z', 'a b', '\u0000', 'x'.repeat(65)])
       for (const header of [{ replyTo: address }, { receiptTo: address }])

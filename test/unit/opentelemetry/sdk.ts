@@ -1,5 +1,6 @@
-import { context, trace } from '@opentelemetry/api';
+import { context, propagation, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { W3CBaggagePropagator } from '@opentelemetry/core';
 import {
   AggregationTemporality,
   type DataPoint,
@@ -35,6 +36,7 @@ export class Sdk {
 
   constructor() {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+    propagation.setGlobalPropagator(new W3CBaggagePropagator());
   }
 
   /** Finished spans with this name, in the order of their ends. */
@@ -70,6 +72,7 @@ export class Sdk {
   async close(): Promise<void> {
     await Promise.all([this.tracerProvider.shutdown(), this.meterProvider.shutdown()]);
     context.disable();
+    propagation.disable();
     trace.disable();
   }
 }

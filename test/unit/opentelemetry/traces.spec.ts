@@ -1,11 +1,17 @@
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { openTelemetry, type OpenTelemetryOptions } from 'nestjs-rivulet/opentelemetry';
+import type { Delivery } from '../../../lib/core/consumer/subscription.js';
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import { Sdk } from './sdk.js';
 
-const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+/** Where a sender of another system was. */
+const FROM = {
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  tracestate: 'vendor=x',
+};
+const TRACEPARENT = FROM.traceparent;
 
 describe('openTelemetry, traces', () => {
   let sdk: Sdk;
@@ -214,9 +220,74 @@ describe('openTelemetry, traces', () => {
     });
   });
 
+  it.each([{ relation: 'parent' }, { relation: 'link' }] as const)(
+    'carry tracestate and baggage to the handler, and to what that sends, with %p',
+    async (options) => {
+      await open(options);
+      const seen: unknown[] = [];
+      const look = (): void => {
+        const inside = context.active();
+        seen.push([
+          trace.getSpanContext(inside)?.traceState?.serialize(),
+          propagation.getBaggage(inside)?.getEntry('tenant')?.value,
+        ]);
+      };
+      await bed.subscribe({
+        topic: 'orders',
+        group: 'billing',
+        retry: { maxAttempts: 2, backoff: () => 1_000 },
+        handler: async ({ attempt }) => {
+          if (attempt === 1) throw new Error('not yet');
+          look();
+          await bed.rivulet.producer.send('invoices', {});
+        },
+      });
+      await bed.subscribe({ topic: 'invoices', group: 'mail', handler: look });
+      const tenant = propagation.createBaggage({ tenant: { value: 'a b' } });
+      await context.with(propagation.setBaggage(context.active(), tenant), () =>
+        bed.publish('orders', {}, { delayMs: 5_000 }),
+      );
+      await bed.advance(10_000);
+      expect(seen).toEqual([
+        [undefined, 'a b'],
+        [undefined, 'a b'],
+      ]);
+      seen.length = 0;
+      await bed.publish('invoices', {}, { ...FROM, baggage: 'tenant=c' });
+      await bed.advance(10);
+      expect(seen).toEqual([[options.relation === 'parent' ? 'vendor=x' : undefined, 'c']]);
+    },
+  );
+
+  it('let out no baggage where the propagator of the SDK has none', async () => {
+    await open();
+    propagation.disable();
+    const seen: unknown[] = [];
+    const handler = ({ message }: Delivery) => void seen.push(message.traceparent, message.baggage);
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler });
+    const secret = propagation.createBaggage({ secret: { value: 'x' } });
+    await context.with(propagation.setBaggage(context.active(), secret), () =>
+      bed.publish('orders', {}),
+    );
+    await bed.advance(10);
+    expect(seen).toEqual([expect.any(String), undefined]);
+  });
+
+  it('leave baggage behind for which the header has no room, and send the message', async () => {
+    await open();
+    const seen: unknown[] = [];
+    const handler = ({ message }: Delivery) => void seen.push(message.traceparent, message.baggage);
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler });
+    const baggage = `tenant=${'c'.repeat(8_000)}`;
+    await bed.publish('orders', {}, { ...FROM, baggage, properties: { long: 'x'.repeat(12_000) } });
+    await bed.advance(10);
+    expect(seen).toEqual([expect.any(String), undefined]);
+  });
+
   it('hand on the trace of a message without an SDK', async () => {
     bed = await TestBed.open({ telemetry: openTelemetry() });
     context.disable();
+    propagation.disable();
     const seen: unknown[] = [];
     await bed.subscribe({
       topic: 'orders',
@@ -226,11 +297,12 @@ describe('openTelemetry, traces', () => {
     await bed.subscribe({
       topic: 'invoices',
       group: 'mail',
-      handler: ({ message }) => void seen.push(message.traceparent),
+      handler: ({ message: { traceparent, tracestate, baggage } }) =>
+        void seen.push({ traceparent, tracestate, baggage }),
     });
-    await bed.publish('orders', {}, { traceparent: TRACEPARENT });
+    await bed.publish('orders', {}, { ...FROM, baggage: 'tenant=c' });
     await bed.advance(10);
-    expect(seen).toEqual([TRACEPARENT]);
+    expect(seen).toEqual([{ ...FROM, baggage: 'tenant=c' }]);
   });
 
   it('refuse options that nobody means, all at once', () => {

@@ -34,6 +34,8 @@ describe('send options', () => {
         dedupId: 'd',
         properties: { amount: 1, region: 'eu', express: false },
         traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        tracestate: 'vendor=x',
+        baggage: 'tenant=c',
         timeoutMs: 1,
       }),
     ).toEqual([]);
@@ -51,9 +53,13 @@ describe('send options', () => {
         ttlMs: 0,
         properties: { '9': {} },
         traceparent: 'x',
+        baggage: 'a\nb',
         timeoutMs: 0,
       }),
-    ).toHaveLength(11);
+    ).toHaveLength(12);
+    expect(problemsOf({ tracestate: 'vendor=x' })).toEqual([
+      'tracestate says nothing without a traceparent; give both',
+    ]);
   });
 
   it('name the one that was probably meant', () => {
