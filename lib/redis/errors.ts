@@ -99,11 +99,14 @@ export async function answer<T>(asked: Asked, reply: Promise<T>): Promise<T> {
 
 /**
  * Name, code and text of an error, and nothing else. ioredis hangs the whole command with its arguments on each
- * error, and Redis repeats arguments after "with args beginning with".
+ * error, and Redis repeats arguments after "with args beginning with". Where in a script it was helps nobody who reads it.
  */
 export function sanitised(error: unknown): Error {
   const text = isErrorLike(error) ? error.message : String(error);
-  const clean = new Error(text.replace(/,? with args beginning with.*$/s, '').slice(0, 500));
+  const said = text
+    .replace(/,? with args beginning with.*$/s, '')
+    .replace(/\.? script: \w+, on @user_script:\d+\.?$/, '');
+  const clean = new Error(said.slice(0, 500));
   if (isErrorLike(error)) {
     clean.name = error.name;
     if (typeof error.code === 'string') Object.assign(clean, { code: error.code });

@@ -118,6 +118,14 @@ describe('one boundary', () => {
     });
   });
 
+  it('says what Redis said, without where in a script that was', () => {
+    const said =
+      'WRONGTYPE Operation against a key holding the wrong kind of value script: 6011ab, on @user_script:119.';
+    expect(storeError(reply(said), { operation: 'append', key: 'k' }).message).toBe(
+      'Redis refused append on k: WRONGTYPE Operation against a key holding the wrong kind of value. Nothing changed. The key holds something else; delete it or choose another namespace.',
+    );
+  });
+
   it('knows what ioredis never sent', () => {
     const unsent = new Error("Stream isn't writeable and enableOfflineQueue options is false");
     expect(refusalReason(unsent)).toBe('NOT_SENT');

@@ -228,8 +228,10 @@ export class Reporter {
     };
   }
 
-  private line({ topic, group, messageId, attempt }: DeliveryFacts): string {
-    return `${topic}/${group}: message ${messageId} attempt ${attempt}`;
+  /** An entry in which no message can be found has an offset only. */
+  private line({ topic, group, queue, offset, messageId, attempt }: DeliveryFacts): string {
+    const what = messageId === '?' ? `offset ${offset} of queue ${queue}` : `message ${messageId}`;
+    return `${topic}/${group}: ${what} attempt ${attempt}`;
   }
 }
 
