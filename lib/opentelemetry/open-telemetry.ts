@@ -7,7 +7,7 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api';
 import { InvalidOptionsError } from '../core/message/errors.js';
-import { describeValue, unknownOptions } from '../core/message/options.js';
+import { describeValue, isOptions, unknownOptions } from '../core/message/options.js';
 import type { Telemetry } from '../core/runtime/telemetry.js';
 import { Metrics } from './metrics.js';
 import { type Relation, Spans } from './spans.js';
@@ -48,7 +48,7 @@ const KNOWN = [
  * @throws InvalidOptionsError
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Telemetry {
-  const { relation = 'parent', lag = true } = options;
+  const { relation = 'parent', lag = true } = isOptions(options) ? options : {};
   const problems = [
     ...unknownOptions(options, KNOWN),
     relation === 'parent' || relation === 'link'

@@ -1,4 +1,6 @@
 import type { Delivery, Handler } from '../core/consumer/subscription.js';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { unknownOptions } from '../core/message/options.js';
 import { Codecs } from '../core/message/codecs.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
@@ -29,6 +31,13 @@ export type TestSubscription = Omit<SubscribeOptions, 'handler' | 'origin' | 'to
   topic: TopicName;
   handler?: Handler;
 };
+
+const KNOWN = [
+  'settings',
+  'clock',
+  'logger',
+  'telemetry',
+] as const satisfies readonly (keyof TestBedOptions)[];
 
 const CLOSE_STEP_MS = 50;
 
@@ -85,6 +94,8 @@ export class TestBed {
   }
 
   static async open(options: TestBedOptions = {}): Promise<TestBed> {
+    const problems = unknownOptions(options, KNOWN);
+    if (problems.length > 0) throw new InvalidOptionsError('Options of TestBed', problems);
     const { clock = new ManualClock() } = options;
     const stores = new MemoryStores({ clock });
     const database = new MemoryParticipant({ clock });

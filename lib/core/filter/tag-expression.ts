@@ -38,6 +38,8 @@ export function compileTags(expression: string): (tag: string | undefined) => bo
 }
 
 function tagProblem(tag: string): string | undefined {
+  if (/\s&&\s/.test(tag))
+    return 'a message has one tag, which is never two; use "||", or selector() over properties';
   if (tag === '') return 'a tag is missing; write "a || b", or "*" for every message';
   return textProblem('tag', tag);
 }

@@ -1,4 +1,6 @@
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import { InvalidOptionsError } from '../../core/message/errors.js';
+import { isOptions, notOptions } from '../../core/message/options.js';
 import type { RivuletEventName, RivuletEvents } from '../../core/runtime/events.js';
 import { refusing } from '../failed-request.js';
 import { given } from '../given.js';
@@ -147,6 +149,9 @@ export class RivuletServer
   }
 }
 
-function hostOf({ name, ...options }: RivuletServerOptions): ServerHost {
-  return ownHost(options, name);
+function hostOf(options: RivuletServerOptions): ServerHost {
+  if (!isOptions(options))
+    throw new InvalidOptionsError('Options of RivuletServer', [notOptions('options', options)]);
+  const { name, ...own } = options;
+  return ownHost(own, name);
 }

@@ -1,3 +1,5 @@
+import { InvalidOptionsError } from '../../core/message/errors.js';
+import { describeValue } from '../../core/message/options.js';
 import { DIALECTS, tablesIn } from './site.js';
 import type { DialectName } from './sql-database.js';
 
@@ -8,6 +10,10 @@ import type { DialectName } from './sql-database.js';
  * @param options.schema As for the participant. Default: where an unqualified name leads.
  */
 export function schema(dialect: DialectName, options: { schema?: string } = {}): string {
+  if (!Object.hasOwn(DIALECTS, dialect))
+    throw new InvalidOptionsError('schema', [
+      `unknown dialect ${describeValue(dialect)} (known: ${Object.keys(DIALECTS).join(', ')})`,
+    ]);
   const { createTables } = DIALECTS[dialect];
   const statements = createTables(tablesIn(DIALECTS[dialect], options.schema));
   return statements.map((statement) => `${statement};\n`).join('');

@@ -335,6 +335,13 @@ describe('Servers', () => {
     await server.close();
   });
 
+  it('refuse what are no options', () => {
+    for (const Kind of [RivuletServer, RivuletClient])
+      expect(() => new Kind(undefined as never)).toThrow(
+        `Options of ${Kind.name}: options must be an object, got: undefined`,
+      );
+  });
+
   it('refuse options nobody knows', () => {
     expect(() => new RivuletServer({ ...inMemory(), serialiser: {} } as object)).toThrow(
       'Options of RivuletServer: unknown option "serialiser"',

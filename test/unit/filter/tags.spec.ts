@@ -22,6 +22,7 @@ describe('a tag expression', () => {
     ['a ||', 4, /a tag is missing/],
     ['|| a', 0, /a tag is missing/],
     ['a || *', 5, /stands alone/],
+    ['x || a && b', 5, /never two; use "\|\|", or selector\(\)/],
     ['a | b', 0, /must not contain "\|"/],
   ])('%j is refused with its place', (expression, position, problem) => {
     expect(() => compileTags(expression)).toThrow(FilterSyntaxError);

@@ -311,5 +311,6 @@ describe('openTelemetry, traces', () => {
     expect(() => openTelemetry(wrong)).toThrow(
       /did you mean "lag"\?[\s\S]*relation must be[\s\S]*lag must be/,
     );
+    expect(() => openTelemetry(null as never)).toThrow('options must be an object, got: null');
   });
 });

@@ -8,6 +8,12 @@ describe('TestBed', () => {
   });
   afterEach(() => bed.close());
 
+  it('refuses options that nobody knows', async () => {
+    await expect(TestBed.open({ setings: {} } as never)).rejects.toThrow(
+      'Options of TestBed: unknown option "setings", did you mean "settings"?',
+    );
+  });
+
   it('shows what was sent, scheduled messages included', async () => {
     await bed.publish('orders', { id: 1 }, { tag: 'created', key: 'k' });
     await bed.publish('orders', { id: 2 }, { delayMs: 60_000 });
