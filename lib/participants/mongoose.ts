@@ -58,7 +58,7 @@ export function mongooseParticipant(
     identity: () => identityOf(site),
     run: (body, runOptions = {}) => repeated(begin, body, runOptions),
     mark: (session, marker) => verdicts.mark(session, marker),
-    decide: (ids) => verdicts.decide(ids),
+    decide: (ids, tell) => verdicts.decide(ids, tell),
     purge: (before, limit) => verdicts.purge(before, limit),
     foreign: () => (others.isOpen() ? INSTEAD_OF_FOREIGN : undefined),
     outbox: new MongoOutbox(site),

@@ -144,7 +144,10 @@ describeWith('postgres')('a participant of PostgreSQL', () => {
     const replica = pgParticipant(connect());
     await expect(replica.identity()).rejects.toThrow('read-only');
     const id = transactionId();
-    expect(await replica.decide([id])).toEqual(new Map([[id, 'unknown']]));
+    const told: string[] = [];
+    const verdicts = await replica.decide([id], ({ message }) => void told.push(message));
+    expect(verdicts).toEqual(new Map([[id, 'unknown']]));
+    expect(told).toEqual([expect.stringContaining('read-only transaction')]);
   });
 
   it('is another database after a dump was restored elsewhere', async () => {

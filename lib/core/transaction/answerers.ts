@@ -24,18 +24,36 @@ export function databaseAnswerer(options: {
   logger: Logger;
 }): Answerer {
   const { participant, database, leaseMs, logger } = options;
+  /** Told once, until it answers again: it is asked for as long as the trouble lasts. */
+  let trouble: 'none' | 'failed' | 'elsewhere' = 'none';
+  const turned = (now: typeof trouble, tell: () => void): void => {
+    if (trouble !== now) tell();
+    trouble = now;
+  };
+  const failed = (count: number, why: Error): void =>
+    turned('failed', () =>
+      logger.warn(
+        `Database "${participant.name}" does not say what became of ${count} transactions: ${why.message}. They wait; it is asked again.`,
+      ),
+    );
   const verdicts = async (ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> => {
     try {
       // A restored copy, a replica or another database behind the same address has no right to decide.
       const identity = await participant.identity();
-      if (identity === database) return await participant.decide(ids);
-      logger.error(
-        `Participant "${participant.name}" is connected to database ${identity}; ${ids.length} transactions of database ${database} wait for a verdict and are not decided. Connect it to that database again.`,
+      if (identity === database) {
+        let why: Error | undefined;
+        const known = await participant.decide(ids, (error) => (why = error));
+        if (why) failed(ids.filter((id) => known.get(id) === 'unknown').length, why);
+        else turned('none', () => logger.log(`Database "${participant.name}" answers again.`));
+        return known;
+      }
+      turned('elsewhere', () =>
+        logger.error(
+          `Participant "${participant.name}" is connected to database ${identity}; ${ids.length} transactions of database ${database} wait for a verdict and are not decided. Connect it to that database again.`,
+        ),
       );
     } catch (error) {
-      logger.warn(
-        `Database "${participant.name}" could not be asked about ${ids.length} transactions: ${(error as Error).message}. They wait; it is asked again.`,
-      );
+      failed(ids.length, error as Error);
     }
     return new Map();
   };

@@ -64,8 +64,13 @@ export interface TransactionParticipant<Tx = unknown, Options = unknown> {
    * One verdict for each id. An id of which nothing is known is decided against: `rollback` is inserted, then read by a
    * separate statement, at READ COMMITTED on a connection of its own. A lock that is held, a deadlock or a database
    * that is down is `unknown`. Safe to repeat, by any number of processes at once: a verdict never changes.
+   *
+   * @param tell Hears why the database could not be asked about some of them; not of a lock that is held.
    */
-  decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>>;
+  decide(
+    ids: readonly TransactionId[],
+    tell?: (why: Error) => void,
+  ): Promise<Map<TransactionId, Verdict>>;
 
   /**
    * Delete verdicts of transactions that began before `before` (Unix ms), at most `limit`, after having noted that those

@@ -8,7 +8,7 @@ import {
 } from '../../core/transaction/participant-errors.js';
 import { decideInTime } from '../common/decide-in-time.js';
 import { idFromBytes, idToBytes } from '../common/binary-id.js';
-import { faultOf } from './mongo-error.js';
+import { faultOf, isInTheWay } from './mongo-error.js';
 import { DURABLE, MAJORITY, type MongoSite } from './mongo-site.js';
 
 /** How long an insert is tried against a transaction that has written the same id and is still open. */
@@ -50,8 +50,11 @@ export class MongoVerdicts {
     throw refused('too-late');
   }
 
-  decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
-    return decideInTime(ids, (some, verdicts) => this.ask(some, verdicts));
+  decide(
+    ids: readonly TransactionId[],
+    tell?: (why: Error) => void,
+  ): Promise<Map<TransactionId, Verdict>> {
+    return decideInTime({ ids, tell, ask: (some, verdicts) => this.ask(some, verdicts, tell) });
   }
 
   /** Nobody may decide them afterwards: only then are they deleted. */
@@ -71,12 +74,16 @@ export class MongoVerdicts {
     return (await verdicts.deleteMany({ _id: { $in: ids } }, MAJORITY)).deletedCount;
   }
 
-  private async ask(ids: TransactionId[], verdicts: Map<TransactionId, Verdict>): Promise<void> {
+  private async ask(
+    ids: TransactionId[],
+    verdicts: Map<TransactionId, Verdict>,
+    tell?: (why: Error) => void,
+  ): Promise<void> {
     await this.read(ids, verdicts);
     const open = ids.filter((id) => verdicts.get(id) === 'unknown');
     for (let i = 0; i < open.length; i += MOST_INSERTS_AT_ONCE) {
       const some = open.slice(i, i + MOST_INSERTS_AT_ONCE);
-      await Promise.all(some.map((id) => this.insertRollback(id)));
+      await Promise.all(some.map((id) => this.insertRollback(id, tell)));
       await this.read(some, verdicts);
     }
   }
@@ -106,11 +113,13 @@ export class MongoVerdicts {
   }
 
   /** Whatever comes of it: only what is read afterwards counts. */
-  private async insertRollback(id: TransactionId): Promise<void> {
+  private async insertRollback(id: TransactionId, tell?: (why: Error) => void): Promise<void> {
     const verdicts = await this.site.verdicts();
     await verdicts
       .insertOne({ _id: idToBytes(id), v: 'R' }, { ...MAJORITY, maxTimeMS: LOCK_WAIT_MS })
-      .catch(() => undefined);
+      .catch((error: Error) => {
+        if (!isInTheWay(error)) tell?.(error);
+      });
   }
 
   private async isDecidedAgainst(id: TransactionId): Promise<boolean> {

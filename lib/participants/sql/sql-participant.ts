@@ -82,7 +82,7 @@ export function sqlParticipant<Tx, Options>(
     },
 
     mark: (tx, marker) => verdicts.mark(tx, marker),
-    decide: (ids) => verdicts.decide(ids),
+    decide: (ids, tell) => verdicts.decide(ids, tell),
     purge: (before, limit) => verdicts.purge(before, limit),
     foreign: () => (database.isForeign?.() ? INSTEAD_OF_FOREIGN : undefined),
     outbox: new SqlOutboxTable(site),

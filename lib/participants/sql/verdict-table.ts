@@ -47,8 +47,11 @@ export class VerdictTable<Tx> {
     throw refused('too-late');
   }
 
-  decide(ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> {
-    return decideInTime(ids, (some, verdicts) => this.ask(some, verdicts));
+  decide(
+    ids: readonly TransactionId[],
+    tell?: (why: Error) => void,
+  ): Promise<Map<TransactionId, Verdict>> {
+    return decideInTime({ ids, tell, ask: (some, verdicts) => this.ask(some, verdicts) });
   }
 
   /** Nobody may decide them afterwards: only then are they deleted. */

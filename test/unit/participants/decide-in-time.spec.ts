@@ -10,10 +10,16 @@ describe('verdicts within a limit', () => {
     let verdicts: Map<string, Verdict> | undefined;
     let answer = (): void => undefined;
     const hanging = new Promise<void>((resolve) => (answer = resolve));
-    const deciding = decideInTime(['known', 'late'], async (_, found) => {
-      found.set('known', 'commit');
-      await hanging;
-      found.set('late', 'commit');
+    const told: string[] = [];
+    const deciding = decideInTime({
+      ids: ['known', 'late'],
+      tell: ({ message }) => void told.push(message),
+      async ask(_, found) {
+        found.set('known', 'commit');
+        await hanging;
+        found.set('late', 'commit');
+        throw new Error('the connection is lost');
+      },
     }).then((found) => (verdicts = found));
     await jest.advanceTimersByTimeAsync(9_999);
     expect(verdicts).toBeUndefined();
@@ -27,11 +33,24 @@ describe('verdicts within a limit', () => {
     answer();
     await jest.advanceTimersByTimeAsync(1);
     expect([...found]).toEqual(known);
+    expect(told).toEqual(['it did not answer within 10000 ms']);
   });
 
   it('leave no timer behind', async () => {
     jest.useFakeTimers();
-    await decideInTime(['one'], async () => undefined);
+    await decideInTime({ ids: ['one'], ask: async () => undefined, tell: undefined });
     expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('of a database that fails are unknown, and whoever asked hears why', async () => {
+    const failure = new Error('permission denied for table rivulet_tx');
+    const told: Error[] = [];
+    const found = await decideInTime({
+      ids: ['one'],
+      tell: (why) => void told.push(why),
+      ask: () => Promise.reject(failure),
+    });
+    expect([...found]).toEqual([['one', 'unknown']]);
+    expect(told).toEqual([failure]);
   });
 });

@@ -95,12 +95,37 @@ describe('the back-check of a database', () => {
     expect(await bed.visible()).toEqual(['a']);
   });
 
+  it.each(['failure', 'trouble'] as const)(
+    'tells once why the database says nothing, and when it answers again (%s)',
+    async (kind) => {
+      db[kind] = new Error('permission denied for table rivulet_tx');
+      await bed.prepare(DATABASE, ['a']);
+      await bed.clock.advance(14 * 60_000);
+      expect(bed.said).toEqual([
+        'Database "default" does not say what became of 1 transactions: permission denied for table rivulet_tx. They wait; it is asked again.',
+      ]);
+      db[kind] = undefined;
+      await bed.clock.advance(61_000);
+      expect(bed.said.slice(1)).toEqual(['Database "default" answers again.']);
+      await bed.prepare(DATABASE, ['b']);
+      await bed.clock.advance(61_000);
+      expect(bed.said).toHaveLength(2);
+    },
+  );
+
+  it('says nothing of a transaction that is still open', async () => {
+    db.locked.add((await bed.prepare(DATABASE, ['a'])).id);
+    await bed.clock.advance(5 * 60_000);
+    expect(bed.said).toEqual([]);
+  });
+
   it('asks no other database than the one that the transaction belongs to', async () => {
     const half = await bed.prepare(DATABASE, ['a']);
     // Restored into another server, or somebody pointed the address elsewhere.
     db.id = 'db-2';
     await bed.clock.advance(10 * 60_000);
     expect(db.asked).toEqual([]);
+    expect(bed.said).toEqual([expect.stringContaining('is connected to database db-2; 1 trans')]);
     expect(await bed.stores.halves.find(QUEUE, half.id)).toMatchObject({ parked: null });
     db.id = 'db-1';
     db.markers.set(half.id, 'commit');

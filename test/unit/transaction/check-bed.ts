@@ -26,6 +26,8 @@ export class CheckBed {
   readonly parked: RivuletEvents['half-parked'][] = [];
   readonly released: number[] = [];
   readonly troubles: unknown[] = [];
+  /** To its operator. */
+  readonly said: string[] = [];
   /** What the loop asked of the store, by method. */
   readonly calls: string[] = [];
   private readonly storeTime: StoreTime;
@@ -42,6 +44,7 @@ export class CheckBed {
     this.clock = of?.clock ?? new ManualClock();
     this.stores = of?.stores.sibling() ?? new MemoryStores({ clock: this.clock });
     this.storeTime = new StoreTime({ clock: this.clock });
+    const say = (line: string): void => void this.said.push(line);
     const events = new Events({ logger: silentLogger });
     events.on('checked', (facts) => this.checked.push(facts));
     events.on('half-parked', (facts) => this.parked.push(facts));
@@ -57,7 +60,7 @@ export class CheckBed {
       ...tools,
       halves: this.counted(tools.halves),
       events,
-      logger: silentLogger,
+      logger: { error: say, warn: say, log: say, debug() {} },
       databases: {
         list: () => databases.map(({ participant }) => participant),
         ready: (participant) => participant.identity(),

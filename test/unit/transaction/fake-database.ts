@@ -13,6 +13,8 @@ export class FakeDatabase {
   id = 'db-1';
   /** A failure of every question. */
   failure: Error | undefined;
+  /** Why it says nothing about the transactions that it is asked about. */
+  trouble: Error | undefined;
   /** Ids whose marker somebody holds a lock on. */
   readonly locked = new Set<string>();
   private purgedBefore = 0;
@@ -22,8 +24,12 @@ export class FakeDatabase {
     name: 'default',
     prepare: () => Promise.resolve(),
     identity: async () => this.answered(this.id),
-    decide: async (ids: readonly string[]) => {
+    decide: async (ids: readonly string[], tell: (why: Error) => void) => {
       this.asked.push([...ids]);
+      if (this.trouble) {
+        tell(this.trouble);
+        return new Map(ids.map((id) => [id, 'unknown']));
+      }
       return this.answered(new Map(ids.map((id) => [id, this.verdict(id)])));
     },
     purge: async (before: number) => {
