@@ -1,4 +1,4 @@
-import type { Clock } from '../core/runtime/clock.js';
+import { type Clock, systemClock } from '../core/runtime/clock.js';
 import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability, Stores } from '../core/store/stores.js';
 import { MemoryAgenda } from './memory-agenda.js';
@@ -49,10 +49,15 @@ export class MemoryStores implements Stores {
   private readonly state: MemoryState;
   private readonly gate: MemoryGate;
 
-  /** @param options.shared whose data to work on; its own by default. */
-  constructor(options: { clock: Clock; shared?: MemoryStores }) {
+  /**
+   * @param options.clock the one that the application goes by, too (`RivuletModule.forRoot({ stores, clock })`). Default: time
+   *   as it is.
+   * @param options.shared whose data to work on; its own by default.
+   */
+  constructor(options: { clock?: Clock; shared?: MemoryStores } = {}) {
+    const { clock = systemClock } = options;
     const state = (this.state = options.shared?.state ?? new MemoryState());
-    const gate = (this.gate = new MemoryGate(options.clock));
+    const gate = (this.gate = new MemoryGate(clock));
     this.topics = new MemoryTopicRegistry(state, gate);
     this.log = new MemoryMessageLog(state, gate);
     this.schedule = new MemoryScheduleStore(state, gate);
@@ -69,7 +74,7 @@ export class MemoryStores implements Stores {
     this.members = new MemoryMembership(() => state.members, gate);
     this.presence = new MemoryGroupPresence(state, gate);
     this.replies = new MemoryReplyStore(state, gate);
-    this.tamper = new Tampering(state, () => options.clock.now());
+    this.tamper = new Tampering(state, () => clock.now());
   }
 
   /** Another client of the same data. */

@@ -29,6 +29,16 @@ describe('MemoryStores', () => {
     await stores.topics.joinGroup('orders', { ...group, from: 'earliest' });
   });
 
+  it('go by the time of the machine unless they are given a clock', async () => {
+    const before = Date.now();
+    const { now } = await new MemoryStores().deliveries.claimDue(BILLING, {
+      consumer: 'c',
+      limit: 1,
+      suspect: true,
+    });
+    expect(now).toBeGreaterThanOrEqual(before);
+  });
+
   it('do nothing while they are down, and go on when they come up', async () => {
     stores.goDown();
     expect(stores.availability.ready).toBe(false);
