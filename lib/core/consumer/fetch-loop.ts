@@ -98,9 +98,13 @@ export class FetchLoop {
   private async fetch(signal: AbortSignal): Promise<number> {
     // Handlers that end together free their slots one by one: half of the reads were for one message. And one pass after
     // the other within a turn would let nothing else run until the backlog is done.
-    await turnEnd();
     const { clock, capacity } = this.options;
-    this.pace.note(clock.monotonic(), capacity.handledInAll);
+    const restsSince = capacity.inUse === 0 ? clock.monotonic() : undefined;
+    await turnEnd();
+    const now = clock.monotonic();
+    // With a thousand topics a turn takes longer than the handlers of this one.
+    if (restsSince !== undefined && capacity.inUse === 0) this.pace.rested(now - restsSince);
+    this.pace.note(now, capacity.handledInAll);
     const reading = this.ahead ?? (await this.readWhenFree(signal));
     this.ahead = undefined;
     if (typeof reading === 'number') return reading;

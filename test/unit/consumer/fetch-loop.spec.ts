@@ -29,6 +29,8 @@ describe('FetchLoop', () => {
   let wake: () => void;
   /** Reads under way, at each time that a reply was accepted. */
   let ahead: number[];
+  /** Handlers have begun, and ended if they take no time. */
+  let onAccepted: () => void;
 
   function open(queues: number, limit: number): void {
     clock = new ManualClock(0);
@@ -44,6 +46,7 @@ describe('FetchLoop', () => {
     handlerMs = undefined;
     ahead = [];
     wake = () => {};
+    onAccepted = () => {};
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
       read: async ({ queues: asked, perQueue, blockMs, signal }) => {
@@ -90,6 +93,7 @@ describe('FetchLoop', () => {
         }
         if (handlerMs === 0) finish(entries.length);
         else if (handlerMs !== undefined) clock.after(handlerMs, () => finish(entries.length));
+        onAccepted();
       },
       onFault: async ({ queue }) => {
         faults.push(queue);
@@ -179,6 +183,26 @@ describe('FetchLoop', () => {
     await clock.advance(1_000);
     expect(accepted).toHaveLength(40);
     expect(Math.max(...ahead)).toBe(0);
+  });
+
+  it('does not take handlers for slow because a turn of the event loop is long', async () => {
+    open(4, 16);
+    handlerMs = 0;
+    const told = clock.monotonic.bind(clock);
+    let passedMs = 0;
+    clock.monotonic = () => told() + passedMs;
+    onAccepted = () => {
+      passedMs += 1;
+      setImmediate(() => (passedMs += 50));
+    };
+    loop.start();
+    for (let i = 0; i < 20; i++) {
+      await clock.advance(1);
+      backlog[0] = 3;
+      wake();
+    }
+    await clock.advance(1);
+    expect(reads.at(-1)).toMatchObject({ perQueue: 16, blockMs: 1_000 });
   });
 
   it.each([
