@@ -9,7 +9,8 @@ afterEach(closeApps);
 class Lines implements Logger {
   readonly debugged: string[] = [];
   readonly warned: string[] = [];
-  error = (): void => {};
+  readonly errors: string[] = [];
+  error = (line: string): void => void this.errors.push(line);
   log = (): void => {};
   warn = (line: string): void => void this.warned.push(line);
   debug = (line: string): void => void this.debugged.push(line);
@@ -43,6 +44,22 @@ describe('What is said', () => {
       ),
     ]);
     expect(JSON.stringify(logger)).not.toContain('4111');
+  });
+
+  it('of an entry in which there is no message: its place', async () => {
+    @Injectable()
+    class Billing {
+      @Subscribe('orders', { group: 'billing' })
+      charge() {}
+    }
+    const logger = new Lines();
+    const { stores, events } = await start({ providers: [Billing], rivulet: { logger } });
+    const dead = events.next('dead-lettered');
+    const offset = stores.tamper.addForeign({ topic: 'orders', queue: 0 }, [Buffer.from('x')]);
+    await dead;
+    expect(logger.errors).toEqual([
+      `orders/billing: offset ${offset} of queue 0 attempt 1 became a dead letter: not a Rivulet message: another program wrote it, or it is damaged. Read or redrive it with MessageAdmin.`,
+    ]);
   });
 
   it('of a failed attempt of an @EventPattern: the same', async () => {
