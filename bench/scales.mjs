@@ -45,7 +45,7 @@ export const scales = {
     idle: { messages: 10_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 2_000 },
     backlog: { few: 10_000, many: 100_000, slices: 3, sliceMessages: 10_000, concurrency: 100 },
     topics: { few: 10, many: 100, warmUp: 60_000, messages: 40_000, concurrency: 100 },
-    memory: { messages: 100_000 },
+    memory: { messages: 50_000 },
     alone: { warmUp: 500, transactions: 1_000, inFlight: 1, pollMs: 100 },
     together: { warmUp: 2_000, transactions: 5_000, inFlight: 16, pollMs: 100 },
     crash: { crashes: 3 },
