@@ -2,6 +2,7 @@ import type { RunningSubscription } from './consumer/running-subscription.js';
 import type { Pulls } from './consumer/pull/pulls.js';
 import type { Responder } from './consumer/responder.js';
 import type { Delivery, Subscription } from './consumer/subscription.js';
+import { onceThere } from './once-there.js';
 import { makeParts, type Parts, type RivuletOptions } from './parts.js';
 import type { Producer } from './producer/producer.js';
 import type { RecurringSends } from './producer/recurring-sends.js';
@@ -44,6 +45,7 @@ export class Rivulet {
   private connecting: Promise<void> | undefined;
   private consuming: Promise<void> | undefined;
   private drain: Drain | undefined;
+  private readonly ending = new AbortController();
   private quiet: Promise<void> | undefined;
   private stopping: Promise<void> | undefined;
   private stopWatching: () => void = () => {};
@@ -142,22 +144,25 @@ export class Rivulet {
   }
 
   /**
-   * Begin to read for every subscription made so far. Every group exists when this resolves. Call it again after a
-   * failure, or for subscriptions made since.
+   * Begin to read for every subscription made so far. Every group exists when this resolves. A connection that breaks
+   * meanwhile, or a failover, is waited for. Call it again after a failure, or for subscriptions made since.
+   *
+   * @throws StoreUnavailableError when the store stays away for `timeoutMs`; at once what it refuses.
    */
-  consume(): Promise<void> {
+  consume(timeoutMs = 10_000): Promise<void> {
     const before = this.consuming?.catch(() => undefined) ?? Promise.resolve();
-    this.consuming = before.then(async () => {
-      await this.open();
-      await this.parts.consumers.startNew();
-    });
+    this.consuming = before.then(() =>
+      this.onceOpen(timeoutMs, () => this.parts.consumers.startNew()),
+    );
     return this.consuming;
   }
 
-  /** Make every group known without reading yet: a group that begins at the latest message gets what is sent from now. */
-  async joinGroups(): Promise<void> {
-    await this.open();
-    await this.parts.consumers.join();
+  /**
+   * Make every group known without reading yet: a group that begins at the latest message gets what is sent from now. Waits and
+   * throws as `consume` does.
+   */
+  async joinGroups(timeoutMs = 10_000): Promise<void> {
+    await this.onceOpen(timeoutMs, () => this.parts.consumers.join());
   }
 
   /**
@@ -166,6 +171,7 @@ export class Rivulet {
    */
   stopConsuming(drainMs = this.settings.drainMs): Promise<void> {
     this.drain ??= new Drain({ clock: this.clock, drainMs });
+    this.ending.abort();
     this.quiet ??= this.quieten(this.drain);
     return this.quiet;
   }
@@ -177,6 +183,17 @@ export class Rivulet {
   stop(drainMs = this.settings.drainMs): Promise<void> {
     this.stopping ??= this.stopConsuming(drainMs).then(() => this.disconnect(this.drain!));
     return this.stopping;
+  }
+
+  private onceOpen(timeoutMs: number, begin: () => Promise<void>): Promise<void> {
+    const { clock, ending } = this;
+    return onceThere(
+      async (leftMs) => {
+        await this.open(leftMs);
+        await begin();
+      },
+      { clock, timeoutMs, signal: ending.signal },
+    );
   }
 
   private async quieten(drain: Drain): Promise<void> {

@@ -4,12 +4,7 @@ import type {
   OnModuleDestroy,
   OnModuleInit,
 } from '@nestjs/common';
-import {
-  isRefusal,
-  RivuletError,
-  StoreRefusedError,
-  StoreUnavailableError,
-} from '../core/message/errors.js';
+import { isAway, type RivuletError, StoreUnavailableError } from '../core/message/errors.js';
 import { sleep } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
@@ -32,8 +27,6 @@ export interface LifecycleOptions {
 
 /** How soon to try again: what only an operator can mend need not fill the log. */
 const RETRY_MS = { unavailable: 1_000, refused: 30_000 };
-
-const AGAIN_MS = 200;
 
 /**
  * The one place that starts and stops an instance.
@@ -108,31 +101,16 @@ export class RivuletLifecycle
   private async begin(): Promise<void> {
     const { settings } = this.options;
     if (settings.connectOnBoot === 'background') return this.goOnInBackground();
-    await this.orStop(this.goOnInTime());
-  }
-
-  /** A connection that breaks while the application starts, or a failover then, has as long as the first one had. */
-  private async goOnInTime(): Promise<void> {
-    const { clock, connectTimeoutMs } = this.options.settings;
-    const { signal } = this.closing;
-    const until = clock.monotonic() + connectTimeoutMs;
-    for (;;) {
-      try {
-        return await this.goOn();
-      } catch (error) {
-        const leftMs = until - clock.monotonic();
-        if (!isAway(error) || leftMs <= 0 || signal.aborted) throw error;
-        await sleep(clock, Math.min(leftMs, AGAIN_MS), signal);
-      }
-    }
+    // A connection that breaks while the application starts, or a failover then, has as long as the first one had.
+    await this.orStop(this.goOn(settings.connectTimeoutMs));
   }
 
   /** As far as may be now. */
-  private async goOn(): Promise<void> {
+  private async goOn(timeoutMs: number): Promise<void> {
     const { settings, rivulet } = this.options;
     if (!settings.consume) return;
-    if (this.isBootstrapped) await rivulet.consume();
-    else await rivulet.joinGroups();
+    if (this.isBootstrapped) await rivulet.consume(timeoutMs);
+    else await rivulet.joinGroups(timeoutMs);
   }
 
   private goOnInBackground(): void {
@@ -147,7 +125,7 @@ export class RivuletLifecycle
       this.hasNews = false;
       try {
         await rivulet.open(settings.connectTimeoutMs);
-        await this.goOn();
+        await this.goOn(0);
       } catch (error) {
         if (signal.aborted) break;
         logger.error(
@@ -170,12 +148,6 @@ export class RivuletLifecycle
       throw isAway(error) ? bootFailed(error) : error;
     }
   }
-}
-
-/** The store said nothing, or could not be asked. */
-function isAway(error: unknown): error is RivuletError {
-  if (error instanceof StoreRefusedError) return !isRefusal(error);
-  return error instanceof StoreUnavailableError;
 }
 
 function bootFailed(error: RivuletError): StoreUnavailableError {

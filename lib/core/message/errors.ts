@@ -176,6 +176,12 @@ export function isRefusal(error: unknown): error is StoreRefusedError {
   return error instanceof StoreRefusedError && error.reason !== 'NOT_SENT';
 }
 
+/** The store said nothing, or could not be asked: the next one that is there may do it. */
+export function isAway(error: unknown): error is RivuletError {
+  if (error instanceof StoreRefusedError) return !isRefusal(error);
+  return error instanceof StoreUnavailableError;
+}
+
 export class TopicNotFoundError extends RivuletError {
   readonly code = 'TOPIC_NOT_FOUND';
 }
