@@ -3,7 +3,7 @@
  * sources by test/redis/acl.spec.ts, which also writes docs/redis.acl from this list.
  */
 export const NEEDED_COMMANDS: readonly string[] = [
-  ...['EVAL', 'EVALSHA', 'INFO', 'TIME', 'WAIT'],
+  ...['EVAL', 'EVALSHA', 'EXEC', 'INFO', 'MULTI', 'TIME', 'WAIT'],
   ...['EXISTS', 'GET', 'INCR', 'MGET', 'PEXPIRE', 'PTTL', 'SET', 'UNLINK'],
   ...['HDEL', 'HEXISTS', 'HGET', 'HGETALL', 'HINCRBY', 'HKEYS', 'HLEN', 'HMGET', 'HRANDFIELD'],
   ...['HSET', 'HSETNX', 'HVALS'],

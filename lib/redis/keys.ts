@@ -272,6 +272,11 @@ export class GroupQueueKeys extends QueueKeys {
     return `${this.tag}:g:${this.group}:lease`;
   }
 
+  /** STREAM  nothing; there only within a transaction, whose read is refused without it. */
+  get door(): string {
+    return `${this.tag}:g:${this.group}:door`;
+  }
+
   /** HASH  lane → its head, once that was started: `offset:starts:cuts:alone:token:at:ms:history`. */
   get lanes(): string {
     return `${this.tag}:g:${this.group}:lanes`;

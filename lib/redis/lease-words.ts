@@ -15,6 +15,8 @@ import type { StoredEntry } from '../core/store/refs.js';
 import { type RawEntry, readContent, readPacked } from './entry-content.js';
 
 const SPACE = 0x20;
+/** In whose hands every delivery of an ordered group is. */
+export const ORDERED = '~ordered';
 
 export function proofArguments(proof: LeaseProof): Record<'owner' | 'token' | 'version', string> {
   return {

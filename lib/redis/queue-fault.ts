@@ -2,10 +2,10 @@ import { QueueFaultedError, StoreRefusedError } from '../core/message/errors.js'
 import type { GroupQueue } from '../core/store/delivery-store.js';
 
 /** A group that is gone is a fault of the queue, as it is for other readers. */
-export async function orFault(
+export async function orFault<Reply = unknown[]>(
   { topic, queue, group }: GroupQueue,
-  call: () => Promise<unknown[]>,
-): Promise<unknown[]> {
+  call: () => Promise<Reply>,
+): Promise<Reply> {
   try {
     return await call();
   } catch (error) {

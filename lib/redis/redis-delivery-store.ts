@@ -14,11 +14,9 @@ import type { Connections } from './connections.js';
 import { readContent } from './entry-content.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
+import { ORDERED } from './lease-words.js';
 import { RedisGroupReader } from './redis-group-reader.js';
 import { scripts } from './scripts.js';
-
-/** In whose hands every delivery of an ordered group is. */
-const ORDERED = '~ordered';
 
 /**
  * Deliveries are pending entries of a stream's consumer group; what waits is pending under a consumer that does

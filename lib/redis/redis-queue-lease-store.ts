@@ -20,6 +20,7 @@ import type {
 import type { Connections } from './connections.js';
 import type { StoredEntry } from '../core/store/refs.js';
 import type { RawEntry } from './entry-content.js';
+import { readThroughDoor } from './door.js';
 import { answer } from './errors.js';
 import { heldLanes } from './held-keys.js';
 import type { Keys } from './keys.js';
@@ -49,6 +50,8 @@ import { scripts } from './scripts.js';
 export class RedisQueueLeaseStore implements QueueLeaseStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
+  /** Leases of queues whose last read brought as much as was asked for. */
+  private readonly full = new Set<string>();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -109,6 +112,34 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   }
 
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
+    const keys = this.keys.groupQueue(ref);
+    // Behind a read that brought all it could there is mostly more.
+    const isBacklog = this.full.delete(keys.lease) && this.connections.spansSlots;
+    const reply = isBacklog
+      ? await this.readBacklog(ref, proof, count)
+      : await this.readNext(ref, proof, count);
+    if (reply.state === 'read' && reply.entries.length === count) this.full.add(keys.lease);
+    return reply;
+  }
+
+  private async readBacklog(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
+    const keys = this.keys.groupQueue(ref);
+    const { group } = ref;
+    const reply = await orFault(ref, () =>
+      readThroughDoor(this.connections.gathered, { keys, group, proof, count }),
+    );
+    // A server without memory queues nothing for a transaction. The script may run all the same.
+    if (reply.state === 'out-of-memory') return this.readNext(ref, proof, count);
+    if (reply.state !== 'read') return reply;
+    const { version, nudge } = reply;
+    const entries = reply.entries.map((entry) => entryOf(ref, entry));
+    const last = entries.at(-1);
+    // Only the script knows up to where nothing is.
+    if (!last) return this.readNext(ref, { ...proof, version }, count);
+    return { state: 'read', version, nudge, position: last.offset, entries };
+  }
+
+  private async readNext(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
     const reply = await orFault(ref, () =>
       scripts.readLanes.runBinary(this.connections, {
         keys: this.keys.groupQueue(ref),

@@ -115,8 +115,25 @@ export class Script<Key extends string, Arg extends string> {
     }
   }
 
+  /**
+   * The call as words, to be queued in a transaction: with its digest, or with its text, which a server may have forgotten.
+   * Nobody sends it again; see `isNoScript`.
+   */
+  words(
+    host: Pick<ScriptHost, 'testTimeMs'>,
+    call: ScriptCall<Key, Arg>,
+    form: 'digest' | 'text',
+  ): [command: string, ...Argument[]] {
+    const [count, ...bound] = this.bind(host, call);
+    const script = form === 'digest' ? ['evalsha', this.sha] : ['eval', this.source];
+    return [...script, String(count), ...bound] as [string, ...Argument[]];
+  }
+
   /** Number of keys, keys, arguments, test time. */
-  private bind(host: ScriptHost, call: ScriptCall<Key, Arg>): [number, ...Argument[]] {
+  private bind(
+    host: Pick<ScriptHost, 'testTimeMs'>,
+    call: ScriptCall<Key, Arg>,
+  ): [number, ...Argument[]] {
     const bound: [number, ...Argument[]] = [this.keys.length + (call.moreKeys?.length ?? 0)];
     for (const key of this.keys) bound.push(call.keys[key]);
     if (call.moreKeys) bound.push(...call.moreKeys);
@@ -132,7 +149,8 @@ export class Script<Key extends string, Arg extends string> {
   }
 }
 
-function isNoScript(error: unknown): boolean {
+/** The server has forgotten the text of a script: it did nothing. */
+export function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('NOSCRIPT');
 }
 

@@ -116,6 +116,11 @@ export const scripts = {
     keys: ['log', 'lease'],
     args: ['group', ...PROOF, 'count'],
   }),
+  openDoor: new Script({
+    name: 'open-door',
+    keys: ['lease', 'door'],
+    args: ['group', ...PROOF],
+  }),
   step: new Script({
     name: 'step',
     libraries: ['lane-records'],

@@ -124,7 +124,7 @@ function askedByTypeScript(): string[] {
       return `${method}${takesSubcommand && first ? ` ${first}` : ''}`.toUpperCase();
     }),
   );
-  return [...found, 'EVAL', 'EVALSHA'].filter((name) => !COMMON_WORDS.has(name));
+  return [...found.filter((name) => !COMMON_WORDS.has(name)), 'EVAL', 'EVALSHA', 'EXEC'];
 }
 
 /** Methods of other things that are called like a command of Redis. */

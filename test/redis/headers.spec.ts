@@ -29,6 +29,7 @@ const DRAINS = [
     'release-lease',
     'load-lanes',
     'read-lanes',
+    'open-door',
     'step',
   ],
   ...['hold-lane', 'step-held', 'resume-lane'],
