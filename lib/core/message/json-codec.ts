@@ -92,9 +92,12 @@ function refuseWhatJsonWouldChange(value: unknown, path: string, depth: number):
 
 function refuseInObject(value: object, path: string, depth: number): void {
   if (depth >= DEEPEST)
-    throw new CodecError(`${path} is nested deeper than ${DEEPEST} levels or contains itself`, {
-      path,
-    });
+    throw new CodecError(
+      `${path.slice(0, 60)}… is nested deeper than ${DEEPEST} levels or contains itself`,
+      {
+        path,
+      },
+    );
   if (Array.isArray(value)) return refuseInArray(value, path, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) refuseByKind(value, path);
