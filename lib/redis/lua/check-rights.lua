@@ -19,11 +19,22 @@ local COMPLETE = {
   XREAD = STREAMS,
   XREADGROUP = { 'GROUP', 'g', 'c', unpack(STREAMS) },
 }
-for i = 1, #ARGV - 1 do
-  local command, subcommand = string.match(ARGV[i], '^(%S+) ?(%S*)$')
-  local arguments = COMPLETE[command] or (subcommand ~= '' and { subcommand, key } or { key })
+local MOST_MORE = 5
+-- Newer servers refuse to say anything about a call with too few arguments, or too many: what comes behind the key says
+-- nothing about rights.
+local function may(command, subcommand)
+  local arguments = { unpack(COMPLETE[command] or (subcommand ~= '' and { subcommand, key } or { key })) }
+  local known, allowed
+  for more = 0, MOST_MORE do
+    arguments[#arguments + 1] = more > 0 and '0' or nil
+    known, allowed = pcall(redis.acl_check_cmd, command, unpack(arguments))
+    if known then return allowed end
+  end
+  known, allowed = pcall(redis.acl_check_cmd, command, unpack(subcommand ~= '' and { subcommand } or {}))
   -- A command that this server does not know is an error: nobody may run it here.
-  local known, allowed = pcall(redis.acl_check_cmd, command, unpack(arguments))
-  if not (known and allowed) then missing[#missing + 1] = ARGV[i] end
+  return known and allowed
+end
+for i = 1, #ARGV - 1 do
+  if not may(string.match(ARGV[i], '^(%S+) ?(%S*)$')) then missing[#missing + 1] = ARGV[i] end
 end
 return missing
