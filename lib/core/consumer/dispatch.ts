@@ -9,7 +9,7 @@ import type { TraceScope } from '../runtime/trace.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 import { RejectMessageError, RetryLaterError } from './handler-errors.js';
-import { describeError, type Outcome, thrownAs } from './outcome.js';
+import { describeError, reasonOf, type Outcome, thrownAs } from './outcome.js';
 import type { Subscription } from './subscription.js';
 
 export interface DispatchTools {
@@ -162,12 +162,13 @@ export function classify(thrown: unknown, subscription: Subscription): Outcome {
   let reason: string | undefined;
   try {
     if (error instanceof RejectMessageError)
-      return { kind: 'rejected', reason: error.message, error };
+      return { kind: 'rejected', reason: reasonOf(error.message), error };
     if (error instanceof RetryLaterError)
       return { kind: 'retry-later', delayMs: error.delayMs, error };
     if (error instanceof SchemaError || error instanceof CodecError)
-      return { kind: 'rejected', reason: error.message, error };
-    reason = subscription.rejection(error);
+      return { kind: 'rejected', reason: reasonOf(error.message), error };
+    const why = subscription.rejection(error);
+    reason = why === undefined ? undefined : reasonOf(why);
   } catch (classifierError) {
     // The subscription's own rule, or something thrown that cannot even be looked at.
     return { kind: 'failed', error: classifierError };

@@ -1,3 +1,5 @@
+import { LONGEST_REASON } from '../message/receipt-packet.js';
+
 /** What became of one attempt. */
 export type Outcome =
   | { kind: 'succeeded' }
@@ -52,9 +54,15 @@ export function tryingAgain(error: unknown): string {
   return `${describeError(error).replace(/\.$/, '')}. Trying again.`;
 }
 
-const LONGEST = 500;
+/** Why a message is given up, as its dead letter keeps it: whoever says it may quote a whole body. */
+export function reasonOf(text: string): string {
+  return oneLine(text, LONGEST_REASON);
+}
 
-function oneLine(text: string): string {
+/** In characters. */
+const LONGEST_ERROR = 500;
+
+function oneLine(text: string, longest = LONGEST_ERROR): string {
   const line = text.replace(/\s+/g, ' ').trim();
-  return line.length > LONGEST ? `${line.slice(0, LONGEST - 1)}…` : line;
+  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
 }

@@ -24,8 +24,8 @@ export function encodeReceipt({ messageId, group, outcome }: ReceiptPacket): Buf
   return encodeReply({ requestId: messageId, seq: 0, kind: 'value', codec: 'json', bytes });
 }
 
-/** The dead letter has all of it. */
-const LONGEST_REASON = 1_000;
+/** In characters; a dead letter has no longer one either. */
+export const LONGEST_REASON = 1_000;
 
 const STATES: readonly unknown[] = ['handled', 'dead-lettered', 'skipped', 'filtered'];
 

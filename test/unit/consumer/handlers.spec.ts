@@ -134,6 +134,21 @@ describe('what a handler does with a delivery', () => {
     expect(await outcome).toMatchObject({ name: 'dead-lettered', reason: 'no such customer' });
   });
 
+  it('is a dead letter with a reason that is one line of at most 1 000 characters, whoever gives it', async () => {
+    const why = `no\n such ${'customer '.repeat(10_000)}`;
+    for (const options of [{}, { rejection: () => why }]) {
+      const outcome = outcomeOf(
+        () => {
+          throw 'rejection' in options ? new TypeError('not valid') : new RejectMessageError(why);
+        },
+        { ...options, group: Object.keys(options).join() || 'billing' },
+      );
+      const { reason } = (await outcome) as { reason: string };
+      expect(reason).toMatch(/^no such customer [^\n]*…$/);
+      expect(reason).toHaveLength(1_000);
+    }
+  });
+
   it('is a dead letter at once when its subscription says so', async () => {
     const outcome = outcomeOf(
       () => {

@@ -245,7 +245,9 @@ describe('receive', () => {
     const reject = (why: unknown) => bed.rivulet.pulls.reject(job!.receipt, why as string);
     await expect(reject(undefined)).rejects.toThrow('the reason must be a text');
     await expect(reject({})).rejects.toThrow('the reason must be a text');
-    await reject('no such customer');
+    await reject(`no ${'customer '.repeat(10_000)}`);
+    const [letter] = await bed.deadLetters('jobs', 'workers');
+    expect(letter!.reason).toHaveLength(1_000);
   });
 
   it('ends with the shutdown', async () => {

@@ -14,6 +14,7 @@ import type { Clock } from '../../runtime/clock.js';
 import type { Events } from '../../runtime/events.js';
 import { type DeliveryStore, type Settlement, WAITING } from '../../store/delivery-store.js';
 import type { DeadLetterNote } from '../history.js';
+import { reasonOf } from '../outcome.js';
 import { type Subscription, subscription } from '../subscription.js';
 import type { Puller, ReceivedMessage } from './puller.js';
 import { type Receipt, ReceiptExpiredError, readReceipt } from './receipt.js';
@@ -113,8 +114,9 @@ export class Pulls {
         ? undefined
         : `the reason must be a text, which the dead letter keeps, got: ${describeValue(why)}`,
     ]);
+    const reason = reasonOf(why);
     const note: DeadLetterNote = {
-      reason: why,
+      reason,
       error: undefined,
       attempts: read.attempt,
       at: clock.now(),
@@ -122,7 +124,7 @@ export class Pulls {
       history: [],
     };
     await this.settle(read, { kind: 'dead-letter', note: JSON.stringify(note) });
-    events.emit('dead-lettered', { ...factsOf(read), reason: why, error: undefined });
+    events.emit('dead-lettered', { ...factsOf(read), reason, error: undefined });
   }
 
   private async settle(receipt: Receipt, settlement: Settlement): Promise<void> {
