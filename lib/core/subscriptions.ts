@@ -5,6 +5,7 @@ import { replying } from './consumer/replying.js';
 import { Responder } from './consumer/responder.js';
 import type { RunningSubscription } from './consumer/running-subscription.js';
 import { type Delivery, subscription, type SubscriptionOptions } from './consumer/subscription.js';
+import { UnsentAnswers } from './consumer/unsent-answers.js';
 import { Idempotency } from './idempotency/idempotency.js';
 import {
   type IdempotentOptions,
@@ -56,10 +57,12 @@ export interface SubscriptionsOptions {
 export class Subscriptions {
   private readonly options: SubscriptionsOptions;
   private readonly idempotency: Idempotency;
+  private readonly unsent: UnsentAnswers;
 
   constructor(options: SubscriptionsOptions) {
     this.options = options;
     const { stores, settings } = options;
+    this.unsent = new UnsentAnswers({ mostBytes: settings.requests.maxInboxBytes });
     this.idempotency = new Idempotency({
       ...options,
       dedup: stores.dedup,
@@ -107,6 +110,7 @@ export class Subscriptions {
       codecs,
       clock,
       maxBytes: settings.producer.maxMessageBytes,
+      unsent: this.unsent,
       onStep: kept && ((kind, packet) => kept.note(kind, packet)),
       onError: (error) => onTrouble('reply', error),
     });

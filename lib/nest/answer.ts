@@ -1,4 +1,5 @@
-import { concatMap, from, isObservable, type Observable, of } from 'rxjs';
+import { RpcException } from '@nestjs/microservices';
+import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';
 import type { Responder } from '../core/consumer/responder.js';
 
 /** Something that is given up when its signal aborts. */
@@ -44,7 +45,11 @@ async function answerEach(
   return responder.end();
 }
 
-/** A value waits for the end of its turn of the event loop: mostly the end of the stream comes with it. */
+/**
+ * A value waits for the next, or for the end of its turn of the event loop: mostly the end of the stream comes with it.
+ *
+ * @throws RpcException when values come faster than the store takes them: an Observable cannot be asked to wait.
+ */
 async function answerObservable(
   values: Observable<unknown>,
   responder: Responder,
@@ -55,11 +60,18 @@ async function answerObservable(
     for (const value of held.splice(0)) void responder.value(value);
   };
   const hold = (value: unknown): void => {
-    if (held.push(value) === 1) process.nextTick(flush);
+    if (held.length === 0) process.nextTick(flush);
+    else flush();
+    held.push(value);
   };
+  const refuse = (): void => {
+    if (responder.isBehind) throw new RpcException(TOO_FAST);
+  };
+  const each = (value: unknown): Observable<unknown> =>
+    isAsyncIterable(value) ? from(paced(value, responder)) : of(value);
   let last: unknown;
   try {
-    await drained(values.pipe(concatMap(each)), hold, delivery);
+    await drained(values.pipe(concatMap(each), tap(refuse)), hold, delivery);
     last = held.pop();
   } finally {
     flush();
@@ -87,9 +99,22 @@ function drained(
   });
 }
 
-/** An interceptor makes an Observable of whatever the handler returns, also of a generator. */
-function each(value: unknown): Observable<unknown> {
-  return isAsyncIterable(value) ? from(value) : of(value);
+const TOO_FAST =
+  'The values of the answer come faster than they can be sent: as many bytes wait as requests.maxInboxBytes of who answers allows. ' +
+  'Answer with an async generator, which is asked for a value when the ones before are sent';
+
+/**
+ * Values of an async iterable, each asked for when those before it are sent. It comes within an Observable since an interceptor
+ * makes one of whatever the handler returns.
+ */
+async function* paced(
+  values: AsyncIterable<unknown>,
+  responder: Responder,
+): AsyncGenerator<unknown, void> {
+  for await (const value of values) {
+    yield value;
+    await responder.sent();
+  }
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -11,6 +11,7 @@ import { byteLength } from '../message/wire-format.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import { describeError } from './outcome.js';
+import type { UnsentAnswers } from './unsent-answers.js';
 
 export interface ResponderOptions {
   message: MessageView;
@@ -19,6 +20,8 @@ export interface ResponderOptions {
   clock: Clock;
   /** Largest step; a larger one is answered with an error. */
   maxBytes: number;
+  /** Shared by all answers of the process. */
+  unsent: UnsentAnswers;
   /** Told of each step before it is sent. */
   onStep?: ((kind: ReplyKind, packet: Buffer) => void) | undefined;
   onError(error: unknown): void;
@@ -33,6 +36,8 @@ export class Responder {
   private ended = false;
   /** The step before, when it may still be on its way. */
   private last: Promise<void> | undefined;
+  /** Values that are not sent yet. */
+  private waiting = 0;
 
   constructor(options: ResponderOptions) {
     this.options = options;
@@ -55,6 +60,16 @@ export class Responder {
     return this.send('end', null);
   }
 
+  /** Resolves when what was answered until now is sent, or given up. */
+  sent(): Promise<void> {
+    return this.last ?? Promise.resolve();
+  }
+
+  /** Whether as much waits to be sent as may, some of it of this answer: who can wait does (`sent`), who cannot ends. */
+  get isBehind(): boolean {
+    return this.waiting > 0 && this.options.unsent.isFull;
+  }
+
   /** Answer with the steps that answered another request. */
   async repeat(steps: readonly ReplyPacket[]): Promise<void> {
     const requestId = this.options.message.messageId;
@@ -62,26 +77,30 @@ export class Responder {
   }
 
   private send(kind: ReplyKind, body: unknown): Promise<void> {
-    if (this.ended) return this.last ?? Promise.resolve();
+    if (this.ended) return this.sent();
     this.ended = kind !== 'value';
     const seq = this.seq++;
     // A requester that asked for JSON gets undefined as null: "nothing" is an answer, too.
-    const content = body === undefined ? null : body;
-    this.last = this.last
-      ? this.last.then(() => this.deliver(kind, seq, content))
-      : this.deliver(kind, seq, content);
-    return this.last;
-  }
-
-  /** A step that cannot be sent is given up after some tries: the requester's deadline covers it. Never rejects. */
-  private deliver(kind: ReplyKind, seq: number, body: unknown): Promise<void> {
-    const packet = this.encode(kind, seq, body);
+    const packet = this.encode(kind, seq, body === undefined ? null : body);
     const { onStep } = this.options;
     // The kind as it was sent: what cannot be encoded is answered with an error.
     if (onStep) onStep(decodeReply(packet).kind, packet);
-    return this.post(packet);
+    const posted = this.last ? this.last.then(() => this.post(packet)) : this.post(packet);
+    this.last = kind === 'value' ? this.counted(posted, packet.length) : posted;
+    return this.last;
   }
 
+  private counted(posted: Promise<void>, bytes: number): Promise<void> {
+    const { unsent } = this.options;
+    this.waiting += 1;
+    unsent.take(bytes);
+    return posted.then(() => {
+      this.waiting -= 1;
+      unsent.give(bytes);
+    });
+  }
+
+  /** A step that cannot be sent is given up after some tries: the requester's deadline covers it. Never rejects. */
   private post(packet: Buffer): Promise<void> {
     const { message, replies } = this.options;
     if (message.replyTo === undefined) return Promise.resolve();
