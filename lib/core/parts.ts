@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Consumers } from './consumer/consumers.js';
 import { IdleGroups } from './consumer/idle-groups.js';
-import { tryingAgain } from './consumer/outcome.js';
 import { Pulls } from './consumer/pull/pulls.js';
 import { HealthWatch } from './health-watch.js';
 import { Codecs } from './message/codecs.js';
@@ -18,6 +17,7 @@ import type { Telemetry } from './runtime/telemetry.js';
 import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
 import { StoreTime } from './store/store-time.js';
+import { StoreTroubles } from './store-troubles.js';
 import type { Stores } from './store/stores.js';
 import { Subscriptions } from './subscriptions.js';
 import { TransactionSupport } from './transaction/transaction-support.js';
@@ -43,6 +43,7 @@ export interface Parts {
   member: string;
   topics: TopicDirectory;
   storeTime: StoreTime;
+  troubles: StoreTroubles;
   health: HealthWatch;
   upkeep: Upkeep;
   /** Database transactions and transactions without a database. */
@@ -71,8 +72,13 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     ...(settings.codec && { preferred: settings.codec }),
     others: settings.codecs,
   });
-  const onTrouble = (doing: string, error: unknown): void =>
-    logger.warn(`Could not ${doing}: ${tryingAgain(error)}`);
+  const troubles = new StoreTroubles({
+    availability: stores.availability,
+    clock,
+    logger,
+    sendTimeoutMs: settings.producer.sendTimeoutMs,
+  });
+  const onTrouble = (doing: string, error: unknown): void => troubles.tell(doing, error);
 
   const topics = new TopicDirectory({
     registry: stores.topics,
@@ -213,6 +219,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     member,
     topics,
     storeTime,
+    troubles,
     health,
     upkeep,
     support,

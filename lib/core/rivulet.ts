@@ -210,9 +210,14 @@ export class Rivulet {
   private connect(timeoutMs: number): Promise<void> {
     this.connecting ??= this.stores.open(timeoutMs, this.settings.producer).then(
       () => {
-        this.stopWatching = this.stores.availability.onChange((ready, error) =>
+        const stopTelling = this.parts.troubles.watch();
+        const stopEvents = this.stores.availability.onChange((ready, error) =>
           this.tellConnection(ready ? 'ready' : 'lost', error),
         );
+        this.stopWatching = () => {
+          stopTelling();
+          stopEvents();
+        };
         this.tellConnection('ready');
         if (this.drain) return;
         this.stopMeasuring = this.measure();

@@ -6,7 +6,9 @@ import type {
 } from '@nestjs/common';
 import { isAway, type RivuletError, StoreUnavailableError } from '../core/message/errors.js';
 import { sleep } from '../core/runtime/clock.js';
+import { inWords } from '../core/runtime/duration.js';
 import type { Logger } from '../core/runtime/logger.js';
+import { OnceAMinute } from '../core/runtime/once-a-minute.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { ModuleSettings } from './options.js';
 
@@ -44,6 +46,7 @@ export class RivuletLifecycle
 {
   private readonly options: LifecycleOptions;
   private readonly closing = new AbortController();
+  private readonly onceAMinute: OnceAMinute;
   private isBootstrapped = false;
   private inBackground: Promise<void> | undefined;
   /** Something may have to be begun since the last try. */
@@ -51,6 +54,7 @@ export class RivuletLifecycle
 
   constructor(options: LifecycleOptions) {
     this.options = options;
+    this.onceAMinute = new OnceAMinute(options.settings);
     // Nest starts global modules first and stops them last. Handlers need the opposite: every provider ready before the
     // first message, and none closed (a pool of database connections, say) before the last.
     if (options.host) options.host.distance = -1;
@@ -121,22 +125,35 @@ export class RivuletLifecycle
   private async keepTrying(): Promise<void> {
     const { rivulet, settings, logger } = this.options;
     const { signal } = this.closing;
+    let failedAt: number | undefined;
     while (this.hasNews && !signal.aborted) {
       this.hasNews = false;
       try {
         await rivulet.open(settings.connectTimeoutMs);
         await this.goOn(0);
+        if (failedAt !== undefined) this.sayGoingOn(failedAt);
+        failedAt = undefined;
       } catch (error) {
         if (signal.aborted) break;
-        logger.error(
-          `Not consuming yet, messages wait: ${(error as Error).message}. Trying again.`,
-        );
+        failedAt ??= settings.clock.monotonic();
+        const { message } = error as Error;
+        if (this.onceAMinute.says(message) !== undefined)
+          logger.error(
+            `Not consuming yet, messages wait: ${message.replace(/\.$/, '')}. Trying again.`,
+          );
         this.hasNews = true;
         const why = error instanceof StoreUnavailableError ? 'unavailable' : 'refused';
         await sleep(settings.clock, RETRY_MS[why], signal);
       }
     }
     this.inBackground = undefined;
+  }
+
+  /** As loud as what was said before. */
+  private sayGoingOn(failedAt: number): void {
+    const { settings, logger } = this.options;
+    const after = inWords(settings.clock.monotonic() - failedAt);
+    logger.warn(`All is well now, ${after} after the first try failed.`);
   }
 
   /** Whatever keeps trying to connect would keep the process of a failed start alive. */

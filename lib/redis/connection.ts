@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
 import { decodeReplies } from './decode-replies.js';
-import { refusalReason, sanitised } from './errors.js';
+import { plain, refusalReason, sanitised } from './errors.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
 const LOST_AFTER_MS = 30_000;
@@ -199,7 +199,7 @@ export class Connection<C extends Client = Redis> {
   }
 
   private unavailable(text: string): StoreUnavailableError {
-    const why = this.lastError ? `: ${this.lastError.message}` : '';
+    const why = this.lastError ? `: ${plain(this.lastError)}` : '';
     return new StoreUnavailableError(`${text}${why}`, { cause: this.lastError });
   }
 }

@@ -8,7 +8,7 @@ import { ClusterNodes } from './cluster-nodes.js';
 import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
 import { type Client, Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
-import { answer } from './errors.js';
+import { answer, plain } from './errors.js';
 import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
@@ -39,6 +39,7 @@ export class Connections implements ScriptHost, Availability {
   private commands: Connection<Redis | ClusterClient> | undefined;
   private isCluster = true;
   private denied: ReadonlySet<string> = new Set(OPTIONAL_COMMANDS);
+  private saidWaiting = false;
   private closed = false;
 
   /** The same connection; what is asked through it within one turn leaves in one write. */
@@ -67,6 +68,15 @@ export class Connections implements ScriptHost, Availability {
 
   get testTimeMs(): string {
     return this.now ? String(Math.round(this.now())) : '';
+  }
+
+  get name(): string {
+    return this.plan.target;
+  }
+
+  get why(): string | undefined {
+    const error = this.commands?.error;
+    return error && plain(error);
   }
 
   /** Whether calls can be made right now. */
@@ -208,7 +218,10 @@ export class Connections implements ScriptHost, Availability {
     this.readers.clear();
   }
 
+  /** Said once: whoever tries to open again and again tells the rest. */
   private sayWaiting({ error }: Connection<Redis | ClusterClient>, timeoutMs: number): void {
+    if (this.saidWaiting) return;
+    this.saidWaiting = true;
     this.logger.warn(
       `Waiting for ${this.plan.target}${error ? ` (${error.message})` : ''}, up to ${timeoutMs} ms in all: nothing is sent or received before. Start Redis there, or correct the option "connection"`,
     );
@@ -262,11 +275,6 @@ export class Connections implements ScriptHost, Availability {
   }
 
   private changed(ready: boolean, error: Error | undefined): void {
-    if (ready) this.logger.log(`Connected to ${this.plan.target}`);
-    else if (!this.closed)
-      this.logger.warn(
-        `Lost the connection to ${this.plan.target}${error ? `: ${error.message}` : ''}. It is being restored`,
-      );
     for (const listener of [...this.listeners]) listener(ready, error);
   }
 }

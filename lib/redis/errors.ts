@@ -27,7 +27,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EXHAUSTED:
     'Another program wrote an entry with the highest id there is; once the groups are done with it, delete the topic and make it anew',
   NOGROUP: 'The consumer group or its queue is gone; join it again',
-  NOT_SENT: 'The connection is not ready; try again in a moment',
+  NOT_SENT: 'Try again in a moment',
 };
 
 /** Errors of the family "this was not executed" that carry no word of their own. */
@@ -46,6 +46,18 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^ERR The stream has exhausted the last possible ID/, 'EXHAUSTED'],
   // XINFO of a queue that is gone, and its groups with it
   [/^ERR no such key/, 'NOGROUP'],
+];
+
+/** What ioredis says of a lost connection in words of its own options, as people would say it. */
+const IN_PLAIN_WORDS: readonly [RegExp, string][] = [
+  [/^Stream isn't writeable and enableOfflineQueue.*$/s, 'it is not connected'],
+  [/^Reached the max retries per request limit.*$/s, 'the connection broke'],
+  [/^Command aborted due to connection close/, 'the connection broke'],
+  [/^Connection is closed\.?$/, 'the connection broke'],
+  [
+    /^Socket timeout\. Expecting data, but didn't receive any in (\d+)ms\.?$/,
+    'no answer for $1 ms',
+  ],
 ];
 
 /** Words that Redis sends instead of executing. `ERR` is not among them: a script can fail with it halfway. */
@@ -77,12 +89,14 @@ export function storeError(error: unknown, asked: Asked): RivuletError {
   const reason = refusalReason(error);
   if (reason === undefined)
     return new StoreUnavailableError(
-      `Redis did not answer ${where}: ${cause.message}. Whether it acted is not known; the call can be repeated`,
+      `Redis did not answer ${where}: ${plain(cause)}. Whether it acted is not known; the call can be repeated`,
       { cause },
     );
   const advice = ADVICE[reason];
   return new StoreRefusedError(
-    `Redis refused ${where}: ${cause.message}. Nothing changed.${advice ? ` ${advice}.` : ''}`,
+    reason === 'NOT_SENT'
+      ? `Redis was not asked ${where}: ${plain(cause)}. Nothing changed. ${advice}.`
+      : `Redis refused ${where}: ${plain(cause)}. Nothing changed.${advice ? ` ${advice}.` : ''}`,
     { reason },
     { cause },
   );
@@ -112,6 +126,13 @@ export function sanitised(error: unknown): Error {
     if (typeof error.code === 'string') Object.assign(clean, { code: error.code });
   }
   return clean;
+}
+
+/** Of an error that `sanitised` made. */
+export function plain({ message }: Error): string {
+  for (const [text, said] of IN_PLAIN_WORDS)
+    if (text.test(message)) return message.replace(text, said);
+  return message.replace(/\.$/, '');
 }
 
 /** Not `instanceof Error`: errors of sockets come from another realm where the library runs inside a `vm`. */

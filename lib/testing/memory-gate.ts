@@ -4,6 +4,7 @@ import type { Availability } from '../core/store/stores.js';
 
 /** The way from one client to the shared state: a test cuts it, and loses replies on it. */
 export class MemoryGate implements Availability {
+  readonly name = 'the store in memory';
   readonly clock: Clock;
   private down: Error | undefined;
   private closed = false;
@@ -17,6 +18,10 @@ export class MemoryGate implements Availability {
 
   get ready(): boolean {
     return !this.down && !this.closed;
+  }
+
+  get why(): string | undefined {
+    return this.down?.message;
   }
 
   onChange(listener: (ready: boolean, error?: Error) => void): () => void {

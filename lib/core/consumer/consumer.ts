@@ -26,6 +26,7 @@ export interface ConsumerOptions {
   events: Events;
   logger: Logger;
   timing: ConsumerTiming;
+  onTrouble(doing: string, error: unknown): void;
   pollMs(): number;
   /** Shared by the topics of one subscription: who gives it starts and stops it. By default this consumer has its own. */
   fetch?: TopicFetch;

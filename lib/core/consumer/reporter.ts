@@ -6,7 +6,7 @@ import type { QueueGate } from '../store/queue-lease-store.js';
 import type { Stores } from '../store/stores.js';
 import type { StoredEntry } from '../store/refs.js';
 import type { Attempt } from './attempt.js';
-import { describeError, type Outcome, tryingAgain } from './outcome.js';
+import { describeError, type Outcome } from './outcome.js';
 import type { OrderedDecision } from './ordered/settle-ordered.js';
 import { ReceiptGiver } from './receipt-giver.js';
 import type { Decision } from './settle.js';
@@ -18,6 +18,7 @@ export class Reporter {
   private readonly events: Events;
   private readonly logger: Logger;
   private readonly receipts: ReceiptGiver;
+  private readonly onTrouble: (doing: string, error: unknown) => void;
   private saidWithoutGroup = false;
 
   constructor(options: {
@@ -25,10 +26,12 @@ export class Reporter {
     events: Events;
     logger: Logger;
     stores: Pick<Stores, 'replies'>;
+    onTrouble(doing: string, error: unknown): void;
   }) {
     this.subscription = options.subscription;
     this.events = options.events;
     this.logger = options.logger;
+    this.onTrouble = options.onTrouble;
     this.receipts = new ReceiptGiver({
       group: options.subscription.group,
       replies: options.stores.replies,
@@ -145,7 +148,7 @@ export class Reporter {
 
   trouble(doing: string, error: unknown): void {
     const { topic, group } = this.subscription;
-    this.logger.warn(`${topic}/${group}: could not ${doing}: ${tryingAgain(error)}`);
+    this.onTrouble(`${doing} (${topic}/${group})`, error);
   }
 
   /** Whoever asked for order gets none for a message without a message group. Said once: it may be meant. */

@@ -59,7 +59,11 @@ export interface Stores {
 }
 
 export interface Availability {
+  /** What people call it: where it is, without a password. */
+  readonly name: string;
   readonly ready: boolean;
+  /** Why it is not ready, for people, if that is known. */
+  readonly why: string | undefined;
   /** Called with each change. Returns the function that stops it. */
   onChange(listener: (ready: boolean, error?: Error) => void): () => void;
 }

@@ -11,6 +11,8 @@ const NO_APPEND_ONLY: StoreProblem = {
   text: 'appendonly is no',
 };
 
+const CONNECTED = 'log: Connected to the store in memory';
+
 describe('the health of the store', () => {
   let clock: ManualClock;
   let rivulet: Rivulet;
@@ -39,7 +41,7 @@ describe('the health of the store', () => {
 
   it('is told at the start, and once', async () => {
     await clock.advance(600_000);
-    expect(lines).toEqual(['warn: appendonly is no']);
+    expect(lines).toEqual([CONNECTED, 'warn: appendonly is no']);
     expect(events).toHaveLength(1);
   });
 
@@ -48,7 +50,7 @@ describe('the health of the store', () => {
     await clock.advance(60_000);
     problems = [EVICTION];
     await clock.advance(60_000);
-    expect(lines.slice(1)).toEqual(['error: it evicts', 'log: No longer so: appendonly is no']);
+    expect(lines.slice(2)).toEqual(['error: it evicts', 'log: No longer so: appendonly is no']);
     expect(events.map((health) => health.problems.length)).toEqual([1, 2, 1]);
   });
 

@@ -31,6 +31,7 @@ export interface OrderedConsumerOptions {
   logger: Logger;
   timing: OrderedTiming &
     Pick<ConsumerTiming, 'blockMs' | 'quarantineMs' | 'maxInHandBytes'> & { deadAfterMs: number };
+  onTrouble(doing: string, error: unknown): void;
   pollMs(): number;
   topic: TopicLookup;
   /** Shared by the topics of one subscription: who gives it starts and stops it. By default this consumer has its own. */

@@ -34,6 +34,7 @@ export interface PullerOptions extends Omit<GroupRegistrationOptions, 'mode'> {
   /** What is in our name for longer was in a reply that got lost. */
   swallowedAfterMs: number;
   maxInHandBytes: number;
+  onTrouble(doing: string, error: unknown): void;
 }
 
 export interface ReceiveCall {
