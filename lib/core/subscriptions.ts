@@ -111,6 +111,7 @@ export class Subscriptions {
       clock,
       maxBytes: settings.producer.maxMessageBytes,
       unsent: this.unsent,
+      maxInboxBytes: settings.requests.maxInboxBytes,
       onStep: kept && ((kind, packet) => kept.note(kind, packet)),
       onError: (error) => onTrouble('reply', error),
     });

@@ -72,6 +72,13 @@ export class RedisReplyStore implements ReplyStore {
     return bundle.reply;
   }
 
+  async revive(address: string, options: { ttlMs: number; maxBytes: number }): Promise<void> {
+    await scripts.reviveInbox.run(this.connections, {
+      keys: this.keys.inbox(address),
+      args: { ttlMs: String(options.ttlMs), most: String(options.maxBytes) },
+    });
+  }
+
   private bundlesFor(address: string): Bundle[] {
     if (this.bundles.size === 0) process.nextTick(() => this.flush());
     let bundles = this.bundles.get(address);
@@ -137,16 +144,20 @@ class RedisReplyInbox implements ReplyInbox {
   async read(options: { blockMs: number; signal: AbortSignal }): Promise<Buffer[]> {
     if (performance.now() >= this.renewAt || this.isUntidy) await this.renew();
     const { inbox } = this.keys;
-    const reply = await answer(
-      { operation: 'XREAD', key: inbox },
-      this.reader.read(options.signal, (redis, longestMs) => {
-        // The lifetime is renewed between reads.
-        const wait = Math.ceil(Math.min(options.blockMs, longestMs, this.ttlMs / 3));
-        const args = ['COUNT', String(MOST_PER_READ)];
-        if (wait > 0) args.push('BLOCK', String(wait));
-        args.push('STREAMS', inbox, this.lastRead);
-        return redis.callBuffer('xread', ...args) as Promise<[Buffer, RawEntry[]][] | null>;
-      }),
+    const reading = this.reader.read(options.signal, (redis, longestMs) => {
+      // The lifetime is renewed between reads.
+      const wait = Math.ceil(Math.min(options.blockMs, longestMs, this.ttlMs / 3));
+      const args = ['COUNT', String(MOST_PER_READ)];
+      if (wait > 0) args.push('BLOCK', String(wait));
+      args.push('STREAMS', inbox, this.lastRead);
+      return redis.callBuffer('xread', ...args) as Promise<[Buffer, RawEntry[]][] | null>;
+    });
+    const reply = await answer({ operation: 'XREAD', key: inbox }, reading).catch(
+      (error: unknown) => {
+        // A server that comes back may have lost the inbox.
+        this.renewAt = 0;
+        throw error;
+      },
     );
     const entries = reply?.[0]?.[1] ?? [];
     const last = entries.at(-1);

@@ -313,6 +313,11 @@ export const scripts = {
     keys: ['inbox', 'room'],
     args: ['read', 'ttlMs', 'most', 'readLarge'],
   }),
+  reviveInbox: new Script({
+    name: 'revive-inbox',
+    keys: ['inbox', 'room'],
+    args: ['ttlMs', 'most'],
+  }),
   postReply: new Script({ name: 'post-reply', keys: ['inbox', 'room'], args: ['packets'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),
 };

@@ -40,6 +40,16 @@ export class MemoryReplyStore implements ReplyStore {
       return 'sent';
     });
   }
+
+  revive(address: string, options: { ttlMs: number; maxBytes: number }): Promise<void> {
+    return this.gate.call(() => {
+      const { inboxes } = this.state;
+      const now = this.gate.clock.now();
+      if ((inboxes.get(address)?.goneAt ?? 0) > now) return;
+      const { ttlMs, maxBytes } = options;
+      inboxes.set(address, { packets: [], goneAt: now + ttlMs, maxBytes });
+    });
+  }
 }
 
 class MemoryReplyInbox implements ReplyInbox {

@@ -11,6 +11,14 @@ export function describeReplyStore(open: OpenHarness): void {
       h.stores.replies.openInbox({ ttlMs, maxBytes });
     const read = (inbox: ReplyInbox, blockMs = 0, signal = never) =>
       inbox.read({ blockMs, signal });
+    /** The clock may be a real one here: it is asked until it is gone. */
+    const untilGone = async (address: string): Promise<void> => {
+      for (let asked = 0; asked < 20_000; asked++) {
+        if ((await h.stores.replies.reply(address, Buffer.from('a'))) === 'gone') return;
+        await h.advance(10);
+      }
+      throw new Error('the inbox is still there');
+    };
 
     it('brings packets to the inbox in the order they were sent, byte for byte, each once', async () => {
       const inbox = await openInbox();
@@ -84,6 +92,24 @@ export function describeReplyStore(open: OpenHarness): void {
       expect(await h.stores.replies.reply(inbox.address, Buffer.from('b'))).toBe('gone');
     });
 
+    it('revives an inbox that is gone, for a while, and leaves one that is there alone', async () => {
+      const { replies } = h.stores;
+      const lost = await openInbox();
+      await lost.close();
+      await replies.revive(lost.address, { ttlMs: 200, maxBytes: 100_000 });
+      await replies.revive(lost.address, { ttlMs: 60_000, maxBytes: 100_000 });
+      expect(await replies.reply(lost.address, Buffer.from('a'))).toBe('sent');
+      expect(await replies.reply(lost.address, Buffer.alloc(90_000))).toBe('sent');
+      expect(await replies.reply(lost.address, Buffer.alloc(90_000))).toBe('full');
+      await untilGone(lost.address);
+
+      const inbox = await openInbox();
+      await replies.reply(inbox.address, Buffer.from('b'));
+      await replies.revive(inbox.address, { ttlMs: 1, maxBytes: 1 });
+      await h.advance(5);
+      expect((await read(inbox)).map(String)).toEqual(['b']);
+    });
+
     it('takes answers before the first read, and between reads', async () => {
       const inbox = await openInbox();
       expect(await h.stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
@@ -94,12 +120,8 @@ export function describeReplyStore(open: OpenHarness): void {
 
     it('lets an inbox disappear that was not read for its lifetime', async () => {
       const inbox = await openInbox(200);
-      // Answers do not keep it alive. The clock may be a real one here: ask until it is gone.
-      for (let asked = 0; asked < 20_000; asked++) {
-        if ((await h.stores.replies.reply(inbox.address, Buffer.from('a'))) === 'gone') return;
-        await h.advance(10);
-      }
-      throw new Error('the inbox is still there');
+      // Answers do not keep it alive.
+      await untilGone(inbox.address);
     });
 
     it('takes no more than so many bytes that nobody has read, one packet always, and more once they are read', async () => {

@@ -45,6 +45,7 @@ describe('an answer of many values, while the store takes its time', () => {
       codecs: new Codecs(),
       clock: systemClock,
       maxBytes: 1_048_576,
+      maxInboxBytes: 1_048_576,
       unsent,
       onError: () => {},
     });

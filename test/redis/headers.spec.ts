@@ -21,7 +21,15 @@ const DRAINS = [
   // Whoever drains joins first.
   ...['join-group', 'open-group'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
-  ...['note-work', 'take-work', 'finish-work', 'beat', 'note-presence', 'renew-inbox'],
+  ...[
+    'note-work',
+    'take-work',
+    'finish-work',
+    'beat',
+    'note-presence',
+    'renew-inbox',
+    'revive-inbox',
+  ],
   ...[
     'drained',
     'acquire-lease',

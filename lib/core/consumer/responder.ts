@@ -9,7 +9,7 @@ import {
 } from '../message/reply-packet.js';
 import { byteLength } from '../message/wire-format.js';
 import { type Clock, sleep } from '../runtime/clock.js';
-import type { ReplyStore } from '../store/reply-store.js';
+import type { ReplyState, ReplyStore } from '../store/reply-store.js';
 import { describeError } from './outcome.js';
 import type { UnsentAnswers } from './unsent-answers.js';
 
@@ -22,12 +22,16 @@ export interface ResponderOptions {
   maxBytes: number;
   /** Shared by all answers of the process. */
   unsent: UnsentAnswers;
+  /** For an inbox that has to be made again: what may wait there until its owner looks after it. */
+  maxInboxBytes: number;
   /** Told of each step before it is sent. */
   onStep?: ((kind: ReplyKind, packet: Buffer) => void) | undefined;
   onError(error: unknown): void;
 }
 
 const TRIES = 5;
+/** An inbox that was made again for its owner lives so long at most, if nobody reads it. */
+const REVIVED_FOR_MS = 60_000;
 
 /** The way back to whoever sent a request. Steps arrive in the order of the calls; after an end nothing is sent. */
 export class Responder {
@@ -38,9 +42,11 @@ export class Responder {
   private last: Promise<void> | undefined;
   /** Values that are not sent yet. */
   private waiting = 0;
+  private readonly madeAt: number;
 
   constructor(options: ResponderOptions) {
     this.options = options;
+    this.madeAt = options.clock.monotonic();
   }
 
   value(body: unknown): Promise<void> {
@@ -105,25 +111,48 @@ export class Responder {
     const { message, replies } = this.options;
     if (message.replyTo === undefined) return Promise.resolve();
     return replies.reply(message.replyTo, packet).then(
-      (state) => (state === 'full' ? this.postAgain(packet, new InboxFullError()) : undefined),
+      (state) => {
+        if (state === 'full') return this.postAgain(packet, new InboxFullError());
+        if (state === 'gone' && this.isAwaited) return this.postAgain(packet, undefined);
+        return undefined;
+      },
       (error: unknown) => this.postAgain(packet, error),
     );
   }
 
+  /** Whether whoever asked may still wait: not after the time it gave, of which some had passed before. */
+  private get isAwaited(): boolean {
+    const { message, clock } = this.options;
+    return clock.monotonic() < this.madeAt + (message.ttlMs ?? 0);
+  }
+
+  /** @param first undefined: the inbox is gone. */
   private async postAgain(packet: Buffer, first: unknown): Promise<void> {
-    const { message, replies, clock, onError } = this.options;
+    const { clock, onError } = this.options;
     let error = first;
     for (let attempt = 1; attempt < TRIES; attempt++) {
-      onError(error);
-      await sleep(clock, 50 * attempt);
+      if (error !== undefined) {
+        onError(error);
+        await sleep(clock, 50 * attempt);
+      }
       try {
-        if ((await replies.reply(message.replyTo!, packet)) !== 'full') return;
+        if ((await this.replyAnyway(packet)) !== 'full') return;
         error = new InboxFullError();
       } catch (again) {
         error = again;
       }
     }
     onError(error);
+  }
+
+  /** The store may have lost the inbox, and its owner not know yet. */
+  private async replyAnyway(packet: Buffer): Promise<ReplyState> {
+    const { message, replies, maxInboxBytes } = this.options;
+    const address = message.replyTo!;
+    const state = await replies.reply(address, packet);
+    if (state !== 'gone' || !this.isAwaited) return state;
+    await replies.revive(address, { ttlMs: REVIVED_FOR_MS, maxBytes: maxInboxBytes });
+    return replies.reply(address, packet);
   }
 
   private encode(kind: ReplyKind, seq: number, body: unknown): Buffer {

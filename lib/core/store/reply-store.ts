@@ -25,4 +25,10 @@ export interface ReplyStore {
    *   not taken.
    */
   reply(address: string, packet: Buffer): Promise<ReplyState>;
+
+  /**
+   * Make an inbox again that is gone, for whoever waits there all the same: the store lost it, and its owner does not know yet. It
+   * disappears after `ttlMs` unless its owner reads it. Safe to repeat: one that is there stays as it is.
+   */
+  revive(address: string, options: { ttlMs: number; maxBytes: number }): Promise<void>;
 }
