@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { compileTopicPattern, isTopicPattern } from '../core/filter/topic-pattern.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { GroupLag, GroupQueue } from '../core/store/delivery-store.js';
+import type { PausedGroup } from '../core/store/pause-store.js';
 import type { Stores } from '../core/store/stores.js';
 import type { QueueGate } from '../core/store/queue-lease-store.js';
 import type { ConsumeMode, GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
@@ -28,6 +30,11 @@ export interface GroupDescription extends GroupInfo {
     lag: number | null;
   };
   members: GroupMember[];
+  /**
+   * Since when it is paused in every process, and as what: as this topic, or as the pattern that fits it. Null when it is not. What a
+   * process paused for itself (`MessageConsumer.pause`) only that process knows.
+   */
+  paused: PausedGroup | null;
 }
 
 /** A consumer the store knows in the group. */
@@ -58,11 +65,12 @@ export class Groups {
   async describe(name: TopicName, group: string): Promise<GroupDescription> {
     const info = await this.existing(name, group, 'describeGroup');
     const refs = this.refs(info, group);
-    const [queues, members] = await Promise.all([
+    const [queues, members, paused] = await Promise.all([
       Promise.all(refs.map((ref) => this.describeQueue(ref, info.group.mode))),
       this.members(refs),
+      this.pausedAs(info.topic, group),
     ]);
-    return { ...info.group, topic: info.topic, queues, total: totalOf(queues), members };
+    return { ...info.group, topic: info.topic, queues, total: totalOf(queues), members, paused };
   }
 
   async remove(name: TopicName, group: string, options: { force?: boolean }): Promise<boolean> {
@@ -96,6 +104,17 @@ export class Groups {
     const names = groups.map((known) => known.group);
     if (!found) throw new GroupNotFoundError(info.topic, group, names);
     return { ...info, group: found };
+  }
+
+  private async pausedAs(topic: string, group: string): Promise<PausedGroup | null> {
+    const paused = await this.stores.paused.list();
+    const found = paused.find(
+      (one) =>
+        one.group === group &&
+        (one.topic === topic ||
+          (isTopicPattern(one.topic) && compileTopicPattern(one.topic)(topic))),
+    );
+    return found ?? null;
   }
 
   refs(info: TopicInfo, group: string): GroupQueue[] {

@@ -213,6 +213,7 @@ export class MessageAdmin {
    * whole, also when one of its topics is named. What is received by hand is not affected. Safe to repeat.
    *
    * @returns false when it was paused already.
+   * @throws FilterSyntaxError when it is no pattern, beside what every call throws.
    */
   pauseGroup(topic: TopicName, group: string): Promise<boolean> {
     return this.paused.pause(topic, group);

@@ -1,4 +1,4 @@
-import { isTopicPattern } from '../core/filter/topic-pattern.js';
+import { compileTopicPattern, isTopicPattern } from '../core/filter/topic-pattern.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
 import type { PausedGroup, PauseStore } from '../core/store/pause-store.js';
 import type { StoreTime } from '../core/store/store-time.js';
@@ -20,8 +20,10 @@ export class PausedGroups {
   async pause(name: TopicName, group: string): Promise<boolean> {
     const topic = topicOf(name);
     // A pattern is no topic: who follows it is known to its members only.
-    if (isTopicPattern(topic)) refuse('pauseGroup', [groupProblem(group)]);
-    else await this.groups.existing(name, group, 'pauseGroup');
+    if (isTopicPattern(topic)) {
+      compileTopicPattern(topic);
+      refuse('pauseGroup', [groupProblem(group)]);
+    } else await this.groups.existing(name, group, 'pauseGroup');
     return this.paused.pause({ topic, group, since: this.storeTime.now() });
   }
 

@@ -89,6 +89,23 @@ describe('An application on a real Redis', () => {
     expect(performance.now() - since).toBeLessThan(2_000);
   });
 
+  it('says nothing of what ends with a start that is refused', async () => {
+    @Injectable()
+    class Ordered {
+      @Subscribe('orders', { ordered: true })
+      charge() {}
+    }
+    const first = await compile();
+    await first.app.init();
+    const warned: string[] = [];
+    const said = (line: string): void => void warned.push(line);
+    const logger = { ...silentLogger, warn: said, error: said };
+    const refused = await compile({ logger }, [Ordered]);
+    await expect(refused.app.init()).rejects.toThrow(/ordered/);
+    await refused.app.close();
+    expect(warned.filter((line) => !line.includes('appendonly'))).toEqual([]);
+  });
+
   it('starts without it in the background, and consumes when it comes up', async () => {
     await redis.kill();
     const { app, events, producer } = await compile({

@@ -65,11 +65,12 @@ export class GroupRegistration {
   private alarm(queues: readonly QueueRef[]): void {
     const { events, logger, subscription } = this.options;
     const { topic, group } = subscription;
-    for (const { queue } of queues) {
+    if (queues.length === 0) return;
+    for (const { queue } of queues)
       events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
-      logger.error(
-        `${topic}/${group}: the group had vanished from queue ${queue} and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
-      );
-    }
+    const where = queues.map(({ queue }) => queue).join(', ');
+    logger.error(
+      `${topic}/${group}: the group had vanished from ${queues.length === 1 ? 'queue' : 'queues'} ${where}, and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
+    );
   }
 }

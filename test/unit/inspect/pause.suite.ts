@@ -47,6 +47,30 @@ export function describePauseAdmin(open: OpenAdminBed): void {
       expect(await bed.admin.listPausedGroups()).toEqual([]);
     });
 
+    it('are refused for what is neither a topic nor a pattern', async () => {
+      await expect(bed.admin.pauseGroup('order*', 'billing')).rejects.toThrow(
+        /Topic pattern "order\*": a wildcard is a whole word/,
+      );
+      expect(await bed.admin.listPausedGroups()).toEqual([]);
+    });
+
+    it('are a part of what is said about the group, also those of a pattern that fits its topic', async () => {
+      await consume(bed, () => {});
+      const paused = async () => (await bed.admin.describeGroup('orders', 'billing')).paused;
+      expect(await paused()).toBeNull();
+      await bed.admin.pauseGroup('other.*', 'billing');
+      await bed.admin.pauseGroup('*', 'audit');
+      expect(await paused()).toBeNull();
+      await bed.admin.pauseGroup('*', 'billing');
+      const since = expect.any(Number);
+      expect(await paused()).toEqual({ topic: '*', group: 'billing', since });
+      await bed.admin.pauseGroup('orders', 'billing');
+      await bed.admin.resumeGroup('*', 'billing');
+      expect(await paused()).toEqual({ topic: 'orders', group: 'billing', since });
+      await bed.admin.resumeGroup('orders', 'billing');
+      expect(await paused()).toBeNull();
+    });
+
     it('do not end the pause of one process', async () => {
       await consume(bed, () => {});
       bed.rivulet.pause('orders', 'billing');
