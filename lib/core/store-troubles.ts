@@ -1,5 +1,5 @@
 import { tryingAgain } from './consumer/outcome.js';
-import { ClosedError, StoreRefusedError, StoreUnavailableError } from './message/errors.js';
+import { ClosedError, isAway, StoreRefusedError } from './message/errors.js';
 import type { Clock } from './runtime/clock.js';
 import { inWords } from './runtime/duration.js';
 import type { Logger } from './runtime/logger.js';
@@ -80,7 +80,7 @@ export class StoreTroubles {
     const line = `Could not ${doing}: ${tryingAgain(error)}`;
     // It was closed on purpose, and what was still under way with it.
     if (error instanceof ClosedError) return logger.debug(line);
-    if (!isAway(error)) return this.warn(keyOf(error) ?? line, line);
+    if (!isOfOutage(error)) return this.warn(keyOf(error) ?? line, line);
     if (this.outage) this.outage.failures += 1;
     if (!availability.ready || !this.goesOn()) return logger.debug(line);
     this.warn('away', `${availability.name} does not answer to all. ${line}`);
@@ -159,13 +159,11 @@ export class StoreTroubles {
   }
 }
 
-/** The store could not be asked, or did not answer: nobody but the connection can mend that. */
-function isAway(error: unknown): boolean {
-  for (let each: unknown = error, deep = 0; each instanceof Error && deep < 3; deep++) {
-    if (each instanceof StoreUnavailableError) return true;
-    if (each instanceof StoreRefusedError) return ['NOT_SENT', 'LOADING'].includes(each.reason);
-    each = each.cause;
-  }
+/** The store is away or still loading, or something failed for that reason: nobody but the connection can mend that. */
+function isOfOutage(error: unknown): boolean {
+  for (let each = error, deep = 0; each instanceof Error && deep < 3; each = each.cause, deep++)
+    if (isAway(each) || (each instanceof StoreRefusedError && each.reason === 'LOADING'))
+      return true;
   return false;
 }
 
