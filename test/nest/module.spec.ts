@@ -109,7 +109,7 @@ describe('RivuletModule', () => {
         drainMs: -1,
         producer: { sendTimeoutMs: 0 },
         codec: { encode: String },
-        codecs: [null],
+        codecs: [null, { name: 'x'.repeat(256), encode: String, decode: String }],
       }),
     ).toEqual([
       'unknown option "grup", did you mean "group"?',
@@ -122,6 +122,7 @@ describe('RivuletModule', () => {
       expect.stringContaining('codec.name must be text'),
       expect.stringContaining('codec.decode must be a function'),
       expect.stringContaining('codecs[0] must be { name, encode, decode }, got: null'),
+      expect.stringContaining('codecs[1].name must be text of at most 255 bytes'),
       expect.stringContaining('drainMs must be'),
     ]);
   });

@@ -14,7 +14,7 @@ export type CodecContext =
   | { readonly kind: 'answer' };
 
 /**
- * Body ⇄ bytes. `name` travels with the message, so that a consumer with several codecs picks the right one.
+ * Body ⇄ bytes. `name` (at most 255 bytes) travels with the message, so that a consumer with several codecs picks the right one.
  *
  * What `encode` throws reaches the sender, and nothing is stored. Whatever `decode` throws makes a dead letter, with its bytes
  * kept, at once: the same bytes will not decode later. Where they may, since a key is on its way, throw `RetryLaterError`.
@@ -39,15 +39,18 @@ export interface PlainCodec extends Codec {
 
 export const ANSWER: CodecContext = Object.freeze({ kind: 'answer' });
 
+/** Of a codec, in bytes: an answer says its length in one. */
+const LONGEST_NAME = 255;
+
 /** What of it is no codec, for whoever was given one under this name. */
 export function codecProblems(what: string, codec: unknown): string[] {
   if (typeof codec !== 'object' || codec === null)
     return [`${what} must be { name, encode, decode }, got: ${describeValue(codec)}`];
   const { name, encode, decode, takesBytes } = codec as { [K in keyof Codec]?: unknown };
   return [
-    typeof name === 'string' && name.length > 0
+    typeof name === 'string' && name.length > 0 && Buffer.byteLength(name) <= LONGEST_NAME
       ? undefined
-      : `${what}.name must be text, which travels with each message, got: ${describeValue(name)}`,
+      : `${what}.name must be text of at most ${LONGEST_NAME} bytes, which travels with each message, got: ${describeValue(name)}`,
     ...Object.entries({ encode, decode }).map(([method, value]) =>
       typeof value === 'function'
         ? undefined
