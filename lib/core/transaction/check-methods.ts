@@ -1,3 +1,4 @@
+import { describeError } from '../consumer/outcome.js';
 import type { Codecs } from '../message/codecs.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
@@ -86,7 +87,7 @@ export class CheckMethods {
       );
     } catch (error) {
       logger.warn(
-        `The check of transaction "${name}" (${half.id}, topic ${half.topic}) failed: ${(error as Error).message}. That counts as "unknown"; it is asked again.`,
+        `The check of transaction "${name}" (${half.id}, topic ${half.topic}) failed: ${describeError(error).replace(/\.$/, '')}. That counts as "unknown"; it is asked again.`,
       );
     } finally {
       answered.abort();

@@ -185,6 +185,9 @@ describe('the answer of a check method', () => {
         throw new Error('the database is down');
       },
       rejects: () => Promise.reject(new Error('the database is down')),
+      throwsNothing: () => {
+        throw null;
+      },
       never: () => new Promise(() => undefined),
     };
     const seen: unknown[] = [];
@@ -202,7 +205,7 @@ describe('the answer of a check method', () => {
     expect(await Promise.all(asked)).toEqual([
       'commit',
       'rollback',
-      ...Array.from({ length: 6 }, () => 'unknown'),
+      ...Array.from({ length: 7 }, () => 'unknown'),
     ]);
     expect(await checks.ask('nobody', half)).toBe('unknown');
     expect(seen[0]).toEqual([{ id: 7 }, 'k', 'tx', message.messageId]);
