@@ -161,6 +161,7 @@ describe('What is logged', () => {
     await dead;
     expect(lines).toEqual([
       'log Billing.charge handles topic "orders" in group "billing", 8 at a time',
+      'log Connected to the store in memory',
       `warn orders/billing: message ${messageId} attempt 1 failed: Error: no bank. Next attempt in 1 ms.`,
       expect.stringContaining(
         `error orders/billing: message ${messageId} attempt 2 became a dead letter: failed 2 times`,
