@@ -63,7 +63,8 @@ export class StreamReader {
   async read(request: StreamsRequest): Promise<StreamsFound> {
     const { streams, signal } = request;
     if (signal.aborted) return { entries: [], failures: [] };
-    if (this.connections.isSpread) return this.readSpread(request);
+    if (this.connections.isSpread)
+      return request.blockMs > 0 ? this.readSpread(request) : this.readNow(request);
     const entries = await this.singleReader(streams[0]!.key).read(signal, (redis, longestMs) =>
       ask(redis, { ...request, blockMs: Math.min(request.blockMs, longestMs) }),
     );
@@ -136,6 +137,7 @@ export class StreamReader {
           ),
         );
       } catch (error) {
+        if (isBeingMade(error)) return null;
         if (!isElsewhere(error)) throw error;
       }
       const reply = await ask(this.connections.redis, { ...request, blockMs: 0 });
@@ -167,6 +169,11 @@ async function gather(
   const isTold = ({ error }: { error: unknown }): boolean =>
     !(isAnyServed && error instanceof StoreUnavailableError);
   return { entries, failures: failures.filter(isTold) };
+}
+
+/** The wait was shorter than its connection takes, of which nothing bad is known. */
+function isBeingMade(error: unknown): boolean {
+  return error instanceof StoreUnavailableError && error.cause === undefined;
 }
 
 function ask(

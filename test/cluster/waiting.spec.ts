@@ -56,6 +56,12 @@ describe('who waits for queues on several nodes', () => {
   const publish = (queue: number) =>
     stores.log.append(session('orders', generation, queue).call(entries('a')));
 
+  it('finds nothing in a wait that is over before its connections are there', async () => {
+    const bell = stores.leases.openDoorbell();
+    expect(await bell.wait({ positions: fromStart(orders), blockMs: 1, signal })).toEqual([]);
+    await bell.close();
+  });
+
   it('gives up the connections of queues that are not waited for any more', async () => {
     const bell = stores.leases.openDoorbell();
     const wait = (queues: typeof orders) =>
