@@ -83,7 +83,7 @@ export class StoreTroubles {
     if (!isOfOutage(error)) return this.warn(keyOf(error) ?? line, line);
     if (this.outage) this.outage.failures += 1;
     if (!availability.ready || !this.goesOn()) return logger.debug(line);
-    this.warn('away', `${availability.name} does not answer to all. ${line}`);
+    this.warn('away', `${availability.name} does not answer every call. ${line}`);
   }
 
   /** Whether calls have failed for a while, although the store is there. */
@@ -100,7 +100,7 @@ export class StoreTroubles {
     const unsaid = this.onceAMinute.says(key);
     if (unsaid === undefined) return this.options.logger.debug(line);
     this.options.logger.warn(
-      unsaid > 0 ? `${line} So it went ${unsaid} times more in between.` : line,
+      unsaid > 0 ? `${line} It failed ${unsaid} more times in between.` : line,
     );
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { compileTopicPattern, isTopicPattern } from '../core/filter/topic-pattern.js';
+import { fitsTopic } from '../core/filter/topic-pattern.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { GroupLag, GroupQueue } from '../core/store/delivery-store.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
@@ -31,8 +31,8 @@ export interface GroupDescription extends GroupInfo {
   };
   members: GroupMember[];
   /**
-   * Since when it is paused in every process, and as what: as this topic, or as the pattern that fits it. Null when it is not. What a
-   * process paused for itself (`MessageConsumer.pause`) only that process knows.
+   * Since when it is paused in every process, and as what: as this topic, or as the pattern that fits it. Null when it is not, and
+   * when its members follow a pattern that was paused by the name of another topic (`listPausedGroups`). What a process paused for itself (`MessageConsumer.pause`) only that process knows.
    */
   paused: PausedGroup | null;
 }
@@ -108,13 +108,7 @@ export class Groups {
 
   private async pausedAs(topic: string, group: string): Promise<PausedGroup | null> {
     const paused = await this.stores.paused.list();
-    const found = paused.find(
-      (one) =>
-        one.group === group &&
-        (one.topic === topic ||
-          (isTopicPattern(one.topic) && compileTopicPattern(one.topic)(topic))),
-    );
-    return found ?? null;
+    return paused.find((one) => one.group === group && fitsTopic(one.topic, topic)) ?? null;
   }
 
   refs(info: TopicInfo, group: string): GroupQueue[] {

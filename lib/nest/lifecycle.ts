@@ -11,6 +11,7 @@ import type { Logger } from '../core/runtime/logger.js';
 import { OnceAMinute } from '../core/runtime/once-a-minute.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { ModuleSettings } from './options.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 
 /** The part of Nest's `Module` that decides the order of hooks. */
 export interface HookOrder {
@@ -109,7 +110,7 @@ export class RivuletLifecycle
     await this.orStop(this.goOn(settings.connectTimeoutMs));
   }
 
-  /** As far as may be now. */
+  /** As far as may be now; a store that goes away meanwhile has so long to come back. */
   private async goOn(timeoutMs: number): Promise<void> {
     const { settings, rivulet } = this.options;
     if (!settings.consume) return;
@@ -139,7 +140,7 @@ export class RivuletLifecycle
         const { message } = error as Error;
         if (this.onceAMinute.says(message) !== undefined)
           logger.error(
-            `Not consuming yet, messages wait: ${message.replace(/\.$/, '')}. Trying again.`,
+            `Not consuming yet, messages wait: ${withoutPeriod(message)}. Trying again.`,
           );
         this.hasNews = true;
         const why = error instanceof StoreUnavailableError ? 'unavailable' : 'refused';
@@ -153,7 +154,7 @@ export class RivuletLifecycle
   private sayGoingOn(failedAt: number): void {
     const { settings, logger } = this.options;
     const after = inWords(settings.clock.monotonic() - failedAt);
-    logger.warn(`All is well now, ${after} after the first try failed.`);
+    logger.warn(`Consuming now, ${after} after the first try failed.`);
   }
 
   /** Whatever keeps trying to connect would keep the process of a failed start alive. */

@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
 import { decodeReplies } from './decode-replies.js';
 import { plain, refusalReason, sanitised } from './errors.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
 const LOST_AFTER_MS = 30_000;
@@ -192,7 +193,7 @@ export class Connection<C extends Client = Redis> {
     const reason = refusalReason(this.lastError);
     if (!reason || !HOPELESS.has(reason)) return undefined;
     return new StoreRefusedError(
-      `${this.target} refused the connection: ${this.lastError!.message.replace(/\.$/, '')}. Check username, password and ACL`,
+      `${this.target} refused the connection: ${withoutPeriod(this.lastError!.message)}. Check username, password and ACL`,
       { reason },
       { cause: this.lastError },
     );

@@ -223,7 +223,7 @@ export class Connections implements ScriptHost, Availability {
     if (this.saidWaiting) return;
     this.saidWaiting = true;
     this.logger.warn(
-      `Waiting for ${this.plan.target}${error ? ` (${error.message})` : ''}, up to ${timeoutMs} ms in all: nothing is sent or received before. Start Redis there, or correct the option "connection"`,
+      `Waiting for ${this.plan.target}${error ? ` (${plain(error)})` : ''}, up to ${timeoutMs} ms in all: nothing is sent or received before. Start Redis there, or correct the option "connection"`,
     );
   }
 

@@ -1,4 +1,5 @@
 import { RivuletError, StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 
 /** What was asked of Redis, for the text of an error. Never an argument: those hold payloads and passwords. */
 export interface Asked {
@@ -132,7 +133,7 @@ export function sanitised(error: unknown): Error {
 export function plain({ message }: Error): string {
   for (const [text, said] of IN_PLAIN_WORDS)
     if (text.test(message)) return message.replace(text, said);
-  return message.replace(/\.$/, '');
+  return withoutPeriod(message);
 }
 
 /** Not `instanceof Error`: errors of sockets come from another realm where the library runs inside a `vm`. */

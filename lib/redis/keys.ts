@@ -193,7 +193,7 @@ export class QueueKeys {
     return `${this.tag}:half:parked`;
   }
 
-  /** STRING  nothing: a write to see how long it takes to be on disk. Expires after a minute. */
+  /** STRING  nothing: a write, to see how long it takes to be on disk, or for WAIT to speak of. Expires after a minute. */
   get probe(): string {
     return `${this.tag}:probe`;
   }

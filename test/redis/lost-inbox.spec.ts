@@ -3,7 +3,7 @@ import type { Rivulet } from '../../lib/core/rivulet.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { connect } from '../helpers/workload.js';
 
-// Redis 20 s later, at the latest, would have had the inbox again by itself.
+// Whoever asks would make its inbox again only after 20 s: an answer before that is the doing of whoever answers.
 const REQUEST = { timeoutMs: 15_000 };
 
 describe('An inbox of answers that Redis lost', () => {

@@ -1,4 +1,4 @@
-import { compileTopicPattern, isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
+import { fitsTopic, isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
 import { ClosedError } from '../message/errors.js';
 import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
@@ -156,11 +156,7 @@ export class Consumers {
   /** What the user called the topic in the subscription that consumes it in this group. */
   declaredTopic(topic: string, group: string): string {
     const found = this.subscriptions.find(
-      (each) =>
-        each.group === group &&
-        (isTopicPattern(each.topic)
-          ? compileTopicPattern(each.topic)(topic)
-          : each.topic === topic),
+      (each) => each.group === group && fitsTopic(each.topic, topic),
     );
     return found?.declared ?? topic;
   }

@@ -1,4 +1,5 @@
 import { LONGEST_REASON } from '../message/receipt-packet.js';
+import { withoutPeriod } from '../message/sentence.js';
 
 /** What became of one attempt. */
 export type Outcome =
@@ -51,7 +52,7 @@ function messageOf(error: Error & { code?: unknown; errors?: unknown }): string 
 
 /** For what goes on by itself: the error, as the first of two sentences. */
 export function tryingAgain(error: unknown): string {
-  return `${describeError(error).replace(/\.$/, '')}. Trying again.`;
+  return `${withoutPeriod(describeError(error))}. Trying again.`;
 }
 
 /** Why a message is given up, as its dead letter keeps it: whoever says it may quote a whole body. */

@@ -1,4 +1,4 @@
-import { compileTopicPattern, isTopicPattern } from '../filter/topic-pattern.js';
+import { fitsTopic } from '../filter/topic-pattern.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -54,7 +54,8 @@ export class PauseWatch {
     const found = await paused.list();
     for (const each of running()) {
       const { topic, group } = each.subscription;
-      const mustPause = found.some((one) => one.group === group && concerns(topic, one.topic));
+      // A pattern is paused as a whole, also where one of its topics was named: its handlers and slots are for all of them.
+      const mustPause = found.some((one) => one.group === group && fitsTopic(topic, one.topic));
       if (mustPause === this.held.has(each)) continue;
       if (mustPause) {
         this.held.add(each);
@@ -71,10 +72,4 @@ export class PauseWatch {
       );
     }
   }
-}
-
-/** A pattern is paused as a whole, also where one of its topics was named: handlers and slots are those of all of them. */
-function concerns(subscribed: string, paused: string): boolean {
-  if (subscribed === paused) return true;
-  return isTopicPattern(subscribed) && compileTopicPattern(subscribed)(paused);
 }

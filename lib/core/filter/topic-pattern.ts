@@ -25,6 +25,14 @@ export function compileTopicPattern(pattern: string): (topic: string) => boolean
   return (topic) => !isTopicPattern(topic) && haveCommon(words, topic.split('.'));
 }
 
+/** Whether it is this topic, or a pattern that the topic fits. @throws FilterSyntaxError */
+export function fitsTopic(nameOrPattern: string, topic: string): boolean {
+  return (
+    nameOrPattern === topic ||
+    (isTopicPattern(nameOrPattern) && compileTopicPattern(nameOrPattern)(topic))
+  );
+}
+
 /** Whether some topic fits both. @throws FilterSyntaxError */
 export function patternsOverlap(a: string, b: string): boolean {
   return haveCommon(parsePattern(a), parsePattern(b));

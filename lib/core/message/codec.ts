@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { CodecError, RivuletError } from './errors.js';
 import type { MessageId } from './message-id.js';
 import { describeValue } from './options.js';
+import { withoutPeriod } from './sentence.js';
 
 /**
  * Whose body it is: the same when it is decoded as when it was encoded, through delays, retries, dead letters and redrives. A
@@ -100,7 +101,7 @@ export function aboutMessage(
   if (!(error instanceof CodecError)) return error;
   const { topic, messageId } = about;
   const { path, message, cause = error } = error;
-  return new CodecError(say(message.replace(/\.$/, '')), { path, cause, topic, messageId });
+  return new CodecError(say(withoutPeriod(message)), { path, cause, topic, messageId });
 }
 
 /** Of what answers at once. @throws CodecError when it is a promise. */

@@ -135,9 +135,12 @@ export class SendOutcomeUnknownError extends RivuletError {
   }
 }
 
-/** The store cannot be reached or did not answer; whether it acted is not known. The call can be repeated. */
+/**
+ * The store cannot be reached or did not answer; whether it acted is not known (of an `AcksMissedError` it is). The call can be
+ * repeated.
+ */
 export class StoreUnavailableError extends RivuletError {
-  readonly code: string = 'STORE_UNAVAILABLE';
+  readonly code: 'STORE_UNAVAILABLE' | 'ACKS_MISSED' = 'STORE_UNAVAILABLE';
 }
 
 /**

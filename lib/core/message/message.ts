@@ -36,7 +36,7 @@ export interface SendOptions {
   traceparent?: string;
   /** What tracing systems add to `traceparent`; only together with it. At most 512 characters. */
   tracestate?: string;
-  /** W3C baggage; only together with `traceparent`. At most 8 192 characters. */
+  /** W3C baggage; only together with `traceparent`. At most 8 192 characters; left behind where the header has no room for it. */
   baggage?: string;
   /**
    * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue
@@ -92,7 +92,7 @@ export interface SendResult {
   offset: string | null;
   /** True when an earlier send with the same `dedupId` had stored it already. */
   duplicate: boolean;
-  /** How far the message is known to be stored: what was asked for, or more. */
+  /** How far the message is known to be stored: what was asked for, or more. `memory` for a half, whose transaction waits for the rest. */
   acks: AcksLevel;
   /** What became of it in the groups that `receipt` names; only there. */
   outcomes?: Readonly<Record<string, GroupOutcome>>;

@@ -3,9 +3,9 @@ import type { Acks } from '../message/acks.js';
 export interface ProducerSettings {
   /**
    * How far a message must be stored before its send is confirmed, unless the send says otherwise. Default `memory`. Not for
-   * requests, where the answer tells more, nor for one-way sends, where nobody would hear of it, nor for the messages of a
-   * transaction or of `sendAll`: these are as durable as the memory of the server. A server that cannot tell what is on its
-   * disk is refused at the start.
+   * requests, where the answer tells more, nor for one-way sends, where nobody would hear of it. What the messages of a
+   * transaction and of `sendAll` wait for stands in docs/transactions.md. A server that cannot tell what is on its disk is
+   * refused at the start.
    */
   acks: Acks;
   /** How long a send may take before it is answered "failed" or "unknown". Default 10 000. */

@@ -1,7 +1,7 @@
 import type { Acks, AcksLevel } from '../message/acks.js';
 import type { AcksReached, AcksWanted } from '../store/message-log.js';
 
-/** So much earlier, and no more than this share of the time there is. */
+/** How long before its deadline a send hears how far it came, but at most this share of its time. */
 const ANSWERED_BEFORE = { ms: 100, share: 0.2 };
 
 interface AskingSend {

@@ -105,7 +105,10 @@ export interface RivuletEvents {
   'delivery-delayed': { transactionId: string; participant: string; error: Error };
   /** The store could not take the messages of a transaction: they wait in its database. */
   'outbox-kept': { transactionId: string; participant: string; messages: number };
-  /** A row of the outbox that cannot be published: an alarm. It stays, is tried again, and holds nobody up. */
+  /**
+   * A row of the outbox that cannot be published, or is published and not stored as far as its acks say (told once while that
+   * lasts): an alarm. It stays, is tried again, and holds nobody up.
+   */
   'outbox-stuck': { transactionId: string; participant: string; error: Error };
   /** Nobody knows whether the transaction was committed; its messages wait for the database to answer. */
   'in-doubt': { transactionId: string; participant: string; error: Error };

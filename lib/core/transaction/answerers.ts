@@ -33,7 +33,7 @@ export function databaseAnswerer(options: {
   const failed = (count: number, why: Error): void =>
     turned('failed', () =>
       logger.warn(
-        `Database "${participant.name}" does not say what became of ${count} transactions: ${why.message}. They wait; it is asked again.`,
+        `Database "${participant.name}" does not say what became of ${transactions(count)}: ${why.message}. They wait; it is asked again.`,
       ),
     );
   const verdicts = async (ids: readonly TransactionId[]): Promise<Map<TransactionId, Verdict>> => {
@@ -44,12 +44,12 @@ export function databaseAnswerer(options: {
         let why: Error | undefined;
         const known = await participant.decide(ids, (error) => (why = error));
         if (why) failed(ids.filter((id) => known.get(id) === 'unknown').length, why);
-        else turned('none', () => logger.log(`Database "${participant.name}" answers again.`));
+        else turned('none', () => logger.warn(`Database "${participant.name}" answers again.`));
         return known;
       }
       turned('elsewhere', () =>
         logger.error(
-          `Participant "${participant.name}" is connected to database ${identity}; ${ids.length} transactions of database ${database} wait for a verdict and are not decided. Connect it to that database again.`,
+          `Participant "${participant.name}" is connected to database ${identity}; ${transactions(ids.length)} of database ${database} cannot be decided. Connect it to that database again.`,
         ),
       );
     } catch (error) {
@@ -65,6 +65,10 @@ export function databaseAnswerer(options: {
       return stepsFor(halves, (half) => afterDatabase(known.get(half.id) ?? 'unknown', half, now));
     },
   };
+}
+
+function transactions(count: number): string {
+  return count === 1 ? '1 transaction' : `${count} transactions`;
 }
 
 /** Who answers for transactions without a database, by the transaction's name. */

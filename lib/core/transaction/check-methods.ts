@@ -3,6 +3,7 @@ import type { Codecs } from '../message/codecs.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { suggestion } from '../message/options.js';
+import { withoutPeriod } from '../message/sentence.js';
 import { decodeMessage } from '../message/wire-format.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
@@ -87,7 +88,7 @@ export class CheckMethods {
       );
     } catch (error) {
       logger.warn(
-        `The check of transaction "${name}" (${half.id}, topic ${half.topic}) failed: ${describeError(error).replace(/\.$/, '')}. That counts as "unknown"; it is asked again.`,
+        `The check of transaction "${name}" (${half.id}, topic ${half.topic}) failed: ${withoutPeriod(describeError(error))}. That counts as "unknown"; it is asked again.`,
       );
     } finally {
       answered.abort();

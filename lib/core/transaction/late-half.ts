@@ -238,9 +238,9 @@ export class LateHalf {
   private async fallBack(tx: unknown, error: Error): Promise<void> {
     if (error instanceof TopicFullError) throw error;
     const { facts, tools, messages } = this;
-    if (isNever(error))
+    if (cannotBeConfirmed(error))
       throw this.notTaken(
-        messages.find(({ acks }) => acks)!,
+        messages.find(({ acks }) => acks === 'disk')!,
         error.message,
         error,
       );
@@ -256,8 +256,8 @@ export class LateHalf {
   }
 }
 
-/** Nor would it ever be published from the outbox. */
-function isNever(error: Error): boolean {
+/** By this server, whoever asks: a row would stay in the outbox for ever. */
+function cannotBeConfirmed(error: Error): boolean {
   return error instanceof StoreRefusedError && error.reason === NO_DISK_ACKS;
 }
 

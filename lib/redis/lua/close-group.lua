@@ -7,7 +7,7 @@
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
 -- KEYS[5]  HASH    attempts: offset -> starts:cuts:solo:history
 -- KEYS[6]  STREAM  dead: dead letters
--- KEYS[7]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[7]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[8]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[9]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[10] HASH    parked: lane -> note

@@ -6,7 +6,7 @@
 -- KEYS[3]  HASH    scheduled: message id -> frame
 -- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
 -- KEYS[5]  SET     before: ids of halves, and of scheduled messages with a group, that are older than the last generation
--- KEYS[6]  HASH    lease: owner, token, base, until, version, loaded, nudge, held, gate
+-- KEYS[6]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held, gate
 -- KEYS[7]  HASH    hold: lane -> state:offset of the first:messages:since
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  generation

@@ -2,7 +2,7 @@
 -- Move deliveries of one lane out of the pending list, to where they are in nobody's way; park the lane if told to.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- KEYS[2]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[2]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[3]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[4]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[5]  HASH    parked: lane -> note

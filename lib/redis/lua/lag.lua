@@ -4,7 +4,7 @@
 -- KEYS[1]  STREAM  log: the visible messages
 -- KEYS[2]  HASH    only: offset of a redriven message -> the group it is for
 -- KEYS[3]  STREAM  dead: dead letters
--- KEYS[4]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[4]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --

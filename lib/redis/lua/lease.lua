@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Who owns a queue?
 --
--- KEYS[1]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[1]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- ARGV[1]  ms      test time, '' = TIME
 --
 -- Returns  { owner, ms }  '' and 0 when nobody does, or the lease has expired

@@ -2,7 +2,7 @@
 -- What is not settled, page by page, for the owner of a queue.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- KEYS[2]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[2]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[3]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[4]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[5]  HASH    parked: lane -> note

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Let the read that follows in the same transaction happen, if whoever asks owns the queue.
 --
--- KEYS[1]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[1]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[2]  STREAM  door: nothing; read together with the log, which Redis refuses where the consumer group is not
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  owner

@@ -6,7 +6,7 @@
 -- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
 -- KEYS[5]  HASH    attempts: offset -> starts:cuts:solo:history
--- KEYS[6]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[6]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[7]  HASH    lanes: lane -> its head, once that was started
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  where it begins if it is new: 'earliest', 'latest' or Unix ms

@@ -2,7 +2,7 @@
 -- Hand out to the owner of a queue what nobody was given before.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- KEYS[2]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[2]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- ARGV[1]  string  consumer group
 -- ARGV[2]  string  owner
 -- ARGV[3]  int     token

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Own a queue no longer.
 --
--- KEYS[1]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[1]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[2]  HASH    lanes: lane -> its head, once that was started
 -- ARGV[1]  string  owner
 -- ARGV[2]  int     token

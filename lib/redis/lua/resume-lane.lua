@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Let a parked lane go on.
 --
--- KEYS[1]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[1]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[2]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[3]  HASH    parked: lane -> note
 -- KEYS[4]  LIST    held: messages of one lane: offset, space, packed fields

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
 -- KEYS[2]  STREAM  log: the visible messages
--- KEYS[3]  HASH    lease: owner, token, base, until, version, loaded, nudge, held, gate
+-- KEYS[3]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held, gate
 -- KEYS[4]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[5]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[6]  HASH    parked: lane -> note

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Start and settle what a lane holds, for the owner of a queue: all steps or none.
 --
--- KEYS[1]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[1]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[2]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[3]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[4]  HASH    parked: lane -> note

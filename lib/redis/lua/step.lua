@@ -2,7 +2,7 @@
 -- Start and settle heads of lanes, for the owner of a queue: all steps or none.
 --
 -- KEYS[1]  STREAM  log: the visible messages
--- KEYS[2]  HASH    lease: owner, token, base, until, version, loaded, nudge, held
+-- KEYS[2]  HASH    lease: owner, token, base, until, lasts, version, loaded, nudge, held
 -- KEYS[3]  HASH    lanes: lane -> its head, once that was started
 -- KEYS[4]  HASH    hold: lane -> state:offset of the first:messages:since
 -- KEYS[5]  STREAM  dead: dead letters

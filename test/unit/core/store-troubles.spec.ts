@@ -78,8 +78,8 @@ describe('What people read when the store cannot be used', () => {
     expect(said).toEqual([]);
     await failFor(80);
     expect(said).toEqual([
-      'warn: the store in memory does not answer to all. Could not fetch (orders/billing): StoreUnavailableError: Redis did not answer XACK. Trying again.',
-      expect.stringMatching(/ Trying again\. So it went 59 times more in between\.$/),
+      'warn: the store in memory does not answer every call. Could not fetch (orders/billing): StoreUnavailableError: Redis did not answer XACK. Trying again.',
+      expect.stringMatching(/ Trying again\. It failed 59 more times in between\.$/),
     ]);
   });
 

@@ -102,7 +102,7 @@ describe('the back-check of a database', () => {
       await bed.prepare(DATABASE, ['a']);
       await bed.clock.advance(14 * 60_000);
       expect(bed.said).toEqual([
-        'Database "default" does not say what became of 1 transactions: permission denied for table rivulet_tx. They wait; it is asked again.',
+        'Database "default" does not say what became of 1 transaction: permission denied for table rivulet_tx. They wait; it is asked again.',
       ]);
       db[kind] = undefined;
       await bed.clock.advance(61_000);

@@ -1,0 +1,4 @@
+/** Without the period at its end: something follows. */
+export function withoutPeriod(text: string): string {
+  return text.replace(/\.$/, '');
+}
