@@ -1,13 +1,13 @@
-import { isAway } from './message/errors.js';
+import { isAway, passes, StoreRefusedError } from './message/errors.js';
 import { type Clock, sleep } from './runtime/clock.js';
 
 const AGAIN_MS = 200;
 
 /**
- * Does what may be repeated; while the store is away (its connection broke, or another server takes over), again and again until the
+ * Does what may be repeated; while the store is away or another server takes over (its connection broke, it is read-only, it loads), again and again until the
  * time is up or the signal aborts.
  *
- * @throws what the work throws last; what the store refuses, or anything else, at once.
+ * @throws what the work throws last; at once what the store refuses for good, and anything else.
  */
 export async function onceThere(
   work: (leftMs: number) => Promise<void>,
@@ -20,9 +20,13 @@ export async function onceThere(
       return await work(leftMs);
     } catch (error) {
       leftMs = until - clock.monotonic();
-      if (!isAway(error) || leftMs <= 0) throw error;
+      if (!maySucceed(error) || leftMs <= 0) throw error;
       await sleep(clock, Math.min(leftMs, AGAIN_MS), signal);
       if (signal.aborted) throw error;
     }
   }
+}
+
+function maySucceed(error: unknown): boolean {
+  return isAway(error) || (error instanceof StoreRefusedError && passes(error));
 }

@@ -143,7 +143,7 @@ export class RivuletLifecycle
             `Not consuming yet, messages wait: ${withoutPeriod(message)}. Trying again.`,
           );
         this.hasNews = true;
-        const why = error instanceof StoreUnavailableError ? 'unavailable' : 'refused';
+        const why = isAway(error) ? 'unavailable' : 'refused';
         await sleep(settings.clock, RETRY_MS[why], signal);
       }
     }

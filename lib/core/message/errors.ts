@@ -179,6 +179,25 @@ export function isRefusal(error: unknown): error is StoreRefusedError {
   return error instanceof StoreRefusedError && error.reason !== 'NOT_SENT';
 }
 
+/** Refusals that pass by themselves. */
+const PASSING = new Set([
+  'NOT_SENT',
+  'LOADING',
+  'READONLY',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'MOVED',
+  'ASK',
+  'BUSY',
+  'NOREPLICAS',
+  'MASTERDOWN',
+]);
+
+/** Whether the same call may be taken later. */
+export function passes(refusal: StoreRefusedError): boolean {
+  return PASSING.has(refusal.reason);
+}
+
 /** The store said nothing, or could not be asked: the next one that is there may do it. */
 export function isAway(error: unknown): error is RivuletError {
   if (error instanceof StoreRefusedError) return !isRefusal(error);

@@ -1,4 +1,3 @@
-import type { StoreRefusedError } from '../message/errors.js';
 import type { PendingSend } from './pending-send.js';
 
 /** Sends of one producer to one queue that travel together. */
@@ -7,25 +6,6 @@ export interface AppendCall {
   epoch: number;
   sends: PendingSend[];
   outcome: 'under-way' | 'not-stored' | 'gap' | 'unknown' | 'moved';
-}
-
-/** Refusals that pass by themselves: tried again until the message's time is up. */
-const PASSING = new Set([
-  'NOT_SENT',
-  'LOADING',
-  'READONLY',
-  'CLUSTERDOWN',
-  'TRYAGAIN',
-  'MOVED',
-  'ASK',
-  'BUSY',
-  'NOREPLICAS',
-  'MASTERDOWN',
-]);
-
-/** Whether the same call may be taken later. */
-export function passes(refusal: StoreRefusedError): boolean {
-  return PASSING.has(refusal.reason);
 }
 
 /** How many of the sends travel in one call: at least one. */

@@ -1,4 +1,4 @@
-import { StoreRefusedError } from '../message/errors.js';
+import { passes, StoreRefusedError } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import {
   type AcksReached,
@@ -8,7 +8,7 @@ import {
   NO_DISK_ACKS,
 } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
-import { type AppendCall, batchSize, passes } from './append-call.js';
+import { type AppendCall, batchSize } from './append-call.js';
 import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
