@@ -1,8 +1,10 @@
-import { StoreUnavailableError } from '../core/message/errors.js';
+import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 import { isReached } from '../core/producer/wanted-acks.js';
 import type { AcksReached, AcksWanted } from '../core/store/message-log.js';
 import type { Connection } from './connection.js';
 import { answer } from './errors.js';
+import { scripts } from './scripts.js';
 import { parseInfo } from './server-check.js';
 
 /** One WAIT holds the connection about so long: calls that came meanwhile are carried out after it. */
@@ -53,7 +55,11 @@ export class AckWaits {
       const leftMs = Math.max(0, wait.until - performance.now());
       const one: Waiting = {
         ...wait,
-        ...{ reached: undefined, connected: undefined, isDue: false, resolve, reject },
+        reached: undefined,
+        connected: undefined,
+        isDue: false,
+        resolve,
+        reject,
         timer: setTimeout(() => {
           one.isDue = true;
           this.answerDue(one);
@@ -70,8 +76,10 @@ export class AckWaits {
     while (this.waiting.size > 0) {
       const asked = [...this.waiting];
       try {
-        const reached = await this.askOnce(asked);
-        for (const one of asked) this.note(one, reached);
+        const { reached, untouched } = await this.askOnce(asked);
+        for (const one of asked)
+          if (untouched && one.touch) this.end(one, () => one.reject(lost(untouched)));
+          else this.note(one, reached);
       } catch (error) {
         for (const one of asked) this.end(one, () => one.reject(lost(error)));
       }
@@ -101,15 +109,18 @@ export class AckWaits {
     answerIt();
   }
 
-  private async askOnce(asked: readonly Waiting[]): Promise<AcksReached> {
+  /** `untouched`: why nothing was written for those who need it; what the others hear is as good. */
+  private async askOnce(
+    asked: readonly Waiting[],
+  ): Promise<{ reached: AcksReached; untouched: unknown }> {
     const { redis } = this.connection;
     const replicas = Math.max(...asked.map(({ wanted }) => wanted.replicas));
     const disk = asked.some(({ wanted }) => wanted.disk);
-    const [, , [onDisk], confirmed] = await Promise.all([
+    const [, untouched, [onDisk], confirmed] = await Promise.all([
       // They did not come at once: perhaps there are not so many.
       asked.some(({ reached }) => reached) && replicas > 0 && this.count(asked),
       // Newer servers wait for what this connection wrote, no more: behind this stands whatever was written before.
-      asked.some(({ touch }) => touch) && this.writeSomething(),
+      asked.some(({ touch }) => touch) ? this.touch() : undefined,
       disk
         ? answer(
             { operation: 'WAITAOF' },
@@ -118,7 +129,7 @@ export class AckWaits {
         : [0],
       replicas > 0 ? answer({ operation: 'WAIT' }, redis.wait(replicas, SLICE_MS)) : 0,
     ]);
-    return { disk: onDisk > 0, replicas: confirmed };
+    return { reached: { disk: onDisk > 0, replicas: confirmed }, untouched };
   }
 
   private async count(asked: readonly Waiting[]): Promise<void> {
@@ -129,20 +140,25 @@ export class AckWaits {
     }
   }
 
-  private writeSomething(): Promise<unknown> {
-    const key = this.touchKey;
-    return answer(
-      { operation: 'SET', key },
-      this.connection.redis.set(key, '', 'PX', TOUCH_LIFE_MS),
+  /** @returns why nothing was written. */
+  private touch(): Promise<unknown> {
+    const host = { redis: this.connection.redis, testTimeMs: '' };
+    const call = { keys: { probe: this.touchKey }, args: { ttlMs: String(TOUCH_LIFE_MS) } };
+    return scripts.touch.run(host, call).then(
+      () => undefined,
+      (error: unknown) => error,
     );
   }
 }
 
 /** The call itself was carried out: whatever became of the question how far, nothing was refused. */
 function lost(cause?: unknown): StoreUnavailableError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  const why =
+    cause instanceof StoreRefusedError
+      ? withoutPeriod(cause.message)
+      : `the connection was lost${cause instanceof Error ? `: ${withoutPeriod(cause.message)}` : ''}`;
   return new StoreUnavailableError(
-    `Replicas or disk were not heard of, the connection was lost${why}. How far the call is stored is not known`,
+    `Replicas or disk were not heard of: ${why}. How far the call is stored is not known`,
     { cause },
   );
 }

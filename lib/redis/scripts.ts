@@ -319,5 +319,6 @@ export const scripts = {
     args: ['ttlMs', 'most'],
   }),
   postReply: new Script({ name: 'post-reply', keys: ['inbox', 'room'], args: ['packets'] }),
+  touch: new Script({ name: 'touch', keys: ['probe'], args: ['ttlMs'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),
 };

@@ -95,6 +95,20 @@ describe('acks by replicas', () => {
     expect(said).toMatchObject({ value: { acks: 'memory' } });
   });
 
+  it('a commit that is waited for while memory is full is confirmed', async () => {
+    const { halves } = application.stores;
+    const acks = { disk: false, replicas: 1, timeoutMs: 5_000 };
+    const call = await callOf(application.stores, [halfOf(['full'])]);
+    const ids = call.halves.map(({ id }) => id);
+    await halves.prepare({ ...call, acks });
+    await redis.config('SET', 'maxmemory', '1');
+    try {
+      expect(statesOf(await halves.commit({ ...MINE, acks }, ids))).toEqual(['committed']);
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+  });
+
   it('more replicas than there are is unknown, too', async () => {
     const sent = application.producer.send('orders', 'a', { acks: { replicas: 2, timeoutMs: 50 } });
     await expect(sent).rejects.toThrow('1 of 2 replicas');

@@ -21,6 +21,7 @@ const DRAINS = [
   // Whoever drains joins first.
   ...['join-group', 'open-group'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
+  'touch',
   ...[
     'note-work',
     'take-work',
