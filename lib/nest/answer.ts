@@ -68,10 +68,10 @@ async function answerObservable(
     if (responder.isBehind) throw new RpcException(TOO_FAST);
   };
   const each = (value: unknown): Observable<unknown> =>
-    isAsyncIterable(value) ? from(paced(value, responder)) : of(value);
+    isAsyncIterable(value) ? from(paced(value, responder)) : of(value).pipe(tap(refuse));
   let last: unknown;
   try {
-    await drained(values.pipe(concatMap(each), tap(refuse)), hold, delivery);
+    await drained(values.pipe(concatMap(each)), hold, delivery);
     last = held.pop();
   } finally {
     flush();

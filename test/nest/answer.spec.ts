@@ -91,6 +91,25 @@ describe('an answer of many values, while the store takes its time', () => {
     }
   });
 
+  it('holds a generator up, and does not end it, for what other answers have waiting', async () => {
+    unsent.take(MOST_BYTES);
+    const values = async function* (): AsyncGenerator<number> {
+      for (let n = 0; n < 10; n++) yield n;
+    };
+    let isOver = false;
+    const ended = answer(
+      defer(() => of(values())),
+      responder(),
+      { signal },
+    ).finally(() => (isOver = true));
+    while (!isOver) {
+      await turn();
+      for (const go of waiting.splice(0)) go();
+    }
+    await ended;
+    expect(taken.filter((step) => step.startsWith('value'))).toHaveLength(10);
+  });
+
   it('gives its room back with what is sent', async () => {
     open();
     await answer(
