@@ -187,7 +187,7 @@ class RedisReplyInbox implements ReplyInbox {
     this.renewAt = performance.now() + this.ttlMs / 3;
     const { large } = this.untidied;
     this.untidied = { entries: 0, large: 0 };
-    await scripts.renewInbox.run(this.connections, {
+    const [word] = await scripts.renewInbox.run(this.connections, {
       keys: this.keys,
       args: {
         read: this.lastRead,
@@ -196,5 +196,7 @@ class RedisReplyInbox implements ReplyInbox {
         readLarge: String(large),
       },
     });
+    // Another stream, perhaps of another server, whose clock may be behind.
+    if (word === 'created') this.lastRead = '0-0';
   }
 }

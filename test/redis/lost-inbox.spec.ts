@@ -1,5 +1,9 @@
 import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
+import { joined } from '../../lib/core/message/joined.js';
+import type { ReplyInbox } from '../../lib/core/store/reply-store.js';
+import { Keys } from '../../lib/redis/keys.js';
+import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { connect } from '../helpers/workload.js';
 
@@ -59,6 +63,35 @@ describe('An inbox of answers that Redis lost', () => {
     await isLost;
     await redis.restart();
     await expect(asking.requester.request('quotes', 'c', REQUEST)).resolves.toBe('c');
+  });
+
+  it('is read from its start when it was made on a server whose clock is behind', async () => {
+    const namespace = 'behind';
+    const stores = new RedisStores({ connection: redis.url, namespace });
+    await stores.open(10_000);
+    const options = { ttlMs: 60_000, maxBytes: 1_000_000 };
+    const opened = await stores.replies.openInbox(options);
+    // As it does three times in each lifetime.
+    const { renew } = opened as ReplyInbox & { renew(): Promise<void> };
+    const { inbox, room } = new Keys({ namespace }).inbox(opened.address);
+    const read = async (): Promise<string[]> =>
+      (await opened.read({ blockMs: 0, signal: new AbortController().signal })).map(String);
+    const operator = new Redis(redis.url);
+    await operator.xadd(inbox, `${Date.now() + 3_600_000}-0`, 'p', joined([Buffer.from('a')]));
+    expect(await read()).toEqual(['a']);
+    for (const revive of [true, false]) {
+      await operator.unlink(inbox, room);
+      if (revive) await stores.replies.revive(opened.address, options);
+      else await renew.call(opened);
+      await stores.replies.reply(opened.address, Buffer.from('b'));
+      await renew.call(opened);
+      expect(await read()).toEqual(['b']);
+      await operator.xadd(inbox, `${Date.now() + 3_600_000}-0`, 'p', joined([Buffer.from('c')]));
+      expect(await read()).toEqual(['c']);
+    }
+    operator.disconnect();
+    await opened.close();
+    await stores.close();
   });
 
   it('takes a large answer, too', async () => {

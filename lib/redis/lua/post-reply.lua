@@ -2,7 +2,7 @@
 -- Put a large entry of answers into an inbox, unless too much waits there.
 --
 -- KEYS[1]  STREAM  inbox: packets
--- KEYS[2]  HASH    room: large (bytes of large entries that nobody has read), most
+-- KEYS[2]  HASH    room: large (bytes of large entries that nobody has read), most, revived
 -- ARGV[1]  bytes   packets of one entry, joined
 -- ARGV[2]  ms      test time, '' = TIME; not used
 --
