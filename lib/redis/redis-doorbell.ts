@@ -1,7 +1,7 @@
 import type { LogPosition } from '../core/store/message-log.js';
 import type { Doorbell } from '../core/store/queue-lease-store.js';
 import type { Connections } from './connections.js';
-import { refusalReason, storeError } from './errors.js';
+import { storeError } from './errors.js';
 import type { Keys } from './keys.js';
 import { StreamReader } from './stream-reader.js';
 
@@ -30,10 +30,7 @@ export class RedisDoorbell implements Doorbell {
       const wait = Math.max(1, blockMs);
       const found = await this.reader.read({ command, streams, blockMs: wait, signal });
       const { entries, failures } = found;
-      const isServed = failures.length < streams.length;
-      const refused = failures.find(({ error }) => !isServed || refusalReason(error));
-      // One node that fails must not make the others wait.
-      if (entries.length === 0 && refused) throw refused.error;
+      if (entries.length === 0 && failures[0]) throw failures[0].error;
       const ringing = new Set(entries.map(([key]) => key.toString()));
       return positions.filter((_, i) => ringing.has(streams[i]!.key));
     } catch (error) {

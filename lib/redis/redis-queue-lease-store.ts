@@ -114,7 +114,9 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
     const keys = this.keys.groupQueue(ref);
     // Behind a read that brought all it could there is mostly more.
-    const isBacklog = this.full.delete(keys.lease) && this.connections.spansSlots;
+    const wasFull = this.full.delete(keys.lease);
+    // MULTI has no key that would send it to a node.
+    const isBacklog = wasFull && this.connections.spansSlots && !this.connections.isSpread;
     const reply = isBacklog
       ? await this.readBacklog(ref, proof, count)
       : await this.readNext(ref, proof, count);

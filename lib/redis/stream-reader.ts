@@ -76,6 +76,11 @@ export class StreamReader {
     const { redis } = this.connections.gathered;
     if (!this.connections.isSpread)
       return { entries: (await ask(redis, { ...request, blockMs: 0 })) ?? [], failures: [] };
+    return told(await this.askEach(request), request.streams.length);
+  }
+
+  private askEach(request: Omit<StreamsRequest, 'blockMs'>): Promise<StreamsFound> {
+    const { redis } = this.connections.gathered;
     return gather(
       request.streams.map((stream) => ({
         key: stream.key,
@@ -93,9 +98,8 @@ export class StreamReader {
   private async readSpread(request: StreamsRequest): Promise<StreamsFound> {
     const { streams, signal, blockMs } = request;
     const [waited, asked] = this.spread.share(streams);
-    const now = await this.readNow({ ...request, streams: asked });
-    if (now.entries.length > 0 || now.failures.some(({ error }) => refusalReason(error)))
-      return now;
+    const now = await this.askEach({ ...request, streams: asked });
+    if (now.entries.length > 0) return told(now, asked.length);
     // Not AbortSignal.any: what it makes is kept by the signal of the loop, for ever in some versions of Node.
     const ended = new AbortController();
     const end = (): void => ended.abort();
@@ -115,7 +119,8 @@ export class StreamReader {
           return { key: stream.key, reply };
         }),
       );
-      return { entries: found.entries, failures: [...now.failures, ...found.failures] };
+      const failures = [...now.failures, ...found.failures];
+      return told({ entries: found.entries, failures }, streams.length);
     } finally {
       signal.removeEventListener('abort', end);
     }
@@ -165,10 +170,16 @@ async function gather(
   for (const [i, reply] of replies.entries())
     if (reply.status === 'rejected') failures.push({ key: reads[i]!.key, error: reply.reason });
     else entries.push(...(reply.value ?? []));
-  const isAnyServed = failures.length < reads.length;
-  const isTold = ({ error }: { error: unknown }): boolean =>
-    !(isAnyServed && error instanceof StoreUnavailableError);
-  return { entries, failures: failures.filter(isTold) };
+  return { entries, failures };
+}
+
+/** Of so many streams. A node that does not answer is of no interest as long as another one does: what Redis refuses is. */
+function told({ entries, failures }: StreamsFound, streams: number): StreamsFound {
+  const isAnyServed = failures.length < streams;
+  return {
+    entries,
+    failures: failures.filter(({ error }) => !isAnyServed || refusalReason(error) !== undefined),
+  };
 }
 
 /** The wait was shorter than its connection takes, of which nothing bad is known. */
