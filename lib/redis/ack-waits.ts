@@ -120,7 +120,7 @@ export class AckWaits {
       // They did not come at once: perhaps there are not so many.
       asked.some(({ reached }) => reached) && replicas > 0 && this.count(asked),
       // Newer servers wait for what this connection wrote, no more: behind this stands whatever was written before.
-      asked.some(({ touch }) => touch) ? this.touch() : undefined,
+      asked.some(({ touch }) => touch) ? this.writeSomething() : undefined,
       disk
         ? answer(
             { operation: 'WAITAOF' },
@@ -141,7 +141,7 @@ export class AckWaits {
   }
 
   /** @returns why nothing was written. */
-  private touch(): Promise<unknown> {
+  private writeSomething(): Promise<unknown> {
     const host = { redis: this.connection.redis, testTimeMs: '' };
     const call = { keys: { probe: this.touchKey }, args: { ttlMs: String(TOUCH_LIFE_MS) } };
     return scripts.touch.run(host, call).then(
