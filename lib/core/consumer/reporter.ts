@@ -161,6 +161,15 @@ export class Reporter {
     );
   }
 
+  /** Nothing more of the queue is read until some of its lanes go on. */
+  fullOfParkedLanes(ref: GroupQueue, parkedLanes: number): void {
+    const { topic, group, queue } = ref;
+    this.events.emit('lanes-full', { ...ref, parkedLanes });
+    this.logger.error(
+      `${topic}/${group}: ${parkedLanes} lanes of queue ${queue} are parked, as many as ordered.maxParkedLanes allows. Nothing more of it is read until some of them go on: MessageAdmin.listParkedLanes, resumeLane.`,
+    );
+  }
+
   /** What was sent before the topic grew keeps an ordered group from reading a queue that was added. */
   gated(ref: GroupQueue, gate: QueueGate): void {
     this.events.emit('queue-gated', { ...ref, ...gate });

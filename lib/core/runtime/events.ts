@@ -44,6 +44,11 @@ export interface RivuletEvents {
   /** It is not the owner any more, without having given the queue back; its handlers were told by their signals. */
   'queue-lost': { topic: string; queue: number; group: string; why: string };
   /**
+   * As many lanes of the queue are parked as `ordered.maxParkedLanes` allows: an alarm. Nothing more of it is read until an operator
+   * lets some of them go on.
+   */
+  'lanes-full': { topic: string; queue: number; group: string; parkedLanes: number };
+  /**
    * The topic grew, and an ordered group does not read queue `queue` yet, because of what was sent before to queue `behind`;
    * told when the reason changes, by the member that would own it.
    */

@@ -32,7 +32,7 @@ export class HeldLook {
   learn(nudge: number, lanes: Lanes): void {
     if (nudge === this.nudge) return;
     this.nudge = nudge;
-    this.isNudged = lanes.hasParked;
+    this.isNudged = lanes.parkedCount > 0;
   }
 
   /** One look, if there is anything to look for. @returns whether there was, and the queue `isStill` as it was before. */

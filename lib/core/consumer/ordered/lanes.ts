@@ -27,6 +27,7 @@ export class Lanes {
   private stored = 0;
   private held = 0;
   private heads = 0;
+  private parked = 0;
 
   /** Most messages that follow in one lane, and most of their bytes. */
   constructor(options: { laneBuffer: number; laneBytes: number }) {
@@ -62,8 +63,8 @@ export class Lanes {
     return this.hasReady || this.absent.size > 0;
   }
 
-  get hasParked(): boolean {
-    return this.values().some(({ hold }) => hold?.parked);
+  get parkedCount(): number {
+    return this.parked;
   }
 
   find(name: string): Lane | undefined {
@@ -76,8 +77,11 @@ export class Lanes {
 
   /** What the store told when the queue was loaded; before any delivery arrives. */
   restore(records: readonly LaneRecord[], held: readonly HeldLane[]): void {
-    for (const { lane, state, from, count } of held)
-      this.laneOf(lane).hold = { ...newHold(from), parked: state === 'parked', count };
+    for (const { lane, state, from, count } of held) {
+      const parked = state === 'parked';
+      this.laneOf(lane).hold = { ...newHold(from), parked, count };
+      if (parked) this.parked += 1;
+    }
     for (const record of records) this.laneOf(record.lane).record = record;
   }
 
@@ -186,6 +190,7 @@ export class Lanes {
     const hold = lane.hold ?? newHold(head.offset);
     this.peeked(hold, []);
     const from = head.held ? hold.from : head.offset;
+    if (!hold.parked) this.parked += 1;
     lane.hold = { ...hold, from, parked: true, count: hold.count + moved.length };
     this.leaveHead(lane);
     return moved;
@@ -206,6 +211,7 @@ export class Lanes {
     const resumed = [...this.all.values()].filter(
       ({ name, hold }) => hold?.parked && now.get(name)?.state !== 'parked',
     );
+    this.parked -= resumed.length;
     for (const { name, hold } of resumed)
       Object.assign(hold!, { parked: false, count: now.get(name)?.count ?? 0 });
     return resumed;

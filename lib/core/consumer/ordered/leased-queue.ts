@@ -13,6 +13,7 @@ import type { Lanes } from './lanes.js';
 import type { LeasedQueueOptions } from './leased-queue-options.js';
 import { LeaseTerm } from './lease-term.js';
 import { loadLanes } from './load-lanes.js';
+import { ParkedLimit } from './parked-limit.js';
 import { Recall } from './recall.js';
 import { sendCall, StepQueue } from './step-queue.js';
 
@@ -38,6 +39,7 @@ export class LeasedQueue implements Holder {
   private readonly heldLook: HeldLook;
   private readonly recall: Recall;
   private readonly gateNotice: GateNotice;
+  private readonly parkedLimit: ParkedLimit;
   private admission: Admission;
   /** By the monotonic clock: until then it is left alone. */
   private leftAloneUntil = 0;
@@ -72,6 +74,7 @@ export class LeasedQueue implements Holder {
     this.heldLook = new HeldLook({ ...asked, bring: (lane) => this.runner.bring(lane) });
     this.recall = new Recall(asked);
     this.gateNotice = new GateNotice(options);
+    this.parkedLimit = new ParkedLimit(options);
     this.admission = new Admission(options);
   }
 
@@ -251,7 +254,8 @@ export class LeasedQueue implements Holder {
   private async read(): Promise<boolean> {
     const { leases, timing, memory } = this.options;
     if (this.leaving || this.admission.isStopped || this.readUpTo !== undefined) return false;
-    const count = memory.toRead(this, this.lanes, timing);
+    const isFull = this.parkedLimit.isReached(this.lanes);
+    const count = isFull ? 0 : memory.toRead(this, this.lanes, timing);
     if (count === 0) return this.lanes.moving.size > 0;
     const proof = this.proof!;
     const reply = await memory.fill(count, () => leases.read(this.ref, proof, count));

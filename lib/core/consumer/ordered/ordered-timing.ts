@@ -20,6 +20,11 @@ export interface OrderedTiming {
    * read while there are as many. Default 20 000.
    */
   maxLanes: number;
+  /**
+   * Lanes of one queue that are parked: nothing more of the queue is read while there are as many, until an operator lets some of
+   * them go on. Default 20 000.
+   */
+  maxParkedLanes: number;
 }
 
 export const DEFAULT_ORDERED_TIMING: OrderedTiming = {
@@ -30,4 +35,5 @@ export const DEFAULT_ORDERED_TIMING: OrderedTiming = {
   queueBuffer: 1_000,
   laneBuffer: 100,
   maxLanes: 20_000,
+  maxParkedLanes: 20_000,
 };

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Delivery } from '../../../../lib/core/consumer/subscription.js';
+import { MessageAdmin } from '../../../../lib/inspect/message-admin.js';
 import { TestBed } from '../../../../lib/testing/test-bed.js';
 import { Gate } from './gate.js';
 
@@ -116,6 +117,38 @@ describe('the memory of an ordered subscription', () => {
     isDown = false;
     for (let i = 0; i < 200 && handled.length < 200; i++) await bed.advance(1_000);
     expect(new Set(handled).size).toBe(200);
+  });
+
+  it('reads no more once as many lanes are parked as may be, tells so, and goes on once some of them do', async () => {
+    await bed.close();
+    const ordered = { maxParkedLanes: 10, maxLanes: 5 };
+    bed = await TestBed.open({ settings: { ordered, topics: { queues: 1 } } });
+    const full: unknown[] = [];
+    bed.rivulet.events.on('lanes-full', (facts) => void full.push(facts));
+    for (let i = 0; i < 200; i++) await publish(`g${i}`, `m${i}`);
+    const admin = new MessageAdmin({ rivulet: bed.rivulet });
+    const parked = async () => (await admin.listParkedLanes('orders', 'billing')).length;
+    let isDown = true;
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      ordered: true,
+      retry: { maxAttempts: 1 },
+      handler: (delivery) => {
+        if (isDown) throw new Error('never');
+        note(delivery);
+      },
+    });
+    await bed.advance(20_000);
+    expect(full).toEqual([{ ...ref(0), parkedLanes: expect.any(Number) }]);
+    expect(await parked()).toBeGreaterThanOrEqual(10);
+    expect(await parked()).toBeLessThan(15);
+    isDown = false;
+    for (const lane of await admin.listParkedLanes('orders', 'billing'))
+      await admin.resumeLane('orders', 'billing', lane);
+    for (let i = 0; i < 100 && handled.length < 200; i++) await bed.advance(1_000);
+    expect(new Set(handled).size).toBe(200);
+    expect(full).toHaveLength(1);
   });
 
   it('is not taken by what follows a handler that hangs: others go on, and it does, in order', async () => {
