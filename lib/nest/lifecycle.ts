@@ -5,13 +5,13 @@ import type {
   OnModuleInit,
 } from '@nestjs/common';
 import { isAway, type RivuletError, StoreUnavailableError } from '../core/message/errors.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 import { sleep } from '../core/runtime/clock.js';
 import { inWords } from '../core/runtime/duration.js';
 import type { Logger } from '../core/runtime/logger.js';
 import { OnceAMinute } from '../core/runtime/once-a-minute.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { ModuleSettings } from './options.js';
-import { withoutPeriod } from '../core/message/sentence.js';
 
 /** The part of Nest's `Module` that decides the order of hooks. */
 export interface HookOrder {

@@ -49,7 +49,11 @@ export class AckWaits {
     this.touchKey = options.touchKey;
   }
 
-  /** @throws StoreUnavailableError the connection was lost in between. */
+  /**
+   * How far it came, at the latest when its time is up.
+   *
+   * @throws StoreUnavailableError nobody knows: the connection was lost in between, or what has to be written first was refused.
+   */
   reached(wait: AckWait): Promise<AcksReached> {
     return new Promise((resolve, reject) => {
       const leftMs = Math.max(0, wait.until - performance.now());

@@ -1,9 +1,9 @@
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
+import { withoutPeriod } from '../core/message/sentence.js';
 import { decodeReplies } from './decode-replies.js';
 import { plain, refusalReason, sanitised } from './errors.js';
-import { withoutPeriod } from '../core/message/sentence.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
 const LOST_AFTER_MS = 30_000;
@@ -153,7 +153,8 @@ export class Connection<C extends Client = Redis> {
       this.stopTimer();
       this.replaceIn(REBUILD_AFTER_MS);
     });
-    if (client.status === 'wait') client.connect().catch(() => {});
+    // The event "error" tells of it, and it is tried again.
+    if (client.status === 'wait') client.connect().catch(() => undefined);
     return client;
   }
 

@@ -116,15 +116,15 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
     // Behind a read that brought all it could there is mostly more.
     const wasFull = this.full.delete(keys.lease);
     // MULTI has no key that would send it to a node.
-    const isBacklog = wasFull && this.connections.spansSlots && !this.connections.isSpread;
-    const reply = isBacklog
-      ? await this.readBacklog(ref, proof, count)
+    const isMore = wasFull && this.connections.spansSlots && !this.connections.isSpread;
+    const reply = isMore
+      ? await this.readMore(ref, proof, count)
       : await this.readNext(ref, proof, count);
     if (reply.state === 'read' && reply.entries.length === count) this.full.add(keys.lease);
     return reply;
   }
 
-  private async readBacklog(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
+  private async readMore(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
     const keys = this.keys.groupQueue(ref);
     const { group } = ref;
     const reply = await orFault(ref, () =>

@@ -10,7 +10,7 @@ import { newNamespace } from './helpers/open-stores.js';
 const BILLING = { topic: 'orders', queue: 0, group: 'billing' };
 const PAGE = 10;
 
-describe('a backlog of an ordered group, read without a script that carries the messages', () => {
+describe('what piled up for an ordered group, read without a script that carries the messages', () => {
   let server: TestRedis;
   let operator: Redis;
   let stores: RedisStores;
@@ -39,7 +39,7 @@ describe('a backlog of an ordered group, read without a script that carries the 
       TestOwner,
     ];
     await owner.own();
-    // From here on it is taken for a backlog.
+    // From here on more is taken to be there.
     await owner.readOffsets(PAGE);
   });
   afterEach(() => stores.close());
