@@ -8,7 +8,7 @@ export type TransactionId = string;
 
 /** Halves of one owner in one queue. */
 export interface HalfQueue extends QueueRef {
-  /** Who can say what became of the transaction: `ownerKey` of core/transaction/half-message.ts. */
+  /** Who can say what became of the transaction: `ownerKey` of core/transaction/half-owner.ts. */
   readonly owner: string;
 }
 
@@ -205,7 +205,7 @@ export interface HalfMessageStore {
 
   /**
    * Which queues may hold halves, for those who can answer: one agenda for each `board` (`boardOf` of
-   * core/transaction/half-message.ts). Note a queue before its first half.
+   * core/transaction/half-owner.ts). Note a queue before its first half.
    */
   agenda(board: string): Agenda;
 }
