@@ -1,4 +1,4 @@
-import { ByteBudget, bytesOf } from '../core/consumer/byte-budget.js';
+import { bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
@@ -11,7 +11,7 @@ import type { TopicInfo } from '../core/store/topic-registry.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import type { Groups } from './groups.js';
 import { functionProblem, groupProblem, refuse, topicNameProblem } from './input.js';
-import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
+import { firstPage, listed, pageSizeProblems } from './page.js';
 
 /** What a group gave up on. */
 export interface DeadLetter {
@@ -51,7 +51,6 @@ export interface PageOptions {
 
 export type DeadLetterFilter = (letter: DeadLetter) => boolean;
 
-const PER_READ = 50;
 const ID = /^(\d{1,4}):(\d{1,20}-\d{1,20})$/;
 
 export interface ForceOptions {
@@ -81,18 +80,11 @@ export class DeadLetters {
       options?.after === undefined ? undefined : idProblem('after', options.after),
       ...pageSizeProblems(options ?? {}),
     ]);
-    const { after, limit = DEFAULT_PAGE.limit, maxBytes = DEFAULT_PAGE.maxBytes } = options;
-    let bytes = 0;
     const info = await this.groups.existing(name, group, 'listDeadLetters');
-    const letters: DeadLetter[] = [];
-    for await (const letter of this.all(info, group, after)) {
-      bytes += bytesOf(letter);
-      // One more than asked for tells whether there is another page.
-      if (letters.length === limit || (letters.length > 0 && bytes > maxBytes))
-        return { letters, next: letters.at(-1)!.id };
-      letters.push(this.view(letter));
-    }
-    return { letters, next: null };
+    const stored = this.all(info, group, options.after);
+    const { page, isLast } = await firstPage(stored, bytesOf, options);
+    const letters = page.map((letter) => this.view(letter));
+    return { letters, next: isLast ? null : letters.at(-1)!.id };
   }
 
   async get(name: TopicName, group: string, id: string): Promise<DeadLetter | undefined> {
@@ -174,20 +166,12 @@ export class DeadLetters {
     };
   }
 
-  private async *ofQueue(ref: GroupQueue, after?: string): AsyncGenerator<DeadLetterEntry> {
-    const budget = new ByteBudget({ mostBytes: READ_BYTES, firstRead: 4 });
-    let last = after;
-    for (let isLast = false; !isLast;) {
-      const count = Math.min(PER_READ, budget.room);
-      const page = await this.stores.deadLetters.list(ref, {
-        ...(last !== undefined && { after: last }),
-        count,
-      });
-      budget.learn(page.map(bytesOf));
-      yield* page;
-      isLast = page.length < count;
-      last = page.at(-1)?.id;
-    }
+  private ofQueue(ref: GroupQueue, after?: string): AsyncGenerator<DeadLetterEntry> {
+    return listed<DeadLetterEntry>({
+      read: (part) => this.stores.deadLetters.list(ref, part),
+      bytesOf,
+      after,
+    });
   }
 
   /** What an idempotent handler remembers of this message, or of others with its dedup key. */

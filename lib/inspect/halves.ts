@@ -1,4 +1,3 @@
-import { ByteBudget } from '../core/consumer/byte-budget.js';
 import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
@@ -6,12 +5,13 @@ import type { HalfView, TransactionId } from '../core/store/half-message-store.j
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
+import type { TopicInfo } from '../core/store/topic-registry.js';
 import { boardOfKey, checkWork, SETS_KEY } from '../core/transaction/half-owner.js';
 import { releaseWork } from '../core/upkeep.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import { StillCheckedError } from './errors.js';
 import { type Problem, refuse, topicNameProblem, transactionIdProblem } from './input.js';
-import { DEFAULT_PAGE, pageSizeProblems, READ_BYTES } from './page.js';
+import { firstPage, listed, pageSizeProblems } from './page.js';
 import type { Topics } from './topics.js';
 
 /** The messages of one transaction in one queue, invisible until it is decided. */
@@ -57,7 +57,6 @@ export interface DecidedHalf {
   readonly state: 'committed' | 'rolled-back' | 'unknown';
 }
 
-const PER_READ = 100;
 const PLACE = /^(\d{1,4}):([0-9a-f-]{36})?$/;
 /** As many topics are asked at once. */
 const TOPICS_AT_ONCE = 20;
@@ -79,29 +78,28 @@ export class Halves {
   async list(name: TopicName, options: HalfPageOptions): Promise<HalfPage> {
     refuse('listHalves', [topicNameProblem(name), ...pageProblems(options)]);
     const info = await this.topics.existing(name, 'listHalves');
-    const { limit = DEFAULT_PAGE.limit, maxBytes = DEFAULT_PAGE.maxBytes, state } = options;
-    const budget = new ByteBudget({ mostBytes: READ_BYTES, firstRead: 1 });
-    let bytes = 0;
-    const [, fromQueue = '0', afterId] = PLACE.exec(options.after ?? '0:') ?? [];
-    const found: Half[] = [];
-    for (const ref of queuesOf(info).slice(Number(fromQueue))) {
-      let after = ref.queue === Number(fromQueue) ? afterId : undefined;
-      for (let isLast = false; !isLast;) {
-        const count = Math.min(PER_READ, limit, budget.room);
-        const read = await this.stores.halves.list(ref, { ...(after && { after }), count });
-        isLast = read.length < count;
-        budget.learn(read.map(bytesOfHalf));
-        for (const half of read) {
-          const isWanted = state === undefined || (state === 'parked') === (half.parked !== null);
-          if (isWanted) bytes += bytesOfHalf(half);
-          if (found.length === limit || (found.length > 0 && bytes > maxBytes))
-            return { halves: found, next: `${ref.queue}:${after ?? ''}` };
-          after = half.id;
-          if (isWanted) found.push(this.view(half));
-        }
-      }
+    const { page, isLast } = await firstPage(this.listed(info, options), bytesOfHalf, options);
+    const last = page.at(-1);
+    const next = isLast ? null : `${last!.queue}:${last!.id}`;
+    return { halves: page.map((half) => this.view(half)), next };
+  }
+
+  /** Queue after queue, in each by their ids. */
+  private async *listed(
+    info: TopicInfo,
+    { after = '0:', state }: HalfPageOptions,
+  ): AsyncGenerator<HalfView> {
+    const [, queueText, lastId] = PLACE.exec(after)!;
+    const first = Number(queueText);
+    for (const ref of queuesOf(info).slice(first)) {
+      const halves = listed({
+        read: (part) => this.stores.halves.list(ref, part),
+        bytesOf: bytesOfHalf,
+        after: ref.queue === first ? lastId : undefined,
+      });
+      for await (const half of halves)
+        if (state === undefined || (state === 'parked') === (half.parked !== null)) yield half;
     }
-    return { halves: found, next: null };
   }
 
   async find(transactionId: TransactionId): Promise<Half[]> {
