@@ -8,7 +8,6 @@ import type { QueueGate } from '../core/store/queue-lease-store.js';
 import type { ConsumeMode, GroupInfo, TopicInfo } from '../core/store/topic-registry.js';
 import { queuesOf } from '../core/store/refs.js';
 import { GroupNotFoundError, InUseError } from './errors.js';
-import { unknownOptions } from '../core/message/options.js';
 import { groupProblem, refuse, topicNameProblem } from './input.js';
 import type { Topics } from './topics.js';
 
@@ -71,17 +70,6 @@ export class Groups {
       this.pausedAs(info.topic, group),
     ]);
     return { ...info.group, topic: info.topic, queues, total: totalOf(queues), members, paused };
-  }
-
-  async remove(name: TopicName, group: string, options: { force?: boolean }): Promise<boolean> {
-    refuse('deleteGroup', [
-      topicNameProblem(name),
-      groupProblem(group),
-      ...unknownOptions(options, ['force']),
-    ]);
-    const info = await this.topics.existing(name, 'deleteGroup');
-    if (options.force !== true) await this.refuseWhileAlive(info, [group], `Group "${group}"`);
-    return (await this.stores.topics.removeGroup(info.topic, group)) === 'removed';
   }
 
   /** @throws InUseError when any group of the topic has a living member. */

@@ -1,45 +1,27 @@
-import { Codecs } from '../core/message/codecs.js';
 import type { MessageId } from '../core/message/message-id.js';
 import type { TopicName } from '../core/message/topic.js';
-import type { RecurringSend, RecurringSends } from '../core/producer/recurring-sends.js';
+import type { RecurringSend } from '../core/producer/recurring-sends.js';
 import type { Rivulet } from '../core/rivulet.js';
-import type { ResumeAction } from '../core/store/queue-lease-store.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
+import type { ResumeAction } from '../core/store/queue-lease-store.js';
 import type { GroupInfo, TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
-import { queuesOf } from '../core/store/refs.js';
-import {
-  type DeadLetter,
-  type DeadLetterFilter,
-  type DeadLetterPage,
-  DeadLetters,
-  type ForceOptions,
-  type PageOptions,
+import type {
+  DeadLetter,
+  DeadLetterFilter,
+  DeadLetterPage,
+  ForceOptions,
+  PageOptions,
 } from './dead-letters.js';
-import { HalvesWaitingError } from './errors.js';
-import { type GroupDescription, Groups } from './groups.js';
-import {
-  type DecidedHalf,
-  type Half,
-  type HalfPage,
-  type HalfPageOptions,
-  Halves,
-} from './halves.js';
+import { type AdminParts, makeAdminParts } from './admin-parts.js';
+import type { GroupDescription } from './groups.js';
+import type { DecidedHalf, Half, HalfPage, HalfPageOptions } from './halves.js';
 import { type Health, healthOf } from './health.js';
-import { unknownOptions } from '../core/message/options.js';
-import { refuse } from './input.js';
-import {
-  type FoundEntry,
-  type FoundMessage,
-  type MessagePlace,
-  Messages,
-  type SearchOptions,
-} from './messages.js';
-import { type ParkedLane, ParkedLanes } from './parked-lanes.js';
-import { PausedGroups } from './paused-groups.js';
-import { Redrive, type RedriveOptions, type RedriveResult } from './redrive.js';
-import { Rewind, type RewindTarget } from './rewind.js';
-import { type NewDueTime, Scheduled } from './scheduled.js';
-import { type TopicChanges, type TopicDescription, Topics } from './topics.js';
+import type { FoundEntry, FoundMessage, MessagePlace, SearchOptions } from './messages.js';
+import type { ParkedLane } from './parked-lanes.js';
+import type { RedriveOptions, RedriveResult } from './redrive.js';
+import type { RewindTarget } from './rewind.js';
+import type { NewDueTime } from './scheduled.js';
+import type { TopicChanges, TopicDescription } from './topics.js';
 
 /**
  * Questions and commands for operators, the same for programs, the command line and the dashboard.
@@ -50,41 +32,12 @@ import { type TopicChanges, type TopicDescription, Topics } from './topics.js';
  * have been carried out then, and can be repeated.
  */
 export class MessageAdmin {
-  private readonly topics: Topics;
-  private readonly groups: Groups;
-  private readonly messages: Messages;
-  private readonly scheduled: Scheduled;
-  private readonly deadLetters: DeadLetters;
-  private readonly redrives: Redrive;
-  private readonly parkedLanes: ParkedLanes;
-  private readonly halves: Halves;
-  private readonly paused: PausedGroups;
-  private readonly recurring: RecurringSends;
-  private readonly rewinds: Rewind;
   private readonly rivulet: Rivulet;
+  private readonly parts: AdminParts;
 
   constructor({ rivulet }: { rivulet: Rivulet }) {
     this.rivulet = rivulet;
-    const { stores, settings, storeTime, clock } = rivulet;
-    this.recurring = rivulet.recurring;
-    const codecs = new Codecs({
-      ...(settings.codec && { preferred: settings.codec }),
-      others: settings.codecs,
-    });
-    const topics = (this.topics = new Topics({ stores, defaults: settings.topics }));
-    const groups = (this.groups = new Groups({
-      stores,
-      topics,
-      deadAfterMs: settings.deadAfterMs,
-    }));
-    this.rewinds = new Rewind({ stores, groups, storeTime });
-    this.paused = new PausedGroups({ paused: stores.paused, groups, storeTime });
-    const deadLetters = (this.deadLetters = new DeadLetters({ stores, groups, codecs }));
-    this.messages = new Messages({ stores, topics, deadLetters, codecs });
-    this.scheduled = new Scheduled({ stores, topics, storeTime });
-    this.halves = new Halves({ stores, topics, storeTime, codecs });
-    this.parkedLanes = new ParkedLanes({ stores, groups, codecs, clock });
-    this.redrives = new Redrive({ store: stores.deadLetters, deadLetters, groups, clock });
+    this.parts = makeAdminParts(rivulet);
   }
 
   /**
@@ -97,12 +50,12 @@ export class MessageAdmin {
 
   /** Names of all topics, sorted. */
   listTopics(): Promise<string[]> {
-    return this.topics.list();
+    return this.parts.topics.list();
   }
 
   /** Settings, and for each queue how much it holds. Under load the numbers are of slightly different moments. */
   describeTopic(topic: TopicName): Promise<TopicDescription> {
-    return this.topics.describe(topic);
+    return this.parts.topics.describe(topic);
   }
 
   /**
@@ -113,7 +66,7 @@ export class MessageAdmin {
    * @throws TopicExistsError when it exists and a setting that was asked for differs.
    */
   createTopic(topic: TopicName, settings: Partial<TopicSettings> = {}): Promise<TopicInfo> {
-    return this.topics.create(topic, settings);
+    return this.parts.topics.create(topic, settings);
   }
 
   /**
@@ -126,7 +79,7 @@ export class MessageAdmin {
    * @throws InvalidInputError, TopicNotFoundError
    */
   alterTopic(topic: TopicName, changes: TopicChanges): Promise<TopicInfo> {
-    return this.topics.alter(topic, changes);
+    return this.parts.topics.alter(topic, changes);
   }
 
   /**
@@ -137,23 +90,13 @@ export class MessageAdmin {
    * @throws InUseError when a living process consumes it, HalvesWaitingError when transactions that are not decided have
    *   messages in it, unless `force` is true.
    */
-  async deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
-    refuse('deleteTopic', unknownOptions(options, ['force']));
-    if (options.force !== true) {
-      const info = await this.topics.find(topic, 'deleteTopic');
-      if (!info) return false;
-      await this.groups.refuseWhileTopicIsConsumed(info);
-      const halves = await this.halves.waitingIn(queuesOf(info));
-      if (halves.waiting + halves.parked > 0) throw new HalvesWaitingError(info.topic, halves);
-    }
-    const isRemoved = await this.topics.remove(topic);
-    await this.paused.forget(topic);
-    return isRemoved;
+  deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
+    return this.parts.removal.topic(topic, options);
   }
 
   /** The consumer groups of a topic with what their members agree on. */
   listGroups(topic: TopicName): Promise<GroupInfo[]> {
-    return this.groups.list(topic);
+    return this.parts.groups.list(topic);
   }
 
   /**
@@ -162,7 +105,7 @@ export class MessageAdmin {
    * A number the store cannot tell is null (unknown), also in the total; it is never given as 0.
    */
   describeGroup(topic: TopicName, group: string): Promise<GroupDescription> {
-    return this.groups.describe(topic, group);
+    return this.parts.groups.describe(topic, group);
   }
 
   /**
@@ -172,14 +115,12 @@ export class MessageAdmin {
    * @returns false when there was no such group.
    * @throws InUseError when a living process consumes in it, unless `force` is true: it would bring the group back.
    */
-  async deleteGroup(
+  deleteGroup(
     topic: TopicName,
     group: string,
     options: { force?: boolean } = {},
   ): Promise<boolean> {
-    const isRemoved = await this.groups.remove(topic, group, options);
-    await this.paused.forget(topic, group);
-    return isRemoved;
+    return this.parts.removal.group(topic, group, options);
   }
 
   /**
@@ -204,7 +145,7 @@ export class MessageAdmin {
     to: RewindTarget,
     options: { force?: boolean } = {},
   ): Promise<void> {
-    return this.rewinds.run(topic, group, to, options);
+    return this.parts.rewinds.run(topic, group, to, options);
   }
 
   /**
@@ -216,17 +157,17 @@ export class MessageAdmin {
    * @throws FilterSyntaxError when it is no pattern, beside what every call throws.
    */
   pauseGroup(topic: TopicName, group: string): Promise<boolean> {
-    return this.paused.pause(topic, group);
+    return this.parts.paused.pause(topic, group);
   }
 
   /** `topic` as it was paused. Safe to repeat. @returns false when it was not paused. A process that paused it for itself stays paused. */
   resumeGroup(topic: TopicName, group: string): Promise<boolean> {
-    return this.paused.resume(topic, group);
+    return this.parts.paused.resume(topic, group);
   }
 
   /** Groups that are paused in every process, since when. */
   listPausedGroups(): Promise<PausedGroup[]> {
-    return this.paused.list();
+    return this.parts.paused.list();
   }
 
   /**
@@ -237,7 +178,7 @@ export class MessageAdmin {
    * read, a little at a time.
    */
   findById(topic: TopicName, messageId: MessageId): Promise<MessagePlace[]> {
-    return this.messages.findById(topic, messageId);
+    return this.parts.messages.findById(topic, messageId);
   }
 
   /**
@@ -249,27 +190,27 @@ export class MessageAdmin {
     key: string,
     options: SearchOptions = {},
   ): AsyncGenerator<FoundMessage[]> {
-    return this.messages.findByKey(topic, key, options);
+    return this.parts.messages.findByKey(topic, key, options);
   }
 
   /** Everything that became visible in that time, oldest first over all queues, in pages of up to 100. */
   findByTime(topic: TopicName, options: SearchOptions = {}): AsyncGenerator<FoundEntry[]> {
-    return this.messages.findByTime(topic, options);
+    return this.parts.messages.findByTime(topic, options);
   }
 
   /** What is sent again and again (`MessageProducer.sendRecurring`), by name. */
   listRecurring(): Promise<RecurringSend[]> {
-    return this.recurring.list();
+    return this.parts.recurring.list();
   }
 
   /** Nothing is sent any more; what was sent stays. @returns false when there is none of this name. */
   cancelRecurring(name: string): Promise<boolean> {
-    return this.recurring.cancel(name);
+    return this.parts.recurring.cancel(name);
   }
 
   /** @returns true: it will never become visible. False: it is not scheduled (any more). Safe to repeat. */
   cancelScheduled(topic: TopicName, messageId: MessageId): Promise<boolean> {
-    return this.scheduled.cancel(topic, messageId);
+    return this.parts.scheduled.cancel(topic, messageId);
   }
 
   /**
@@ -278,12 +219,12 @@ export class MessageAdmin {
    * @returns false when it is not scheduled (any more); nothing changed.
    */
   reschedule(topic: TopicName, messageId: MessageId, due: NewDueTime): Promise<boolean> {
-    return this.scheduled.reschedule(topic, messageId, due);
+    return this.parts.scheduled.reschedule(topic, messageId, due);
   }
 
   /** Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first. */
   listParkedLanes(topic: TopicName, group: string): Promise<ParkedLane[]> {
-    return this.parkedLanes.list(topic, group);
+    return this.parts.parkedLanes.list(topic, group);
   }
 
   /**
@@ -298,7 +239,7 @@ export class MessageAdmin {
     lane: { queue: number; lane: string },
     action: ResumeAction = 'retry',
   ): Promise<boolean> {
-    return this.parkedLanes.resume(topic, group, lane, action);
+    return this.parts.parkedLanes.resume(topic, group, lane, action);
   }
 
   /** One page of what a group gave up on: queue after queue, oldest first in each. Cannot fail on a damaged one. */
@@ -307,12 +248,12 @@ export class MessageAdmin {
     group: string,
     page: PageOptions = {},
   ): Promise<DeadLetterPage> {
-    return this.deadLetters.list(topic, group, page);
+    return this.parts.deadLetters.list(topic, group, page);
   }
 
   /** @returns undefined when it is not there (any more). */
   getDeadLetter(topic: TopicName, group: string, id: string): Promise<DeadLetter | undefined> {
-    return this.deadLetters.get(topic, group, id);
+    return this.parts.deadLetters.get(topic, group, id);
   }
 
   /**
@@ -330,7 +271,7 @@ export class MessageAdmin {
     id: string,
     options: ForceOptions = {},
   ): Promise<string | undefined> {
-    return this.deadLetters.redrive(topic, group, { ...options, id });
+    return this.parts.deadLetters.redrive(topic, group, { ...options, id });
   }
 
   /**
@@ -345,17 +286,17 @@ export class MessageAdmin {
     group: string,
     options: RedriveOptions = {},
   ): Promise<RedriveResult> {
-    return this.redrives.run(topic, group, options);
+    return this.parts.redrives.run(topic, group, options);
   }
 
   /** @returns false when it is not there (any more). What is deleted is gone for good. */
   deleteDeadLetter(topic: TopicName, group: string, id: string): Promise<boolean> {
-    return this.deadLetters.remove(topic, group, id);
+    return this.parts.deadLetters.remove(topic, group, id);
   }
 
   /** Delete those that are there now and that `filter` wants. @returns how many. */
   deleteDeadLetters(topic: TopicName, group: string, filter: DeadLetterFilter): Promise<number> {
-    return this.deadLetters.removeAll(topic, group, filter);
+    return this.parts.deadLetters.removeAll(topic, group, filter);
   }
 
   /**
@@ -363,12 +304,12 @@ export class MessageAdmin {
    * them are there at any moment; `parked` ones wait for you.
    */
   listHalves(topic: TopicName, page: HalfPageOptions = {}): Promise<HalfPage> {
-    return this.halves.list(topic, page);
+    return this.parts.halves.list(topic, page);
   }
 
   /** Where a transaction that is not decided has messages, in all topics. Empty when it is decided, or was never known. */
   findTransaction(transactionId: string): Promise<Half[]> {
-    return this.halves.find(transactionId);
+    return this.parts.halves.find(transactionId);
   }
 
   /**
@@ -378,7 +319,7 @@ export class MessageAdmin {
    * @returns in how many queues it has messages.
    */
   checkTransaction(transactionId: string): Promise<number> {
-    return this.halves.check(transactionId);
+    return this.parts.halves.check(transactionId);
   }
 
   /**
@@ -391,7 +332,7 @@ export class MessageAdmin {
     transactionId: string,
     options: { force?: boolean } = {},
   ): Promise<DecidedHalf[]> {
-    return this.halves.decide('commitTransaction', transactionId, options);
+    return this.parts.halves.decide('commitTransaction', transactionId, options);
   }
 
   /** Drop the messages of a parked transaction for good, in all topics. Otherwise as `commitTransaction`. */
@@ -399,6 +340,6 @@ export class MessageAdmin {
     transactionId: string,
     options: { force?: boolean } = {},
   ): Promise<DecidedHalf[]> {
-    return this.halves.decide('rollbackTransaction', transactionId, options);
+    return this.parts.halves.decide('rollbackTransaction', transactionId, options);
   }
 }

@@ -104,11 +104,6 @@ export class Topics {
     return info ?? notFound(topicOf(name), 'alterTopic');
   }
 
-  async remove(name: TopicName): Promise<boolean> {
-    refuse('deleteTopic', [topicNameProblem(name)]);
-    return (await this.stores.topics.remove(topicOf(name))) === 'removed';
-  }
-
   /** @throws InvalidInputError, naming the method that was called. */
   async find(name: TopicName, method: string): Promise<TopicInfo | undefined> {
     refuse(method, [topicNameProblem(name)]);
