@@ -2,6 +2,7 @@
 // argv: Redis URL, JSON of { namespace, set }; RIVULET_KILL_AT: "<move> <n> sent" or "<move> <n> answered", see below
 import { Rivulet } from '../../../dist/core/rivulet.js';
 import { RedisStores } from '../../../dist/redis/redis-stores.js';
+import { tell } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, set } = JSON.parse(json);
@@ -32,11 +33,8 @@ Object.defineProperty(stores, 'halves', {
 });
 
 const rivulet = new Rivulet({ stores, settings: { transactions: { checkAfterMs: 2_000 } } });
-const tell = (what) => process.connected && process.send(what);
-rivulet.events.on('checked', ({ resolution }) => tell({ resolution }));
-// First of all: whoever started it may have seen enough before all is set up.
-process.once('disconnect', () => void rivulet.stop().then(() => process.exit(0)));
+rivulet.events.on('checked', ({ resolution }) => void tell({ resolution }));
 await rivulet.open(30_000);
 for (const topic of ['orders', 'audit', 'mails']) await rivulet.topics.get(topic);
-tell('ready');
-if (set) tell({ sent: await rivulet.sets.send(set) });
+await tell('ready');
+if (set) await tell({ sent: await rivulet.sets.send(set) });
