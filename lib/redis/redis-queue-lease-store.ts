@@ -19,23 +19,18 @@ import type {
 } from '../core/store/queue-lease-store.js';
 import type { Connections } from './connections.js';
 import type { StoredEntry } from '../core/store/refs.js';
-import type { RawEntry } from './entry-content.js';
-import { readThroughDoor } from './door.js';
 import { answer } from './errors.js';
 import { heldLanes } from './held-keys.js';
 import type { Keys } from './keys.js';
+import { LaneReads } from './lane-reads.js';
 import {
-  entryOf,
   heldStepArguments,
   proofArguments,
   readAcquired,
-  readEntries,
   readHeldEntry,
   readHold,
-  readLoaded,
   readStepReply,
   stepArguments,
-  text,
 } from './lease-words.js';
 import { orFault } from './queue-fault.js';
 import { lookBehind, readParent } from './queue-gate.js';
@@ -50,12 +45,12 @@ import { scripts } from './scripts.js';
 export class RedisQueueLeaseStore implements QueueLeaseStore {
   private readonly connections: Connections;
   private readonly keys: Keys;
-  /** Leases of queues whose last read brought as much as was asked for. */
-  private readonly full = new Set<string>();
+  private readonly reads: LaneReads;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
     this.keys = options.keys;
+    this.reads = new LaneReads(options);
   }
 
   roster(group: { topic: string; group: string }): Membership {
@@ -89,85 +84,20 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
     )) as [word: string, ...facts: [string, string]];
   }
 
-  async load(
+  load(
     ref: GroupQueue,
     proof: LeaseProof,
     page: { after: string | null; count: number },
   ): Promise<LoadReply> {
-    const reply = await orFault(ref, () =>
-      scripts.loadLanes.runBinary(this.connections, {
-        keys: this.keys.groupQueue(ref),
-        args: {
-          group: ref.group,
-          ...proofArguments(proof),
-          after: page.after ?? '',
-          count: String(page.count),
-        },
-      }),
-    );
-    const word = text(reply[0]);
-    if (word === 'again') return this.load(ref, proof, page);
-    if (word !== 'page') return { state: word as 'fenced' | 'gap' };
-    return readLoaded(ref, reply);
+    return this.reads.load(ref, proof, page);
   }
 
-  async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
-    const keys = this.keys.groupQueue(ref);
-    // Behind a read that brought all it could there is mostly more.
-    const wasFull = this.full.delete(keys.lease);
-    // MULTI has no key that would send it to a node.
-    const isMore = wasFull && this.connections.spansSlots && !this.connections.isSpread;
-    const reply = isMore
-      ? await this.readMore(ref, proof, count)
-      : await this.readNext(ref, proof, count);
-    if (reply.state === 'read' && reply.entries.length === count) this.full.add(keys.lease);
-    return reply;
+  read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
+    return this.reads.read(ref, proof, count);
   }
 
-  private async readMore(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
-    const keys = this.keys.groupQueue(ref);
-    const { group } = ref;
-    const reply = await orFault(ref, () =>
-      readThroughDoor(this.connections.gathered, { keys, group, proof, count }),
-    );
-    // A server without memory queues nothing for a transaction. The script may run all the same.
-    if (reply.state === 'out-of-memory') return this.readNext(ref, proof, count);
-    if (reply.state !== 'read') return reply;
-    const { version, nudge } = reply;
-    const entries = reply.entries.map((entry) => entryOf(ref, entry));
-    const last = entries.at(-1);
-    // Only the script knows up to where nothing is.
-    if (!last) return this.readNext(ref, { ...proof, version }, count);
-    return { state: 'read', version, nudge, position: last.offset, entries };
-  }
-
-  private async readNext(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
-    const reply = await orFault(ref, () =>
-      scripts.readLanes.runBinary(this.connections, {
-        keys: this.keys.groupQueue(ref),
-        args: { group: ref.group, ...proofArguments(proof), count: String(count) },
-      }),
-    );
-    const word = text(reply[0]);
-    if (word !== 'read') return { state: word as 'fenced' | 'gap' };
-    const entries = reply.slice(4) as RawEntry[];
-    return {
-      state: 'read',
-      version: Number(text(reply[1])),
-      nudge: Number(text(reply[2])),
-      position: text(reply[3]),
-      entries: entries.map((entry) => entryOf(ref, entry)),
-    };
-  }
-
-  async contents(ref: GroupQueue, offsets: readonly string[]): Promise<StoredEntry[]> {
-    const reply = await orFault(ref, () =>
-      scripts.contents.runBinary(this.connections, {
-        keys: this.keys.groupQueue(ref),
-        args: { offsets: offsets.join(' ') },
-      }),
-    );
-    return readEntries(ref, reply);
+  contents(ref: GroupQueue, offsets: readonly string[]): Promise<StoredEntry[]> {
+    return this.reads.contents(ref, offsets);
   }
 
   async step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply> {
