@@ -1,13 +1,8 @@
-import { isWhole, LENGTH_BYTES, parted } from '../core/message/joined.js';
+import { LENGTH_BYTES } from '../core/message/joined.js';
 import { MESSAGE_ID_BYTES, mintedAt, writeMessageId } from '../core/message/message-id.js';
 import { StoreUnavailableError } from '../core/message/errors.js';
 import { offsetsOfRun } from '../core/message/offset.js';
-import type {
-  HalfFacts,
-  HalfMessages,
-  Resolved,
-  TransactionId,
-} from '../core/store/half-message-store.js';
+import type { HalfMessages, Resolved, TransactionId } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
 import type { WhenFull } from '../core/store/topic-registry.js';
 import { readResults, whenArgument } from './redis-message-log.js';
@@ -161,55 +156,4 @@ function readState(answer: string): HalfState {
     default:
       return { state: word as 'prepared' };
   }
-}
-
-export type StoredHalf = HalfFacts & { parked: string | null; frames: Buffer[] };
-
-/** A half as the store keeps it (halves.lua): facts, a line feed, frames. Undefined when these bytes are none. */
-export function readHalf(id: TransactionId, stored: Buffer): StoredHalf | undefined {
-  const end = stored.indexOf(0x0a);
-  const facts = FACTS.exec(stored.toString('latin1', 0, end < 0 ? 0 : end));
-  const frames = stored.subarray(end + 1);
-  if (!facts || !isWhole(frames)) return undefined;
-  const most = Number(facts[6]);
-  const parts = parted(frames, most + 1);
-  // None when they were not asked for.
-  if (parts.length > 0 && parts.length !== most) return undefined;
-  const [, owner, name, preparedAt, checks, parked, messages, dues] = facts as unknown as [
-    ...[string, string, string, string, string, string, string, string],
-  ];
-  try {
-    return {
-      id,
-      owner: fromWord(owner),
-      name: fromWord(name),
-      preparedAt: Number(preparedAt),
-      checks: Number(checks),
-      messages: Number(messages),
-      dues: readDues(dues, Number(messages)),
-      parked: parked === '-' ? null : fromWord(parked),
-      frames: parts,
-    };
-  } catch (error) {
-    if (error instanceof URIError) return undefined;
-    throw error;
-  }
-}
-
-const FACTS = /^(\S+) (\S+) (\d{1,16}) (\d{1,9}) (\S+) (\d{1,6}) (\S+) (\S+)$/;
-
-/** What an operator gets to see instead. */
-export function unreadableHalf(id: TransactionId): StoredHalf {
-  const facts = { owner: '', name: '', preparedAt: mintedAt(id), checks: 0, messages: 0 };
-  const parked = 'what is stored of it cannot be read';
-  return { id, ...facts, dues: [], parked, frames: [] };
-}
-
-function readDues(text: string, messages: number): AppendEntry['due'][] {
-  if (text === '-') return Array.from({ length: messages }, () => undefined);
-  return text.split(',').map((word) => {
-    if (word === '-') return undefined;
-    const ms = Number(word.slice(1));
-    return word.startsWith('@') ? { at: ms } : { delayMs: ms };
-  });
 }

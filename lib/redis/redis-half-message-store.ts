@@ -1,8 +1,6 @@
-import { AcksMissedError } from '../core/message/errors.js';
 import { formatMessageId, mintedAt, parseMessageId } from '../core/message/message-id.js';
 import type { Agenda } from '../core/store/agenda.js';
 import type {
-  ClaimedHalf,
   ClaimedHalves,
   ExtendReply,
   HalfCall,
@@ -17,10 +15,9 @@ import type {
   ResolveReply,
   TransactionId,
 } from '../core/store/half-message-store.js';
-import { isReached, missedAcks } from '../core/producer/wanted-acks.js';
-import type { AcksWanted } from '../core/store/message-log.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { AckedQueues } from './acked-queues.js';
+import { ConfirmedHalves } from './confirmed-halves.js';
 import { answer } from './errors.js';
 import {
   byMinute,
@@ -32,30 +29,29 @@ import {
   joinedHalves,
   minuteOf,
   readAnswers,
-  readHalf,
-  unreadableHalf,
   toWord,
 } from './half-words.js';
 import type { HalfQueueKeys, Keys } from './keys.js';
 import { RedisAgenda } from './redis-agenda.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
+import { readClaimed, readHalf, unreadableHalf } from './stored-half.js';
 
 /** Halves in a hash beside the queue they will enter; see commit-half.lua for what makes them enter it once. */
 export class RedisHalfMessageStore implements HalfMessageStore {
   private readonly host: ScriptHost;
   private readonly keys: Keys;
-  private readonly acked: AckedQueues;
+  private readonly confirmed: ConfirmedHalves;
 
   constructor(options: { host: ScriptHost; keys: Keys; acked: AckedQueues }) {
     this.host = options.host;
     this.keys = options.keys;
-    this.acked = options.acked;
+    this.confirmed = new ConfirmedHalves(options);
   }
 
   prepare(call: HalfCall): Promise<PrepareReply[]> {
     const wordOf = rememberingLast(toWord);
-    return this.stored(call, (host) =>
+    return this.confirmed.run(call, (host) =>
       this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
         scripts.prepareHalf.runBinary(host, {
           keys,
@@ -78,7 +74,9 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     queue: HalfQueue & Pick<HalfCall, 'acks'>,
     ids: readonly TransactionId[],
   ): Promise<ResolveReply[]> {
-    return this.stored(queue, (host) => this.commitKnowing(host, { queue, ids, dedupIds: [] }));
+    return this.confirmed.run(queue, (host) =>
+      this.commitKnowing(host, { queue, ids, dedupIds: [] }),
+    );
   }
 
   rollback(
@@ -91,7 +89,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   }
 
   publish(call: HalfCall): Promise<PublishReply[]> {
-    return this.stored(call, (host) =>
+    return this.confirmed.run(call, (host) =>
       this.move<HalfMessages, PublishReply>(call, call.halves, (keys, halves) => {
         const dedupIds = halves.flatMap(({ entries }) =>
           entries.flatMap(({ dedupId }) => dedupId ?? []),
@@ -143,32 +141,16 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     queue: HalfQueue,
     claim: { limit: number; leaseMs: number; frames: boolean },
   ): Promise<ClaimedHalves> {
-    const [now, next, waiting, ...pairs] = (await scripts.claimHalves.runBinary(this.host, {
-      keys: this.keys.halfQueue(queue),
-      args: {
-        limit: String(claim.limit),
-        leaseMs: String(claim.leaseMs),
-        what: claim.frames ? 'frames' : '',
-      },
-    })) as [Buffer, Buffer, Buffer, ...Buffer[]];
-    const halves: ClaimedHalf[] = [];
-    const unreadable: TransactionId[] = [];
-    for (let i = 0; i < pairs.length; i += 2) {
-      const id = formatMessageId(pairs[i]!);
-      const half = readHalf(id, pairs[i + 1]!);
-      if (!half) unreadable.push(id);
-      else {
-        const { parked: _parked, ...claimed } = half;
-        halves.push(claimed);
-      }
-    }
-    return {
-      now: Number(now.toString()),
-      halves,
-      unreadable,
-      nextCheckAt: next.length === 0 ? null : Number(next.toString()),
-      waiting: Number(waiting.toString()),
-    };
+    return readClaimed(
+      (await scripts.claimHalves.runBinary(this.host, {
+        keys: this.keys.halfQueue(queue),
+        args: {
+          limit: String(claim.limit),
+          leaseMs: String(claim.leaseMs),
+          what: claim.frames ? 'frames' : '',
+        },
+      })) as Buffer[],
+    );
   }
 
   park(
@@ -236,34 +218,6 @@ export class RedisHalfMessageStore implements HalfMessageStore {
 
   agenda(board: string): Agenda {
     return new RedisAgenda({ host: this.host, keys: this.keys.halfAgenda(board) });
-  }
-
-  /** Carried out, and as far as was asked for: where nothing was, at once. */
-  private stored<Reply extends { state: string }>(
-    call: QueueRef & Pick<HalfCall, 'acks'>,
-    work: (host: ScriptHost) => Promise<Reply[]>,
-  ): Promise<Reply[]> {
-    return call.acks ? this.confirmed(call, call.acks, work) : work(this.host);
-  }
-
-  private async confirmed<Reply extends { state: string }>(
-    queue: QueueRef,
-    acks: AcksWanted,
-    work: (host: ScriptHost) => Promise<Reply[]>,
-  ): Promise<Reply[]> {
-    const { replies, reached } = await this.acked.of(queue).run(acks, {
-      work: async (host) => ({ replies: await work(host) }),
-      wrote: (done) =>
-        done.replies.some(({ state }) => state === 'prepared' || state === 'committed'),
-      // By an earlier call, perhaps, whose answer was lost.
-      touch: true,
-    });
-    if (reached === undefined || isReached(acks, reached)) return replies;
-    const missed = missedAcks(acks, reached);
-    throw new AcksMissedError(
-      `It is in the memory of the server, but ${missed}: it stays unless the server fails now`,
-      { missed },
-    );
   }
 
   /** A half says itself which dedup records it needs: asked again with them, where there are any. */

@@ -11,7 +11,7 @@ import {
 } from '../../../lib/core/message/wire-format.js';
 import { decodeOutboxRow, encodeOutboxRow } from '../../../lib/core/transaction/outbox-row.js';
 import { readContent, readPacked } from '../../../lib/redis/entry-content.js';
-import { readHalf } from '../../../lib/redis/half-words.js';
+import { readHalf } from '../../../lib/redis/stored-half.js';
 import { Random } from '../../contract/random.js';
 
 /** RIVULET_FUZZ=1000000 for the long form, RIVULET_SEED for other bytes. */
