@@ -1,7 +1,6 @@
 import { mintedAt } from '../core/message/message-id.js';
 import type { Agenda } from '../core/store/agenda.js';
 import type {
-  ClaimedHalf,
   ClaimedHalves,
   ExtendReply,
   HalfCall,
@@ -21,7 +20,8 @@ import type { WhenFull } from '../core/store/topic-registry.js';
 import { MemoryAgenda } from './memory-agenda.js';
 import type { MemoryGate } from './memory-gate.js';
 import { roomIn, storeUnlimited } from './memory-message-log.js';
-import type { MemoryState, QueueState, StoredHalf, TopicState } from './memory-state.js';
+import { claimed, newHalf, type MemoryHalf, viewOf } from './memory-half.js';
+import type { MemoryState, QueueState, TopicState } from './memory-state.js';
 
 const REMEMBERED_MS = 24 * 3_600_000;
 
@@ -54,16 +54,8 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
         if (generation !== call.generation) return { id, state: 'moved', generation };
         const full = fullFor(half, place);
         if (full) return { id, ...full };
-        queue.halves.set(id, {
-          id,
-          owner: call.owner,
-          name: half.name,
-          entries: copied(half.entries),
-          preparedAt: now,
-          checks: 0,
-          checkAt: queue.steady.note(now) + half.checkAfterMs,
-          parked: null,
-        });
+        const checkAt = queue.steady.note(now) + half.checkAfterMs;
+        queue.halves.set(id, newHalf({ id, ...half }, { owner: call.owner, now, checkAt }));
         return { id, state: 'prepared' };
       }),
     );
@@ -156,10 +148,8 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
       const steady = clock?.at(now) ?? now;
       const due = mine.filter(({ checkAt }) => checkAt <= steady).slice(0, claim.limit);
       if (due.length > 0) clock?.note(now);
-      const halves = due.map((half): ClaimedHalf => {
-        half.checkAt = steady + claim.leaseMs;
-        return { ...factsOf(half), frames: claim.frames ? framesOf(half) : [] };
-      });
+      for (const half of due) half.checkAt = steady + claim.leaseMs;
+      const halves = due.map((half) => claimed(half, claim));
       const times = mine.map(({ checkAt }) => checkAt);
       const nextCheckAt = times.length > 0 ? Math.min(...times) - steady + now : null;
       return { now, halves, unreadable: [], nextCheckAt, waiting: mine.length };
@@ -250,7 +240,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   }
 
   /** Halves of this owner that are not parked, longest due first. */
-  private waiting(ref: HalfQueue): StoredHalf[] {
+  private waiting(ref: HalfQueue): MemoryHalf[] {
     return [...(this.state.queue(ref)?.halves.values() ?? [])]
       .filter(({ owner, parked }) => owner === ref.owner && parked === null)
       .sort((a, b) => a.checkAt - b.checkAt || (a.id < b.id ? -1 : 1));
@@ -259,7 +249,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
   private change<I extends { id: TransactionId }>(
     ref: HalfQueue,
     items: readonly I[],
-    act: (half: StoredHalf, item: I, now: number) => 'extended' | 'parked',
+    act: (half: MemoryHalf, item: I, now: number) => 'extended' | 'parked',
   ): Promise<ExtendReply[]> {
     return this.gate.call(() =>
       items.map((item): ExtendReply => {
@@ -286,24 +276,4 @@ function fullFor(
   const room = roomIn(queue, topic.info);
   if (entries.length <= room) return undefined;
   return { state: 'full', room: Math.max(0, room), whenFull: topic.info.whenFull };
-}
-
-function copied(entries: HalfMessages['entries']): HalfMessages['entries'] {
-  return entries.map((entry) => ({ ...entry, frame: Buffer.from(entry.frame) }));
-}
-
-function factsOf({ id, owner, name, preparedAt, checks, entries }: StoredHalf) {
-  const dues = entries.map(({ due }) => due);
-  return { id, owner, name, preparedAt, checks, messages: entries.length, dues };
-}
-
-function framesOf({ entries }: StoredHalf): Buffer[] {
-  return entries.map(({ frame }) => Buffer.from(frame));
-}
-
-function viewOf(ref: QueueRef, half: StoredHalf): HalfView {
-  const { topic, queue } = ref;
-  const { parked } = half;
-  const checkAt = parked === null ? half.checkAt : null;
-  return { topic, queue, ...factsOf(half), frames: framesOf(half), parked, checkAt };
 }

@@ -23,12 +23,19 @@ import { MemoryDoorbell } from './memory-doorbell.js';
 import type { MemoryGate } from './memory-gate.js';
 import { lookBehind } from './memory-growth.js';
 import { MemoryMembership } from './memory-membership.js';
-import type { MemoryGroup } from './memory-group.js';
+import {
+  holdLane,
+  type HoldMove,
+  type OwnedQueue,
+  type Refused,
+  stepHeldLane,
+  stepLanes,
+} from './memory-lane-changes.js';
 import type { MemoryLanes } from './memory-lanes.js';
 import { copyContent } from './memory-queue.js';
 import { type MemoryState, ORDERED } from './memory-state.js';
 
-/** Ordered consumption in memory. All steps of a call are tried on a copy of the heads before one counts. */
+/** Ordered consumption in memory: whose a queue is, and what its owner reads and changes. */
 export class MemoryQueueLeaseStore implements QueueLeaseStore {
   private readonly state: MemoryState;
   private readonly way: MemoryGate;
@@ -120,54 +127,11 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
   }
 
   step(ref: GroupQueue, proof: LeaseProof, steps: readonly LaneStep[]): Promise<StepReply> {
-    return this.change(ref, proof, (lanes, group, now) => {
-      const before = new Map(lanes.heads);
-      const refuse = (index: number, why: 'order' | 'gone'): StepReply => {
-        lanes.heads.clear();
-        for (const [lane, head] of before) lanes.heads.set(lane, head);
-        return { state: 'refused', index, why };
-      };
-      for (const [index, step] of steps.entries()) {
-        if (!lanes.isInTurn(step.lane, step.offset)) return refuse(index, 'order');
-        if (step.kind !== 'ack' && !group.pending.has(step.offset)) return refuse(index, 'gone');
-        lanes.put(step.lane, lanes.moved(step.lane, step, now));
-      }
-      for (const step of steps) {
-        if (step.kind === 'dead-letter')
-          this.bury(ref, step.offset, step.note, group.queue.read(step.offset).content);
-        if (step.kind === 'dead-letter' || step.kind === 'ack') group.forget(step.offset);
-      }
-      return undefined;
-    });
+    return this.change(ref, proof, (queue) => stepLanes(queue, steps));
   }
 
-  hold(
-    ref: GroupQueue,
-    proof: LeaseProof,
-    move: { lane: string; offsets: readonly string[]; park: { note: string } | null },
-  ): Promise<StepReply> {
-    return this.change(ref, proof, (lanes, group, now) => {
-      const { lane, offsets, park } = move;
-      const head = lanes.heads.get(lane);
-      for (const [index, offset] of offsets.entries()) {
-        const mayBeHead = park !== null && index === 0;
-        if (head && mayBeHead !== (offset === head.offset))
-          return { state: 'refused', index, why: 'order' };
-        if (!group.pending.has(offset)) return { state: 'refused', index, why: 'gone' };
-      }
-      const moved = offsets.map((offset) => group.queue.read(offset));
-      for (const offset of offsets) group.forget(offset);
-      const fresh = { state: 'open', first: offsets[0]!, since: now, note: '' } as const;
-      const hold = lanes.holds.get(lane) ?? { ...fresh, entries: [] };
-      lanes.holds.set(lane, hold);
-      if (!park) hold.entries.push(...moved);
-      else {
-        hold.entries.unshift(...moved);
-        Object.assign(hold, { ...fresh, state: 'parked', note: park.note });
-        lanes.heads.delete(lane);
-      }
-      return undefined;
-    });
+  hold(ref: GroupQueue, proof: LeaseProof, move: HoldMove): Promise<StepReply> {
+    return this.change(ref, proof, (queue) => holdLane(queue, move));
   }
 
   stepHeld(
@@ -176,36 +140,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     lane: string,
     steps: readonly HeldStep[],
   ): Promise<StepReply> {
-    return this.change(ref, proof, (lanes, _group, now) => {
-      const hold = lanes.holds.get(lane);
-      const before = lanes.heads.get(lane);
-      let removed = 0;
-      let parks = false;
-      for (const [index, step] of steps.entries()) {
-        const head = lanes.heads.get(lane);
-        const isInTurn =
-          hold?.state === 'open' && !parks && (head?.offset ?? step.offset) === step.offset;
-        const isThere = hold?.entries[removed]?.offset === step.offset;
-        if (!isInTurn || !isThere) {
-          lanes.put(lane, before);
-          return { state: 'refused', index, why: isInTurn ? 'gone' : 'order' };
-        }
-        lanes.put(lane, lanes.moved(lane, step, now));
-        parks = step.kind === 'park';
-        if (step.kind === 'ack' || step.kind === 'dead-letter') removed += 1;
-      }
-      const gone = hold!.entries.splice(0, removed);
-      for (const step of steps) {
-        if (step.kind === 'dead-letter') {
-          const { content } = gone.find(({ offset }) => offset === step.offset)!;
-          this.bury(ref, step.offset, step.note, content);
-        }
-        if (step.kind === 'park')
-          Object.assign(hold!, { state: 'parked', since: now, note: step.note });
-      }
-      if (hold!.entries.length === 0) lanes.holds.delete(lane);
-      return undefined;
-    });
+    return this.change(ref, proof, (queue) => stepHeldLane(queue, lane, steps));
   }
 
   renew(ref: GroupQueue, proof: Omit<LeaseProof, 'version'>, leaseMs: number): Promise<RenewReply> {
@@ -287,7 +222,7 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
       if (hold?.state !== 'parked') return false;
       Object.assign(hold, { state: 'open', note: '' });
       const [head] = action === 'retry' ? [] : hold.entries.splice(0, 1);
-      if (head && action === 'dead-letter') this.bury(ref, head.offset, note, head.content);
+      if (head && action === 'dead-letter') this.bury(ref, head, note);
       if (hold.entries.length === 0) lanes.holds.delete(lane);
       lanes.nudge += 1;
       return true;
@@ -307,21 +242,22 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
     return this.state.lanes(ref);
   }
 
-  /** `act` answers what speaks against it, having changed nothing. */
   private change(
     ref: GroupQueue,
     proof: LeaseProof,
-    act: (lanes: MemoryLanes, group: MemoryGroup, now: number) => StepReply | undefined,
+    act: (queue: OwnedQueue) => Refused | undefined,
   ): Promise<StepReply> {
     return this.way.call(() => {
       const group = this.state.groupOrFault(ref);
       const lanes = this.lanes(ref);
-      const refusal = lanes.objection(proof) ?? act(lanes, group, this.way.clock.now());
+      const bury: OwnedQueue['bury'] = (entry, note) => this.bury(ref, entry, note);
+      const queue = { lanes, group, now: this.way.clock.now(), bury };
+      const refusal = lanes.objection(proof) ?? act(queue);
       return refusal ?? { state: 'done', version: lanes.nextVersion(), nudge: lanes.nudge };
     });
   }
 
-  private bury(ref: GroupQueue, offset: string, note: string, content: HeldEntry['content']): void {
+  private bury(ref: GroupQueue, { offset, content }: StoredEntry, note: string): void {
     const letter = { ...ref, offset, note, content: copyContent(content) };
     this.state.queue(ref)!.deadLettersOf(ref.group).add(letter, this.way.clock.now());
   }

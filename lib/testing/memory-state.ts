@@ -1,13 +1,13 @@
 import { QueueFaultedError } from '../core/message/errors.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Placement, Resolved } from '../core/store/half-message-store.js';
-import type { AppendEntry } from '../core/store/message-log.js';
 import type { PausedGroup } from '../core/store/pause-store.js';
 import type { RecurringEntry } from '../core/store/recurring-store.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { GroupInfo, OrderedBy, TopicInfo } from '../core/store/topic-registry.js';
 import { MemoryGrowth } from './memory-growth.js';
 import { MemoryDeadLetters, MemoryGroup } from './memory-group.js';
+import type { MemoryHalf } from './memory-half.js';
 import { MemoryLanes } from './memory-lanes.js';
 import { MemoryQueue } from './memory-queue.js';
 import { MemorySessions } from './memory-sessions.js';
@@ -22,17 +22,6 @@ export interface ScheduledMessage {
 /** In whose hands every delivery of an ordered group is. */
 export const ORDERED = '~ordered';
 
-export interface StoredHalf {
-  readonly id: string;
-  readonly owner: string;
-  readonly name: string;
-  readonly entries: readonly AppendEntry[];
-  readonly preparedAt: number;
-  checks: number;
-  checkAt: number;
-  parked: string | null;
-}
-
 /** A dedup record. */
 export interface RememberedMessage {
   readonly isDone: boolean;
@@ -46,7 +35,7 @@ export class QueueState {
   readonly log: MemoryQueue;
   readonly sessions = new MemorySessions();
   readonly scheduled = new Map<string, ScheduledMessage>();
-  readonly halves = new Map<string, StoredHalf>();
+  readonly halves = new Map<string, MemoryHalf>();
   /** By which halves are due to be asked about. */
   readonly steady = new MemorySteadyTime();
   readonly dedup = new Map<string, { messageId: string; offset: string | null; until: number }>();
