@@ -12,6 +12,7 @@ import {
   readCluster,
 } from './cluster-options.js';
 import { decidedProblems, type ConnectionRole, profile } from './connection-profile.js';
+import { unknownConnectionOptions } from './option-names.js';
 
 /**
  * Makes a client of its own for each call, with these options or stricter ones. The library closes it.
@@ -68,7 +69,11 @@ export function planConnection(
     integerProblem('blockMs', blockMs, { min: 1, max: LONGEST_BLOCK_MS }),
     ...given.problems,
   ].filter((problem) => problem !== undefined);
-  if ('options' in given) problems.push(...optionProblems(given.options, blockMs));
+  if ('options' in given)
+    problems.push(
+      ...unknownConnectionOptions(given.options),
+      ...optionProblems(given.options, blockMs),
+    );
   if (problems.length > 0) throw new InvalidOptionsError('RedisStores', problems);
 
   const context = { namespace: options.namespace, blockMs };
@@ -80,6 +85,8 @@ export function planConnection(
       warnings: [],
       make: (role) => {
         const client = given.factory(role, profile(role, {}, context));
+        const foreign = clientProblem(client);
+        if (foreign) throw new InvalidOptionsError('RedisStores', [foreign]);
         if (made.has(client))
           throw new InvalidOptionsError('RedisStores', [
             'the connection factory returned the same client twice; each call must make a new one',
@@ -119,12 +126,15 @@ type Given = { problems: string[] } & (
 function readConnection(connection: RedisConnection): Given {
   if (typeof connection === 'function') return { problems: [], factory: connection };
   if (typeof connection === 'string') return readUrl(connection);
-  if (typeof connection !== 'object' || connection === null)
+  if (typeof connection !== 'object' || connection === null || Array.isArray(connection))
     return {
       problems: [
         `connection must be a URL, ioredis options or a factory, got: ${describeValue(connection)}`,
       ],
     };
+  // What it says of host and port are texts, and those of another kind than ioredis reads.
+  if ('searchParams' in connection)
+    return { problems: ['connection must be a URL as a text; pass its href'] };
   if ('duplicate' in connection)
     return {
       problems: [
@@ -195,6 +205,18 @@ function optionProblems(options: RedisOptions, blockMs: number): string[] {
       `blockMs (${blockMs}) must be below socketTimeout (${socketTimeout}): the socket would be given up while it waits`,
     );
   return problems;
+}
+
+/** Not `instanceof`: the application may have another copy of ioredis than the library finds. */
+function clientProblem(made: unknown): string | undefined {
+  const client = made as Partial<Redis> | null | undefined;
+  if (typeof (made as { then?: unknown } | null)?.then === 'function')
+    return 'the connection factory must make its client at once, got: a promise. What it waits for belongs into forRootAsync';
+  if (client?.isCluster)
+    return 'the connection factory must make a client of one server; a cluster is { cluster: ["host:port"] }';
+  return client?.options && typeof client.disconnect === 'function'
+    ? undefined
+    : `the connection factory must make a client of ioredis, got: ${describeValue(made)}`;
 }
 
 function factoryProblems(options: RedisOptions, blockMs: number): string[] {

@@ -15,6 +15,7 @@ const SOCKET_TIMEOUT_MS = 5_000;
  * - commandTimeout: rejects the promise while the command is still carried out later, overtaking its retry.
  * - blockingTimeout: makes a dead socket look like an idle queue, for ever.
  * - keyPrefix, replyMapping, stringNumbers, enableAutoPipelining: change what scripts are sent and what they answer.
+ * - monitor: such a connection takes no commands.
  * - enableReadyCheck: without it a server that is loading, or a replica, is taken for usable.
  * - retryStrategy, reconnectOnError: must never give up, and never resend.
  */
@@ -28,6 +29,7 @@ const DECIDED = {
   replyMapping: 'legacy',
   stringNumbers: false,
   enableAutoPipelining: false,
+  monitor: false,
   enableReadyCheck: true,
   readOnly: false,
 } satisfies RedisOptions;

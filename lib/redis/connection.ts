@@ -9,8 +9,16 @@ import { plain, refusalReason, sanitised } from './errors.js';
 const LOST_AFTER_MS = 30_000;
 const REBUILD_AFTER_MS = 1_000;
 
-/** Refusals that waiting does not cure. */
-const HOPELESS = new Set(['WRONGPASS', 'NOAUTH', 'NOPERM']);
+const CHECK_USER = 'Check username, password and ACL';
+
+/** Refusals that waiting does not cure, and what does. */
+const HOPELESS: Readonly<Record<string, string>> = {
+  WRONGPASS: CHECK_USER,
+  NOAUTH: CHECK_USER,
+  NOPERM: CHECK_USER,
+  NO_DB:
+    'Choose a db that it has: see "databases" in its configuration; in a cluster there is 0 only',
+};
 
 /** A client of one server, or of a cluster. */
 export type Client = Redis | Cluster;
@@ -127,7 +135,9 @@ export class Connection<C extends Client = Redis> {
     events.on('error', (error: ClientError) => {
       if (client !== this.client) return;
       // A cluster that cannot be reached says only that; why, its last node says.
-      this.lastError = sanitised(error.lastNodeError ?? error);
+      const said = sanitised(error.lastNodeError ?? error);
+      // That nothing could be sent afterwards tells less than what came before.
+      if (refusalReason(said) !== 'NOT_SENT') this.lastError = said;
       // ioredis would go on with database 0 when it may not SELECT the one it was told.
       if (error.command?.name === 'select') client.disconnect(true);
       this.giveUpIfHopeless();
@@ -192,9 +202,10 @@ export class Connection<C extends Client = Redis> {
 
   private hopeless(): StoreRefusedError | undefined {
     const reason = refusalReason(this.lastError);
-    if (!reason || !HOPELESS.has(reason)) return undefined;
+    const advice = reason && HOPELESS[reason];
+    if (!advice) return undefined;
     return new StoreRefusedError(
-      `${this.target} refused the connection: ${withoutPeriod(this.lastError!.message)}. Check username, password and ACL`,
+      `${this.target} refused the connection: ${withoutPeriod(this.lastError!.message)}. ${advice}`,
       { reason },
       { cause: this.lastError },
     );

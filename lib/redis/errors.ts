@@ -39,6 +39,8 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^(ERR )?ACL failure in script/, 'NOPERM'],
   [/^ERR The user executing the script can't/, 'NOPERM'],
   [/^ERR unknown (sub)?command/i, 'UNKNOWN_COMMAND'],
+  // SELECT
+  [/^ERR (DB index is out of range|SELECT is not allowed in cluster mode)/, 'NO_DB'],
   // ioredis followed a cluster for so long; each node answered instead of acting
   [/^Too many Cluster redirections\. Last error: (ReplyError: )?(MOVED|ASK) /, 'MOVED'],
   [/^Too many Cluster redirections\. Last error: (ReplyError: )?TRYAGAIN /, 'TRYAGAIN'],

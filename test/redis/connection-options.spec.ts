@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from 'ioredis';
+import { Cluster, Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../../lib/core/message/errors.js';
 import { planConnection, type RedisStoresOptions } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
@@ -100,6 +100,15 @@ describe('connection options', () => {
       /URL parameter "maxRetriesPerRequest"/,
     ],
     [{ connection: 5 }, /must be a URL, ioredis options or a factory, got: 5/],
+    [{ connection: [] }, /must be a URL, ioredis options or a factory, got: an array/],
+    [{ connection: new URL('redis://u:p@h:1') }, /must be a URL as a text; pass its href/],
+    [{ connection: { hots: 'a' } }, /unknown option "hots", did you mean "host"\?/],
+    [{ connection: { url: 'redis://u:p@h' } }, /unknown option "url"; what it holds is the connec/],
+    [{ connection: { frobs: 1 } }, /unknown option "frobs"; ioredis has none of this name/],
+    [
+      { connection: { cluster: ['a'], redisOptions: {} } },
+      /"redisOptions"; what it holds stands b/,
+    ],
     [{ connection: { cluster: [] } }, /cluster must list at least one node/],
     [{ connection: { cluster: ['a:1', 'redis://u:p@b'] } }, /node of cluster must be "host:port"/],
     [{ connection: { cluster: [{ host: 'a', port: 0 }] } }, /node of cluster must be "host:port"/],
@@ -119,6 +128,7 @@ describe('connection options', () => {
     [{ connection: { enableOfflineQueue: true } }, /enableOfflineQueue is decided/],
     [{ connection: { commandTimeout: 100 } }, /commandTimeout is decided/],
     [{ connection: { blockingTimeout: 100 } }, /blockingTimeout is decided/],
+    [{ connection: { monitor: true } }, /monitor is decided/],
     [{ connection: { replyMapping: 'resp3' } }, /replyMapping is decided/],
     [{ connection: { enableAutoPipelining: true } }, /enableAutoPipelining is decided/],
     [{ connection: { retryStrategy: () => null } }, /retryStrategy is decided/],
@@ -163,5 +173,16 @@ describe('connection options', () => {
     );
     one.make('commands');
     expect(() => one.make('blocking')).toThrow(/same client twice/);
+  });
+
+  it.each([
+    [async () => new Redis({ lazyConnect: true }), /at once, got: a promise/],
+    [() => null, /must make a client of ioredis, got: null/],
+    [() => ({ connect() {} }), /must make a client of ioredis, got: an object/],
+    [() => new Cluster(['a:1'], { lazyConnect: true }), /a cluster is \{ cluster/],
+  ])('say what a factory should have made (%#)', (factory, text) => {
+    const connection = factory as unknown as RedisStoresOptions['connection'];
+    const plan = planConnection({ namespace: 'shop', connection }, () => new Redis());
+    expect(() => plan.make('commands')).toThrow(text);
   });
 });

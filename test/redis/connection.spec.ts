@@ -129,6 +129,12 @@ describe('connections', () => {
     expect(await redis.dbsize()).toBe(0);
   });
 
+  it('gives up at once on a database that the server does not have', async () => {
+    const { error } = await openFailure(`${server.url}/99`, 10_000);
+    expect(error).toMatchObject({ reason: 'NO_DB' });
+    expect((error as Error).message).toContain('DB index is out of range. Choose a db that it has');
+  });
+
   it('uses the database of the URL', async () => {
     const stores = await openStores(`${server.url}/3`, { namespace });
     await stores.members.beat('a');
