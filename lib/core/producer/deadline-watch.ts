@@ -1,6 +1,11 @@
 import type { Clock } from '../runtime/clock.js';
 
-/** One timer for any number of deadlines, armed for the earliest. Times are of the monotonic clock. */
+/**
+ * One timer for any number of deadlines, armed for the earliest. Times are of the monotonic clock.
+ *
+ * It stays armed when nothing is left to watch: to begin and to end a timer would be a part of what each message costs, and
+ * deadlines mostly lie behind the one there is.
+ */
 export class DeadlineWatch {
   private readonly clock: Clock;
   private readonly sweep: (now: number) => number;
@@ -18,16 +23,15 @@ export class DeadlineWatch {
     this.cancel?.();
     this.armedFor = deadline;
     this.cancel = this.clock.after(deadline - this.clock.monotonic(), () => {
-      this.clear();
+      this.armedFor = Infinity;
       const next = this.sweep(this.clock.monotonic());
       if (next < Infinity) this.watch(next);
     });
   }
 
-  /** Nothing is left to watch. */
-  clear(): void {
+  /** Nothing will be watched any more. */
+  close(): void {
     this.cancel?.();
-    this.cancel = undefined;
-    this.armedFor = Infinity;
+    this.armedFor = -Infinity;
   }
 }

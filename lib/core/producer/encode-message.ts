@@ -51,10 +51,10 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   readonly due: AppendEntry['due'];
   readonly dedupId: string | undefined;
   readonly acks: Acks;
-  readonly messageId: MessageId;
   readonly timeoutMs: number;
   /** By the monotonic clock. */
   readonly deadline: number;
+  private id: MessageId | undefined = undefined;
 
   constructor(
     outgoing: Outgoing,
@@ -70,9 +70,13 @@ export class EncodedMessage implements Outgoing, AppendEntry {
     this.due = dueOf(options);
     this.dedupId = options.dedupId;
     this.acks = made.acks;
-    this.messageId = frameMessageId(made.frame);
     this.timeoutMs = made.timeoutMs;
     this.deadline = made.deadline;
+  }
+
+  /** Made of the frame when somebody asks for it, which mostly is when the message is on its way. */
+  get messageId(): MessageId {
+    return (this.id ??= frameMessageId(this.frame));
   }
 }
 

@@ -94,10 +94,6 @@ export class OpenRequests {
     return this.count;
   }
 
-  get isEmpty(): boolean {
-    return this.oldest === undefined;
-  }
-
   /** Whether the message of some request is not confirmed yet. */
   get isSending(): boolean {
     return this.sending > 0;

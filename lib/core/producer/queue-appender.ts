@@ -88,6 +88,7 @@ export class QueueAppender {
   close(): void {
     this.closed = true;
     this.closing.abort();
+    this.deadlines.close();
     for (const call of this.calls) for (const send of call.sends) send.expire(true, this.lastError);
     for (const send of this.waiting) send.expire(false, this.lastError);
     this.waiting = [];
@@ -298,7 +299,6 @@ export class QueueAppender {
   }
 
   private becomeIdle(): void {
-    this.deadlines.clear();
     this.oneByOne = false;
     for (const resolve of this.idleWaiters.splice(0)) resolve();
   }

@@ -71,7 +71,7 @@ export class Requester {
   private readonly owner: RequestOwner = {
     confirmed: (request, messageId) => this.confirmed(request, messageId),
     refused: (request, error) => this.refused(request, error),
-    stopped: (request) => this.finish(request),
+    stopped: (request) => void this.requests.finish(request),
   };
   /** Of a request that says nothing else. */
   private readonly plain: SendOptions;
@@ -144,6 +144,7 @@ export class Requester {
   /** Ends every request under way. Never rejects. */
   async close(): Promise<void> {
     this.closed = true;
+    this.deadlines.close();
     for (const request of this.requests.unfinished())
       this.giveUp(
         request,
@@ -179,29 +180,16 @@ export class Requester {
       if (!request.isFinished) for (const packet of early) this.deliver(packet);
       this.forgetLate();
     }
-    this.clearWhenEmpty();
   }
 
   private refused(request: OpenRequest, error: Error): void {
     this.requests.sent(request);
     this.giveUp(request, error);
     this.forgetLate();
-    this.clearWhenEmpty();
   }
 
   private giveUp(request: OpenRequest, error: Error): void {
-    if (this.finish(request)) this.tell(() => request.listener.error(error));
-  }
-
-  /** @returns false when it had finished before. */
-  private finish(request: OpenRequest): boolean {
-    const isNew = this.requests.finish(request);
-    this.clearWhenEmpty();
-    return isNew;
-  }
-
-  private clearWhenEmpty(): void {
-    if (this.requests.isEmpty) this.deadlines.clear();
+    if (this.requests.finish(request)) this.tell(() => request.listener.error(error));
   }
 
   /** Gives up what is overdue. @returns the next deadline. */
@@ -273,7 +261,7 @@ export class Requester {
     } catch (error) {
       return this.giveUp(request, error as Error);
     }
-    if (packet.kind !== 'value') this.finish(request);
+    if (packet.kind !== 'value') this.requests.finish(request);
     switch (packet.kind) {
       case 'value':
         return listener.value(body);

@@ -125,6 +125,7 @@ export class TopicRoutes {
       appenders: Array.from({ length: info.queues }, (_, queue) => this.appender(info, queue)),
     };
     this.routes.set(topic, fresh);
+    for (const appender of route?.appenders ?? []) if (appender.idle) appender.close();
     return fresh;
   }
 

@@ -76,6 +76,18 @@ describe('QueueAppender', () => {
     await turn();
     expect(outcomes.get('b')).toMatchObject({ messageId: 'b', offset: '1-2', state: 'stored' });
     expect(appender.idle).toBe(true);
+  });
+
+  it('keeps the timer of its first deadline for what comes after, and none once it is closed', async () => {
+    for (const body of ['a', 'b', 'c']) {
+      send(body);
+      await turn();
+      log.store(log.appends.length - 1);
+      await turn();
+      expect(appender.idle).toBe(true);
+      expect(clock.armed).toBe(1);
+    }
+    appender.close();
     expect(clock.armed).toBe(0);
   });
 
