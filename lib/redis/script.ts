@@ -124,17 +124,18 @@ export class Script<Key extends string, Arg extends string> {
     call: ScriptCall<Key, Arg>,
     form: 'digest' | 'text',
   ): [command: string, ...Argument[]] {
-    const [count, ...bound] = this.bind(host, call);
-    const script = form === 'digest' ? ['evalsha', this.sha] : ['eval', this.source];
-    return [...script, String(count), ...bound] as [string, ...Argument[]];
+    const script =
+      form === 'digest' ? (['evalsha', this.sha] as const) : (['eval', this.source] as const);
+    return [...script, ...this.bind(host, call)];
   }
 
   /** Number of keys, keys, arguments, test time. */
   private bind(
     host: Pick<ScriptHost, 'testTimeMs'>,
     call: ScriptCall<Key, Arg>,
-  ): [number, ...Argument[]] {
-    const bound: [number, ...Argument[]] = [this.keys.length + (call.moreKeys?.length ?? 0)];
+  ): [string, ...Argument[]] {
+    const count = this.keys.length + (call.moreKeys?.length ?? 0);
+    const bound: [string, ...Argument[]] = [String(count)];
     for (const key of this.keys) bound.push(call.keys[key]);
     if (call.moreKeys) bound.push(...call.moreKeys);
     for (const arg of this.args) bound.push(call.args[arg]);
