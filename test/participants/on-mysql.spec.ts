@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
 import { mysql2Participant } from '../../lib/participants/mysql2.js';
 import { schema } from '../../lib/participants/sql/schema.js';
@@ -120,8 +121,11 @@ const onServer = (kind: MysqlKind): void => {
     pools.push(single);
     const participant = mysql2Participant(single);
     await participant.prepare();
+    // Each checkout has an object of its own, which passes on what the one connection tells.
     const listeners = (): Promise<number> =>
-      participant.run(async (tx) => tx.listenerCount('error'));
+      participant.run(async ({ connection }) =>
+        (connection as unknown as EventEmitter).listenerCount('error'),
+      );
     const before = await listeners();
     for (let i = 0; i < 3; i++) await listeners();
     expect(await listeners()).toBe(before);
