@@ -163,6 +163,20 @@ describe('acks by replicas', () => {
     await expect(sent).rejects.toThrow('but 0 of 1 replicas confirmed it in time: it is delivered');
   });
 
+  it('a half that is stored now is waited for, too', async () => {
+    const { halves } = application.stores;
+    const acks = { disk: false, replicas: 1, timeoutMs: 50 };
+    await application.stores.topics.declare('orders', { queues: 1 });
+    await replica.kill('SIGSTOP');
+    const call = await callOf(application.stores, [halfOf(['now'])]);
+    const missed = { code: 'ACKS_MISSED', missed: '0 of 1 replicas confirmed it in time' };
+    await expect(halves.prepare({ ...call, acks })).rejects.toMatchObject(missed);
+    await replica.kill('SIGCONT');
+    expect(
+      statesOf(await halves.prepare({ ...call, acks: { ...acks, timeoutMs: 10_000 } })),
+    ).toEqual(['prepared']);
+  });
+
   it('a half that was stored before, by a call that asked for nothing, is waited for all the same', async () => {
     const { halves } = application.stores;
     const acks = { disk: false, replicas: 1, timeoutMs: 50 };

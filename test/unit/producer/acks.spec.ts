@@ -7,7 +7,7 @@ import {
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { PendingSend } from '../../../lib/core/producer/pending-send.js';
 import { QueueAppender } from '../../../lib/core/producer/queue-appender.js';
-import { levelReached } from '../../../lib/core/producer/wanted-acks.js';
+import { levelReached, strongestAcks, wantedAcks } from '../../../lib/core/producer/wanted-acks.js';
 import { type AcksReached, NO_DISK_ACKS } from '../../../lib/core/store/message-log.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { ScriptedLog } from './scripted-log.js';
@@ -155,6 +155,35 @@ describe('acks', () => {
     log.reopens[0]!.answer({ state: 'open', answers, reached: { disk: false, replicas: 0 } });
     await turn();
     expect(outcomes.get('a')).toBeInstanceOf(SendOutcomeUnknownError);
+  });
+
+  it('waits no longer than its send may take, and as long as was said before that', () => {
+    const wanted = (timeoutMs?: number): number | undefined =>
+      wantedAcks(
+        [{ deadline: 1_000, message: { acks: { replicas: 1, ...(timeoutMs && { timeoutMs }) } } }],
+        0,
+      )?.timeoutMs;
+    expect([wanted(), wanted(300), wanted(60_000)]).toEqual([900, 300, 900]);
+  });
+
+  it('of messages that share one fate are the strongest, whichever says it, for the longest that is said', () => {
+    const [disk, two, one] = [
+      'disk',
+      { replicas: 2, timeoutMs: 100 },
+      { replicas: 1, timeoutMs: 700 },
+    ] as const;
+    const shared = (...all: (Acks | undefined)[]) => strongestAcks(all.map((acks) => ({ acks })));
+    expect(shared('memory', undefined)).toBeUndefined();
+    for (const both of [
+      [one, two],
+      [two, 'memory' as const, one],
+    ])
+      expect(shared(...both)).toEqual({ disk: false, replicas: 2, timeoutMs: 700 });
+    for (const both of [
+      [disk, two],
+      [two, disk],
+    ])
+      expect(shared(...both)).toEqual({ disk: true, replicas: 2, timeoutMs: undefined });
   });
 
   it('never calls a level reached that nobody confirmed', () => {
