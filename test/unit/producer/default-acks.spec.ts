@@ -55,6 +55,10 @@ describe('the default acks of a producer', () => {
         .catch(() => {});
     await bed.advance(10);
     expect(wanted).toEqual([undefined]);
+    wanted.length = 0;
+    bed.rivulet.requester.request('sums', 1).catch(() => {});
+    await bed.advance(10);
+    expect(wanted).toEqual([undefined]);
     await bed.advance(1_000);
     await Promise.allSettled(asked);
   });

@@ -77,7 +77,7 @@ describe('acks of', () => {
       await open({}, { replicas: 2, timeoutMs: 50 });
       await order('a');
       await order('b', 'memory');
-      await order('c', 'disk');
+      expect(await order('c', 'disk')).toMatchObject({ state: 'half', acks: 'memory' });
       expect(moves.filter(([move]) => move === 'prepare').map(([, acks]) => acks)).toEqual([
         { disk: false, replicas: 2, timeoutMs: 50 },
         undefined,

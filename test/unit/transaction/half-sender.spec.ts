@@ -1,4 +1,8 @@
-import { StoreRefusedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import {
+  AcksMissedError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../../lib/core/message/errors.js';
 import type { HalfMessageStore } from '../../../lib/core/store/half-message-store.js';
 import { StoreTime } from '../../../lib/core/store/store-time.js';
 import { type HalfPlace, HalfSender } from '../../../lib/core/transaction/half-sender.js';
@@ -145,6 +149,16 @@ describe('HalfSender', () => {
     ];
     stores.halves.prepare = () => Promise.reject(answers.shift()!);
     await expect(Promise.all([prepare(), clock.advance(250)])).rejects.toThrow('lost');
+  });
+
+  it('says what is known when acks are missed after a lost reply: it is stored', async () => {
+    await prepare();
+    const missed = new AcksMissedError('missed', {
+      missed: '0 of 1 replicas confirmed it in time',
+    });
+    const answers = [new StoreUnavailableError('lost'), missed];
+    stores.halves.prepare = () => Promise.reject(answers.shift()!);
+    await expect(Promise.all([prepare(), clock.advance(250)])).rejects.toBe(missed);
   });
 
   it('notes when delayed messages are due before they are scheduled', async () => {
