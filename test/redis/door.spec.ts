@@ -112,6 +112,15 @@ describe('what piled up for an ordered group, read without a script that carries
     }
   });
 
+  it('is a fault of its queue where the lease is something else', async () => {
+    const { log, lease, door } = keys.groupQueue(BILLING);
+    await operator.set(lease, 'other');
+    await expect(owner.read(PAGE)).rejects.toMatchObject({ fault: 'wrong-type' });
+    const [pending] = await operator.xpending(log, 'billing');
+    expect(pending).toBe(PAGE);
+    expect(await operator.exists(door)).toBe(0);
+  });
+
   it('is a fault of its queue when the consumer group is gone', async () => {
     await operator.xgroup('DESTROY', keys.groupQueue(BILLING).log, 'billing');
     await expect(owner.read(PAGE)).rejects.toThrow(QueueFaultedError);
