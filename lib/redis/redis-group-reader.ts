@@ -20,6 +20,7 @@ interface ReadRequest {
   perQueue: number;
   blockMs: number;
   signal: AbortSignal;
+  onArrival?: ((entries: DeliveredEntry[]) => void) | undefined;
 }
 
 /**
@@ -74,7 +75,9 @@ export class RedisGroupReader implements GroupReader {
   private async findFault(request: ReadRequest): Promise<DeliveredEntry[]> {
     const probes: PromiseSettledResult<DeliveredEntry[]>[] = [];
     for (const ref of request.queues) {
-      const [probe] = await Promise.allSettled([this.ask([ref], { ...request, blockMs: 0 })]);
+      const [probe] = await Promise.allSettled([
+        this.ask([ref], { ...request, blockMs: 0, onArrival: undefined }),
+      ]);
       probes.push(probe);
     }
     let fault: Error | undefined;
@@ -105,7 +108,7 @@ export class RedisGroupReader implements GroupReader {
 
   private async ask(
     queues: readonly QueueRef[],
-    { perQueue, blockMs, signal }: ReadRequest,
+    { perQueue, blockMs, signal, onArrival }: ReadRequest,
   ): Promise<DeliveredEntry[]> {
     if (this.closed) throw new ClosedError(`The reader of ${this.group} was closed`);
     if (signal.aborted) return [];
@@ -115,10 +118,15 @@ export class RedisGroupReader implements GroupReader {
       streams: [...byLog.keys()].map((key) => ({ key, after: '>' })),
       signal,
     } as const;
+    let arrived: DeliveredEntry[] | undefined;
+    const onReply = (reply: StreamsReply): void => {
+      arrived = readDeliveries(reply, byLog);
+      onArrival!(arrived);
+    };
     const { entries, failures } = await (blockMs > 0 || !this.connections.ready
-      ? this.reader.read({ ...request, blockMs })
+      ? this.reader.read({ ...request, blockMs, onArrival: onArrival && onReply })
       : this.reader.readNow(request));
-    const deliveries = readDeliveries(entries, byLog);
+    const deliveries = arrived ?? readDeliveries(entries, byLog);
     if (failures.length === 0) return deliveries;
     const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);
     const failure = fault ?? failures[0]!;

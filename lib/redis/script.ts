@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { type Asked, storeError } from './errors.js';
-import { ScriptCommand } from './script-command.js';
+import { DirectCommand } from './direct-command.js';
 
 /** What one server and a cluster are asked alike: commands about keys of one slot. */
 export type Commands = Omit<Pick<Redis, keyof Redis & keyof Cluster>, OfOneKind>;
@@ -101,7 +101,7 @@ export class Script<Key extends string, Arg extends string> {
     const bound = this.bind(host, call);
     const ask = (command: string, script: string): Promise<unknown[]> =>
       redis.sendCommand(
-        new ScriptCommand(command, [script, ...bound], { replyEncoding }),
+        new DirectCommand(command, [script, ...bound], { replyEncoding }),
       ) as Promise<unknown[]>;
     try {
       return await ask('evalsha', this.sha);

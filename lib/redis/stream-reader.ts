@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../core/message/errors.js';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
+import { DirectCommand } from './direct-command.js';
 import { isElsewhere, refusalReason } from './errors.js';
 import type { Commands } from './script.js';
 import { MOST_CONNECTIONS, StreamConnections } from './stream-connections.js';
@@ -23,6 +24,11 @@ export interface StreamsRequest {
   /** 0: not at all. */
   blockMs: number;
   signal: AbortSignal;
+  /**
+   * Called with what a read brings as soon as it is there, before the promise is answered with it. Only when one server is
+   * asked, and never with nothing.
+   */
+  onArrival?: ((entries: StreamsReply) => void) | undefined;
 }
 
 /**
@@ -72,14 +78,14 @@ export class StreamReader {
   }
 
   /** Asks without waiting, together with other commands. */
-  async readNow(request: Omit<StreamsRequest, 'blockMs'>): Promise<StreamsFound> {
+  async readNow(request: Omit<StreamsRequest, 'blockMs' | 'onArrival'>): Promise<StreamsFound> {
     const { redis } = this.connections.gathered;
     if (!this.connections.isSpread)
       return { entries: (await ask(redis, { ...request, blockMs: 0 })) ?? [], failures: [] };
     return told(await this.askEach(request), request.streams.length);
   }
 
-  private askEach(request: Omit<StreamsRequest, 'blockMs'>): Promise<StreamsFound> {
+  private askEach(request: Omit<StreamsRequest, 'blockMs' | 'onArrival'>): Promise<StreamsFound> {
     const { redis } = this.connections.gathered;
     return gather(
       request.streams.map((stream) => ({
@@ -189,19 +195,21 @@ function isBeingMade(error: unknown): boolean {
 
 function ask(
   redis: Commands | Redis,
-  { command, streams, blockMs }: StreamsRequest,
+  { command, streams, blockMs, onArrival }: StreamsRequest,
 ): Promise<StreamsReply | null> {
   const [name, ...how] = command;
   const block = blockMs > 0 ? ['BLOCK', String(Math.ceil(blockMs))] : [];
   const keys = streams.map(({ key }) => key);
   const after = streams.map((stream) => stream.after);
-  return redis.callBuffer(
-    name,
-    ...how,
-    ...block,
-    'STREAMS',
-    ...keys,
-    ...after,
+  const onReply = (reply: unknown): unknown => {
+    if (reply !== null) onArrival?.(reply as StreamsReply);
+    return reply;
+  };
+  return redis.sendCommand(
+    new DirectCommand(name, [...how, ...block, 'STREAMS', ...keys, ...after], {
+      replyEncoding: null,
+      onReply: onArrival && onReply,
+    }),
   ) as Promise<StreamsReply | null>;
 }
 

@@ -1,4 +1,5 @@
 import { QueueFaultedError } from '../../lib/core/message/errors.js';
+import type { DeliveredEntry } from '../../lib/core/store/delivery-store.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import { AUDIT, BILLING, declare, join, numbered, publishTexts, QUEUE, texts } from './messages.js';
 import { nothing } from './nothing.js';
@@ -61,6 +62,24 @@ export function describeGroupReader(open: OpenHarness): void {
 
     it('answers at once with nothing when it must not wait', async () => {
       expect(await h.consumer(BILLING, 'c').read({ blockMs: 0 })).toEqual([]);
+    });
+
+    it('tells of what a waiting read brings once at most, and answers it all the same', async () => {
+      const reader = (await h.sibling()).deliveries.openReader('billing', 'c');
+      const arrived: DeliveredEntry[][] = [];
+      const reading = reader.read({
+        queues: [QUEUE],
+        perQueue: 10,
+        blockMs: 20_000,
+        signal: new AbortController().signal,
+        onArrival: (entries) => arrived.push(entries),
+      });
+      await h.advance(5);
+      await publishTexts(h.stores, ['a']);
+      const answered = await reading;
+      expect(texts(answered)).toEqual(['a']);
+      expect([[], [answered]]).toContainEqual(arrived);
+      await reader.close();
     });
 
     it('waits for a message', async () => {

@@ -82,6 +82,45 @@ describe('a group reader', () => {
     expect(await redis.client('LIST')).toMatch(/rivulet:\w+:blocking/);
   });
 
+  it('tells of what a waiting read brings before its promise does', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const order: string[] = [];
+    const reading = reader
+      .read({
+        queues,
+        perQueue: 5,
+        blockMs: 5_000,
+        signal,
+        onArrival: ([entry]) => {
+          order.push(`arrived in ${entry!.queue}`);
+          void Promise.resolve().then(() => order.push('the next promise'));
+        },
+      })
+      .then(([entry]) => order.push(`answered in ${entry!.queue}`));
+    await untilBlocked();
+    await publish(1);
+    await reading;
+    expect(order).toEqual(['arrived in 1', 'the next promise', 'answered in 1']);
+  });
+
+  it('fails a read when whoever is told of its messages throws, and keeps its connection', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const onArrival = (): void => {
+      throw new Error('no room');
+    };
+    const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal, onArrival });
+    await untilBlocked();
+    const connections = await redis.client('LIST');
+    await publish(1);
+    await expect(reading).rejects.toThrow('no room');
+    const next = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
+    await untilBlocked();
+    await publish(2);
+    expect(await next).toMatchObject([{ queue: 2 }]);
+    const idOf = (list: unknown): string => /id=(\d+) [^\n]*:blocking/.exec(String(list))![1]!;
+    expect(idOf(await redis.client('LIST'))).toBe(idOf(connections));
+  });
+
   it('without the right to unblock it drops the connection, and reads over another one', async () => {
     await redis.acl('SETUSER', 'poor', 'on', 'nopass', '~*', '&*', '+@all', '-client|unblock');
     const poor = await openStores(server.url.replace('//', '//poor@'), { namespace });

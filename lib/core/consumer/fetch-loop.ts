@@ -54,6 +54,10 @@ const MOST_BEYOND = 3;
 interface Reading {
   planned: PlannedRead;
   entries: Promise<DeliveredEntry[]>;
+  /** Its messages went to their handlers when they came. */
+  isTaken: boolean;
+  /** Handlers have something to do again, or nothing came. */
+  endRest(): void;
 }
 
 /**
@@ -90,9 +94,10 @@ export class FetchLoop {
     const stopped = this.loop.stop();
     await this.options.reader.close();
     await stopped;
-    const ahead = await this.ahead?.entries.catch(() => []);
+    const { ahead } = this;
+    const entries = (await ahead?.entries.catch(() => [])) ?? [];
     this.ahead = undefined;
-    if (ahead) this.options.accept(ahead);
+    if (!ahead?.isTaken) this.options.accept(entries);
   }
 
   private async fetch(signal: AbortSignal): Promise<number> {
@@ -109,9 +114,10 @@ export class FetchLoop {
     this.ahead = undefined;
     if (typeof reading === 'number') return reading;
     try {
-      await this.take(reading, signal);
+      this.take(reading, await reading.entries, signal);
       return 0;
     } catch (error) {
+      reading.endRest();
       if (!(error instanceof QueueFaultedError)) {
         // A read that waits also waits for the connection.
         this.plan.forget();
@@ -151,30 +157,38 @@ export class FetchLoop {
   }
 
   private read(planned: PlannedRead, signal: AbortSignal): Reading {
-    this.options.beforeRead?.();
-    return { planned, entries: this.options.reader.read({ ...planned, signal }) };
+    const { reader, beforeRead } = this.options;
+    beforeRead?.();
+    const onArrival = (entries: DeliveredEntry[]): void => this.take(reading, entries, signal);
+    const reading: Reading = {
+      planned,
+      entries: reader.read({ ...planned, signal, onArrival }),
+      isTaken: false,
+      endRest: planned.blockMs > 0 ? this.watchRest() : () => {},
+    };
+    return reading;
   }
 
-  private async take(reading: Reading, signal: AbortSignal): Promise<void> {
-    const entries = await this.awaited(reading);
+  private take(reading: Reading, entries: DeliveredEntry[], signal: AbortSignal): void {
+    if (reading.isTaken) return;
+    reading.isTaken = true;
+    reading.endRest();
     this.plan.learn(reading.planned, entries);
     this.readAhead(entries.length, signal);
     this.options.accept(entries);
   }
 
-  /** How fast handlers end is not told by the time in which none has anything to do. */
-  private async awaited({ planned, entries }: Reading): Promise<DeliveredEntry[]> {
-    if (planned.blockMs === 0) return entries;
+  /** How fast handlers end is not told by the time in which none has anything to do. Ended by the returned function. */
+  private watchRest(): () => void {
     const { clock, capacity } = this.options;
     let restsSince = capacity.inUse === 0 ? clock.monotonic() : undefined;
     capacity.onIdle = () => (restsSince ??= clock.monotonic());
-    try {
-      return await entries;
-    } finally {
+    return () => {
       capacity.onIdle = undefined;
       if (restsSince !== undefined && capacity.inUse === 0)
         this.pace.rested(clock.monotonic() - restsSince);
-    }
+      restsSince = undefined;
+    };
   }
 
   /**

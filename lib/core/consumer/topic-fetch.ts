@@ -148,6 +148,7 @@ export class TopicFetch {
   }
 
   private accept(entries: readonly DeliveredEntry[]): void {
+    if (entries.length === 1) return this.topics.get(entries[0]!.topic)?.accept(entries);
     const byTopic = new Map<string, DeliveredEntry[]>();
     for (const entry of entries) {
       const others = byTopic.get(entry.topic);

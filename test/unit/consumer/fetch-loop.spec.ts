@@ -29,6 +29,8 @@ describe('FetchLoop', () => {
   let wake: () => void;
   /** Reads under way, at each time that a reply was accepted. */
   let ahead: number[];
+  /** The reader tells of messages when they come, before its promise does. */
+  let tells: boolean;
   /** Handlers have begun, and ended if they take no time. */
   let onAccepted: () => void;
 
@@ -46,10 +48,11 @@ describe('FetchLoop', () => {
     handlerMs = undefined;
     ahead = [];
     wake = () => {};
+    tells = false;
     onAccepted = () => {};
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
-      read: async ({ queues: asked, perQueue, blockMs, signal }) => {
+      read: async ({ queues: asked, perQueue, blockMs, signal, onArrival }) => {
         reads.push({ queues: asked.map(({ queue }) => queue), perQueue, blockMs });
         const failure = failures.shift();
         if (failure) throw failure;
@@ -61,8 +64,10 @@ describe('FetchLoop', () => {
           });
         const entries = take();
         if (entries.length > 0 || blockMs === 0 || signal.aborted) return entries;
+        let arrived: DeliveredEntry[] | undefined;
         await new Promise<void>((resolve) => {
           const end = (): void => {
+            if (tells) onArrival?.((arrived = take()));
             signal.removeEventListener('abort', end);
             resolve();
           };
@@ -70,7 +75,7 @@ describe('FetchLoop', () => {
           clock.after(blockMs, end);
           signal.addEventListener('abort', end, { once: true });
         });
-        return take();
+        return arrived ?? take();
       },
       close: async () => void (closed = true),
     };
@@ -246,6 +251,24 @@ describe('FetchLoop', () => {
     while (!ahead.includes(1)) await clock.advance(1);
     await loop.stop();
     expect(accepted).toHaveLength(1_000 - backlog[0]!);
+  });
+
+  it('hands on what comes while it waits at once, and only once', async () => {
+    open(2, 4);
+    tells = true;
+    handlerMs = 0;
+    loop.start();
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(10);
+      backlog[i % 2] = 1;
+      wake();
+      expect(accepted).toHaveLength(i + 1);
+    }
+    await clock.advance(10);
+    expect(accepted).toEqual([0, 1, 0]);
+    backlog[1] = 1;
+    await loop.stop();
+    expect(accepted).toEqual([0, 1, 0, 1]);
   });
 
   it('leaves half of the slots to deliveries that wait for another attempt', async () => {

@@ -1,10 +1,10 @@
 import { Command } from 'ioredis';
-import { ScriptCommand } from '../../lib/redis/script-command.js';
+import { DirectCommand } from '../../lib/redis/direct-command.js';
 
 const bytes = (length: number): Buffer => Buffer.alloc(length, 'rivulet ');
 
-const scriptCommand = (args: (string | Buffer)[]): ScriptCommand =>
-  new ScriptCommand('evalsha', args, { replyEncoding: 'utf8' });
+const directCommand = (args: (string | Buffer)[]): DirectCommand =>
+  new DirectCommand('evalsha', args, { replyEncoding: 'utf8' });
 
 describe('A command of a script', () => {
   it.each<[string, (string | Buffer)[]]>([
@@ -18,14 +18,14 @@ describe('A command of a script', () => {
   ])('sends what ioredis sends: %s', (_what, args) => {
     const theirs = Buffer.from(new Command('evalsha', [...args]).toWritable({}));
 
-    const ours = Buffer.from(scriptCommand(args).toWritable());
+    const ours = Buffer.from(directCommand(args).toWritable());
 
     expect(ours.equals(theirs)).toBe(true);
   });
 
   it('has all that ioredis gives to one that it made itself', () => {
     const theirs = new Command('evalsha', ['sha', '0'], { replyEncoding: 'utf8' });
-    const ours = scriptCommand(['sha', '0']);
+    const ours = directCommand(['sha', '0']);
     ours.setReplyContext(undefined);
 
     // Each of these is undefined, or spent, in a command that was made of text and bytes and has no callback.
@@ -37,14 +37,14 @@ describe('A command of a script', () => {
   });
 
   it('answers text, in arrays, too, and leaves what is no bytes', async () => {
-    const command = scriptCommand(['sha', '0']);
+    const command = directCommand(['sha', '0']);
     command.resolve([Buffer.from('größe'), [Buffer.from('b'), null, 3]]);
     expect(await command.promise).toEqual(['größe', ['b', null, 3]]);
     expect(command).toMatchObject({ isResolved: true, isSettled: true });
   });
 
   it('knows the key by which a cluster sends it', () => {
-    const command = scriptCommand(['sha', '1', '{shop:orders:0}:log', 'argument']);
+    const command = directCommand(['sha', '1', '{shop:orders:0}:log', 'argument']);
     expect(command.getKeys()).toEqual(['{shop:orders:0}:log']);
     expect(command.getSlot()).toBe(new Command('get', ['{shop:orders:0}:log']).getSlot());
   });
