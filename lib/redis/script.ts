@@ -158,6 +158,23 @@ export function isNoScript(error: unknown): boolean {
 /** `#!lua` must stay the first line, and comments need not travel. */
 function withShared(shared: string, text: string): string {
   const [shebang, ...lines] = text.split('\n');
-  const code = [...shared.split('\n'), ...lines].filter((line) => !/^\s*(--.*)?$/.test(line));
-  return [shebang, ...code].join('\n');
+  const code = withoutComments(lines);
+  return [shebang, ...usedBy(code, withoutComments(shared.split('\n'))), code].join('\n');
+}
+
+function withoutComments(lines: string[]): string {
+  return lines.filter((line) => !/^\s*(--.*)?$/.test(line)).join('\n');
+}
+
+/** What of `shared` the code names, and what that names: Lua makes each function anew in each call. */
+function usedBy(code: string, shared: string): string[] {
+  const used: string[] = [];
+  let text = code;
+  for (const part of shared.split(/\n(?=local )/).reverse()) {
+    const [, name] = /^local (?:function )?(\w+)/.exec(part)!;
+    if (!new RegExp(`\\b${name}\\b`).test(text)) continue;
+    used.unshift(part);
+    text += part;
+  }
+  return used;
 }
