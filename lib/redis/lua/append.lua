@@ -35,7 +35,8 @@ local generation, session, epoch, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local dues, dedups, test_time = ARGV[5], ARGV[6], ARGV[#ARGV]
 -- Lua hashes all of a string that it makes: cut out of one argument, each frame would be made twice.
 local FIRST, LAST = 7, #ARGV - 1
-local REMEMBERED = 5
+-- Of five remembered replies, the latest first, the four that stay.
+local STAY = '^[^|]*|[^|]*|[^|]*|[^|]*'
 local UNUSED_MS = 24 * 3600 * 1000
 local HIGHEST_ID = '18446744073709551615-18446744073709551615'
 
@@ -67,16 +68,17 @@ if epoch == at_epoch and tonumber(number) <= last then
   return { 'forgotten' }
 end
 
-local settings = redis.call('HMGET', meta, 'generation', 'maxLength', 'dedupWindowMs', 'born', 'reserved', 'whenFull')
+-- What few calls need is asked for where they do: each field is a part of what a short call costs.
+local settings = redis.call('HMGET', meta, 'generation', 'maxLength')
 if settings[1] ~= generation then return { 'moved', settings[1] or '0' } end
-local max_length, window, born = tonumber(settings[2]), tonumber(settings[3]), settings[4]
+local max_length = tonumber(settings[2])
 
 if known and tonumber(epoch) < tonumber(at_epoch) then return { 'fenced' } end
 local expected = epoch == at_epoch and last + 1 or 1
 if tonumber(number) ~= expected then return { known and 'gap' or 'new-session' } end
 
 -- Reading each key before the first write finds those of a wrong type while nothing has changed.
-local each_due, each_dedup, record = nil, nil, {}
+local each_due, each_dedup, record, window, born
 if dues ~= '' then
   -- Without a due it is the first XADD that fails in a log that takes no more ids, and nothing was written before.
   local newest = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)[1]
@@ -88,7 +90,9 @@ if dues ~= '' then
   each_due = string.gmatch(dues, '[^ ]+')
 end
 if dedups ~= '' then
-  each_dedup = string.gmatch(dedups, '[^ ]+')
+  each_dedup, record = string.gmatch(dedups, '[^ ]+'), {}
+  window, born = unpack(redis.call('HMGET', meta, 'dedupWindowMs', 'born'))
+  window = tonumber(window)
   for i = 6, #KEYS do
     local stored = redis.call('GET', KEYS[i])
     if stored then
@@ -99,84 +103,87 @@ if dedups ~= '' then
 end
 
 if max_length then
-  local room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(settings[5] or 0)
+  local reserved, when = unpack(redis.call('HMGET', meta, 'reserved', 'whenFull'))
+  local room = max_length - redis.call('XLEN', log) - redis.call('ZCARD', due) - tonumber(reserved or 0)
   local places, wanted = string.gmatch(dedups, '[^ ]+'), 0
   for _ = FIRST, LAST do
     local place = places()
     if not place or not record[tonumber(place)] then wanted = wanted + 1 end
   end
-  if wanted > room then return { 'full', whole(math.max(room, 0)), settings[6] or 'reject' } end
+  if wanted > room then return { 'full', whole(math.max(room, 0)), when or 'reject' } end
 end
 
-local results, word, detail, count = {}, nil, nil, 0
-local function flush()
-  if word then results[#results + 1] = word .. ' ' .. detail .. ' ' .. count end
-end
-local function note(new_word, new_detail)
-  flush()
-  word, detail, count = new_word, new_detail, 1
-end
-
--- The first id of a run says the others: '<ms>-*' makes Redis count on from it. Cheaper than building each id here.
-local call, sub = redis.call, string.sub
-local next_one, counts_on = next_id(log, test_time), false
-local function store(frame)
-  local id = call('XADD', log, next_one, 'rv', frame)
-  if counts_on and word == 'stored' then
-    count = count + 1
-  else
-    note('stored', id)
+local reply
+if dues == '' and dedups == '' and FIRST == LAST then
+  -- What follows makes four functions, which cost a single message more than all it needs.
+  reply = 'stored ' .. redis.call('XADD', log, next_id(log, test_time), 'rv', ARGV[FIRST]) .. ' 1'
+else
+  local results, word, detail, count = {}, nil, nil, 0
+  local function flush()
+    if word then results[#results + 1] = word .. ' ' .. detail .. ' ' .. count end
   end
-  if not counts_on then
-    local ms, seq = string.match(id, '^(%d+%-)(%d+)$')
-    -- Another program may have written ids that leave no room to count on.
-    if #seq < 15 then next_one, counts_on = ms .. '*', true end
-  end
-  return id
-end
-
-for i = FIRST, LAST do
-  local frame = ARGV[i]
-
-  local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
-  local visible_at = now
-  if when ~= '-' then
-    visible_at = tonumber(sub(when, 2))
-    if sub(when, 1, 1) == '+' then visible_at = visible_at + now end
+  local function note(new_word, new_detail)
+    flush()
+    word, detail, count = new_word, new_detail, 1
   end
 
-  if place and record[place] then
-    note('duplicate', record[place])
-  else
-    local offset = '-'
-    if visible_at > now then
-      local id = sub(frame, 2, 17)
-      call('HSET', scheduled, id, frame)
-      call('ZADD', due, whole(visible_at), id)
-      note('scheduled', whole(visible_at))
+  -- The first id of a run says the others: '<ms>-*' makes Redis count on from it. Cheaper than building each id here.
+  local call, sub = redis.call, string.sub
+  local next_one, counts_on = next_id(log, test_time), false
+  local function store(frame)
+    local id = call('XADD', log, next_one, 'rv', frame)
+    if counts_on and word == 'stored' then
+      count = count + 1
     else
-      offset = store(frame)
+      note('stored', id)
     end
-    if place then
-      local hex = string.gsub(sub(frame, 2, 17), '.', function(byte)
-        return string.format('%02x', string.byte(byte))
-      end)
-      record[place] = hex .. '/' .. offset
-      local value = born .. ' ' .. whole(now + window) .. ' ' .. record[place]
-      call('SET', KEYS[5 + place], value, 'PX', whole(window))
+    if not counts_on then
+      local ms, seq = string.match(id, '^(%d+%-)(%d+)$')
+      -- Another program may have written ids that leave no room to count on.
+      if #seq < 15 then next_one, counts_on = ms .. '*', true end
+    end
+    return id
+  end
+
+  for i = FIRST, LAST do
+    local frame = ARGV[i]
+
+    local when, place = each_due and each_due() or '-', each_dedup and tonumber(each_dedup())
+    local visible_at = now
+    if when ~= '-' then
+      visible_at = tonumber(sub(when, 2))
+      if sub(when, 1, 1) == '+' then visible_at = visible_at + now end
+    end
+
+    if place and record[place] then
+      note('duplicate', record[place])
+    else
+      local offset = '-'
+      if visible_at > now then
+        local id = sub(frame, 2, 17)
+        call('HSET', scheduled, id, frame)
+        call('ZADD', due, whole(visible_at), id)
+        note('scheduled', whole(visible_at))
+      else
+        offset = store(frame)
+      end
+      if place then
+        local hex = string.gsub(sub(frame, 2, 17), '.', function(byte)
+          return string.format('%02x', string.byte(byte))
+        end)
+        record[place] = hex .. '/' .. offset
+        local value = born .. ' ' .. whole(now + window) .. ' ' .. record[place]
+        call('SET', KEYS[5 + place], value, 'PX', whole(window))
+      end
     end
   end
+  flush()
+  reply = table.concat(results, ',')
 end
-flush()
-local reply = table.concat(results, ',')
 
-local kept, keep = { epoch .. ':' .. number .. '=' .. reply }, REMEMBERED - 1
-for earlier in string.gmatch(remembered, '[^|]+') do
-  if keep == 0 then break end
-  kept[#kept + 1] = earlier
-  keep = keep - 1
-end
-redis.call('HSET', sessions, session, state(epoch, number, table.concat(kept, '|')))
+local replies = epoch .. ':' .. number .. '=' .. reply
+if remembered ~= '' then replies = replies .. '|' .. (string.match(remembered, STAY) or remembered) end
+redis.call('HSET', sessions, session, state(epoch, number, replies))
 
 -- Whoever opens a session sweeps some that nobody used for long.
 if not known then
