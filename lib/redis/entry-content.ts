@@ -12,12 +12,17 @@ export type RawEntry = [id: Buffer, fields: Buffer[] | null];
 /** Fields of a stream entry as content. Anything but `rv` and perhaps `o`, in this order, is not ours. */
 export function readContent(fields: readonly Buffer[] | null): EntryContent {
   if (fields === null || fields.length === 0) return GONE;
-  if (fields[0]!.equals(FRAME)) {
+  if (isFrame(fields[0]!)) {
     if (fields.length === 2) return { kind: 'message', frame: fields[1]!, only: null };
     if (fields.length === 4 && fields[2]!.equals(ONLY))
       return { kind: 'message', frame: fields[1]!, only: fields[3]!.toString() };
   }
   return { kind: 'foreign', fields };
+}
+
+/** Two bytes are compared sooner than `equals` is called. */
+function isFrame(name: Buffer): boolean {
+  return name.length === 2 && name[0] === FRAME[0] && name[1] === FRAME[1];
 }
 
 const GONE: EntryContent = { kind: 'gone' };

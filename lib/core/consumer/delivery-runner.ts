@@ -108,7 +108,6 @@ export class DeliveryRunner {
   /** Starts what has a slot. Two fetches at once may bring more than that: the rest has the next slots. */
   accept(entries: readonly DeliveredEntry[]): void {
     const { subscription, tools, intake } = this.options;
-    this.budget.learn(entries.map(bytesOf));
     let wanted = 0;
     for (const entry of entries) {
       const opened = open(entry, subscription, tools);
@@ -122,6 +121,7 @@ export class DeliveryRunner {
         else this.overflow.push(entry);
       }
     }
+    this.budget.learn(entries.map(bytesOf));
     if (subscription.filter) intake.wanted.note({ read: entries.length, wanted });
     this.overflow.watch();
   }

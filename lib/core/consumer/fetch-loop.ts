@@ -173,7 +173,12 @@ export class FetchLoop {
     if (reading.isTaken) return;
     reading.isTaken = true;
     reading.endRest();
-    this.plan.learn(reading.planned, entries);
+    const { planned } = reading;
+    // No queue can have had all it was asked for: there is nothing to read ahead, and what is to be learned can wait.
+    const isLittle = entries.length < planned.perQueue;
+    if (isLittle) this.options.accept(entries);
+    this.plan.learn(planned, entries);
+    if (isLittle) return;
     this.readAhead(entries.length, signal);
     this.options.accept(entries);
   }
