@@ -13,6 +13,7 @@ import type {
 } from '../core/store/message-log.js';
 import type { QueueRef, StoredEntry } from '../core/store/refs.js';
 import type { GroupInfo, WhenFull } from '../core/store/topic-registry.js';
+import { KeptAppendKeys } from './append-keys.js';
 import type { AckedQueues } from './acked-queues.js';
 import { type RawEntry, readContent } from './entry-content.js';
 import { answer } from './errors.js';
@@ -27,11 +28,13 @@ import { readGroup, splitOnce } from './topic-facts.js';
 export class RedisMessageLog implements MessageLog {
   private readonly host: Connections;
   private readonly keys: Keys;
+  private readonly appendKeys: KeptAppendKeys;
   private readonly acked: AckedQueues;
 
   constructor(options: { connections: Connections; keys: Keys; acked: AckedQueues }) {
     this.host = options.connections;
     this.keys = options.keys;
+    this.appendKeys = new KeptAppendKeys(options);
     this.acked = options.acked;
   }
 
@@ -53,7 +56,7 @@ export class RedisMessageLog implements MessageLog {
   }
 
   private async appendThrough(host: ScriptHost, call: AppendCall): Promise<AppendReply> {
-    const keys = this.keys.queue(call);
+    const keys = this.appendKeys.of(call);
     const { entries } = call;
     const dedup = dedupArguments(keys, entries);
     const reply = (await scripts.append.run(host, {
@@ -186,7 +189,7 @@ export function whenArgument(due: { delayMs: number } | { at: number }): string 
 }
 
 function dedupArguments(
-  keys: QueueKeys,
+  keys: Pick<QueueKeys, 'dedup'>,
   entries: readonly AppendEntry[],
 ): { records: string[]; places: string } {
   if (!entries.some((entry) => entry.dedupId !== undefined)) return { records: [], places: '' };
