@@ -119,7 +119,7 @@ export {
   RetryLaterError,
 } from './core/consumer/handler-errors.js';
 
-// 5. Choose: filters and topic patterns, for handlers and for tools
+// 6. Choose: filters and topic patterns, for handlers and for tools
 export { headers, selector, tags } from './core/filter/message-filter.js';
 export type { Filterable, MessageFilter } from './core/filter/message-filter.js';
 export { compileSelector } from './core/filter/selector.js';
@@ -129,11 +129,11 @@ export type { HeaderMatch, WantedHeaders } from './core/filter/header-match.js';
 export { compileTopicPattern } from './core/filter/topic-pattern.js';
 export { FilterSyntaxError, SelectorSyntaxError } from './core/filter/filter-error.js';
 
-// 6. Ask and answer
+// 7. Ask and answer
 export { RequestFailedError, RequestTimeoutError } from './core/producer/requester.js';
 export type { RequestOptions } from './core/producer/requester.js';
 
-// 7. Nest's microservices: the same engine behind its own decorators and clients
+// 8. Nest's microservices: the same engine behind its own decorators and clients
 export { RivuletServer } from './nest/transport/server.js';
 export type { RivuletServerOptions, TransportEvents } from './nest/transport/server.js';
 export { RivuletClient } from './nest/transport/client.js';
@@ -141,7 +141,7 @@ export { RivuletRecord, RivuletRecordBuilder } from './nest/transport/record-bui
 export { getTransportId } from './nest/transport/transport-id.js';
 export type { ConnectionStatus } from './nest/transport/status.js';
 
-// 8. Operate
+// 9. Operate
 export { MessageAdmin } from './inspect/message-admin.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
 export type { RewindTarget } from './inspect/rewind.js';
@@ -172,7 +172,7 @@ export type {
 export type { IdleGroupFacts, IdleGroupSettings } from './core/consumer/idle-group-settings.js';
 export type { Telemetry } from './core/runtime/telemetry.js';
 
-// 9. Several instances, tests, and bodies that are not JSON
+// 10. Several instances, tests, and bodies that are not JSON
 export {
   getAdminToken,
   getClientToken,
@@ -201,7 +201,7 @@ export type { Clock } from './core/runtime/clock.js';
 export type { Logger } from './core/runtime/logger.js';
 export type { Codec, CodecContext } from './core/message/codec.js';
 
-// 10. Errors: branch on `code`
+// 11. Errors: branch on `code`
 export {
   AcksMissedError,
   ClosedError,

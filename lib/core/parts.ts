@@ -4,6 +4,8 @@ import { IdleGroups } from './consumer/idle-groups.js';
 import { Pulls } from './consumer/pull/pulls.js';
 import { HealthWatch } from './health-watch.js';
 import { Codecs } from './message/codecs.js';
+import { InvalidOptionsError } from './message/errors.js';
+import { isOptions } from './message/options.js';
 import { Producer } from './producer/producer.js';
 import { type NextRun, RecurringSends } from './producer/recurring-sends.js';
 import { Receipts } from './producer/receipts.js';
@@ -61,6 +63,10 @@ export interface Parts {
 
 /** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
 export function makeParts(options: RivuletOptions, open: () => Promise<void>): Parts {
+  if (!isOptions(options) || !isOptions(options.stores))
+    throw new InvalidOptionsError('Rivulet', [
+      'stores are missing: new Rivulet({ stores }), as MemoryStores of nestjs-rivulet/testing; RivuletModule makes those of Redis',
+    ]);
   const { stores, clock = systemClock } = options;
   const logger = steadyLogger(options.logger ?? silentLogger);
   const settings = settingsFrom(options.settings ?? {});

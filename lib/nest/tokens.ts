@@ -1,5 +1,7 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { Events } from '../core/runtime/events.js';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { describeValue } from '../core/message/options.js';
 import { Rivulet } from '../core/rivulet.js';
 import { Transactions } from '../core/transaction/transactions.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
@@ -13,7 +15,12 @@ type Class<T> = abstract new (...args: never[]) => T;
 
 /** Classes are the tokens of the default instance, so that a constructor needs no decorator. */
 function tokenOf<T>(type: Class<T>, name: string | undefined): InjectionToken<T> {
-  return name === undefined ? (type as InjectionToken<T>) : `${type.name}:${name}`;
+  if (name === undefined) return type as InjectionToken<T>;
+  if (typeof name !== 'string' || name === '')
+    throw new InvalidOptionsError(`Token of ${type.name}`, [
+      `the name of an instance must be a text, got: ${describeValue(name)}`,
+    ]);
+  return `${type.name}:${name}`;
 }
 
 export function getProducerToken(name?: string): InjectionToken<MessageProducer> {

@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -27,6 +28,11 @@ export interface DrizzleParticipantOptions extends SqlParticipantOptions {
   sql: (strings: TemplateStringsArray, ...values: unknown[]) => object;
 }
 
+const DATABASE: ClientWanted = {
+  what: 'a database of Drizzle: drizzle(pool)',
+  methods: ['transaction'],
+};
+
 /** The `tx` that Drizzle hands to a transaction of this database. */
 type TxOf<Database> = Database extends {
   transaction(body: (tx: infer Tx extends Executes) => Promise<unknown>, ...rest: never[]): unknown;
@@ -41,9 +47,15 @@ type TxOf<Database> = Database extends {
  */
 export function drizzleParticipant<Database extends object>(
   database: Database,
-  { sql, ...options }: DrizzleParticipantOptions,
+  options: DrizzleParticipantOptions,
 ): TransactionParticipant<TxOf<Database>, DrizzleTransactionOptions> {
   type Tx = TxOf<Database>;
+  checkGiven('drizzleParticipant', { client: database, options: options ?? {} }, DATABASE);
+  const { sql, ...others } = options ?? {};
+  if (typeof sql !== 'function')
+    throw new InvalidOptionsError('drizzleParticipant', [
+      "sql is missing: drizzleParticipant(database, { sql }), with import { sql } from 'drizzle-orm'",
+    ]);
   const kind = (database.constructor as { [KIND]?: string })[KIND] ?? 'no database of Drizzle';
   const dialect = DIALECTS[kind];
   if (!dialect)
@@ -51,8 +63,8 @@ export function drizzleParticipant<Database extends object>(
       `the database is "${kind}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
         'For libSQL there is libsqlParticipant',
     ]);
-  const others = ForeignTransactions.of(database, 'transaction');
-  const begin = others.begin as <R>(
+  const foreign = ForeignTransactions.of(database, 'transaction');
+  const begin = foreign.begin as <R>(
     body: (tx: Tx) => Promise<R>,
     config?: { isolationLevel: string },
   ) => Promise<R>;
@@ -66,9 +78,9 @@ export function drizzleParticipant<Database extends object>(
         const query = sql(Object.assign(strings, { raw: strings }), ...values);
         return resultOf(await (tx as Executes).execute(query as never));
       },
-      isForeign: () => others.isOpen(),
+      isForeign: () => foreign.isOpen(),
     },
-    options,
+    others,
   );
 }
 

@@ -1,11 +1,19 @@
 import type { Knex } from 'knex';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
 const DIALECTS: Record<string, DialectName> = { postgresql: 'postgres', mysql: 'mysql' };
+
+const KNEX: ClientWanted = {
+  what: "an instance of Knex: knex({ client: 'pg', connection })",
+  methods: ['transaction', 'raw'],
+  otherwise: ({ client }: { client?: unknown }) =>
+    typeof client === 'object' ? undefined : 'one that is connected to nothing',
+};
 
 export interface KnexTransactionOptions {
   /** Default: as the database is set. */
@@ -21,6 +29,7 @@ export function knexParticipant(
   knex: Knex,
   options?: SqlParticipantOptions,
 ): TransactionParticipant<Knex.Transaction, KnexTransactionOptions> {
+  checkGiven('knexParticipant', { client: knex, options }, KNEX);
   const name = (knex.client as { dialect: string }).dialect;
   const dialect = DIALECTS[name];
   if (!dialect)

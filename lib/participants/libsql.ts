@@ -1,5 +1,8 @@
 import type { Client, Transaction } from '@libsql/client';
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { integerProblem } from '../core/message/options.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { OneWriter, type WriteSteps } from './sql/one-writer.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -8,14 +11,25 @@ export interface LibsqlParticipantOptions extends Pick<SqlParticipantOptions, 'n
   busyTimeoutMs?: number;
 }
 
+const CLIENT: ClientWanted = {
+  what: "a client of @libsql/client: createClient({ url: 'file:shop.db' })",
+  methods: ['transaction', 'execute'],
+};
+
 /**
  * SQLite through a client of `@libsql/client`: a file, or a server. Transactions of the participant take turns, since SQLite
  * has one writer.
+ *
+ * @throws InvalidOptionsError for anything else, and for options that nobody knows.
  */
 export function libsqlParticipant(
   client: Client,
-  { busyTimeoutMs = 5_000, ...options }: LibsqlParticipantOptions = {},
+  options: LibsqlParticipantOptions = {},
 ): TransactionParticipant<Transaction, never> {
+  checkGiven('libsqlParticipant', { client, options }, CLIENT);
+  const { busyTimeoutMs = 5_000, ...others } = options;
+  const problem = integerProblem('busyTimeoutMs', busyTimeoutMs, { min: 0, max: 3_600_000 });
+  if (problem !== undefined) throw new InvalidOptionsError('libsqlParticipant', [problem]);
   const steps = client.protocol === 'file' ? fileSteps(client) : remoteSteps(client);
   const writer = new OneWriter(steps, busyTimeoutMs);
   return sqlParticipant<Transaction, never>(
@@ -28,7 +42,7 @@ export function libsqlParticipant(
         return { rows: [...rows], affected: rowsAffected };
       },
     },
-    options,
+    others,
   );
 }
 

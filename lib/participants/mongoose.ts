@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import { sleep, systemClock } from '../core/runtime/clock.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { identityOf, makeCollections } from './mongo/mongo-collections.js';
 import { isTransient } from './mongo/mongo-error.js';
 import { MongoInbox } from './mongo/mongo-inbox.js';
@@ -28,6 +29,11 @@ export interface MongooseTransactionOptions {
 }
 
 const KNOWN: readonly (keyof MongooseTransactionOptions)[] = ['maxAttempts', 'maxCommitTimeMs'];
+const CONNECTION: ClientWanted = {
+  what: 'a connection of Mongoose: mongoose.connection, or createConnection(url)',
+  methods: ['transaction', 'startSession'],
+  otherwise: (connection) => ('connections' in connection ? 'all of mongoose' : undefined),
+};
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
 
@@ -42,6 +48,7 @@ export function mongooseParticipant(
   connection: Connection,
   options: MongooseParticipantOptions = {},
 ): TransactionParticipant<ClientSession, MongooseTransactionOptions> {
+  checkGiven('mongooseParticipant', { client: connection, options }, CONNECTION);
   checkOptions(options);
   const name = options.name ?? 'default';
   const site = new MongoSite(name, connection);

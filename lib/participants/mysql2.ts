@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -10,11 +11,24 @@ export interface Mysql2TransactionOptions {
 
 export interface Mysql2ParticipantOptions extends SqlParticipantOptions, CommitTimeout {}
 
-/** MySQL or MariaDB through a pool of `mysql2/promise`. `tx` is the connection on which the transaction runs. */
+const POOL: ClientWanted = {
+  what: "a pool of mysql2/promise: import { createPool } from 'mysql2/promise'",
+  methods: ['getConnection', 'query'],
+  otherwise: (pool) =>
+    'promise' in pool ? "a pool of 'mysql2' with callbacks; hand over pool.promise()" : undefined,
+};
+
+/**
+ * MySQL or MariaDB through a pool of `mysql2/promise`. `tx` is the connection on which the transaction runs.
+ *
+ * @throws InvalidOptionsError for anything else, and for options that nobody knows.
+ */
 export function mysql2Participant(
   pool: Pool,
-  { commitTimeoutMs, ...options }: Mysql2ParticipantOptions = {},
+  options: Mysql2ParticipantOptions = {},
 ): TransactionParticipant<PoolConnection, Mysql2TransactionOptions> {
+  checkGiven('mysql2Participant', { client: pool, options }, POOL);
+  const { commitTimeoutMs, ...others } = options;
   const timeoutMs = commitTimeoutOf({ commitTimeoutMs });
   return sqlParticipant<PoolConnection, Mysql2TransactionOptions>(
     {
@@ -28,7 +42,7 @@ export function mysql2Participant(
           : { rows: [], affected: result.affectedRows };
       },
     },
-    options,
+    others,
   );
 }
 

@@ -1,4 +1,7 @@
 import type { TransactionalAdapter, TransactionalAdapterOptions } from '@nestjs-cls/transactional';
+import { checkGiven, type ClientWanted } from './common/given.js';
+import { unknownOptions } from '../core/message/options.js';
+import { InvalidOptionsError } from '../core/message/errors.js';
 import { Transactions } from '../core/transaction/transactions.js';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- adapters of any database
@@ -15,16 +18,27 @@ export interface WithMessagingOptions {
   transactions?: Any;
 }
 
+const ADAPTER: ClientWanted = {
+  what: 'an adapter of @nestjs-cls/transactional: new TransactionalAdapterTypeOrm({ … })',
+  methods: ['optionsFactory'],
+};
+
 /**
  * Makes the transactions of `@nestjs-cls/transactional` ours, too: wrap its adapter where it is registered, and what is
  * sent under *its* `@Transactional()` is visible if and only if the transaction committed. A savepoint
  * (`Propagation.Nested`) that failed takes its messages with it; `Propagation.NotSupported` does not: what is sent there
  * still belongs to the transaction around it.
+ *
+ * @throws InvalidOptionsError for anything else, and for options that nobody knows.
  */
 export function withMessaging<Adapter extends TransactionalAdapter<Any, Any, Any>>(
   adapter: Adapter,
-  { participant, transactions: token = Transactions }: WithMessagingOptions = {},
+  options: WithMessagingOptions = {},
 ): Adapter {
+  checkGiven('withMessaging', { client: adapter, options }, ADAPTER);
+  const problems = unknownOptions(options, ['participant', 'transactions']);
+  if (problems.length > 0) throw new InvalidOptionsError('withMessaging', problems);
+  const { participant, transactions: token = Transactions } = options;
   const others = adapter.extraProviderTokens ?? [];
   return Object.assign(Object.create(adapter) as Adapter, {
     extraProviderTokens: [...others, token],

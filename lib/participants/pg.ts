@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
 import type { SqlDatabase } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -11,11 +12,24 @@ export interface PgTransactionOptions {
 
 export interface PgParticipantOptions extends SqlParticipantOptions, CommitTimeout {}
 
-/** PostgreSQL through a pool of `pg`. `tx` is the client on which the transaction runs. */
+const POOL: ClientWanted = {
+  what: 'a pool of pg: new Pool()',
+  methods: ['connect', 'on', 'listenerCount'],
+  otherwise: (pool) =>
+    'escapeIdentifier' in pool ? 'a Client, which is one connection' : undefined,
+};
+
+/**
+ * PostgreSQL through a pool of `pg`. `tx` is the client on which the transaction runs.
+ *
+ * @throws InvalidOptionsError for anything else, and for options that nobody knows.
+ */
 export function pgParticipant(
   pool: Pool,
-  { commitTimeoutMs, ...options }: PgParticipantOptions = {},
+  options: PgParticipantOptions = {},
 ): TransactionParticipant<PoolClient, PgTransactionOptions> {
+  checkGiven('pgParticipant', { client: pool, options }, POOL);
+  const { commitTimeoutMs, ...others } = options;
   // The pool has dropped an idle client whose back end was killed when it says so. Unheard, that would end the process.
   if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
   const timeoutMs = commitTimeoutOf({ commitTimeoutMs });
@@ -31,7 +45,7 @@ export function pgParticipant(
       return { rows, affected: rowCount ?? 0 };
     },
   };
-  return sqlParticipant(database, options);
+  return sqlParticipant(database, others);
 }
 
 async function inTransaction<Result>(

@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -30,6 +31,11 @@ export interface PrismaTransactionLike {
   $executeRawUnsafe(sql: string, ...values: unknown[]): PromiseLike<number>;
 }
 
+const CLIENT: ClientWanted = {
+  what: 'a PrismaClient: new PrismaClient({ adapter })',
+  methods: ['$transaction'],
+};
+
 /** A relay publishes within such a transaction. */
 const ALONE: PrismaTransactionOptions = {
   isolationLevel: 'ReadCommitted',
@@ -47,6 +53,7 @@ export function prismaParticipant<Tx extends PrismaTransactionLike>(
   client: PrismaClientLike<Tx>,
   options?: SqlParticipantOptions,
 ): TransactionParticipant<Tx, PrismaTransactionOptions> {
+  checkGiven('prismaParticipant', { client, options }, CLIENT);
   const dialect = dialectOf(client);
   const others = ForeignTransactions.of(client, '$transaction');
   const begin = others.begin as PrismaClientLike<Tx>['$transaction'];

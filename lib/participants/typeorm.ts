@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager, QueryResult } from 'typeorm';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -9,6 +10,13 @@ const DIALECTS: Record<string, DialectName> = {
   postgres: 'postgres',
   mysql: 'mysql',
   mariadb: 'mysql',
+};
+
+const DATA_SOURCE: ClientWanted = {
+  what: 'a DataSource of TypeORM',
+  methods: ['createQueryRunner', 'transaction'],
+  otherwise: ({ options }: { options?: unknown }) =>
+    typeof options === 'object' ? undefined : 'an object without options',
 };
 
 export interface TypeormTransactionOptions {
@@ -26,6 +34,7 @@ export function typeormParticipant(
   dataSource: DataSource,
   options?: SqlParticipantOptions,
 ): TransactionParticipant<EntityManager, TypeormTransactionOptions> {
+  checkGiven('typeormParticipant', { client: dataSource, options }, DATA_SOURCE);
   const { type } = dataSource.options;
   const dialect = DIALECTS[type];
   if (!dialect)

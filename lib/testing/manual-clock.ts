@@ -1,4 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { InvalidInputError } from '../core/message/errors.js';
+import { describeValue, inMs } from '../core/message/options.js';
 import type { Clock } from '../core/runtime/clock.js';
 
 interface Timer {
@@ -28,7 +30,12 @@ export class ManualClock implements Clock {
 
   /** @param start first answer of `now()`. Default 2026-01-01T00:00:00Z. */
   constructor(start: number | Date = Date.UTC(2026, 0, 1)) {
-    this.wallOffset = Number(start);
+    const time = start instanceof Date ? start.getTime() : start;
+    if (!Number.isFinite(time))
+      throw new InvalidInputError('ManualClock', [
+        `start must be a Date or Unix time in milliseconds, got: ${describeValue(start)}`,
+      ]);
+    this.wallOffset = time;
   }
 
   /** Whole milliseconds, as `Date.now()`: a timer may have been due in between. */
@@ -55,8 +62,12 @@ export class ManualClock implements Clock {
     };
   }
 
-  /** Let this much time pass. Resolves when everything that fell due has run and settled. */
+  /** Let this much time pass. Resolves when everything that fell due has run and settled. @throws InvalidInputError */
   async advance(ms: number): Promise<void> {
+    if (!(Number.isFinite(ms) && ms >= 0))
+      throw new InvalidInputError('ManualClock.advance', [
+        `ms must be a number of at least 0, got: ${describeValue(ms)}${inMs(ms)}`,
+      ]);
     const target = this.elapsedMs + ms;
     await this.settle();
     for (let next = this.timers[0]; next && next.dueAt <= target; next = this.timers[0]) {

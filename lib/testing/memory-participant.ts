@@ -1,4 +1,6 @@
+import { InvalidOptionsError } from '../core/message/errors.js';
 import { mintedAt } from '../core/message/message-id.js';
+import { unknownOptions } from '../core/message/options.js';
 import { type Clock, sleep, systemClock } from '../core/runtime/clock.js';
 import { howManyFit } from '../core/runtime/how-many-fit.js';
 import type { TransactionId } from '../core/store/half-message-store.js';
@@ -33,6 +35,9 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
   private lost: LostCommit | undefined;
 
   constructor(options: { name?: string; clock?: Clock; shared?: MemoryParticipant } = {}) {
+    const problems = unknownOptions(options, ['name', 'clock', 'shared']);
+    if (problems.length > 0)
+      throw new InvalidOptionsError('Options of MemoryParticipant', problems);
     this.name = options.name ?? options.shared?.name ?? 'default';
     this.clock = options.clock ?? options.shared?.clock ?? systemClock;
     this.database = options.shared?.database ?? new MemoryDatabase();

@@ -1,3 +1,5 @@
+import { InvalidOptionsError } from '../core/message/errors.js';
+import { unknownOptions } from '../core/message/options.js';
 import { type Clock, systemClock } from '../core/runtime/clock.js';
 import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability, Stores } from '../core/store/stores.js';
@@ -55,6 +57,8 @@ export class MemoryStores implements Stores {
    * @param options.shared whose data to work on; its own by default.
    */
   constructor(options: { clock?: Clock; shared?: MemoryStores } = {}) {
+    const problems = unknownOptions(options, ['clock', 'shared']);
+    if (problems.length > 0) throw new InvalidOptionsError('Options of MemoryStores', problems);
     const { clock = systemClock } = options;
     const state = (this.state = options.shared?.state ?? new MemoryState());
     const gate = (this.gate = new MemoryGate(clock));

@@ -23,10 +23,10 @@ function whatToTryNext(url: string): string {
   return `
 Try next:
   curl -X POST ${url}/orders -H 'content-type: application/json' -d '{"item":"tea","quantity":1,"card":"any-card"}'
-  curl ${url}/journey                               what happened to each order
-  curl ${url}/dead-letters                          what was given up, and why
-  curl -X DELETE ${url}/blocked-cards/blocked-card  deal with the cause
-  curl -X POST ${url}/dead-letters/redrive          try again what was given up
+  curl ${url}/journey                               # what happened to each order
+  curl ${url}/dead-letters                          # what was given up, and why
+  curl -X DELETE ${url}/blocked-cards/blocked-card  # deal with the cause
+  curl -X POST ${url}/dead-letters/redrive          # try again what was given up
 Ctrl+C closes the shop.
 `;
 }

@@ -94,6 +94,8 @@ describeWith('mariadb')('drizzle on mysql2', () => {
 
 describe('drizzle on something else', () => {
   it('is refused', () => {
-    expect(() => drizzleParticipant({}, { sql })).toThrow('no database of Drizzle');
+    expect(() => drizzleParticipant({ transaction() {} }, { sql })).toThrow(
+      'no database of Drizzle',
+    );
   });
 });

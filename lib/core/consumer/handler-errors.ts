@@ -1,4 +1,5 @@
-import { RivuletError } from '../message/errors.js';
+import { InvalidInputError, RivuletError } from '../message/errors.js';
+import { describeValue, inMs } from '../message/options.js';
 
 /** Thrown by a handler: this message will never succeed. It becomes a dead letter now, without another attempt. */
 export class RejectMessageError extends RivuletError {
@@ -14,11 +15,13 @@ export class RetryLaterError extends RivuletError {
   readonly code = 'RETRY_LATER';
   readonly delayMs: number;
 
-  /** @param delayMs a finite number of milliseconds, not negative. @throws RangeError otherwise. */
-  constructor(delayMs: number, why = `retry in ${delayMs} ms`, options?: ErrorOptions) {
+  /** @param delayMs a finite number of milliseconds, not negative. @throws InvalidInputError otherwise: the handler failed. */
+  constructor(delayMs: number, why?: string, options?: ErrorOptions) {
     if (!Number.isFinite(delayMs) || delayMs < 0)
-      throw new RangeError(`RetryLaterError takes milliseconds of at least 0, got: ${delayMs}`);
-    super(why, options);
+      throw new InvalidInputError('RetryLaterError', [
+        `delayMs must be a number of at least 0, got: ${describeValue(delayMs)}${inMs(delayMs)}`,
+      ]);
+    super(why ?? `retry in ${delayMs} ms`, options);
     this.delayMs = delayMs;
   }
 }

@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../message/errors.js';
 import type { Properties } from '../message/message.js';
-import { describeValue, integerProblem } from '../message/options.js';
+import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
 import { SelectorSyntaxError } from './filter-error.js';
 import { conditionOf, type Evaluate, type Truth } from './selector-evaluate.js';
 import { SelectorParser } from './selector-parser.js';
@@ -21,9 +21,11 @@ export interface ReadSelector {
 
 /** @throws SelectorSyntaxError */
 export function readSelector(expression: string, limits: SelectorLimits = {}): ReadSelector {
-  const { maxLength = DEFAULT_MAX_LENGTH } = limits;
+  const problems = unknownOptions(limits, ['maxLength']);
+  const { maxLength = DEFAULT_MAX_LENGTH } = limits ?? {};
   const problem = integerProblem('maxLength', maxLength, { min: 1, max: LONGEST });
-  if (problem !== undefined) throw new InvalidOptionsError('selector()', [problem]);
+  if (problem !== undefined) problems.push(problem);
+  if (problems.length > 0) throw new InvalidOptionsError('selector()', problems);
   if (typeof expression !== 'string')
     throw new SelectorSyntaxError(`must be text, got ${describeValue(expression)}`, {
       expression,

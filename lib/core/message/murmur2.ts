@@ -1,5 +1,16 @@
-/** MurmurHash2, 32 bit, with Kafka's seed (`org.apache.kafka.common.utils.Utils.murmur2`). Signed, as in Java. */
+import { InvalidInputError } from './errors.js';
+import { describeValue } from './options.js';
+
+/**
+ * MurmurHash2, 32 bit, with Kafka's seed (`org.apache.kafka.common.utils.Utils.murmur2`). Signed, as in Java.
+ *
+ * @throws InvalidInputError for what are no bytes: Buffer.from(text) makes them of a text.
+ */
 export function murmur2(bytes: Uint8Array): number {
+  if (!(bytes instanceof Uint8Array))
+    throw new InvalidInputError('murmur2', [
+      `bytes must be a Uint8Array, got: ${describeValue(bytes)}`,
+    ]);
   const m = 0x5bd1e995;
   const { length } = bytes;
   let h = 0x9747b28c ^ length;

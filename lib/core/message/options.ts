@@ -71,7 +71,24 @@ export function integerProblem(
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max)
     return undefined;
   const wanted = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  return `${name} must be an integer ${wanted}, got: ${describeValue(value)}`;
+  if (value === undefined) return `${name} must be an integer ${wanted}, and is missing`;
+  const got = describeValue(value);
+  return `${name} must be an integer ${wanted}, got: ${got}${name.endsWith('Ms') ? inMs(value) : ''}`;
+}
+
+const UNITS_MS: Record<string, number> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** What a text such as "5m" would be. Empty for what is no time. */
+export function inMs(value: unknown): string {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?) ?(ms|s|m|min|h|d)$/.exec(String(value)) ?? [];
+  return count === undefined ? '' : `, which is ${Number(count) * UNITS_MS[unit]!} in milliseconds`;
 }
 
 /** A value as an error may show it: short, and never the content of an object. */

@@ -87,7 +87,7 @@ export function defineTopic<Body = unknown>(
       : []),
   ];
   const found = problems.filter((problem) => problem !== undefined);
-  if (found.length > 0) throw new InvalidInputError(`defineTopic(${JSON.stringify(topic)})`, found);
+  if (found.length > 0) throw new InvalidInputError(`defineTopic(${describeValue(topic)})`, found);
   return Object.freeze({ topic, options: Object.freeze({ ...options }) });
 }
 

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { InvalidInputError } from '../message/errors.js';
 import type { QueueSelector } from '../message/message.js';
-import { integerProblem } from '../message/options.js';
+import { integerProblem, unknownOptions } from '../message/options.js';
 import { selectQueue } from './queue-selector.js';
 
 /** Any queue, each as likely as the others: RocketMQ's `SelectMessageQueueByRandom`. */
@@ -26,11 +26,14 @@ export function roundRobinQueue(): QueueSelector {
  * The same queue for so many messages of a topic, then another one: Kafka's sticky partitioner by number. Make one and keep it:
  * it counts. What is sent without a selector is sent like this already, a run as long as is worth a call.
  *
- * @param size default 64. @throws InvalidInputError when it is not an integer of at least 1.
+ * @param options.size default 64. @throws InvalidInputError when it is not an integer of at least 1.
  */
-export function stickyBatchQueue({ size = 64 }: { size?: number } = {}): QueueSelector {
+export function stickyBatchQueue(options: { size?: number } = {}): QueueSelector {
+  const problems = unknownOptions(options, ['size']);
+  const { size = 64 } = options ?? {};
   const problem = integerProblem('size', size, { min: 1 });
-  if (problem !== undefined) throw new InvalidInputError('stickyBatchQueue', [problem]);
+  if (problem !== undefined) problems.push(problem);
+  if (problems.length > 0) throw new InvalidInputError('stickyBatchQueue', problems);
   const sent = new Map<string, number>();
   return (queues, { topic }) => {
     const count = sent.get(topic) ?? 0;

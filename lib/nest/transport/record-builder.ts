@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../core/message/errors.js';
+import { isOptions, notOptions } from '../../core/message/options.js';
 import type { PropertyValue, SendOptions } from '../../core/message/message.js';
 import { reservedProblems } from '../metadata.js';
 
@@ -7,9 +8,11 @@ export class RivuletRecord<Body = unknown> {
   readonly data: Body;
   readonly options: Readonly<SendOptions>;
 
-  /** @throws InvalidInputError for a property whose name is reserved. */
+  /** @throws InvalidInputError for options that are none, and a property whose name is reserved. */
   constructor(data: Body, options: SendOptions) {
-    const problems = reservedProblems(options.properties);
+    const problems = isOptions(options)
+      ? reservedProblems(options.properties)
+      : [notOptions('options', options)];
     if (problems.length > 0) throw new InvalidInputError('RivuletRecord', problems);
     this.data = data;
     this.options = Object.freeze({

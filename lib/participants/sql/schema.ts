@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../core/message/errors.js';
-import { describeValue } from '../../core/message/options.js';
+import { describeValue, unknownOptions } from '../../core/message/options.js';
 import { DIALECTS, tablesIn } from './site.js';
 import type { DialectName } from './sql-database.js';
 
@@ -14,6 +14,8 @@ export function schema(dialect: DialectName, options: { schema?: string } = {}):
     throw new InvalidOptionsError('schema', [
       `unknown dialect ${describeValue(dialect)} (known: ${Object.keys(DIALECTS).join(', ')})`,
     ]);
+  const problems = unknownOptions(options, ['schema']);
+  if (problems.length > 0) throw new InvalidOptionsError('schema', problems);
   const { createTables } = DIALECTS[dialect];
   const statements = createTables(tablesIn(DIALECTS[dialect], options.schema));
   return statements.map((statement) => `${statement};\n`).join('');

@@ -1,17 +1,24 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { InvalidOptionsError } from '../../core/message/errors.js';
-import { unknownOptions } from '../../core/message/options.js';
+import { checkGiven, type ClientWanted } from '../common/given.js';
+import { describeValue, unknownOptions } from '../../core/message/options.js';
 import type { TransactionParticipant } from '../../core/transaction/participant.js';
 import { WrongDatabaseError } from '../../core/transaction/participant-errors.js';
 import type { Execute } from './dialect.js';
 import { INSTEAD_OF_FOREIGN } from '../common/foreign-transactions.js';
 import { SqlInboxTable } from './inbox-table.js';
 import { SqlOutboxTable } from './outbox-table.js';
-import { Site } from './site.js';
+import { DIALECTS, Site } from './site.js';
 import type { SqlDatabase } from './sql-database.js';
 import { codesOf } from './sql-error.js';
 import { VerdictTable } from './verdict-table.js';
 
+const DATABASE: ClientWanted = {
+  what: 'a SqlDatabase: { dialect, run, alone, execute }',
+  methods: ['run', 'alone', 'execute'],
+  otherwise: ({ dialect }: { dialect?: unknown }) =>
+    Object.hasOwn(DIALECTS, String(dialect)) ? undefined : `the dialect ${describeValue(dialect)}`,
+};
 const TABLES = 4;
 /** MySQL's code; MariaDB prepares any statement. */
 const NOT_PREPARABLE = '1295';
@@ -31,13 +38,14 @@ export interface SqlParticipantOptions {
  * Makes a participant of a database client. Adapters for well-known clients are in `nestjs-rivulet/participants/…`; write
  * a `SqlDatabase` for another.
  *
- * @throws InvalidOptionsError for options that nobody knows.
+ * @throws InvalidOptionsError for anything else, and for options that nobody knows.
  */
 export function sqlParticipant<Tx, Options>(
   database: SqlDatabase<Tx, Options>,
   options: SqlParticipantOptions = {},
 ): TransactionParticipant<Tx, Options> &
   Required<Pick<TransactionParticipant<Tx>, 'nested' | 'opened'>> {
+  checkGiven('sqlParticipant', { client: database, options }, DATABASE);
   checkOptions(database, options);
   const name = options.name ?? 'default';
   const site = new Site<Tx>({ participant: name, database, schema: options.schema });

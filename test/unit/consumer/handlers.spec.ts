@@ -123,8 +123,14 @@ describe('what a handler does with a delivery', () => {
     expect(await bed.nextDelivery('billing')).toMatchObject({ attempt: 2 });
   });
 
-  it.each([[-1], [NaN], [Infinity]])('cannot ask to be retried in %p ms', (delayMs) => {
-    expect(() => new RetryLaterError(delayMs)).toThrow(RangeError);
+  it.each([[-1], [NaN], [Infinity], ['soon']])('cannot ask to be retried in %p ms', (delayMs) => {
+    const make = (): unknown => new RetryLaterError(delayMs as number);
+    expect(make).toThrow(/^RetryLaterError: delayMs must be a number of at least 0, got: /);
+  });
+
+  it('hears what its text would be in milliseconds', () => {
+    const make = (): unknown => new RetryLaterError('5m' as never);
+    expect(make).toThrow('got: "5m", which is 300000 in milliseconds');
   });
 
   it('is a dead letter at once when it rejects the message', async () => {

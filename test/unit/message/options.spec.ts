@@ -40,6 +40,18 @@ describe('problems with options', () => {
     );
   });
 
+  it('say what is missing, and what a time in words is in milliseconds', () => {
+    const of = (value: unknown): unknown => integerProblem('timeoutMs', value, { min: 1 });
+    expect(of(undefined)).toBe('timeoutMs must be an integer of at least 1, and is missing');
+    expect(['90s', '1.5 h', '250ms', '2d'].map(of)).toEqual(
+      [90_000, 5_400_000, 250, 172_800_000].map((ms) =>
+        expect.stringMatching(new RegExp(`got: ".*", which is ${ms} in milliseconds$`)),
+      ),
+    );
+    expect(of('5')).toBe('timeoutMs must be an integer of at least 1, got: "5"');
+    expect(integerProblem('size', '5m', { min: 1 })).toMatch(/got: "5m"$/);
+  });
+
   it('say of what is no object that it is none, and of a text no more than that', () => {
     expect(unknownOptions(null, ['a'])).toEqual(['options must be an object, got: null']);
     expect(unknownOptions(['a'], ['a'])).toEqual(['options must be an object, got: an array']);

@@ -17,9 +17,22 @@ describe('murmur2', () => {
     expect(murmur2(Buffer.from('abc'))).toBe(479470107);
     expect(murmur2(Buffer.alloc(0))).toBe(275646681);
   });
+
+  it('refuses what are no bytes', () => {
+    expect(() => murmur2('abc' as never)).toThrow('bytes must be a Uint8Array, got: "abc"');
+  });
 });
 
 describe('selectQueue', () => {
+  it.each<[unknown, unknown, string]>([
+    ['a', 0, 'queues must be an integer of at least 1, got: 0'],
+    ['a', undefined, 'queues must be an integer of at least 1, and is missing'],
+    ['a', 1.5, 'queues must be an integer'],
+    [7, 4, 'messageGroup must be text, got: 7'],
+  ])('refuses %p of %p queues', (messageGroup, queues, why) => {
+    expect(() => selectQueue(messageGroup as string, queues as number)).toThrow(why);
+  });
+
   it('always answers a queue of the topic, and the same one for the same group', () => {
     const wrong: unknown[] = [];
     for (let i = 0; i < 5_000; i++)
