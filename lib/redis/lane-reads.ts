@@ -18,8 +18,8 @@ import { scripts } from './scripts.js';
 export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'contents'> {
   private readonly connections: Connections;
   private readonly keys: Keys;
-  /** Leases of queues whose last read brought as much as was asked for. */
-  private readonly full = new Set<string>();
+  /** Those whose last read brought as much as was asked for, by what their owner calls them: a queue that is lost is forgotten. */
+  private readonly full = new WeakSet<GroupQueue>();
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -49,15 +49,14 @@ export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'conte
   }
 
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {
-    const keys = this.keys.groupQueue(ref);
     // Behind a read that brought all it could there is mostly more.
-    const wasFull = this.full.delete(keys.lease);
+    const wasFull = this.full.delete(ref);
     // MULTI has no key that would send it to a node.
     const isMore = wasFull && this.connections.spansSlots && !this.connections.isSpread;
     const reply = isMore
       ? await this.readBacklog(ref, proof, count)
       : await this.readByScript(ref, proof, count);
-    if (reply.state === 'read' && reply.entries.length === count) this.full.add(keys.lease);
+    if (reply.state === 'read' && reply.entries.length === count) this.full.add(ref);
     return reply;
   }
 
