@@ -12,15 +12,22 @@ export class ClusterNodes {
   private readonly plan: ClusterPlan;
   private readonly logger: Logger;
   private readonly onRefresh: () => void;
+  private readonly onNode: () => void;
   private client: ClusterClient | undefined;
   private readonly lost = new Set<NodeAddress>();
   private refreshedAt = -Infinity;
 
-  /** `onRefresh`: slots may be elsewhere now. */
-  constructor(options: { plan: ClusterPlan; logger: Logger; onRefresh: () => void }) {
+  /** `onRefresh`: slots may be elsewhere now. `onNode`: one was reached, for the first time or again. */
+  constructor(options: {
+    plan: ClusterPlan;
+    logger: Logger;
+    onRefresh: () => void;
+    onNode: () => void;
+  }) {
     this.plan = options.plan;
     this.logger = options.logger;
     this.onRefresh = options.onRefresh;
+    this.onNode = options.onNode;
   }
 
   /** A client for commands; it takes the place of the one before. */
@@ -68,8 +75,10 @@ export class ClusterNodes {
     const address = addressOf(node.options);
     node.on('connect', () => decodeReplies(node));
     node.once('ready', () => {
-      if (client === this.client && this.lost.delete(address))
+      if (client !== this.client) return;
+      if (this.lost.delete(address))
         this.logger.log(`Connected to node ${address} of the cluster again`);
+      this.onNode();
     });
   }
 

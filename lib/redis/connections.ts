@@ -34,6 +34,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly logger: Logger;
   private readonly now: (() => number) | undefined;
   private readonly listeners = new Set<(ready: boolean, error?: Error) => void>();
+  private readonly partListeners = new Set<() => void>();
   private readonly readers = new Set<ReaderConnection>();
   private readonly nodes: ClusterNodes | undefined;
   private commands: Connection<Redis | ClusterClient> | undefined;
@@ -59,6 +60,7 @@ export class Connections implements ScriptHost, Availability {
         plan: cluster,
         logger: this.logger,
         onRefresh: () => this.followKeys(),
+        onNode: () => this.partIsBack(),
       });
   }
 
@@ -107,6 +109,11 @@ export class Connections implements ScriptHost, Availability {
   onChange(listener: (ready: boolean, error?: Error) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  onPartBack(listener: () => void): () => void {
+    this.partListeners.add(listener);
+    return () => this.partListeners.delete(listener);
   }
 
   /**
@@ -272,6 +279,10 @@ export class Connections implements ScriptHost, Availability {
   private followKeys(): void {
     for (const { connection, key } of this.readers)
       if (this.nodes!.nodeOf(key) !== addressOf(connection.redis.options)) connection.replace();
+  }
+
+  private partIsBack(): void {
+    for (const listener of [...this.partListeners]) listener();
   }
 
   private changed(ready: boolean, error: Error | undefined): void {

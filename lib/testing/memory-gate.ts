@@ -29,6 +29,10 @@ export class MemoryGate implements Availability {
     return () => this.listeners.delete(listener);
   }
 
+  onPartBack(): () => void {
+    return () => undefined;
+  }
+
   /** Called when waiting calls must look again whether the gate is still open. Returns the function that stops it. */
   onInterrupt(listener: () => void): () => void {
     this.interrupts.add(listener);

@@ -66,4 +66,9 @@ export interface Availability {
   readonly why: string | undefined;
   /** Called with each change. Returns the function that stops it. */
   onChange(listener: (ready: boolean, error?: Error) => void): () => void;
+  /**
+   * Called when a part of the store is there again that may have forgotten the last of what it confirmed, while others have not:
+   * a node of a cluster. Never by a store that is one. Returns the function that stops it.
+   */
+  onPartBack(listener: () => void): () => void;
 }

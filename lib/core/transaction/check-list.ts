@@ -16,14 +16,22 @@ export interface Listed extends QueueRef {
   readonly owner: string;
 }
 
+interface Note {
+  /** When it was listed last, by the monotonic clock. */
+  at: number;
+  /** As far as is known: a store may forget what it confirmed last. */
+  isListed: boolean;
+  checkAfterMs: number;
+  noting: Promise<void> | undefined;
+}
+
 /** Lists queues for those who check before halves are stored there. */
 export class CheckList {
   private readonly halves: HalfMessageStore;
   private readonly clock: Clock;
   private readonly storeTime: StoreTime;
   private readonly onError: (error: unknown) => void;
-  /** Monotonic. */
-  private readonly noted = new WeakMap<Listed, { at: number; noting: Promise<void> | undefined }>();
+  private readonly notes = new Map<Listed, Note>();
 
   constructor(options: {
     halves: HalfMessageStore;
@@ -41,24 +49,54 @@ export class CheckList {
    * Resolves once the queue is listed. Nothing is asked of the store where that was done for the same object a moment ago.
    */
   beOn(queue: Listed, checkAfterMs: number): Promise<void> | void {
-    let known = this.noted.get(queue);
-    if (!known) this.noted.set(queue, (known = { at: -Infinity, noting: undefined }));
-    const age = this.clock.monotonic() - known.at;
+    const note = this.notes.get(queue) ?? this.first(queue, checkAfterMs);
+    const age = note.isListed ? this.clock.monotonic() - note.at : Infinity;
     if (age < NOTED_EVERY_MS) return;
-    const entry = known;
-    entry.noting ??= this.note(queue, checkAfterMs)
-      .then((at) => void (entry.at = at))
-      .finally(() => (entry.noting = undefined));
-    if (age >= TRUSTED_MS) return entry.noting;
-    entry.noting.catch((error: unknown) => this.onError(error));
+    const noting = note.noting ?? this.list(queue, note);
+    if (age >= TRUSTED_MS) return noting;
+    noting.catch((error: unknown) => this.onError(error));
   }
 
-  /** @returns when it was asked for. */
-  private async note(queue: Listed, checkAfterMs: number): Promise<number> {
+  /**
+   * What was listed last may be forgotten, and halves that were stored since may not: list all of it again now. What fails is
+   * listed before its next half, or when this is said again.
+   */
+  again(): void {
+    this.dropOld();
+    for (const [queue, note] of this.notes) {
+      note.isListed = false;
+      this.list(queue, note).catch((error: unknown) => this.onError(error));
+    }
+  }
+
+  private first(queue: Listed, checkAfterMs: number): Note {
+    this.dropOld();
     const at = this.clock.monotonic();
-    await this.halves
+    const note = { at, isListed: false, checkAfterMs, noting: undefined };
+    this.notes.set(queue, note);
+    return note;
+  }
+
+  /** Of queues that are not in use: nobody trusts these, and what confirmed them then has long been copied. */
+  private dropOld(): void {
+    const now = this.clock.monotonic();
+    for (const [queue, { at, noting }] of this.notes)
+      if (!noting && now - at >= TRUSTED_MS) this.notes.delete(queue);
+  }
+
+  private list(queue: Listed, note: Note): Promise<void> {
+    const at = this.clock.monotonic();
+    const noting = this.halves
       .agenda(boardOf(queue.whose))
-      .note(checkWork(queue.owner, queue), this.storeTime.now() + checkAfterMs);
-    return at;
+      .note(checkWork(queue.owner, queue), this.storeTime.now() + note.checkAfterMs)
+      .then(() => {
+        // One that was asked for before `again` proves nothing.
+        if (note.noting === noting) Object.assign(note, { at, isListed: true });
+      })
+      .finally(() => {
+        if (note.noting === noting) note.noting = undefined;
+      });
+    note.noting = noting;
+    return noting;
   }
 }

@@ -171,6 +171,11 @@ export class HalfSender {
     return this.extensions.ask(this.queueOf(place), { id, afterMs });
   }
 
+  /** What the store was told last may be forgotten by a part of it: those who check must find the halves of the others. */
+  listAgain(): void {
+    this.list.again();
+  }
+
   private queueOf(place: HalfPlace, acks?: SharedAcks): Queue {
     if (acks) return this.ackedQueueOf(place, acks);
     const { topic, queue, generation, owner } = place;

@@ -48,6 +48,7 @@ export class TransactionSupport {
   readonly sets: MessageSets;
   private readonly participants: Participants;
   private readonly backCheck: BackCheckLoop;
+  private readonly stopListening: () => void;
 
   constructor(options: TransactionSupportOptions) {
     const { stores, topics, storeTime, clock, events, logger, noteRelease, onTrouble } = options;
@@ -60,6 +61,7 @@ export class TransactionSupport {
       noteRelease,
       onError: (error) => onTrouble('list a queue for the back-check', error),
     });
+    this.stopListening = stores.availability.onPartBack(() => sender.listAgain());
     const { checkAfterMs, producerGroup } = settings;
     const room = new HalfRoom({ log: options.log, topics, clock });
     const moved = new MovedMessages({ halves: stores.halves, topics });
@@ -144,5 +146,6 @@ export class TransactionSupport {
   async close(timeUp: AbortSignal): Promise<void> {
     await orAborted(this.stopChecks(), timeUp);
     await Promise.all([this.transactions.close(timeUp), this.sets.close(timeUp)]);
+    this.stopListening();
   }
 }

@@ -96,6 +96,38 @@ describe('HalfSender', () => {
     expect(calls.sort()).toEqual(['agenda', 'prepare', 'prepare']);
   });
 
+  it('lists again, at once, what a part of the store may have forgotten', async () => {
+    await prepare();
+    calls.length = 0;
+    sender.listAgain();
+    await clock.settle();
+    expect(calls).toEqual(['agenda']);
+    await prepare();
+    expect(calls).toEqual(['agenda', 'prepare']);
+  });
+
+  it('stores no half in a queue that could not be listed again', async () => {
+    await prepare();
+    stores.goDown();
+    sender.listAgain();
+    await clock.settle();
+    calls.length = 0;
+    await expect(Promise.all([prepare(), clock.advance(1_000)])).rejects.toThrow();
+    expect(calls).not.toContain('prepare');
+    stores.comeUp();
+    await prepare();
+    expect(calls.slice(-2)).toEqual(['agenda', 'prepare']);
+  });
+
+  it('leaves alone what was not in use for long', async () => {
+    await prepare();
+    await clock.advance(90_000);
+    calls.length = 0;
+    sender.listAgain();
+    await clock.settle();
+    expect(calls).toEqual([]);
+  });
+
   it('asks again when a reply is lost, within its time', async () => {
     const half = halfOf(['a']);
     await prepare();
