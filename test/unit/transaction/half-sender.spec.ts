@@ -112,7 +112,9 @@ describe('HalfSender', () => {
     sender.listAgain();
     await clock.settle();
     calls.length = 0;
-    await expect(Promise.all([prepare(), clock.advance(1_000)])).rejects.toThrow();
+    await expect(Promise.all([prepare(), clock.advance(1_000)])).rejects.toThrow(
+      StoreUnavailableError,
+    );
     expect(calls).not.toContain('prepare');
     stores.comeUp();
     await prepare();
