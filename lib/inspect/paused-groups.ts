@@ -24,7 +24,7 @@ export class PausedGroups {
       compileTopicPattern(topic);
       refuse('pauseGroup', [groupProblem(group)]);
     } else await this.groups.existing(name, group, 'pauseGroup');
-    return this.paused.pause({ topic, group, since: this.storeTime.now() });
+    return this.paused.pause({ topic, group, since: Math.floor(this.storeTime.now()) });
   }
 
   async resume(name: TopicName, group: string): Promise<boolean> {

@@ -127,6 +127,19 @@ export class RedisDeliveryStore implements DeliveryStore {
     }
   }
 
+  async enroll(ref: GroupQueue, consumer: string): Promise<void> {
+    const { log } = this.keys.groupQueue(ref);
+    const { redis } = this.connections;
+    try {
+      await answer(
+        { operation: 'XGROUP CREATECONSUMER', key: log },
+        redis.xgroup('CREATECONSUMER', log, ref.group, consumer),
+      );
+    } catch (error) {
+      if (!isNoGroup(error)) throw error; // the next read finds that, too
+    }
+  }
+
   async consumers(ref: GroupQueue): Promise<string[]> {
     const { log } = this.keys.groupQueue(ref);
     try {

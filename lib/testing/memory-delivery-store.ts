@@ -112,6 +112,10 @@ export class MemoryDeliveryStore implements DeliveryStore {
     });
   }
 
+  enroll(ref: GroupQueue, consumer: string): Promise<void> {
+    return this.gate.call(() => void this.state.group(ref)?.consumers.add(consumer));
+  }
+
   consumers(ref: GroupQueue): Promise<string[]> {
     return this.gate.call(() =>
       [...(this.state.group(ref)?.consumers ?? [])].filter((name) => name !== ORDERED),

@@ -17,6 +17,20 @@ export function describeLag(open: OpenHarness): void {
       expect((await h.stores.deliveries.consumers(BILLING)).sort()).toEqual(['a', 'b']);
     });
 
+    it('names a consumer that is enrolled before there is anything to read, as often as it asks', async () => {
+      const { deliveries } = h.stores;
+      await deliveries.enroll(BILLING, 'idle');
+      await deliveries.enroll(BILLING, 'idle');
+      expect(await deliveries.consumers(BILLING)).toEqual(['idle']);
+      expect(await deliveries.reclaim(BILLING, 'idle', 10)).toEqual({ taken: 0, left: 0 });
+      expect(await deliveries.consumers(BILLING)).toEqual([]);
+    });
+
+    it('enrolls nobody in a group that is not there', async () => {
+      await h.stores.deliveries.enroll({ ...BILLING, group: 'nobody' }, 'idle');
+      expect(await h.stores.deliveries.consumers({ ...BILLING, group: 'nobody' })).toEqual([]);
+    });
+
     it('counts what was published and is not settled', async () => {
       const offsets = await publishTexts(h.stores, numbered(6));
       expect(await h.stores.deliveries.lag(BILLING)).toEqual({

@@ -51,7 +51,11 @@ export class Consumer implements RunningSubscription, FetchedTopic {
     this.subscription = options.subscription;
     this.reporter = new Reporter(options);
     this.fetch = options.fetch ?? this.ownFetch();
-    this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
+    this.registration = new GroupRegistration({
+      ...options,
+      mode: 'unordered',
+      reader: options.member,
+    });
   }
 
   get queues(): readonly GroupQueue[] {

@@ -1,6 +1,6 @@
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { QueueRef } from '../store/refs.js';
+import { queuesOf, type QueueRef } from '../store/refs.js';
 import type { Stores } from '../store/stores.js';
 import type { ConsumeMode, JoinReply } from '../store/topic-registry.js';
 import { groupConflict } from './group-conflict.js';
@@ -15,6 +15,8 @@ export interface TopicLookup {
 export interface GroupRegistrationOptions {
   subscription: Subscription;
   mode: ConsumeMode;
+  /** The member that reads; the store lists it before it was given anything. Left out where it has another list of them. */
+  reader?: string;
   topic: TopicLookup;
   stores: Stores;
   events: Events;
@@ -32,14 +34,14 @@ export class GroupRegistration {
   /** The group exists in every queue when this resolves. @throws InvalidOptionsError when other members differ. */
   async join(): Promise<{ queues: number }> {
     const info = await this.options.topic.get();
-    this.alarm((await this.register()).recreated);
+    this.alarm((await this.register(info)).recreated);
     return info;
   }
 
   /** The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. */
   async joinAgain(known: readonly QueueRef[]): Promise<{ queues: number }> {
     const info = await this.options.topic.refresh();
-    const { created, recreated } = await this.register();
+    const { created, recreated } = await this.register(info);
     // Where the store lost everything, it does not know either that the group had been there.
     this.alarm(created ? known : recreated);
     return info;
@@ -47,18 +49,24 @@ export class GroupRegistration {
 
   /** The group has to be known in queues that were added. @returns how many there are. */
   async joinAdded(): Promise<number> {
-    const { queues } = await this.options.topic.refresh();
-    this.alarm((await this.register()).recreated);
-    return queues;
+    const info = await this.options.topic.refresh();
+    this.alarm((await this.register(info)).recreated);
+    return info.queues;
   }
 
-  private async register(): Promise<JoinReply & { state: 'joined' }> {
-    const { stores, mode, subscription } = this.options;
+  private async register({ queues }: { queues: number }): Promise<JoinReply & { state: 'joined' }> {
+    const { stores, mode, reader, subscription } = this.options;
     const { topic, group, from, origin, filter, allowFilterChange, ordered } = subscription;
     const wanted = { group, mode, filterDigest: filter?.digest ?? '', orderedBy: ordered?.by };
     const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')
       throw groupConflict({ origin, topic }, wanted, reply.registered);
+    if (reader !== undefined) {
+      // Redis 7.0 lists who has read something: whoever waits for the first message would be missed by an operator.
+      const enroll = (ref: QueueRef): Promise<void> =>
+        stores.deliveries.enroll({ ...ref, group }, reader);
+      await Promise.all(queuesOf({ topic, queues }).map(enroll));
+    }
     return reply;
   }
 

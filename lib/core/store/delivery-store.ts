@@ -137,7 +137,10 @@ export interface DeliveryStore {
     limit: number,
   ): Promise<{ taken: number; left: number }>;
 
-  /** Names of consumers the store knows in this group. */
+  /** The store knows the consumer from now on, also while there is nothing to read. Safe to repeat. */
+  enroll(ref: GroupQueue, consumer: string): Promise<void>;
+
+  /** Names of consumers the store knows in this group: that were enrolled, or read or claimed something. */
   consumers(ref: GroupQueue): Promise<string[]>;
 
   lag(ref: GroupQueue): Promise<GroupLag>;

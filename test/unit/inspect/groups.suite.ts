@@ -82,6 +82,13 @@ export function describeGroupAdmin(open: OpenAdminBed): void {
       expect(await bed.admin.deleteGroup('orders', 'billing', { force: true })).toBe(true);
     });
 
+    it('sees a living member that waits for its first message', async () => {
+      await consume(bed, () => {});
+      const { members } = await bed.admin.describeGroup('orders', 'billing');
+      expect(members).toEqual([{ member: expect.any(String), alive: true }]);
+      await expect(bed.admin.deleteGroup('orders', 'billing')).rejects.toThrow(InUseError);
+    });
+
     it('names the groups there are when one is missing', async () => {
       await consume(bed, () => {});
       const asked = bed.admin.describeGroup('orders', 'biling');
