@@ -18,31 +18,42 @@ export interface TakeOverReport {
   isComplete: boolean;
 }
 
-/** Take back what a dead consumer held in these queues. Safe to repeat. */
+/** Take back what a dead consumer held in these queues. Safe to repeat. Says so once for each group. */
 export async function takeOver(
   consumer: string,
   refs: readonly GroupQueue[],
   { deliveries, events, logger }: TakeOverTools,
 ): Promise<TakeOverReport> {
   const report: TakeOverReport = { taken: 0, isComplete: true };
-  await eachQueue(refs, {
-    visit: async (ref) => {
-      const count = await reclaimAll(consumer, ref, deliveries);
-      if (count === 0) return;
-      report.taken += count;
-      const { topic, queue, group } = ref;
-      events.emit('reclaimed', { topic, queue, group, consumer, count });
+  const told = new Map<string, { count: number; queues: number[] }>();
+  try {
+    await eachQueue(refs, {
+      visit: async (ref) => {
+        const count = await reclaimAll(consumer, ref, deliveries);
+        if (count === 0) return;
+        report.taken += count;
+        const { topic, queue, group } = ref;
+        events.emit('reclaimed', { topic, queue, group, consumer, count });
+        const known = told.get(`${topic}/${group}`) ?? { count: 0, queues: [] };
+        told.set(`${topic}/${group}`, {
+          count: known.count + count,
+          queues: [...known.queues, queue],
+        });
+      },
+      onRefusal: (error, { topic, queue, group }) => {
+        report.isComplete = false;
+        logger.warn(
+          `${topic}/${group}: could not take over what consumer ${consumer} held in queue ${queue}: ${tryingAgain(error)}`,
+        );
+      },
+    });
+  } finally {
+    // Also of a round that a lost connection cut short: what was taken by then was taken.
+    for (const [where, { count, queues }] of told)
       logger.warn(
-        `${topic}/${group}: consumer ${consumer} fell silent; its ${count} deliveries in queue ${queue} are handed out again.`,
+        `${where}: consumer ${consumer} fell silent; of what it held, ${count} in ${queues.length === 1 ? 'queue' : 'queues'} ${queues.join(', ')} ${count === 1 ? 'is' : 'are'} handed out again.`,
       );
-    },
-    onRefusal: (error, { topic, queue, group }) => {
-      report.isComplete = false;
-      logger.warn(
-        `${topic}/${group}: could not take over what consumer ${consumer} held in queue ${queue}: ${tryingAgain(error)}`,
-      );
-    },
-  });
+  }
   return report;
 }
 

@@ -1,3 +1,4 @@
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 const DAY_MS = 86_400_000;
@@ -28,6 +29,25 @@ describe('take-over', () => {
     bed.crash();
     await bed.advance(25_000);
     expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
+  it('is told once for each group, with the queues', async () => {
+    const warnings: string[] = [];
+    const logger = { ...silentLogger, warn: (text: string) => void warnings.push(text) };
+    await bed.stores.topics.declare('refunds', { queues: 3 });
+    await bed.subscribe({ topic: 'refunds', group: 'billing', handler: hang });
+    for (const queue of [0, 2, 2]) await bed.publish('refunds', 'a', { queue });
+    for (let held = 0; held < 3; held++) await bed.nextDelivery('billing');
+    const other = await bed.sibling({ logger });
+    others.push(other);
+    await other.subscribe({ topic: 'refunds', group: 'billing' });
+    bed.crash();
+    await bed.advance(25_000);
+    expect(warnings.filter((text) => text.includes('fell silent'))).toEqual([
+      expect.stringMatching(
+        /^refunds\/billing: consumer m-\S+ fell silent; of what it held, 3 in queues 0, 2 are handed out again\.$/,
+      ),
+    ]);
   });
 
   it('answers a request whose first process died, to whoever asked', async () => {
