@@ -10,7 +10,7 @@ import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
 import type { AcksReached, AppendEntry, AppendResult } from '../store/message-log.js';
 import type { SendRoute } from './send-route.js';
-import { levelReached, missedAcks } from './wanted-acks.js';
+import { levelReached, missedAcks, strongestAcks } from './wanted-acks.js';
 
 /** What is known of a message when it gets its queue. Times are of the monotonic clock. */
 export interface SentMessage extends AppendEntry {
@@ -78,12 +78,7 @@ export class PendingSend {
   }
 
   private fallShort(queue: number, reached: AcksReached | undefined): void {
-    const { acks } = this.message;
-    const wanted = {
-      disk: acks === 'disk',
-      replicas: typeof acks === 'object' ? acks.replicas : 0,
-    };
-    const what = missedAcks(wanted, reached);
+    const what = missedAcks(strongestAcks([this.message])!, reached);
     this.fail(
       new SendOutcomeUnknownError(
         `Message ${this.messageId} to topic "${this.topic}" queue ${queue} is stored in the memory of the server, but ${what}: it is delivered unless the server fails now. Sending it again may double it unless both carry the same dedupId.`,
