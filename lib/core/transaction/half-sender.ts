@@ -1,6 +1,5 @@
-import { AcksMissedError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
 import { acksTime, type SharedAcks } from '../producer/wanted-acks.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type {
   ExtendReply,
   HalfMessages,
@@ -11,11 +10,12 @@ import type {
   ResolveReply,
   TransactionId,
 } from '../store/half-message-store.js';
-import { type AcksWanted, type AppendEntry, NO_DISK_ACKS } from '../store/message-log.js';
+import type { AcksWanted, AppendEntry } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
+import { patientCall } from './patient-call.js';
 import { ReleaseNotes } from './release-notes.js';
 import { TurnBatch, type TurnTimes } from './turn-batch.js';
 
@@ -45,17 +45,6 @@ export interface SentHalf extends HalfMessages {
 const PATIENT_COMMIT = { patienceMs: 2_000 };
 /** How long messages that are published are waited for where nobody said how long. */
 const PUBLISHED_WITHIN_MS = 5_000;
-const PAUSE_MS = { from: 10, to: 250 };
-/** Refusals that will not pass by themselves. */
-const FINAL = new Set([
-  'OOM',
-  'WRONGTYPE',
-  'NOPERM',
-  'NOAUTH',
-  'WRONGPASS',
-  'UNKNOWN_COMMAND',
-  NO_DISK_ACKS,
-]);
 
 /** One object for each place in use, so that looking for its batch compares no text. */
 interface Queue extends Listed {
@@ -221,44 +210,9 @@ export class HalfSender {
     { patienceMs, acksMs }: TurnTimes,
     ask: (acks: AcksWanted | undefined) => Promise<T>,
   ): Promise<T> {
-    const { clock } = this.options;
-    const until = clock.monotonic() + patienceMs;
-    const acks = (): AcksWanted | undefined =>
-      need && { ...need, timeoutMs: Math.min(acksMs, acksTime(until - clock.monotonic())) };
-    return new Promise((resolve, reject) => {
-      let lastError: unknown;
-      const giveUp = (): void =>
-        reject(
-          lastError instanceof Error
-            ? lastError
-            : new StoreUnavailableError(
-                `The store did not answer within ${patienceMs} ms. Whether it acted is not known; the call can be repeated`,
-              ),
-        );
-      let isOver = false;
-      const cancel = clock.after(patienceMs, () => {
-        isOver = true;
-        giveUp();
-      });
-      const attempt = async (): Promise<void> => {
-        for (let pauseMs = PAUSE_MS.from; !isOver; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
-          try {
-            resolve(await ask(acks()));
-            break;
-          } catch (error) {
-            // A refusal after an unknown outcome does not make it known.
-            if (!(lastError instanceof StoreUnavailableError) || error instanceof AcksMissedError)
-              lastError = error;
-            if (!isPassing(error)) {
-              giveUp();
-              break;
-            }
-          }
-          await sleep(clock, pauseMs);
-        }
-        cancel();
-      };
-      void attempt();
+    return patientCall({
+      ...{ clock: this.options.clock, patienceMs },
+      ask: (leftMs) => ask(need && { ...need, timeoutMs: Math.min(acksMs, acksTime(leftMs)) }),
     });
   }
 }
@@ -277,12 +231,6 @@ function patientCommit(acks: SharedAcks): TurnTimes {
   const { timeoutMs = 0 } = acks;
   const patienceMs = PATIENT_COMMIT.patienceMs + timeoutMs;
   return { patienceMs, acksMs: acksMsOf(acks) };
-}
-
-/** What another try may change. It was waited for long enough when acks were missed. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof StoreRefusedError) return !FINAL.has(error.reason);
-  return error instanceof StoreUnavailableError && !(error instanceof AcksMissedError);
 }
 
 function bytesOf({ entries }: HalfMessages): number {
