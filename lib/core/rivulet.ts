@@ -11,7 +11,7 @@ import type { TopicDirectory } from './producer/topic-directory.js';
 import type { Clock } from './runtime/clock.js';
 import { Drain } from './runtime/drain.js';
 import type { Events } from './runtime/events.js';
-import type { RivuletSettings } from './settings.js';
+import { CONNECT_TIMEOUT_MS, type RivuletSettings } from './settings.js';
 import type { StoreTime } from './store/store-time.js';
 import type { Stores } from './store/stores.js';
 import type { SubscribeBatchOptions, SubscribeOptions } from './subscriptions.js';
@@ -132,9 +132,9 @@ export class Rivulet {
   /**
    * Connect, release what is scheduled, and make databases ready for transactions. Sends before that wait.
    *
-   * @throws when the store is not there in time, or a database is not ready.
+   * @throws when the store is not there within `timeoutMs` (default 10 000), or a database is not ready.
    */
-  open(timeoutMs = 10_000): Promise<void> {
+  open(timeoutMs = CONNECT_TIMEOUT_MS): Promise<void> {
     this.opening ??= this.openAll(timeoutMs).catch((error: unknown) => {
       // The next call tries again.
       this.opening = undefined;
@@ -149,7 +149,7 @@ export class Rivulet {
    *
    * @throws StoreUnavailableError when the store stays away for `timeoutMs`; at once what it refuses.
    */
-  consume(timeoutMs = 10_000): Promise<void> {
+  consume(timeoutMs = CONNECT_TIMEOUT_MS): Promise<void> {
     const before = this.consuming?.catch(() => undefined) ?? Promise.resolve();
     this.consuming = before.then(() =>
       this.onceOpen(timeoutMs, () => this.parts.consumers.startNew()),
@@ -161,7 +161,7 @@ export class Rivulet {
    * Make every group known without reading yet: a group that begins at the latest message gets what is sent from now. Waits and
    * throws as `consume` does.
    */
-  async joinGroups(timeoutMs = 10_000): Promise<void> {
+  async joinGroups(timeoutMs = CONNECT_TIMEOUT_MS): Promise<void> {
     await this.onceOpen(timeoutMs, () => this.parts.consumers.join());
   }
 

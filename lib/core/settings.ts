@@ -29,6 +29,9 @@ import {
   transactionSettingProblems,
 } from './transaction/transaction-settings.js';
 
+/** How long opening waits for the store where nobody said how long. */
+export const CONNECT_TIMEOUT_MS = 10_000;
+
 /** Everything that can be set about how messages are sent and consumed; each has its default here and nowhere else. */
 export interface RivuletSettings {
   producer: ProducerSettings;

@@ -20,8 +20,11 @@ export interface Health {
   subscriptions: { topic: string; group: string }[];
 }
 
-/** Never rejects. */
-export async function healthOf(rivulet: Rivulet, timeoutMs: number): Promise<Health> {
+/** Never rejects; a store that does not answer within `timeoutMs` (default 2 000) is down. */
+export async function healthOf(
+  rivulet: Rivulet,
+  { timeoutMs = 2_000 }: { timeoutMs?: number },
+): Promise<Health> {
   const { stores, producer, subscriptions } = rivulet;
   const facts = {
     producer: producer.held,

@@ -44,8 +44,8 @@ export class MessageAdmin {
    * How this process and its store are, asked now: what a confirmed message survives, and what an operator should know.
    * Never rejects; a store that does not answer within `timeoutMs` (default 2 000) is down.
    */
-  health({ timeoutMs = 2_000 }: { timeoutMs?: number } = {}): Promise<Health> {
-    return healthOf(this.rivulet, timeoutMs);
+  health(options: { timeoutMs?: number } = {}): Promise<Health> {
+    return healthOf(this.rivulet, options);
   }
 
   /** Names of all topics, sorted. */

@@ -7,11 +7,11 @@ import {
   notOptions,
   unknownOptions,
 } from '../core/message/options.js';
-import type { Clock } from '../core/runtime/clock.js';
-import { systemClock } from '../core/runtime/clock.js';
+import { type Clock, systemClock } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Telemetry } from '../core/runtime/telemetry.js';
 import {
+  CONNECT_TIMEOUT_MS,
   SETTING_NAMES,
   settingProblems,
   type RivuletSettings,
@@ -99,7 +99,7 @@ const DEFAULTS = {
   allowEviction: false,
   consume: true,
   connectOnBoot: 'fail',
-  connectTimeoutMs: 10_000,
+  connectTimeoutMs: CONNECT_TIMEOUT_MS,
 } as const;
 
 /** What the transports of Nest take, and a user may bring along. */

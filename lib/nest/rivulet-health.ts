@@ -1,5 +1,4 @@
-import type { Health } from '../inspect/health.js';
-import { healthOf } from '../inspect/health.js';
+import { type Health, healthOf } from '../inspect/health.js';
 import type { Rivulet } from '../core/rivulet.js';
 
 /** As `@nestjs/terminus` takes it. */
@@ -23,9 +22,9 @@ export class RivuletHealth {
 
   async check<Key extends string = 'rivulet'>(
     key: Key = 'rivulet' as Key,
-    { timeoutMs = 2_000 }: { timeoutMs?: number } = {},
+    options: { timeoutMs?: number } = {},
   ): Promise<HealthCheckResult<Key>> {
-    const { status, ...facts } = await healthOf(this.rivulet, timeoutMs);
+    const { status, ...facts } = await healthOf(this.rivulet, options);
     return {
       [key]: { status: status === 'down' ? 'down' : 'up', ...facts },
     } as HealthCheckResult<Key>;

@@ -4,13 +4,12 @@ import type { SharedAcks } from '../producer/wanted-acks.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
-import type { PublishReply } from '../store/half-message-store.js';
+import type { PublishReply, TransactionId } from '../store/half-message-store.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfPlace, HalfSender, SentHalf } from './half-sender.js';
 import { type KeptMessage, type QueueRun, runsOf } from './kept-message.js';
 import type { Moved, MovedMessages } from './moved-messages.js';
 import type { TransactionFacts } from './transaction-facts.js';
-import type { TransactionId } from '../store/half-message-store.js';
 
 export interface PublisherOptions {
   sender: HalfSender;

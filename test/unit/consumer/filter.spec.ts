@@ -1,5 +1,4 @@
-import { headers, InvalidOptionsError, selector, tags } from 'nestjs-rivulet';
-import type { MessageFilter } from 'nestjs-rivulet';
+import { headers, InvalidOptionsError, type MessageFilter, selector, tags } from 'nestjs-rivulet';
 import { WantedShare } from '../../../lib/core/consumer/wanted-share.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 

@@ -1,5 +1,4 @@
-import { SendFailedError } from 'nestjs-rivulet';
-import type { SendOptions } from 'nestjs-rivulet';
+import { SendFailedError, type SendOptions } from 'nestjs-rivulet';
 import { StoreRefusedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 

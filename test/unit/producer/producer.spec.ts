@@ -5,8 +5,11 @@ import {
   SendFailedError,
   TopicNotFoundError,
 } from '../../../lib/core/message/errors.js';
-import type { StandardSchema, TopicName } from '../../../lib/core/message/topic.js';
-import { defineTopic } from '../../../lib/core/message/topic.js';
+import {
+  defineTopic,
+  type StandardSchema,
+  type TopicName,
+} from '../../../lib/core/message/topic.js';
 import { selectQueue } from '../../../lib/core/producer/queue-selector.js';
 import { TestBed, type TestBedOptions } from '../../../lib/testing/test-bed.js';
 

@@ -1,5 +1,4 @@
-import { InvalidInputError } from 'nestjs-rivulet';
-import type { RecurringOptions } from 'nestjs-rivulet';
+import { InvalidInputError, type RecurringOptions } from 'nestjs-rivulet';
 import { storedAt } from '../../../lib/core/message/offset.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { nextRun } from '../../../lib/cron/next-run.js';

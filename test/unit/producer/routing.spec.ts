@@ -2,9 +2,9 @@ import {
   defineTopic,
   InvalidInputError,
   SchemaError,
+  type SendOptions,
   UnroutableMessageError,
 } from 'nestjs-rivulet';
-import type { SendOptions } from 'nestjs-rivulet';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('a message that must reach somebody', () => {

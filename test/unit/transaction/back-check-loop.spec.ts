@@ -1,7 +1,6 @@
 import type { Resolution } from '../../../lib/core/transaction/participant.js';
 import { halfOf, newTransaction } from '../../contract/halves.js';
-import { entryOf } from '../../contract/messages.js';
-import { QUEUE } from '../../contract/messages.js';
+import { entryOf, QUEUE } from '../../contract/messages.js';
 import { CHECK_AFTER_MS, CheckBed } from './check-bed.js';
 import { FakeDatabase } from './fake-database.js';
 
