@@ -11,7 +11,7 @@ import { describeValue, isOptions, unknownOptions } from '../core/message/option
 import type { Telemetry } from '../core/runtime/telemetry.js';
 import { Metrics } from './metrics.js';
 import { type Relation, Spans } from './spans.js';
-import { carriedBy } from './trace-context.js';
+import { carriedBy } from './span-context.js';
 
 export interface OpenTelemetryOptions {
   /**

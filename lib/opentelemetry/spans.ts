@@ -16,7 +16,7 @@ import type {
   SentResult,
 } from '../core/runtime/telemetry.js';
 import { errorType, handledAttributes, operation, sentAttributes } from './attributes.js';
-import { carriedBy, contextOf, senderOf, withBaggage } from './trace-context.js';
+import { carriedBy, contextOf, senderOf, withBaggage } from './span-context.js';
 
 /** How the span of a handler belongs to that of the sender. */
 export type Relation = 'parent' | 'link';

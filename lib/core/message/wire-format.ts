@@ -1,6 +1,6 @@
 import { MalformedMessageError } from './errors.js';
 import type { MessageView, Properties } from './message.js';
-import { isCarried, isTraceparent } from './trace-context.js';
+import { isCarried, isTraceparent } from './traceparent.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
 /**

@@ -2,7 +2,7 @@ import { acksProblems } from '../message/acks.js';
 import { InvalidInputError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem, propertyNameProblem, textProblem, topicProblem } from '../message/names.js';
-import { isCarried, isTraceparent } from '../message/trace-context.js';
+import { isCarried, isTraceparent } from '../message/traceparent.js';
 import type { Clock } from '../runtime/clock.js';
 import {
   describeValue,
