@@ -1,7 +1,8 @@
+import { InvalidInputError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import type { EncodedMessage } from './encode-message.js';
-import type { SendRoute } from './send-route.js';
+import { type SendRoute, sendRoute } from './send-route.js';
 
 /** A message that was checked and has its bytes and its way, and is not sent. */
 export interface EnlistedMessage {
@@ -18,4 +19,18 @@ export interface Enlistment {
 
   /** @returns undefined when the store is down and the message may be kept without knowing its queue. */
   lookUpTopic(topic: string): Promise<TopicInfo | undefined>;
+}
+
+/** @throws InvalidInputError when the queue must be chosen, and nobody knows which there are. */
+export function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
+  const route = sendRoute(message, { queuesFor: () => topic?.queues ?? unknownQueues(message) });
+  return { message, route, topic };
+}
+
+/** A queue that was named is checked when the topic is known; what has to be chosen cannot be. */
+function unknownQueues({ topic, options }: EncodedMessage): number {
+  if (!options.queueSelector) return Infinity;
+  throw new InvalidInputError(`Send to topic "${topic}"`, [
+    'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
+  ]);
 }

@@ -1,25 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codecs.js';
-import {
-  ClosedError,
-  InvalidInputError,
-  ProducerBufferFullError,
-  SchemaError,
-  SendFailedError,
-} from '../message/errors.js';
+import { ClosedError, InvalidInputError, SchemaError } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
 import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
-import { type TraceContext, traceContextOf } from '../runtime/trace-context.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
-import type { SentFacts } from '../runtime/telemetry.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
-import type { TopicInfo } from '../store/topic-registry.js';
 import { AskingSends, asksFirst, NO_RECEIPT } from './asking-sends.js';
+import { BufferRoom } from './buffer-room.js';
 import { Confirm, PromisedAnswer } from './confirm.js';
 import {
   encodeMessage,
@@ -27,18 +19,19 @@ import {
   NO_SYSTEM,
   type SystemHeader,
 } from './encode-message.js';
-import type { EnlistedMessage, Enlistment } from './enlistment.js';
+import { type EnlistedMessage, type Enlistment, routed } from './enlistment.js';
 import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import type { Receipts } from './receipts.js';
 import { SendBuffer } from './send-buffer.js';
 import { checkSendOptions } from './send-options.js';
-import { type SendRoute, sendRoute } from './send-route.js';
+import type { SendRoute } from './send-route.js';
 import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { TopicLines } from './topic-lines.js';
 import { TopicRoutes } from './topic-routes.js';
-import { tooManyWait, WaitingSends } from './waiting-sends.js';
+import { carrying, sentFacts } from './traced-send.js';
+import { WaitingSends } from './waiting-sends.js';
 
 export interface ProducerOptions {
   log: MessageLog;
@@ -64,6 +57,7 @@ export class Producer {
   private readonly options: ProducerOptions;
   private readonly buffer: SendBuffer;
   private readonly waiting: WaitingSends;
+  private readonly room: BufferRoom;
   private readonly routes: TopicRoutes;
   private readonly lines: TopicLines;
   private readonly asking: AskingSends;
@@ -107,6 +101,11 @@ export class Producer {
       session: randomBytes(9).toString('base64url'),
       batch: { messages: settings.maxBatchMessages, bytes: MAX_BATCH_BYTES },
       holdLine: (topic, work) => this.lines.hold(topic, work),
+    });
+    this.room = new BufferRoom({
+      ...{ buffer: this.buffer, waiting: this.waiting, clock },
+      whenFull: settings.whenBufferFull,
+      enqueue: (send) => this.routes.enqueue(send),
     });
   }
 
@@ -331,72 +330,12 @@ export class Producer {
     const confirm = new Confirm({ message, key: message.options.key, buffer, events, answer });
     const send = new PendingSend({ message, route, answer: confirm });
     if (buffer.tryTake(send.bytes)) this.routes.enqueue(send);
-    else this.waitForRoom(send, confirm);
+    else this.room.waitFor(send, confirm);
   }
-
-  private waitForRoom(send: PendingSend, answer: Confirm): void {
-    const { clock, settings } = this.options;
-    const { messages, bytes } = this.buffer.held;
-    const what = `Message ${send.messageId} to topic "${send.topic}" was not stored: ${messages} messages (${bytes} bytes) wait for the store`;
-    if (settings.whenBufferFull === 'fail')
-      return answer.refuse(
-        new ProducerBufferFullError(
-          `${what}, which is all that the producer may hold. Slow down, or set producer.whenBufferFull to "${'wait' satisfies ProducerSettings['whenBufferFull']}".`,
-          send,
-        ),
-      );
-    if (!this.waiting.enter(send.bytes)) return answer.refuse(tooManyWait(send, this.waiting.held));
-    const cancel = clock.after(send.deadline - clock.monotonic(), () => {
-      if (!giveUp()) return;
-      this.waiting.leave(send.bytes);
-      answer.refuse(
-        new SendFailedError(
-          `${what} and no room came within ${send.timeoutMs} ms. It is safe to send it again.`,
-          send,
-        ),
-      );
-    });
-    const giveUp = this.buffer.wait(send.bytes, () => {
-      cancel();
-      this.waiting.leave(send.bytes);
-      this.routes.enqueue(send);
-    });
-  }
-}
-
-/** What is no object is left as it is: to be refused by `check`, in its words. */
-function carrying(context: TraceContext | undefined, options: SendOptions): SendOptions {
-  const isNone = typeof options !== 'object' || options === null;
-  if (context === undefined || isNone) return options;
-  const { traceparent, tracestate, baggage } = context;
-  return {
-    ...options,
-    traceparent,
-    ...(tracestate !== undefined && { tracestate }),
-    ...(baggage !== undefined && { baggage }),
-  };
-}
-
-function sentFacts(topic: string, options: SendOptions | null): SentFacts {
-  const { key, tag, messageGroup } = options ?? {};
-  return { topic, key, tag, messageGroup, from: traceContextOf(options ?? {}) };
 }
 
 async function validated(topic: string, body: unknown, schema: StandardSchema): Promise<unknown> {
   const result = await schema['~standard'].validate(body);
   if (result.issues) throw new SchemaError(topic, schemaIssues(result.issues));
   return result.value;
-}
-
-/** A queue that was named is checked when the topic is known; what has to be chosen cannot be. */
-function unknownQueues({ topic, options }: EncodedMessage): number {
-  if (!options.queueSelector) return Infinity;
-  throw new InvalidInputError(`Send to topic "${topic}"`, [
-    'queueSelector needs to know the queues of the topic, which was never used here and cannot be looked up while the store is down',
-  ]);
-}
-
-function routed(message: EncodedMessage, topic: TopicInfo | undefined): EnlistedMessage {
-  const route = sendRoute(message, { queuesFor: () => topic?.queues ?? unknownQueues(message) });
-  return { message, route, topic };
 }
