@@ -47,6 +47,7 @@ run('npx', [
 installInto(app);
 offersNothingToRun(join(app, 'node_modules', manifest.name, 'package.json'));
 linksToItselfOnly(join(app, 'node_modules', manifest.name));
+fitsIntoBundles(join(app, 'node_modules', manifest.name, 'dist'));
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
@@ -83,6 +84,14 @@ function linksToItselfOnly(folder) {
   );
   if (dead.length > 0)
     throw new Error(`Links that lead nowhere in the package: ${dead.join(', ')}`);
+}
+
+/** A bundler carries code only, and to CommonJS no `import.meta`: nothing may be read from beside the code. */
+function fitsIntoBundles(dist) {
+  const reads = readdirSync(dist, { recursive: true })
+    .filter((path) => path.endsWith('.js'))
+    .filter((path) => /import\.meta|node:fs/.test(readFileSync(join(dist, path), 'utf8')));
+  if (reads.length > 0) throw new Error(`Modules that no bundle can hold: ${reads.join(', ')}`);
 }
 
 /** As a user would, but for what the library needs: npm would ask the registry for it. */

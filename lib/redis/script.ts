@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { type Asked, storeError } from './errors.js';
 import { DirectCommand } from './direct-command.js';
+import { luaText } from './lua-text.js';
 
 /** What one server and a cluster are asked alike: commands about keys of one slot. */
 export type Commands = Omit<Pick<Redis, keyof Redis & keyof Cluster>, OfOneKind>;
@@ -29,15 +29,14 @@ export interface ScriptCall<Key extends string, Arg extends string> {
   moreArgs?: readonly Argument[];
 }
 
-const LUA = new URL('./lua/', import.meta.url);
 /** Shared functions; they stand between the header of a script and its code. */
-const PRELUDE = readFileSync(new URL('prelude.lua', LUA), 'utf8');
+const PRELUDE = luaText('prelude');
 /** More of them, for the scripts that ask for it. */
 const LIBRARIES = {
-  groups: readFileSync(new URL('groups.lua', LUA), 'utf8'),
-  halves: readFileSync(new URL('halves.lua', LUA), 'utf8'),
-  'lane-records': readFileSync(new URL('lane-records.lua', LUA), 'utf8'),
-  steady: readFileSync(new URL('steady.lua', LUA), 'utf8'),
+  groups: luaText('groups'),
+  halves: luaText('halves'),
+  'lane-records': luaText('lane-records'),
+  steady: luaText('steady'),
 };
 
 /**
@@ -70,10 +69,9 @@ export class Script<Key extends string, Arg extends string> {
     this.args = shape.args;
     this.moreKeys = shape.moreKeys;
     this.moreArgs = shape.moreArgs;
-    // A missing file fails here, at import, not at the first retry.
     const libraries = (shape.libraries ?? []).map((name) => LIBRARIES[name]);
     const shared = [PRELUDE, ...libraries].join('');
-    this.source = withShared(shared, readFileSync(new URL(`${shape.name}.lua`, LUA), 'utf8'));
+    this.source = withShared(shared, luaText(shape.name));
     this.sha = createHash('sha1').update(this.source).digest('hex');
   }
 
