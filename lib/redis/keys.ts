@@ -109,8 +109,16 @@ export class Keys {
 
   /** STRING  whether the group has handled, or is handling, the message with this dedup key. Expires. */
   dedupRecord({ topic, group, key }: DedupRef): string {
-    const tag = `{${this.namespace}:dedup:${selectQueue(key, DEDUP_SLOTS)}}`;
-    return `${tag}:r:${topic}:${encode(group)}:${encode(key)}`;
+    return `${this.dedupTag(key)}:r:${topic}:${encode(group)}:${encode(key)}`;
+  }
+
+  /** HASH  the same of messages with ids of one moment: the rest of each id -> its record. Expires after all of them. */
+  dedupRecords({ topic, group }: Pick<DedupRef, 'topic' | 'group'>, moment: string): string {
+    return `${this.dedupTag(moment)}:m:${topic}:${encode(group)}:${moment}`;
+  }
+
+  private dedupTag(text: string): string {
+    return `{${this.namespace}:dedup:${selectQueue(text, DEDUP_SLOTS)}}`;
   }
 
   private get shared(): string {

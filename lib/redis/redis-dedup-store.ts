@@ -6,33 +6,50 @@ import type {
   DedupStore,
 } from '../core/store/dedup-store.js';
 import type { Connections } from './connections.js';
+import { type DedupPlace, DedupPlaces, FIELD_WIDTH } from './dedup-places.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { scripts } from './scripts.js';
 
 type Kind = 'begin' | 'renew' | 'complete' | 'abandon';
 
+interface Question {
+  kind: Kind;
+  owner: string;
+  ms: number;
+  result?: Buffer | undefined;
+}
+
 /** A class, as everything that lives through a call (decision 7). */
 class Asked {
-  readonly key: string;
-  /** What is asked for, but by whom. */
-  readonly change: string;
+  readonly place: DedupPlace;
+  readonly letter: string;
+  readonly ms: number;
   readonly owner: string;
   readonly result: Buffer | undefined;
   readonly answer: (word: Buffer) => void;
   readonly fail: (error: Error) => void;
 
   constructor(
-    asked: { key: string; change: string; owner: string; result: Buffer | undefined },
-    answer: (word: Buffer) => void,
-    fail: (error: Error) => void,
+    place: DedupPlace,
+    { kind, ms, owner, result }: Question,
+    { answer, fail }: { answer(word: Buffer): void; fail(error: Error): void },
   ) {
-    this.key = asked.key;
-    this.change = asked.change;
-    this.owner = asked.owner;
-    this.result = asked.result;
+    this.place = place;
+    this.letter = result ? 'k' : LETTERS[kind];
+    this.ms = ms;
+    this.owner = owner;
+    this.result = result;
     this.answer = answer;
     this.fail = fail;
+  }
+
+  /** Whether both stand in one line. */
+  isAlike({ place, letter, ms, owner }: Asked): boolean {
+    if (letter !== this.letter || ms !== this.ms || owner !== this.owner) return false;
+    return place.field === undefined
+      ? this.place.field === undefined
+      : place.key === this.place.key;
   }
 }
 
@@ -49,18 +66,18 @@ const LETTERS: Readonly<Record<Kind, string>> = {
 const NEW: BeginReply = { state: 'new' };
 
 /**
- * One string per record. What is asked in one turn of the event loop travels together: in runs, or in one call per slot
+ * Records lie where `DedupPlaces` says. What is asked in one turn of the event loop travels together: in runs, or in one call per slot
  * where a script may not touch several.
  */
 export class RedisDedupStore implements DedupStore {
   private readonly connections: Connections;
-  private readonly keys: Keys;
+  private readonly places: DedupPlaces;
   private waiting: Asked[] = [];
   private planned = false;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
-    this.keys = options.keys;
+    this.places = new DedupPlaces(options);
   }
 
   begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
@@ -85,46 +102,43 @@ export class RedisDedupStore implements DedupStore {
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
-    const key = this.keys.dedupRecord(ref);
-    const { redis } = this.connections;
-    const [bytes, leftMs] = await Promise.all([
-      answer({ operation: 'GET', key }, redis.getBuffer(key)),
-      answer({ operation: 'PTTL', key }, redis.pttl(key)),
+    const { key, field } = this.places.of(ref);
+    const { redis, testTimeMs } = this.connections;
+    const [bytes, [seconds, micros]] = await Promise.all([
+      field === undefined
+        ? answer({ operation: 'GET', key }, redis.getBuffer(key))
+        : answer({ operation: 'HGET', key }, redis.hgetBuffer(key, field)),
+      answer({ operation: 'TIME' }, redis.time()),
     ]);
+    const now =
+      testTimeMs === '' ? Number(seconds) * 1000 + Number(micros) / 1000 : Number(testTimeMs);
     const text = bytes?.toString('latin1') ?? '';
-    const [, state, owner = '', result = ''] = /^([PD]) \d+ (\S+) ?([^]*)$/.exec(text) ?? [];
-    if (state === 'P') return { state: 'in-progress', owner, leftMs: Math.max(0, leftMs) };
-    if (state !== 'D') return undefined;
-    return { state: 'done', result: resultOf(Buffer.from(result, 'latin1')) };
+    const [, state, until, owner = '', result = ''] =
+      /^([PD]) (\d+) (\S+) ?([^]*)$/.exec(text) ?? [];
+    const leftMs = Number(until) - now;
+    if (!(leftMs > 0)) return undefined;
+    return state === 'P'
+      ? { state: 'in-progress', owner, leftMs }
+      : { state: 'done', result: resultOf(Buffer.from(result, 'latin1')) };
   }
 
   async forget(ref: DedupRef): Promise<boolean> {
-    const key = this.keys.dedupRecord(ref);
+    const { key, field } = this.places.of(ref);
     const { redis } = this.connections;
-    return (await answer({ operation: 'UNLINK', key }, redis.unlink(key))) > 0;
+    const forgotten =
+      field === undefined
+        ? answer({ operation: 'UNLINK', key }, redis.unlink(key))
+        : answer({ operation: 'HDEL', key }, redis.hdel(key, field));
+    return (await forgotten) > 0;
   }
 
   private ask<Reply>(
     ref: DedupRef,
-    {
-      kind,
-      owner,
-      ms,
-      result,
-      read,
-    }: {
-      kind: Kind;
-      owner: string;
-      ms: number;
-      result?: Buffer | undefined;
-      read(word: Buffer): Reply;
-    },
+    question: Question & { read(word: Buffer): Reply },
   ): Promise<Reply> {
     return new Promise((resolve, fail) => {
-      const key = this.keys.dedupRecord(ref);
-      const change = `${result ? 'k' : LETTERS[kind]} ${ms}`;
-      const asked = new Asked({ key, change, owner, result }, (word) => resolve(read(word)), fail);
-      const length = this.waiting.push(asked);
+      const answer = (word: Buffer): void => resolve(question.read(word));
+      const length = this.waiting.push(new Asked(this.places.of(ref), question, { answer, fail }));
       this.sendLater();
       // Where each slot takes a call of its own, a run of them would be that many calls.
       if (length < RUN || !this.connections.spansSlots) return;
@@ -153,10 +167,11 @@ export class RedisDedupStore implements DedupStore {
 
   private async send(asked: readonly Asked[]): Promise<void> {
     try {
+      const { keys, lines, fields } = linesOf(asked);
       const words = (await scripts.dedup.runBinary(this.connections.gathered, {
         keys: {},
-        moreKeys: asked.map(({ key }) => key),
-        args: { changes: joinedChanges(asked) },
+        moreKeys: keys,
+        args: { lines, fields },
         moreArgs: asked.map(({ result }) => result).filter((result) => result !== undefined),
       })) as Buffer[];
       // One word for all of them, unless there are as many words as questions.
@@ -168,15 +183,23 @@ export class RedisDedupStore implements DedupStore {
   }
 }
 
-/** Neighbours that ask alike share a line. */
-function joinedChanges(asked: readonly Asked[]): string {
+/** Neighbours that ask alike share a line, and where they share a hash, its key. */
+function linesOf(asked: readonly Asked[]): { keys: string[]; lines: string; fields: string } {
+  const keys: string[] = [];
   let lines = '';
-  let last: string | undefined;
-  for (const { change, owner } of asked) {
-    lines += change === last ? ` ${owner}` : `${last === undefined ? '' : '\n'}${change} ${owner}`;
-    last = change;
+  let fields = '';
+  for (let at = 0; at < asked.length;) {
+    const first = asked[at]!;
+    const from = at;
+    for (; at < asked.length && asked[at]!.isAlike(first); at++) {
+      const { key, field } = asked[at]!.place;
+      if (field === undefined || at === from) keys.push(key);
+      if (field !== undefined) fields += field;
+    }
+    const width = first.place.field === undefined ? 0 : FIELD_WIDTH;
+    lines += `${first.letter} ${first.ms} ${first.owner} ${at - from} ${width}\n`;
   }
-  return `${lines}\n`;
+  return { keys, lines, fields };
 }
 
 function beginReply(word: Buffer): BeginReply {
@@ -203,7 +226,8 @@ function resultOf(bytes: Buffer): Buffer | undefined {
 function bySlot(asked: readonly Asked[]): Asked[][] {
   const groups = new Map<string, Asked[]>();
   for (const one of asked) {
-    const tag = one.key.slice(0, one.key.indexOf('}'));
+    const { place } = one;
+    const tag = place.key.slice(0, place.key.indexOf('}'));
     const group = groups.get(tag);
     if (group) group.push(one);
     else groups.set(tag, [one]);

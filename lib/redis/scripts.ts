@@ -274,7 +274,7 @@ export const scripts = {
     name: 'dedup',
     keys: [],
     moreKeys: 'records',
-    args: ['changes'],
+    args: ['lines', 'fields'],
     moreArgs: 'results',
   }),
 

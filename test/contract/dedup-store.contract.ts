@@ -2,19 +2,26 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Stores } from '../../lib/core/store/stores.js';
 import { type OpenHarness, useHarness } from './harness.js';
 
-const REF = { topic: 'orders', group: 'billing', key: 'pay-17' };
+const ORDER = { topic: 'orders', group: 'billing' };
 const LEASE = 30_000;
 const DAY = 86_400_000;
 
 export function describeDedupStore(open: OpenHarness): void {
-  describe('DedupStore', () => {
+  describe.each([
+    ['a key of the user', 'pay-17'],
+    ['a message id', '0191f0c2-ab17-7000-8123-456789abcdef'],
+  ])('DedupStore, %s', (_, key) => {
+    const REF = { ...ORDER, key };
     const h = useHarness(open);
     const begin = (owner: string, ref = REF, stores: Stores = h.stores) =>
       stores.dedup.begin(ref, { owner, leaseMs: LEASE });
     const renew = (owner: string) => h.stores.dedup.renew(REF, { owner, leaseMs: LEASE });
     const complete = (owner: string, result?: Buffer) =>
       h.stores.dedup.complete(REF, { owner, ttlMs: DAY, result });
-    const abandon = (owner: string) => h.stores.dedup.abandon(REF, owner);
+    const abandonOf = (ref: typeof REF, owner = 'a') => h.stores.dedup.abandon(ref, owner);
+    const abandon = (owner: string) => abandonOf(REF, owner);
+    /** Others of the same kind. */
+    const keyLike = (n: string | number): string => `${key.slice(0, -3)}${n}`;
     const find = () => h.stores.dedup.find(REF);
 
     it('lets one of many begin, whoever they are; the others learn for how long it is busy', async () => {
@@ -154,7 +161,8 @@ export function describeDedupStore(open: OpenHarness): void {
     });
 
     it('answers each call of one turn for itself, in their order', async () => {
-      const others = Array.from({ length: 300 }, (_, i) => ({ ...REF, key: `k${i}` }));
+      const more = Array.from({ length: 300 }, (_, i) => String(i).padStart(3, '0'));
+      const others = more.flatMap((i) => [`k${i}`, keyLike(i)].map((key) => ({ ...REF, key })));
       await begin('first', others[7]);
       const replies = await Promise.all([
         begin('a'),
@@ -174,10 +182,31 @@ export function describeDedupStore(open: OpenHarness): void {
       ).toEqual(others.map((_, i) => (i === 7 ? 'busy' : 'new')));
     });
 
+    it('tells records of one owner apart, however many it asks for together', async () => {
+      const refs = Array.from({ length: 40 }, (_, i) => ({ ...REF, key: keyLike(i + 100) }));
+      const all = <Reply>(ask: (ref: typeof REF, i: number) => Promise<Reply>): Promise<Reply[]> =>
+        Promise.all(refs.map(ask));
+      await all((ref, i) => (i % 4 === 0 ? begin('b', ref) : begin('a', ref)));
+      expect((await all((ref) => begin('a', ref))).map(({ state }) => state)).toEqual(
+        refs.map((_, i) => (i % 4 === 0 ? 'busy' : 'new')),
+      );
+      const complete = (ref: typeof REF) =>
+        h.stores.dedup.complete(ref, { owner: 'a', ttlMs: DAY });
+      expect(await all((ref, i) => (i % 4 === 1 ? abandonOf(ref) : complete(ref)))).toEqual(
+        refs.map((_, i) => ['lost', 'abandoned', 'completed', 'completed'][i % 4]),
+      );
+      await h.advance(LEASE);
+      expect((await all((ref) => begin('c', ref))).map(({ state }) => state)).toEqual(
+        refs.map((_, i) => ['new', 'new', 'done', 'done'][i % 4]),
+      );
+      expect(await all(complete)).toEqual(refs.map((_, i) => (i % 4 < 2 ? 'lost' : 'completed')));
+    });
+
     it.each([
       { ...REF, topic: 'refunds' },
       { ...REF, group: 'mail' },
-      { ...REF, key: 'pay-18' },
+      { ...REF, key: keyLike(118) },
+      { ...REF, key: key.toUpperCase() },
       { topic: 'orders', group: 'billing:pay', key: '17' },
       { topic: 'g', group: 'billing', key: 'retry' },
       { ...REF, key: 'any {text}: *?[] ü \u{1F389} %3A' },

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Outcome } from '../consumer/outcome.js';
 import type { Responder } from '../consumer/responder.js';
 import type { Delivery, GuardedDelivery, Middleware } from '../consumer/subscription.js';
@@ -10,6 +9,7 @@ import { Claim, Claims } from './claims.js';
 import { dedupKey } from './dedup-key.js';
 import type { IdempotentSettings } from './idempotent-options.js';
 import { KeptAnswer, readAnswer } from './kept-answer.js';
+import { OwnerNames } from './owner-names.js';
 import { type Inbox, throughInbox } from './through-inbox.js';
 
 export interface IdempotencyOptions {
@@ -58,8 +58,7 @@ export class Idempotency {
   private readonly claims: Claims;
   /** Answers of the requests in hand. */
   private readonly answers = new WeakMap<Delivery, KeptAnswer>();
-  private readonly name = randomBytes(6).toString('base64url');
-  private attempts = 0;
+  private readonly owners = new OwnerNames();
   private lastTrouble: unknown;
 
   constructor(options: IdempotencyOptions) {
@@ -107,10 +106,11 @@ export class Idempotency {
 
   private claimFor(delivery: GuardedDelivery, settings: IdempotentSettings): Claim {
     const { group, message } = delivery;
+    const key = dedupKey(delivery, settings.key);
     return new Claim({
       // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
-      ref: new DedupRecordRef(group, message.topic, dedupKey(delivery, settings.key)),
-      owner: `${this.name}.${(this.attempts++).toString(36)}`,
+      ref: new DedupRecordRef(group, message.topic, key),
+      owner: this.owners.next(key),
       delivery,
       since: this.options.clock.monotonic(),
     });

@@ -5,7 +5,10 @@ export interface DedupRef {
   readonly key: string;
 }
 
-/** A claim on a dedup record. `owner` is unique per attempt, so that a repeated call is told from a rival. */
+/**
+ * A claim on a dedup record. No two attempts at one record have the same `owner`, so that a repeated call is told from a
+ * rival; those at different records may, and many of one owner cost the store less when they are asked together.
+ */
 export interface DedupClaim {
   readonly owner: string;
   /** The claim lapses after this long, from 1 ms, unless it is renewed. */

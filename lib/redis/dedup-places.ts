@@ -1,0 +1,53 @@
+import { isMessageId } from '../core/message/message-id.js';
+import type { DedupRef } from '../core/store/dedup-store.js';
+import type { Keys } from './keys.js';
+
+/** Where a dedup record stands. A class, as everything that lives through a call (decision 7). */
+export class DedupPlace {
+  constructor(
+    readonly key: string,
+    /** Undefined: the key is the record. */
+    readonly field: string | undefined,
+  ) {}
+}
+
+/** `xxxxxxxx-xx`: of the milliseconds of a UUIDv7 all but the last 8 bits, a quarter of a second. */
+const MOMENT = 11;
+const VERSION_AT = 14;
+/** The rest of an id. */
+export const FIELD_WIDTH = 36 - MOMENT;
+
+/**
+ * A message without a dedup key of its own goes by its id, and ids of one moment are handled at about the same time: their
+ * records share a hash, so that the claims of a whole batch are one command, and so is what becomes of them (decision 20).
+ * Any other key is a record by itself.
+ */
+export class DedupPlaces {
+  private readonly keys: Keys;
+  private topic = '';
+  private group = '';
+  private moment = '';
+  private hash = '';
+
+  constructor(options: { keys: Keys }) {
+    this.keys = options.keys;
+  }
+
+  of(ref: DedupRef): DedupPlace {
+    const { key } = ref;
+    if (key[VERSION_AT] !== '7' || !isMessageId(key))
+      return new DedupPlace(this.keys.dedupRecord(ref), undefined);
+    return new DedupPlace(this.hashOf(ref, key.slice(0, MOMENT)), key.slice(MOMENT));
+  }
+
+  /** Mostly that of the one before. */
+  private hashOf({ topic, group }: DedupRef, moment: string): string {
+    if (moment !== this.moment || topic !== this.topic || group !== this.group) {
+      this.topic = topic;
+      this.group = group;
+      this.moment = moment;
+      this.hash = this.keys.dedupRecords({ topic, group }, moment);
+    }
+    return this.hash;
+  }
+}

@@ -1,0 +1,76 @@
+import { Redis } from 'ioredis';
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { newNamespace, openStores } from './helpers/open-stores.js';
+
+const ORDER = { topic: 'orders', group: 'billing' };
+const MOMENT = '0191f0c2-ab';
+const REST = '17-7000-8123-456789abc';
+const refs = Array.from({ length: 100 }, (_, i) => ({
+  ...ORDER,
+  key: `${MOMENT}${REST}${100 + i}`,
+}));
+const LEASE = 30_000;
+const TTL = 600_000;
+
+describe('dedup records of messages by their ids', () => {
+  let server: TestRedis;
+  let redis: Redis;
+  let stores: RedisStores;
+  let hash: string;
+
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+  });
+  beforeEach(async () => {
+    const namespace = newNamespace();
+    stores = await openStores(server.url, { namespace });
+    hash = new Keys({ namespace }).dedupRecords(ORDER, MOMENT);
+  });
+  afterEach(() => stores.close());
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  const begin = (ref: (typeof refs)[number], leaseMs = LEASE) =>
+    stores.dedup.begin(ref, { owner: 'a', leaseMs });
+  const complete = (ref: (typeof refs)[number], ttlMs = TTL) =>
+    stores.dedup.complete(ref, { owner: 'a', ttlMs });
+
+  it('share a hash with those of the same moment', async () => {
+    await Promise.all(refs.map((ref) => begin(ref)));
+    expect(await redis.hlen(hash)).toBe(refs.length);
+    expect(await redis.hget(hash, `${REST}100`)).toMatch(/^P \d+ a$/);
+    await Promise.all(refs.map((ref) => complete(ref)));
+    expect(await redis.hlen(hash)).toBe(refs.length);
+    expect(await redis.hget(hash, `${REST}199`)).toMatch(/^D \d+ a$/);
+  });
+
+  it('are kept as long as the one that is kept longest, and not for ever', async () => {
+    await begin(refs[0]!);
+    expect(await redis.pttl(hash)).toBeGreaterThan(LEASE);
+    await complete(refs[0]!);
+    const kept = await redis.pttl(hash);
+    expect(kept).toBeGreaterThan(TTL);
+    expect(kept).toBeLessThan(1.2 * TTL);
+    // One that is kept for a shorter time takes nothing from the others.
+    await begin(refs[1]!);
+    await complete(refs[1]!, 1_000);
+    expect(await redis.pttl(hash)).toBeGreaterThan(TTL);
+    await redis.pexpire(hash, TTL - 1_000);
+    await begin(refs[2]!);
+    await complete(refs[2]!);
+    expect(await redis.pttl(hash)).toBeGreaterThan(TTL);
+  });
+
+  it('count as none where something else stands, and take its place', async () => {
+    await redis.set(hash, 'of somebody else');
+    expect(await begin(refs[0]!)).toEqual({ state: 'new' });
+    await redis.hset(hash, `${REST}101`, 'no record');
+    expect(await begin(refs[1]!)).toEqual({ state: 'new' });
+    expect(await redis.hlen(hash)).toBe(2);
+  });
+});
