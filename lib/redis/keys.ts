@@ -27,6 +27,11 @@ export class Keys {
     return `${this.shared}:grown`;
   }
 
+  /** HASH  topic that was deleted → generation of its last life. Expires an hour after the last deletion. */
+  get deleted(): string {
+    return `${this.shared}:deleted`;
+  }
+
   /** HASH  consumer group and pattern of topics → when it was first noted (Unix ms). */
   get patterns(): string {
     return `${this.shared}:patterns`;

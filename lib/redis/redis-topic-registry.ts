@@ -147,6 +147,10 @@ export class RedisTopicRegistry implements TopicRegistry {
     return new Map(Object.entries(queues).map(([topic, count]) => [topic, Number(count)]));
   }
 
+  removedGeneration(topic: string): Promise<number | undefined> {
+    return this.removal.lastRemoved(topic);
+  }
+
   remove(topic: string): Promise<'removed' | 'unknown'> {
     return this.removal.remove(topic);
   }

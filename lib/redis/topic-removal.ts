@@ -6,6 +6,8 @@ import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
+/** Longer than whoever consumes may take to find its group gone. */
+const REMEMBERED_MS = 3_600_000;
 /** In the meta of a queue, before each owner of halves it ever had. */
 const OWNER = 'owner:';
 
@@ -26,11 +28,12 @@ export class TopicRemoval {
   async remove(topic: string): Promise<'removed' | 'unknown'> {
     const { redis } = this.host;
     const { meta, groups } = this.keys.topic(topic);
-    const [word, queues, born, ...names] = (await scripts.beginRemoval.run(this.host, {
+    const [word, queues, born, generation, ...names] = (await scripts.beginRemoval.run(this.host, {
       keys: { meta, groups },
       args: {},
     })) as string[];
     if (word === 'unknown') return 'unknown';
+    await this.remember(topic, generation!);
     const life = { born: born!, groups: names };
     await Promise.all(
       queuesOf({ topic, queues: Number(queues) }).map((ref) => this.removeQueue(ref, life)),
@@ -45,6 +48,24 @@ export class TopicRemoval {
     // Made anew meanwhile: it is listed again.
     if (!isLast) await answer({ operation: 'SADD', key: topics }, redis.sadd(topics, topic));
     return 'removed';
+  }
+
+  /** First, so that nobody finds its group gone without it. */
+  private async remember(topic: string, generation: string): Promise<void> {
+    const { redis } = this.host;
+    const { deleted } = this.keys;
+    await answer({ operation: 'HSET', key: deleted }, redis.hset(deleted, topic, generation));
+    await answer({ operation: 'PEXPIRE', key: deleted }, redis.pexpire(deleted, REMEMBERED_MS));
+  }
+
+  /** Generation of the last life of the topic that ended so. */
+  async lastRemoved(topic: string): Promise<number | undefined> {
+    const { deleted } = this.keys;
+    const generation = await answer(
+      { operation: 'HGET', key: deleted },
+      this.host.redis.hget(deleted, topic),
+    );
+    return generation === null ? undefined : Number(generation);
   }
 
   /**

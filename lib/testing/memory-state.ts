@@ -99,6 +99,8 @@ export class MemoryState {
   readonly placements = new Map<string, Placement & { until: number }>();
   /** Topics whose queues have become more. */
   readonly grown = new Map<string, number>();
+  /** Topic that was deleted → generation of its last life. */
+  readonly deleted = new Map<string, number>();
   readonly patterns = new Map<string, number>();
   readonly recurring = new Map<string, RecurringEntry>();
   readonly rates = new Map<string, { level: number; at: number }>();

@@ -79,11 +79,18 @@ export class MemoryTopicRegistry implements TopicRegistry {
 
   remove(topic: string): Promise<'removed' | 'unknown'> {
     return this.gate.call(() => {
-      if (!this.state.topics.delete(topic)) return 'unknown';
+      const found = this.state.topics.get(topic);
+      if (!found) return 'unknown';
+      this.state.topics.delete(topic);
+      this.state.deleted.set(topic, found.info.generation);
       this.state.grown.delete(topic);
       this.state.changed();
       return 'removed';
     });
+  }
+
+  removedGeneration(topic: string): Promise<number | undefined> {
+    return this.gate.call(() => this.state.deleted.get(topic));
   }
 
   joinGroup(topic: string, join: GroupJoin): Promise<JoinReply> {

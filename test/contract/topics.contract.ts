@@ -120,6 +120,18 @@ export function describeTopics(open: OpenHarness): void {
       });
     });
 
+    it('remembers which life of a topic was removed on purpose', async () => {
+      const { topics } = h.stores;
+      expect(await topics.removedGeneration('orders')).toBeUndefined();
+      const first = await topics.declare('orders');
+      await topics.remove('orders');
+      expect(await topics.removedGeneration('orders')).toBe(first.generation);
+      await h.advance(1);
+      const second = await topics.declare('orders');
+      expect(second.generation).toBeGreaterThan(first.generation);
+      expect(await topics.removedGeneration('orders')).toBe(first.generation);
+    });
+
     it('removes what is not there without harm', async () => {
       expect(await h.stores.topics.remove('nowhere')).toBe('unknown');
       await declare(h.stores);

@@ -14,6 +14,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
+import type { TopicLife } from './group-registration.js';
 import { groupLags } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
@@ -35,10 +36,10 @@ export interface ConsumersOptions {
   stores: Stores;
   /** The topic as it is known, and as it is now. */
   topics: {
-    get(topic: string): Promise<{ queues: number }>;
-    refresh(topic: string): Promise<{ queues: number }>;
+    get(topic: string): Promise<TopicLife>;
+    refresh(topic: string): Promise<TopicLife>;
     /** Without making it. @throws TopicNotFoundError */
-    find(topic: string): Promise<{ queues: number }>;
+    find(topic: string): Promise<TopicLife>;
     definition(topic: string): TopicDefinition | undefined;
   };
   tools: DispatchTools;

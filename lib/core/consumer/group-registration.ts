@@ -6,10 +6,16 @@ import type { ConsumeMode, JoinReply } from '../store/topic-registry.js';
 import { groupConflict } from './group-conflict.js';
 import type { Subscription } from './subscription.js';
 
+/** `generation`: grows with each life of the topic. */
+export interface TopicLife {
+  queues: number;
+  generation: number;
+}
+
 /** Topics of one subscription: as known, and as it is now, made anew if it is gone and that is allowed. */
 export interface TopicLookup {
-  get(): Promise<{ queues: number }>;
-  refresh(): Promise<{ queues: number }>;
+  get(): Promise<TopicLife>;
+  refresh(): Promise<TopicLife>;
 }
 
 export interface GroupRegistrationOptions {
@@ -26,6 +32,8 @@ export interface GroupRegistrationOptions {
 /** Makes the group of a subscription known, and tells when it had been lost. */
 export class GroupRegistration {
   private readonly options: GroupRegistrationOptions;
+  /** Of the topic that the group is known to have been in. */
+  private generation: number | undefined;
 
   constructor(options: GroupRegistrationOptions) {
     this.options = options;
@@ -41,9 +49,12 @@ export class GroupRegistration {
   /** The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. */
   async joinAgain(known: readonly QueueRef[]): Promise<{ queues: number }> {
     const info = await this.options.topic.refresh();
+    const wasIn = this.generation;
     const { created, recreated } = await this.register(info);
     // Where the store lost everything, it does not know either that the group had been there.
-    this.alarm(created ? known : recreated);
+    const lost = created ? known : recreated;
+    if (lost.length > 0 && (await this.wasDeleted(wasIn))) this.tellOfDeletion();
+    else this.alarm(lost);
     return info;
   }
 
@@ -54,13 +65,17 @@ export class GroupRegistration {
     return info.queues;
   }
 
-  private async register({ queues }: { queues: number }): Promise<JoinReply & { state: 'joined' }> {
+  private async register({
+    queues,
+    generation,
+  }: TopicLife): Promise<JoinReply & { state: 'joined' }> {
     const { stores, mode, reader, subscription } = this.options;
     const { topic, group, from, origin, filter, allowFilterChange, ordered } = subscription;
     const wanted = { group, mode, filterDigest: filter?.digest ?? '', orderedBy: ordered?.by };
     const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')
       throw groupConflict({ origin, topic }, wanted, reply.registered);
+    this.generation = generation;
     if (reader !== undefined) {
       // Redis 7.0 lists who has read something: whoever waits for the first message would be missed by an operator.
       const enroll = (ref: QueueRef): Promise<void> =>
@@ -68,6 +83,21 @@ export class GroupRegistration {
       await Promise.all(queuesOf({ topic, queues }).map(enroll));
     }
     return reply;
+  }
+
+  /** Whether the topic of that generation was deleted by somebody who meant it. */
+  private async wasDeleted(generation: number | undefined): Promise<boolean> {
+    const { stores, subscription } = this.options;
+    const removed = await stores.topics.removedGeneration(subscription.topic);
+    return generation !== undefined && removed !== undefined && removed >= generation;
+  }
+
+  private tellOfDeletion(): void {
+    const { logger, subscription } = this.options;
+    const { topic, group } = subscription;
+    logger.warn(
+      `${topic}/${group}: the topic was deleted by MessageAdmin.deleteTopic while it was consumed here, with what was in it. It is there again, and consumed.`,
+    );
   }
 
   private alarm(queues: readonly QueueRef[]): void {

@@ -85,6 +85,12 @@ export interface TopicRegistry {
   remove(topic: string): Promise<'removed' | 'unknown'>;
 
   /**
+   * Generation of the last life of this topic that `remove` ended, for an hour at least: who finds its group gone can tell a
+   * deletion from a loss. Undefined when there was none, or nobody knows any more.
+   */
+  removedGeneration(topic: string): Promise<number | undefined>;
+
+  /**
    * Make the group known in every queue of the topic; a queue it is new to begins at `from`. One that broadcasts has no
    * progress: it is registered, and nothing waits for it.
    *

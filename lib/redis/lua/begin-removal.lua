@@ -5,17 +5,17 @@
 -- KEYS[2]  HASH    groups: consumer group -> mode and filter digest
 -- ARGV[1]  ms      test time, '' = TIME; not used
 --
--- Returns  { 'removing', queues, born, group, ... }  what there is to delete
---          { 'unknown' }                             no such topic; nothing changed
+-- Returns  { 'removing', queues, born, generation, group, ... }  what there is to delete
+--          { 'unknown' }                                         no such topic; nothing changed
 --
 -- Invariant: from here on nobody finds the topic or joins a group in it.
 
 local meta, groups = KEYS[1], KEYS[2]
 
-local queues, born = unpack(redis.call('HMGET', meta, 'queues', 'born'))
+local queues, born, generation = unpack(redis.call('HMGET', meta, 'queues', 'born', 'generation'))
 local names = redis.call('HKEYS', groups)
 if not queues then return { 'unknown' } end
 redis.call('HSET', meta, 'removing', '1')
-local reply = { 'removing', queues, born }
+local reply = { 'removing', queues, born, generation }
 for _, name in ipairs(names) do reply[#reply + 1] = name end
 return reply

@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import type { SubscribeOptions } from '../../../lib/core/subscriptions.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
+
+const settings = { topics: { queues: 2 } };
 
 /** An operator deletes a topic under those who consume it and makes it anew, with as many queues as it should have had. */
 describe('A topic that is made anew', () => {
   let bed: TestBed;
   beforeEach(async () => {
-    bed = await TestBed.open({ settings: { topics: { queues: 2 } } });
+    bed = await TestBed.open({ settings });
   });
   afterEach(() => bed.close());
 
@@ -43,6 +46,27 @@ describe('A topic that is made anew', () => {
         await bed.advance(70_000);
         expect(handled.toSorted()).toEqual(sent);
       });
+
+  for (const [kind, options] of kinds.slice(0, 2))
+    it(`is told as what it is by a subscription that is ${kind}, and no alarm`, async () => {
+      const said: string[] = [];
+      const note = (text: string): void => void said.push(text);
+      const logger = { ...silentLogger, warn: note, error: note };
+      const other = await bed.sibling({ settings, logger });
+      const alarms: unknown[] = [];
+      other.rivulet.events.on('group-recreated', (facts) => alarms.push(facts));
+      await other.subscribe({ topic: 'orders', group: 'billing', ...options });
+      await bed.advance(1_000);
+      await anew(2);
+      await bed.advance(10_000);
+      expect(said).toEqual([
+        expect.stringContaining(
+          'orders/billing: the topic was deleted by MessageAdmin.deleteTopic',
+        ),
+      ]);
+      expect(alarms).toEqual([]);
+      await other.close();
+    });
 
   for (const queues of [1, 5])
     it(`with ${queues} instead of 2 queues, is received by hand from all of them`, async () => {

@@ -4,6 +4,7 @@ import { orAborted } from '../../runtime/drain.js';
 import { eachOf } from '../../runtime/each-of.js';
 import type { GroupQueue } from '../../store/delivery-store.js';
 import type { TopicRegistry } from '../../store/topic-registry.js';
+import type { TopicLife } from '../group-registration.js';
 import type { PauseReason, RunningSubscription } from '../running-subscription.js';
 import type { Subscription } from '../subscription.js';
 import { PatternStart } from './pattern-start.js';
@@ -16,7 +17,7 @@ export interface PatternConsumerOptions {
   topics: Pick<TopicRegistry, 'notePattern'>;
   watch: TopicWatch;
   /** A topic that exists; it is not made for this. @throws TopicNotFoundError */
-  findTopic(topic: string): Promise<{ queues: number }>;
+  findTopic(topic: string): Promise<TopicLife>;
   /** What this process knows of the bodies of a topic. */
   schemaOf(topic: string): Subscription['schema'];
 }
@@ -151,7 +152,7 @@ export class PatternConsumer implements RunningSubscription {
     if (known) return known;
     const { way, schemaOf } = this.options;
     const { subscription } = this;
-    const find = (): Promise<{ queues: number }> => this.findTopic(topic);
+    const find = (): Promise<TopicLife> => this.findTopic(topic);
     const made = way.consumerOf({
       subscription: {
         ...subscription,
@@ -165,7 +166,7 @@ export class PatternConsumer implements RunningSubscription {
     return made;
   }
 
-  private async findTopic(topic: string): Promise<{ queues: number }> {
+  private async findTopic(topic: string): Promise<TopicLife> {
     try {
       return await this.options.findTopic(topic);
     } catch (error) {
