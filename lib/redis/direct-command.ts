@@ -5,56 +5,36 @@ const RETURN = 0x0d;
 const NEW_LINE = 0x0a;
 const ZERO = 0x30;
 
-/**
- * What a `Command` of ioredis is and can, before its constructor: that looks at each argument twice and makes a dozen fields and
- * closures, which is a tenth of what a single message takes from `send` to its handler (decision 21).
- */
-const Unmade = function () {} as unknown as typeof Command;
-Unmade.prototype = Command.prototype;
-
-export interface DirectCommandOptions {
+interface DirectCommandOptions {
   /** Of what is bytes in the reply; null: it stays bytes. */
   replyEncoding: BufferEncoding | null;
-  /** Called with the reply at once, and its answer is what the promise resolves with: whoever is in a hurry need not wait for promises. */
-  onReply?: ((reply: unknown) => unknown) | undefined;
+  /** Called with the reply at once: whoever is in a hurry need not wait for promises. What it throws fails the command. */
+  onReply?: ((reply: unknown) => void) | undefined;
 }
 
 /**
  * A command with arguments that are text or bytes, some of which may be many. What ioredis sends, made quicker: that asks four
  * times for the length of each argument that is bytes and makes two strings around it (decision 29).
  */
-export class DirectCommand extends Unmade {
-  constructor(
-    name: string,
-    args: (string | Buffer)[],
-    { replyEncoding, onReply }: DirectCommandOptions,
-  ) {
-    super(name);
-    this.name = name;
+export class DirectCommand extends Command {
+  constructor(name: string, args: (string | Buffer)[], options: DirectCommandOptions) {
+    const { replyEncoding, onReply } = options;
+    // Its own constructor would look at each argument twice, for what is neither text nor bytes.
+    super(name, [], { replyEncoding });
     this.args = args;
-    this.inTransaction = false;
-    this.isTraced = false;
-    this.isResolved = false;
-    this.isSettled = false;
-    // Functions of their own: instrumentation puts others around them, which call them by themselves.
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = (reply) => {
-        this.isResolved = true;
-        this.isSettled = true;
-        try {
-          const text = replyEncoding === null ? reply : textOf(reply, replyEncoding);
-          // What RESP3 says in another way than RESP2 looks as with RESP2 from here on.
-          const answer: unknown = this.transformReply(text as Buffer);
-          resolve(onReply ? onReply(answer) : answer);
-        } catch (error) {
-          reject(error);
-        }
-      };
-      this.reject = (error) => {
-        this.isSettled = true;
-        reject(error);
-      };
-    });
+    if (onReply) this.tell(onReply);
+  }
+
+  private tell(onReply: (reply: unknown) => void): void {
+    const { resolve } = this;
+    this.resolve = (reply: Buffer) => {
+      try {
+        onReply(this.transformReply(reply));
+      } catch (error) {
+        return this.reject(error as Error);
+      }
+      resolve(reply);
+    };
   }
 
   override toWritable(): string | Buffer {
@@ -85,12 +65,6 @@ export class DirectCommand extends Unmade {
     if (text !== '') parts.push(text);
     return parts;
   }
-}
-
-/** Of each reply that is bytes, within arrays, too. */
-function textOf(reply: unknown, encoding: BufferEncoding): unknown {
-  if (reply instanceof Buffer) return reply.toString(encoding);
-  return Array.isArray(reply) ? reply.map((item) => textOf(item, encoding)) : reply;
 }
 
 function textBlob(text: string): string {

@@ -127,6 +127,8 @@ export class RedisGroupReader implements GroupReader {
       ? this.reader.read({ ...request, blockMs, onArrival: onArrival && onReply })
       : this.reader.readNow(request));
     const deliveries = arrived ?? readDeliveries(entries, byLog);
+    // What is left of the request may live longer, and would keep them.
+    arrived = undefined;
     if (failures.length === 0) return deliveries;
     const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);
     const failure = fault ?? failures[0]!;

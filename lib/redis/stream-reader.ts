@@ -201,9 +201,8 @@ function ask(
   const block = blockMs > 0 ? ['BLOCK', String(Math.ceil(blockMs))] : [];
   const keys = streams.map(({ key }) => key);
   const after = streams.map((stream) => stream.after);
-  const onReply = (reply: unknown): unknown => {
+  const onReply = (reply: unknown): void => {
     if (reply !== null) onArrival?.(reply as StreamsReply);
-    return reply;
   };
   return redis.sendCommand(
     new DirectCommand(name, [...how, ...block, 'STREAMS', ...keys, ...after], {

@@ -23,17 +23,20 @@ describe('A command of a script', () => {
     expect(ours.equals(theirs)).toBe(true);
   });
 
-  it('has all that ioredis gives to one that it made itself', () => {
-    const theirs = new Command('evalsha', ['sha', '0'], { replyEncoding: 'utf8' });
-    const ours = directCommand(['sha', '0']);
-    ours.setReplyContext(undefined);
+  it('tells of its reply at once, and fails when whoever is told throws', async () => {
+    const told: unknown[] = [];
+    const options = { replyEncoding: null, onReply: (reply: unknown) => void told.push(reply) };
+    const command = new DirectCommand('xread', ['STREAMS', 'log', '0'], options);
+    command.resolve([[Buffer.from('log'), []]]);
+    expect(told).toEqual([[[Buffer.from('log'), []]]]);
+    expect(await command.promise).toEqual(told[0]);
 
-    // Each of these is undefined, or spent, in a command that was made of text and bytes and has no callback.
-    const needless = ['replyEncoding', 'errorStack', 'callback', 'transformed', 'bufferMode'];
-    const wanted = Object.keys(theirs).filter((field) => !needless.includes(field));
-    expect(Object.keys(ours)).toEqual(expect.arrayContaining(wanted));
-    expect(ours).toBeInstanceOf(Command);
-    expect(ours.getKeys()).toEqual([]);
+    const onReply = (): void => {
+      throw new Error('no room');
+    };
+    const failing = new DirectCommand('xread', [], { replyEncoding: null, onReply });
+    failing.resolve(null);
+    await expect(failing.promise).rejects.toThrow('no room');
   });
 
   it('answers text, in arrays, too, and leaves what is no bytes', async () => {

@@ -51,13 +51,27 @@ const SOON_MS = 20;
 /** So many times the slots are read beyond them, however fast handlers end. */
 const MOST_BEYOND = 3;
 
-interface Reading {
-  planned: PlannedRead;
-  entries: Promise<DeliveredEntry[]>;
-  /** Its messages went to their handlers when they came. */
-  isTaken: boolean;
+/** A class, as all that lives until its answer (decision 7). */
+class Reading {
+  readonly planned: PlannedRead;
+  readonly signal: AbortSignal;
+  readonly entries: Promise<DeliveredEntry[]>;
   /** Handlers have something to do again, or nothing came. */
-  endRest(): void;
+  readonly endRest: () => void;
+  /** Its messages went to their handlers when they came. */
+  isTaken = false;
+
+  constructor(
+    planned: PlannedRead,
+    signal: AbortSignal,
+    entries: Promise<DeliveredEntry[]>,
+    endRest = (): void => {},
+  ) {
+    this.planned = planned;
+    this.signal = signal;
+    this.entries = entries;
+    this.endRest = endRest;
+  }
 }
 
 /**
@@ -72,6 +86,8 @@ export class FetchLoop {
   private readonly pace: Pace;
   /** Read before the messages in front of it were handled. */
   private ahead: Reading | undefined;
+  /** Waits in the store. What the store has of a read leads to here, not to the read: it may live longer than that. */
+  private blocked: Reading | undefined;
 
   constructor(options: FetchLoopOptions) {
     this.options = options;
@@ -114,7 +130,7 @@ export class FetchLoop {
     this.ahead = undefined;
     if (typeof reading === 'number') return reading;
     try {
-      this.take(reading, await reading.entries, signal);
+      this.take(reading, await reading.entries);
       return 0;
     } catch (error) {
       reading.endRest();
@@ -159,21 +175,24 @@ export class FetchLoop {
   private read(planned: PlannedRead, signal: AbortSignal): Reading {
     const { reader, beforeRead } = this.options;
     beforeRead?.();
-    const onArrival = (entries: DeliveredEntry[]): void => this.take(reading, entries, signal);
-    const reading: Reading = {
-      planned,
-      entries: reader.read({ ...planned, signal, onArrival }),
-      isTaken: false,
-      endRest: planned.blockMs > 0 ? this.watchRest() : () => {},
-    };
-    return reading;
+    if (planned.blockMs === 0)
+      return new Reading(planned, signal, reader.read({ ...planned, signal }));
+    const entries = reader.read({ ...planned, signal, onArrival: this.onArrival });
+    this.blocked = new Reading(planned, signal, entries, this.watchRest());
+    return this.blocked;
   }
 
-  private take(reading: Reading, entries: DeliveredEntry[], signal: AbortSignal): void {
+  private readonly onArrival = (entries: DeliveredEntry[]): void => {
+    const { blocked } = this;
+    if (blocked) this.take(blocked, entries);
+  };
+
+  private take(reading: Reading, entries: DeliveredEntry[]): void {
     if (reading.isTaken) return;
     reading.isTaken = true;
+    if (reading === this.blocked) this.blocked = undefined;
     reading.endRest();
-    const { planned } = reading;
+    const { planned, signal } = reading;
     // No queue can have had all it was asked for: there is nothing to read ahead, and what is to be learned can wait.
     const isLittle = entries.length < planned.perQueue;
     if (isLittle) this.options.accept(entries);
