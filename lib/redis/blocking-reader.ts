@@ -7,6 +7,14 @@ import { isElsewhere } from './errors.js';
 const UNBLOCK_WITHIN_MS = 250;
 const UNBLOCK_EVERY_MS = 10;
 
+export interface BlockingReaderOptions {
+  /** Appears in errors. */
+  name: string;
+  connections: Connections;
+  /** Called where a reply may have been lost and nothing is thrown. */
+  onLostReply?: () => void;
+}
+
 /**
  * One connection for reads that wait, and the way to end them.
  *
@@ -16,6 +24,7 @@ const UNBLOCK_EVERY_MS = 10;
 export class BlockingReader {
   private readonly name: string;
   private readonly connections: Connections;
+  private readonly onLostReply: (() => void) | undefined;
   private readonly reader: ReaderConnection;
   private closed = false;
   /** The read under way, and how to end it. */
@@ -26,9 +35,10 @@ export class BlockingReader {
   private clientId: { era: number; id: Promise<number | undefined> } | undefined;
 
   /** `key`: one of those it reads; in a cluster all must be in its slot. */
-  constructor(options: { name: string; connections: Connections; key: string }) {
+  constructor(options: BlockingReaderOptions & { key: string }) {
     this.name = options.name;
     this.connections = options.connections;
+    this.onLostReply = options.onLostReply;
     this.reader = options.connections.openReader(options.key);
   }
 
@@ -51,8 +61,9 @@ export class BlockingReader {
     try {
       return await settled;
     } catch (error) {
-      if (reading.ended) return null;
-      throw error;
+      if (!reading.ended) throw error;
+      if (reading.sent) this.onLostReply?.();
+      return null;
     } finally {
       reading.done = true;
     }

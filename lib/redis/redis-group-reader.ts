@@ -28,6 +28,7 @@ interface ReadRequest {
  * that does not wait goes with the commands, in one write with the settles of what was read before.
  */
 export class RedisGroupReader implements GroupReader {
+  onLostReply?: () => void;
   private readonly keys: Keys;
   private readonly group: string;
   private readonly consumer: string;
@@ -47,6 +48,7 @@ export class RedisGroupReader implements GroupReader {
     this.reader = new StreamReader({
       name: `The reader of ${options.group}`,
       connections: options.connections,
+      onLostReply: () => this.onLostReply?.(),
     });
   }
 

@@ -1,5 +1,4 @@
-import { BlockingReader } from './blocking-reader.js';
-import type { Connections } from './connections.js';
+import { BlockingReader, type BlockingReaderOptions } from './blocking-reader.js';
 
 /** So many there are at most. */
 export const MOST_CONNECTIONS = 64;
@@ -14,16 +13,13 @@ interface StreamConnection {
 
 /** Connections to the nodes of a cluster, each to wait for one stream. Those that nobody needs any more are given up. */
 export class StreamConnections {
-  private readonly name: string;
-  private readonly connections: Connections;
+  private readonly options: BlockingReaderOptions;
   private readonly byKey = new Map<string, StreamConnection>();
   private timer: NodeJS.Timeout | undefined;
   private closed = false;
 
-  /** `name` appears in errors. */
-  constructor(options: { name: string; connections: Connections }) {
-    this.name = options.name;
-    this.connections = options.connections;
+  constructor(options: BlockingReaderOptions) {
+    this.options = options;
   }
 
   /** Which streams can be waited for, and for which there is no connection left. */
@@ -60,12 +56,11 @@ export class StreamConnections {
   }
 
   private get idleMs(): number {
-    return IDLE_WAITS * this.connections.blockMs;
+    return IDLE_WAITS * this.options.connections.blockMs;
   }
 
   private open(key: string): StreamConnection {
-    const { name, connections } = this;
-    const made = { reader: new BlockingReader({ name, connections, key }), idleSince: undefined };
+    const made = { reader: new BlockingReader({ ...this.options, key }), idleSince: undefined };
     if (this.closed) void made.reader.close();
     else this.byKey.set(key, made);
     return made;

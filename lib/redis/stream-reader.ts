@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from '../core/message/errors.js';
-import { BlockingReader } from './blocking-reader.js';
+import { BlockingReader, type BlockingReaderOptions } from './blocking-reader.js';
 import type { Connections } from './connections.js';
 import type { RawEntry } from './entry-content.js';
 import { DirectCommand } from './direct-command.js';
@@ -53,14 +53,14 @@ const MOVING_POLL_MS = 50;
  * waits of the others. Streams beyond are asked without waiting, once a second.
  */
 export class StreamReader {
-  private readonly name: string;
+  private readonly options: BlockingReaderOptions;
   private readonly connections: Connections;
   private readonly spread: StreamConnections;
   private single: BlockingReader | undefined;
   private closed = false;
 
-  constructor(options: { name: string; connections: Connections }) {
-    this.name = options.name;
+  constructor(options: BlockingReaderOptions) {
+    this.options = options;
     this.connections = options.connections;
     this.spread = new StreamConnections(options);
   }
@@ -82,7 +82,7 @@ export class StreamReader {
     const { redis } = this.connections.gathered;
     if (!this.connections.isSpread)
       return { entries: (await ask(redis, { ...request, blockMs: 0 })) ?? [], failures: [] };
-    return told(await this.askEach(request), request.streams.length);
+    return this.told(await this.askEach(request), request.streams.length);
   }
 
   private askEach(request: Omit<StreamsRequest, 'blockMs' | 'onArrival'>): Promise<StreamsFound> {
@@ -105,7 +105,7 @@ export class StreamReader {
     const { streams, signal, blockMs } = request;
     const [waited, asked] = this.spread.share(streams);
     const now = await this.askEach({ ...request, streams: asked });
-    if (now.entries.length > 0) return told(now, asked.length);
+    if (now.entries.length > 0) return this.told(now, asked.length);
     // Not AbortSignal.any: what it makes is kept by the signal of the loop, for ever in some versions of Node.
     const ended = new AbortController();
     const end = (): void => ended.abort();
@@ -126,7 +126,7 @@ export class StreamReader {
         }),
       );
       const failures = [...now.failures, ...found.failures];
-      return told({ entries: found.entries, failures }, streams.length);
+      return this.told({ entries: found.entries, failures }, streams.length);
     } finally {
       signal.removeEventListener('abort', end);
     }
@@ -159,10 +159,18 @@ export class StreamReader {
 
   private singleReader(key: string): BlockingReader {
     if (this.single) return this.single;
-    const { name, connections } = this;
-    this.single = new BlockingReader({ name, connections, key });
+    this.single = new BlockingReader({ ...this.options, key });
     if (this.closed) void this.single.close();
     return this.single;
+  }
+
+  /** Of so many streams. A node that does not answer is no failure as long as another one does: what Redis refuses is. */
+  private told({ entries, failures }: StreamsFound, streams: number): StreamsFound {
+    const refused = failures.filter(({ error }) => refusalReason(error) !== undefined);
+    if (failures.length === streams || refused.length === failures.length)
+      return { entries, failures };
+    if (failures.some(({ error }) => isReplyLost(error))) this.options.onLostReply?.();
+    return { entries, failures: refused };
   }
 }
 
@@ -179,13 +187,9 @@ async function gather(
   return { entries, failures };
 }
 
-/** Of so many streams. A node that does not answer is of no interest as long as another one does: what Redis refuses is. */
-function told({ entries, failures }: StreamsFound, streams: number): StreamsFound {
-  const isAnyServed = failures.length < streams;
-  return {
-    entries,
-    failures: failures.filter(({ error }) => !isAnyServed || refusalReason(error) !== undefined),
-  };
+/** Whether it may have been carried out. What was not ready was not asked. */
+function isReplyLost(error: unknown): boolean {
+  return refusalReason(error) === undefined && !(error instanceof StoreUnavailableError);
 }
 
 /** The wait was shorter than its connection takes, of which nothing bad is known. */

@@ -113,6 +113,10 @@ export class TopicFetch {
   }: TopicFetchOptions): FetchLoop {
     const { topic, group } = subscription;
     const { topics, intake } = this;
+    const suspectLoss = (): void => {
+      for (const each of topics.values()) each.suspectLoss();
+    };
+    reader.onLostReply = suspectLoss;
     return new FetchLoop({
       name: `fetch ${topic}/${group}`,
       queues: () => this.refs(),
@@ -131,7 +135,7 @@ export class TopicFetch {
       onRecovered: (ref) =>
         events.emit('queue-recovered', { topic: ref.topic, queue: ref.queue, group }),
       onError: (error) => {
-        for (const each of topics.values()) each.suspectLoss();
+        suspectLoss();
         reporter.trouble('fetch', error);
       },
     });

@@ -65,6 +65,12 @@ export interface GroupLag {
 /** Reads for one consumer of one group; owns what blocking needs. */
 export interface GroupReader {
   /**
+   * Called when others were served, so that no read failed, while the reply of one queue may have been lost: what it held is
+   * pending under this consumer's name and comes back through `renew`.
+   */
+  onLostReply?: () => void;
+
+  /**
    * Messages that no member of the group was given before, at most `perQueue` from each queue. Waits up to
    * `blockMs` when there is none (0: does not wait).
    *

@@ -182,6 +182,29 @@ describe('take-over', () => {
       expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
   });
 
+  it('handles what a reply held that its reader tells to be lost, while the read went well', async () => {
+    const { deliveries } = bed.stores;
+    const open = deliveries.openReader.bind(deliveries);
+    let isLosing = true;
+    deliveries.openReader = (group, consumer) => {
+      const reader = open(group, consumer);
+      const read = reader.read.bind(reader);
+      reader.read = async ({ queues, perQueue, blockMs, signal }) => {
+        const entries = await read({ queues, perQueue, blockMs, signal });
+        if (!isLosing || entries.length === 0) return entries;
+        isLosing = false;
+        reader.onLostReply?.();
+        return [];
+      };
+      return reader;
+    };
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.advance(30_000);
+    expect(isLosing).toBe(false);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
   it('tells a process that was silent for too long what it has lost', async () => {
     let signal: AbortSignal | undefined;
     await bed.subscribe({

@@ -196,6 +196,7 @@ export class Puller implements RunningSubscription {
     const { stores, member } = this.options;
     const reader =
       this.readers.pop() ?? stores.deliveries.openReader(this.subscription.group, member);
+    reader.onLostReply = () => this.audit();
     this.busy.add(reader);
     try {
       return await work(reader);
@@ -277,13 +278,14 @@ export class Puller implements RunningSubscription {
   private audit(): void {
     const { stores, member, clock, swallowedAfterMs } = this.options;
     this.cancelAudit?.();
+    if (this.closing.signal.aborted) return;
     this.cancelAudit = clock.after(swallowedAfterMs + 1, () => {
       const renewals = this.refs.map((ref) =>
         stores.deliveries.renew(ref, { consumer: member, inHand: [], swallowedAfterMs }),
       );
       Promise.all(renewals).catch((error: unknown) => {
         this.reporter.trouble('give back what was never received', error);
-        if (!this.closing.signal.aborted) this.audit();
+        this.audit();
       });
     });
   }
