@@ -136,7 +136,8 @@ export class RedisDeliveryStore implements DeliveryStore {
         redis.xgroup('CREATECONSUMER', log, ref.group, consumer),
       );
     } catch (error) {
-      if (!isNoGroup(error)) throw error; // the next read finds that, too
+      // The next read finds that the group is gone, and consuming begins also while memory is full.
+      if (!isNoGroup(error) && !isOutOfMemory(error)) throw error;
     }
   }
 
@@ -248,6 +249,10 @@ function settleArguments({ offset, deliveryCount, settlement }: SettleItem): str
     case 'ack':
       return [...receipt, '', ''];
   }
+}
+
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof StoreRefusedError && error.reason === 'OOM';
 }
 
 function isNoGroup(error: unknown): boolean {

@@ -143,7 +143,10 @@ export interface DeliveryStore {
     limit: number,
   ): Promise<{ taken: number; left: number }>;
 
-  /** The store knows the consumer from now on, also while there is nothing to read. Safe to repeat. */
+  /**
+   * The store knows the consumer from now on, also while there is nothing to read. One that is out of memory knows it once it
+   * has read something. Safe to repeat.
+   */
   enroll(ref: GroupQueue, consumer: string): Promise<void>;
 
   /** Names of consumers the store knows in this group: that were enrolled, or read or claimed something. */
