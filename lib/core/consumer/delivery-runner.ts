@@ -1,12 +1,7 @@
 import { ClosedError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { type Clock, sleep } from '../runtime/clock.js';
-import type {
-  DeliveredEntry,
-  DeliveryStore,
-  GroupQueue,
-  SettleReply,
-} from '../store/delivery-store.js';
+import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import { Attempt } from './attempt.js';
 import { type ByteBudget, bytesOf } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
@@ -19,7 +14,8 @@ import { Overflow } from './overflow.js';
 import { PermitGate } from './per-key/permit-gate.js';
 import type { Reporter } from './reporter.js';
 import { settle } from './settle.js';
-import { Settler } from './settler.js';
+import { type SettleAnswer, Settler } from './settler.js';
+import { Settling } from './settling.js';
 import type { Subscription } from './subscription.js';
 import { toSettlement } from './to-settlement.js';
 
@@ -276,24 +272,28 @@ export class DeliveryRunner {
     outcome: Outcome,
     { message, whenOver }: { message: MessageView | undefined; whenOver: (() => void) | undefined },
   ): void {
-    const { clock, member, subscription, reporter, onWaiting } = this.options;
-    const { offset, deliveryCount } = entry;
+    const { clock, member, subscription } = this.options;
     const decision = settle(outcome, entry.attempt, subscription.retry);
     const settlement =
       decision.kind === 'ack'
         ? decision
         : toSettlement(decision, { outcome, entry, consumer: member, at: clock.now() });
-    const done = (reply: SettleReply | 'given-up'): void => {
-      if (whenOver) {
-        this.capacity.settled();
-        whenOver();
-      }
-      reporter.settled({ entry, outcome, decision, reply, message });
-      if (decision.kind === 'retry' || decision.kind === 'release')
-        onWaiting(entry.queue, decision.delayMs);
-    };
-    this.settlers[entry.queue]!.add({ offset, deliveryCount, settlement }, done, whenOver);
+    const { onAnswer } = this;
+    const facts = { entry, message, outcome, decision, settlement, whenOver, onAnswer };
+    this.settlers[entry.queue]!.add(new Settling(facts));
   }
+
+  private readonly onAnswer = (settling: Settling, reply: SettleAnswer): void => {
+    const { reporter, onWaiting } = this.options;
+    const { queue, message, outcome, decision, whenOver } = settling;
+    if (whenOver) {
+      this.capacity.settled();
+      whenOver();
+    }
+    reporter.settled({ entry: settling, outcome, decision, reply, message });
+    if (decision.kind === 'retry' || decision.kind === 'release')
+      onWaiting(queue, decision.delayMs);
+  };
 
   private makeGate(): PermitGate | undefined {
     const { subscription, intake } = this.options;

@@ -22,7 +22,7 @@ export class ReceiptGiver {
 
   /** The delivery was settled so. */
   give(
-    { messageId, receiptTo }: MessageView,
+    { messageId, receiptTo }: Pick<MessageView, 'messageId' | 'receiptTo'>,
     settled: { outcome: Outcome; decision: OrderedDecision },
   ): void {
     const outcome = outcomeOf(settled);

@@ -1,7 +1,7 @@
 import type { MessageView } from '../message/message.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { DeliveredEntry, GroupQueue, SettleReply } from '../store/delivery-store.js';
+import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
 import type { QueueGate } from '../store/queue-lease-store.js';
 import type { Stores } from '../store/stores.js';
 import type { StoredEntry } from '../store/refs.js';
@@ -10,6 +10,8 @@ import { describeError, type Outcome } from './outcome.js';
 import type { OrderedDecision } from './ordered/settle-ordered.js';
 import { ReceiptGiver } from './receipt-giver.js';
 import type { Decision } from './settle.js';
+import type { SettleAnswer } from './settler.js';
+import type { SettledEntry, SettledMessage } from './settling.js';
 import type { Subscription } from './subscription.js';
 
 /** Says what happens to deliveries: events for programs, one line each for people. Never a body. */
@@ -59,11 +61,11 @@ export class Reporter {
   }
 
   settled(settled: {
-    entry: DeliveredEntry;
+    entry: SettledEntry;
     outcome: Outcome;
     decision: Decision;
-    reply: SettleReply | 'given-up';
-    message: MessageView | undefined;
+    reply: SettleAnswer;
+    message: SettledMessage | undefined;
   }): void {
     const { entry, outcome, decision, reply, message } = settled;
     // What is gone from the store is settled by the same stroke.
@@ -138,7 +140,7 @@ export class Reporter {
   }
 
   /** The delivery is somebody else's, or settled already: nothing changed. */
-  refused(entry: DeliveredEntry, message: MessageView | undefined): void {
+  refused(entry: SettledEntry, message: SettledMessage | undefined): void {
     const facts = this.facts(entry, message);
     this.events.emit('settle-refused', facts);
     this.logger.warn(
@@ -201,7 +203,7 @@ export class Reporter {
     );
   }
 
-  private reportUnusual(entry: DeliveredEntry, outcome: Outcome): void {
+  private reportUnusual(entry: SettledEntry, outcome: Outcome): void {
     const { topic, queue, offset } = entry;
     const { group } = this.subscription;
     if (outcome.kind === 'held') {
@@ -221,13 +223,13 @@ export class Reporter {
   /** What happens to every message: nobody may be listening. */
   private tell(
     name: 'delivered' | 'acked' | 'filtered',
-    entry: DeliveredEntry,
-    message: MessageView | undefined,
+    entry: SettledEntry,
+    message: SettledMessage | undefined,
   ): void {
     if (this.events.heard(name)) this.events.emit(name, this.facts(entry, message));
   }
 
-  private facts(entry: DeliveredEntry, message: MessageView | undefined): DeliveryFacts {
+  private facts(entry: SettledEntry, message: SettledMessage | undefined): DeliveryFacts {
     const { topic, queue, offset, attempt } = entry;
     return {
       topic,

@@ -6,7 +6,6 @@ import type {
   GroupQueue,
   SettleItem,
   SettleReply,
-  Settlement,
 } from '../store/delivery-store.js';
 
 export interface SettlerOptions {
@@ -18,23 +17,14 @@ export interface SettlerOptions {
   onTrouble(error: unknown): void;
 }
 
-type Done = (reply: SettleReply | 'given-up') => void;
+export type SettleAnswer = SettleReply | 'given-up';
 
-/** A settle on its way. A class, as all that lives until its answer (decision 7). */
-class Item implements SettleItem {
-  readonly offset: string;
-  readonly deliveryCount: number;
-  readonly settlement: Settlement;
-  done: Done;
-  readonly onRefused: (() => void) | undefined;
-
-  constructor(item: SettleItem, done: Done, onRefused: (() => void) | undefined) {
-    this.offset = item.offset;
-    this.deliveryCount = item.deliveryCount;
-    this.settlement = item.settlement;
-    this.done = done;
-    this.onRefused = onRefused;
-  }
+/** A settle, and who waits for its answer. */
+export interface SettleTask extends SettleItem {
+  /** Called once. */
+  answered(answer: SettleAnswer): void;
+  /** Called, perhaps again and again, while the store refuses it by itself; it stays to be settled. */
+  refused?(): void;
 }
 
 const PAUSE_MS = { from: 50, to: 2_000 };
@@ -48,9 +38,9 @@ const MOST_PER_CALL = 200;
  */
 export class Settler {
   private readonly options: SettlerOptions;
-  private waiting: Item[] = [];
+  private waiting: SettleTask[] = [];
   /** Calls under way. */
-  private readonly calls: Item[][] = [];
+  private readonly calls: SettleTask[][] = [];
   private planned = false;
   private refused = false;
   private readonly closing = new AbortController();
@@ -76,10 +66,9 @@ export class Settler {
     return this.refused;
   }
 
-  /** `onRefused`: called, perhaps again and again, while the store refuses it by itself; it stays to be settled. */
-  add(item: SettleItem, done: Done, onRefused?: () => void): void {
-    if (this.closing.signal.aborted) return done('given-up');
-    this.waiting.push(new Item(item, done, onRefused));
+  add(task: SettleTask): void {
+    if (this.closing.signal.aborted) return task.answered('given-up');
+    this.waiting.push(task);
     if (this.planned) return;
     this.planned = true;
     // The turn after this one: a read that begins when this one ends takes them along (`flush`).
@@ -103,17 +92,20 @@ export class Settler {
   /** Gives up what is not settled: it stays pending and is handed out again by others. */
   close(): void {
     this.closing.abort();
-    for (const { done } of this.waiting.splice(0)) done('given-up');
+    for (const task of this.waiting.splice(0)) task.answered('given-up');
   }
 
-  private async deliver(items: Item[]): Promise<void> {
-    this.calls.push(items);
-    const replies = await this.settle(items);
-    this.calls.splice(this.calls.indexOf(items), 1);
-    for (let i = 0; i < items.length; i++) items[i]!.done(replies?.[i] ?? 'given-up');
+  private async deliver(tasks: SettleTask[]): Promise<void> {
+    this.calls.push(tasks);
+    const answers = await this.settle(tasks);
+    this.calls.splice(this.calls.indexOf(tasks), 1);
+    // Together they were refused: one that cannot be settled does not hold up its neighbours.
+    if (answers === 'refused') for (const task of tasks) void this.deliver([task]);
+    else tasks.forEach((task, i) => task.answered(answers?.[i] ?? 'given-up'));
   }
 
-  private async settle(items: Item[]): Promise<SettleReply[] | undefined> {
+  /** `refused`: several of them at once. One goes on being tried. Undefined: given up. */
+  private async settle(tasks: SettleTask[]): Promise<SettleReply[] | 'refused' | undefined> {
     const { ref, consumer, deliveries, clock, onTrouble } = this.options;
     const { signal } = this.closing;
     for (
@@ -122,30 +114,18 @@ export class Settler {
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)
     ) {
       try {
-        const replies = await deliveries.settle(ref, consumer, items);
+        const replies = await deliveries.settle(ref, consumer, tasks);
         this.refused = false;
         return replies;
       } catch (error) {
         if (signal.aborted) return undefined;
         onTrouble(error);
-        if (isRefusal(error) && items.length > 1) return this.settleApart(items);
+        if (isRefusal(error) && tasks.length > 1) return 'refused';
         this.refused = isRefusal(error);
-        if (this.refused) items[0]!.onRefused?.();
+        if (this.refused) tasks[0]!.refused?.();
         await sleep(clock, pauseMs * (0.75 + Math.random() / 2), signal);
       }
     }
-    return undefined;
-  }
-
-  private async settleApart(items: Item[]): Promise<undefined> {
-    await Promise.all(
-      items.map(async (item) => {
-        const replies = await this.settle([item]);
-        item.done(replies?.[0] ?? 'given-up');
-        // Answered here; the caller's own answer finds nothing left to do.
-        item.done = () => {};
-      }),
-    );
     return undefined;
   }
 }

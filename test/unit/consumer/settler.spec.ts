@@ -39,9 +39,14 @@ describe('Settler', () => {
 
   function settle(...offsets: string[]): void {
     for (const offset of offsets)
-      settler.add({ offset, deliveryCount: 1, settlement: { kind: 'ack' } }, (reply) => {
-        expect(done[offset]).toBeUndefined();
-        done[offset] = reply;
+      settler.add({
+        offset,
+        deliveryCount: 1,
+        settlement: { kind: 'ack' },
+        answered(answer) {
+          expect(done[offset]).toBeUndefined();
+          done[offset] = answer;
+        },
       });
   }
   const refuse = (reason: string) => (): never => {
