@@ -49,7 +49,7 @@ const AHEAD_MS = 5;
  */
 const SOON_MS = 20;
 /** So many times the slots are read beyond them, however fast handlers end. */
-const MOST_BEYOND = 3;
+const MOST_BEYOND = 4;
 
 /** A class, as all that lives until its answer (decision 7). */
 class Reading {
@@ -161,8 +161,11 @@ export class FetchLoop {
     if (free <= 0 || healthy.length === 0) return healthy.length === 0 ? 100 : 1;
     const wanted = this.options.toRead(free);
     if (wanted <= 0) return TOO_LARGE_MS;
-    const atMost = isOverdue ? wanted : this.options.toRead(free + this.soonFree());
-    return this.read(this.plan.next(healthy, wanted, atMost), signal);
+    const soonFree = isOverdue ? 0 : this.soonFree();
+    const atMost = isOverdue ? wanted : this.options.toRead(free + soonFree);
+    // A burst as large as the slots is read whole, and the read shows that it was all: another one to find nothing would cost as much.
+    const ofOne = free === capacity.limit && soonFree >= free ? wanted + (wanted >> 2) : wanted;
+    return this.read(this.plan.next(healthy, wanted, { atMost, ofOne }), signal);
   }
 
   /** How many slots, besides those that are free, will be free again in a moment. */

@@ -41,9 +41,9 @@ export class ReadPlan {
 
   /**
    * `wanted`: how many messages there is room for; `atMost`: how many if several queues have something at once, which is
-   * the exception when all of them are waited for.
+   * the exception when all of them are waited for; `ofOne`: how many of one of them then.
    */
-  next(healthy: QueueRef[], wanted: number, atMost = wanted): PlannedRead {
+  next(healthy: QueueRef[], wanted: number, { atMost = wanted, ofOne = wanted } = {}): PlannedRead {
     const count = Math.min(healthy.length, MOST_STREAMS);
     const canAskAll = wanted >= count && count === healthy.length;
     if (this.rich.length === 0 && this.richer.length === healthy.length) this.beginAgain();
@@ -58,7 +58,7 @@ export class ReadPlan {
     this.turn += count < healthy.length ? count : 1;
     return {
       queues: Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!),
-      perQueue: Math.max(1, Math.min(wanted, Math.floor(Math.max(wanted, atMost) / count))),
+      perQueue: Math.max(1, Math.min(ofOne, Math.floor(Math.max(wanted, atMost) / count))),
       blockMs: canAskAll && this.hasMore ? 0 : this.longestWait(healthy.length),
     };
   }

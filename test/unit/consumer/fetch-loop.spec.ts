@@ -177,7 +177,8 @@ describe('FetchLoop', () => {
     expect(accepted).toHaveLength(400);
     expect(ahead.filter((reading) => reading === 1).length).toBeGreaterThanOrEqual(8);
     expect(Math.max(...ahead)).toBe(1);
-    expect(reads.every(({ perQueue }) => perQueue <= 4)).toBe(true);
+    // A fourth more than the slots, when all are free: then the read says whether that was all.
+    expect(reads.every(({ perQueue }) => perQueue <= 5)).toBe(true);
   });
 
   it('reads nothing ahead for handlers that take longer', async () => {
@@ -207,11 +208,11 @@ describe('FetchLoop', () => {
       wake();
     }
     await clock.advance(1);
-    expect(reads.at(-1)).toMatchObject({ perQueue: 16, blockMs: 1_000 });
+    expect(reads.at(-1)).toMatchObject({ perQueue: 19, blockMs: 1_000 });
   });
 
   it.each([
-    { what: 'more than its share', handlers: 'end soon', ms: 1, most: [12, 16] },
+    { what: 'more than its share', handlers: 'end soon', ms: 1, most: [12, 20] },
     { what: 'its share', handlers: 'take long', ms: 400, most: [4, 4] },
   ])('asks each queue for $what of the slots when handlers $handlers', async ({ ms, most }) => {
     open(4, 16);

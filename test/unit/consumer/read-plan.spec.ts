@@ -33,10 +33,15 @@ describe('ReadPlan', () => {
       expect(read(all, 100)).toEqual({ asked: [0, 1, 2, 3], perQueue: 25, waits: true });
   });
 
-  it('asks each for more than its share when there will be room, and for no more than there is now', () => {
+  it('asks each for more than its share when there will be room, and for no more than is said of one', () => {
     const all = queues(4);
-    const perQueue = (wanted: number, atMost?: number) => plan.next(all, wanted, atMost).perQueue;
-    expect([perQueue(100, 200), perQueue(100, 1_000), perQueue(100, 50)]).toEqual([50, 100, 25]);
+    const perQueue = (wanted: number, more: { atMost: number; ofOne?: number }) =>
+      plan.next(all, wanted, more).perQueue;
+    expect(perQueue(100, { atMost: 200 })).toBe(50);
+    expect(perQueue(100, { atMost: 50 })).toBe(25);
+    expect(perQueue(100, { atMost: 1_000 })).toBe(100);
+    expect(perQueue(100, { atMost: 1_000, ofOne: 125 })).toBe(125);
+    expect(perQueue(100, { atMost: 400, ofOne: 125 })).toBe(100);
   });
 
   it('reads on at once where there is more, for all slots, and then waits for all again', () => {
