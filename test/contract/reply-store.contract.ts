@@ -46,6 +46,25 @@ export function describeReplyStore(open: OpenHarness): void {
       expect(await read(inbox)).toEqual([]);
     });
 
+    it('brings many packets of one turn, small and large, each once and in order', async () => {
+      const inbox = await openInbox();
+      const sizes = Array.from({ length: 300 }, (_, i) => (i % 50 === 0 ? 100_000 : 1 + (i % 7)));
+      const packets = sizes.map((size, i) => Buffer.alloc(size, i % 256));
+      const states = await Promise.all(
+        packets.map((packet) => h.stores.replies.reply(inbox.address, packet)),
+      );
+      expect(new Set(states)).toEqual(new Set(['sent']));
+      const received: Buffer[] = [];
+      while (received.length < packets.length) {
+        const some = await read(inbox);
+        expect(some.length).toBeGreaterThan(0);
+        received.push(...some);
+      }
+      expect(received.map((packet, i) => packet.equals(packets[i]!))).toEqual(
+        sizes.map(() => true),
+      );
+    });
+
     it('gives every inbox an address of its own', async () => {
       const [a, b] = [
         await openInbox(),
@@ -85,6 +104,8 @@ export function describeReplyStore(open: OpenHarness): void {
     });
 
     it('keeps no answer when nobody waits', async () => {
+      expect(await h.stores.replies.reply('nowhere', Buffer.from('a'))).toBe('gone');
+      expect(await h.stores.replies.reply('nowhere', Buffer.alloc(100_000))).toBe('gone');
       expect(await h.stores.replies.reply('nowhere', Buffer.from('a'))).toBe('gone');
       const inbox = await openInbox();
       await h.stores.replies.reply(inbox.address, Buffer.from('a'));

@@ -85,6 +85,27 @@ describe('what piled up for an ordered group, read without a script that carries
     expect(await inFlight()).toBe(PAGE);
   });
 
+  it('is not handed out to an owner that has not loaded what came before', async () => {
+    await owner.acquire();
+    expect(await owner.read(PAGE)).toEqual({ state: 'gap' });
+    expect(await inFlight()).toBe(PAGE);
+  });
+
+  it('is not handed out to a call of its owner from before it acquired anew', async () => {
+    const { proof } = owner;
+    await owner.own();
+    owner.proof = proof;
+    expect(await owner.read(PAGE)).toEqual({ state: 'fenced' });
+    expect(await inFlight()).toBe(PAGE);
+  });
+
+  it('leaves another version behind, so that a call that was on its way changes nothing', async () => {
+    const { proof } = owner;
+    await owner.readOffsets(PAGE);
+    owner.proof = proof;
+    expect(await owner.begin('=x', offsets[0]!)).toEqual({ state: 'gap' });
+  });
+
   it('is read on by a server that forgot its scripts, and is still guarded', async () => {
     await operator.script('FLUSH');
     expect(await owner.readOffsets(PAGE)).toEqual(offsets.slice(PAGE, 2 * PAGE));

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { joined } from '../../lib/core/message/joined.js';
@@ -91,6 +92,26 @@ describe('An inbox of answers that Redis lost', () => {
     }
     operator.disconnect();
     await opened.close();
+    await stores.close();
+  });
+
+  it('is made again by whoever asks with the next read, once its connection broke', async () => {
+    const stores = new RedisStores({ connection: redis.url, namespace: 'broke' });
+    await stores.open(10_000);
+    const inbox = await stores.replies.openInbox({ ttlMs: 60_000, maxBytes: 1_000_000 });
+    const never = new AbortController().signal;
+    const reading = inbox.read({ blockMs: 20_000, signal: never }).catch(() => 'lost');
+    const operator = new Redis(redis.url);
+    const waiting = async () => String(await operator.client('LIST')).includes('cmd=xread ');
+    while (!(await waiting()));
+    operator.disconnect();
+    await redis.kill();
+    await redis.restart();
+    expect(await reading).toBe('lost');
+    while (!stores.availability.ready) await turn();
+    expect(await inbox.read({ blockMs: 0, signal: never })).toEqual([]);
+    expect(await stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
+    await inbox.close();
     await stores.close();
   });
 

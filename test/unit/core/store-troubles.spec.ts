@@ -1,4 +1,8 @@
-import { StoreRefusedError, StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import {
+  ClosedError,
+  StoreRefusedError,
+  StoreUnavailableError,
+} from '../../../lib/core/message/errors.js';
 import { StoreTroubles } from '../../../lib/core/store-troubles.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryGate } from '../../../lib/testing/memory-gate.js';
@@ -62,8 +66,51 @@ describe('What people read when the store cannot be used', () => {
     gate.goDown();
     gate.comeUp();
     said.splice(0);
-    await clock.advance(2_000);
-    troubles.tell('fetch (orders/billing)', unavailable());
+    for (let second = 0; second < 21; second++) {
+      troubles.tell('fetch (orders/billing)', unavailable());
+      if (second < 20) expect(said).toEqual([]);
+      await clock.advance(1_000);
+    }
+    // Ten seconds later it is no part of that any more, and ten more are more than a store may take.
+    expect(said).toEqual([expect.stringContaining('does not answer every call')]);
+  });
+
+  it('begins with a store that is away already, and ends once', async () => {
+    stop();
+    said.splice(0);
+    gate.goDown();
+    stop = troubles.watch();
+    gate.comeUp();
+    await clock.advance(180_000);
+    expect(said.map((line) => /Connected|is (away|back)/.exec(line)?.[0])).toEqual([
+      ...['Connected', 'is away', 'is back'],
+    ]);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('reminds of nothing that nobody watches', async () => {
+    gate.goDown();
+    await clock.settle();
+    expect(clock.armed).toBe(1);
+    stop();
+    await clock.settle();
+    expect(clock.armed).toBe(0);
+  });
+
+  it('counts a store that is still loading as away', () => {
+    gate.goDown();
+    const loading = new StoreRefusedError('loading', { reason: 'LOADING' });
+    troubles.tell('beat', loading);
+    troubles.tell('fetch (orders/billing)', new Error('no read', { cause: loading }));
+    gate.comeUp();
+    expect(said).toEqual([
+      expect.stringContaining('is away'),
+      expect.stringContaining('what failed meanwhile, 2 times'),
+    ]);
+  });
+
+  it('is nothing for what was under way when it was closed', () => {
+    troubles.tell('beat', new ClosedError('closed'));
     expect(said).toEqual([]);
   });
 
