@@ -113,6 +113,37 @@ export function describeLease(open: OpenHarness): void {
       expect(await b.ack('=x', offsets[0]!)).toMatchObject({ state: 'done' });
     });
 
+    it('refuses everything of an owner from before it acquired anew', async () => {
+      const offsets = await publishTexts(h.stores, numbered(3));
+      const [before, now] = [owner('a'), owner('a')];
+      await before.own();
+      await before.readOffsets(2);
+      await now.own();
+      // As if it knew how many calls there were since.
+      before.proof = { ...now.proof, fencingToken: before.proof.fencingToken };
+      const fenced = { state: 'fenced' };
+      expect(await before.read()).toEqual(fenced);
+      expect(await before.begin('=x', offsets[0]!)).toEqual(fenced);
+      expect(await before.hold('=x', offsets[0]!)).toEqual(fenced);
+      expect(await before.stepHeld('=x', { kind: 'ack', offset: offsets[0]! })).toEqual(fenced);
+      const page = { after: null, count: 10 };
+      expect(await h.stores.leases.load(BILLING, before.proof, page)).toEqual(fenced);
+      expect(await before.renew()).toEqual(fenced);
+      expect(await before.release()).toBe('fenced');
+      expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 2, held: 0 });
+      // Nor is a token worth anything in the name of somebody else.
+      const other = owner('b');
+      other.proof = { ...now.proof, owner: 'b' };
+      expect(await other.read()).toEqual(fenced);
+      expect(await other.begin('=x', offsets[0]!)).toEqual(fenced);
+      expect(await other.hold('=x', offsets[0]!)).toEqual(fenced);
+      expect(await other.stepHeld('=x', { kind: 'ack', offset: offsets[0]! })).toEqual(fenced);
+      expect(await h.stores.leases.load(BILLING, other.proof, page)).toEqual(fenced);
+      expect(await other.renew()).toEqual(fenced);
+      expect(await other.release()).toBe('fenced');
+      expect(await now.readOffsets()).toEqual(offsets.slice(2));
+    });
+
     it('refuses an owner that missed one of its own calls, until it loads again', async () => {
       const offsets = await publishTexts(h.stores, numbered(2));
       const a = owner('a');
