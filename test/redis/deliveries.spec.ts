@@ -96,12 +96,100 @@ describe('deliveries in Redis', () => {
       expect(await pending(of.log)).toBe(3);
     });
 
+    it('leave what is in other hands there, also between those that are not', async () => {
+      const { ref, of, read, settle } = await queueOf(20);
+      const delivered = await read('c');
+      await stores.deliveries.reclaim(ref, 'c', 3);
+      const taken = delivered.slice(0, 3).map(({ offset }) => offset);
+      const middle = [...delivered.slice(3, 10), ...delivered.slice(0, 3), ...delivered.slice(10)];
+      const words = await settle('c', acks(middle));
+      expect(middle.filter((_, i) => words[i] === 'stale').map(({ offset }) => offset)).toEqual(
+        taken,
+      );
+      const left = (await redis.xpending(of.log, 'billing', '-', '+', 30)) as [string][];
+      expect(left.map(([offset]) => offset)).toEqual(taken);
+    });
+
     it('of another consumer are stale', async () => {
       const { read, settle } = await queueOf(20);
       const items = acks(await read('c'));
       expect(new Set(await settle('d', items))).toEqual(new Set(['stale']));
       expect(new Set(await settle('c', items))).toEqual(new Set(['settled']));
     });
+  });
+
+  it('leaves nothing of a message that is settled, however it came to that', async () => {
+    const { ref, of, read, settle } = await queueOf(6);
+    const delivered = await read('c');
+    const again = { kind: 'retry', delayMs: 0, history: 'h' } as const;
+    await settle(
+      'c',
+      delivered.slice(0, 4).map((each) => ({ ...each, settlement: again })),
+    );
+    await stores.deliveries.reclaim(ref, 'c', 10);
+    // Two by their receipts, while they wait; the others once they were handed out again.
+    const [first, second] = delivered;
+    expect(
+      await settle('~waiting', [
+        { ...first!, settlement: { kind: 'ack' } },
+        { ...delivered[4]!, settlement: { kind: 'dead-letter', note: '' } },
+      ]),
+    ).toEqual(['settled', 'settled']);
+    expect(await redis.zrange(of.retry, '0', '-1')).not.toContain(first!.offset);
+    expect(await redis.zcard(of.suspects)).toBe(1);
+    const claim = { consumer: 'd', limit: 10, suspect: true };
+    const { entries: claimed } = await stores.deliveries.claimDue(ref, claim);
+    expect(claimed).toHaveLength(4);
+    expect(claimed.map(({ offset }) => offset)).toContain(second!.offset);
+    expect(new Set(await settle('d', acks(claimed)))).toEqual(new Set(['settled']));
+    expect(await stores.deliveries.claimDue(ref, claim)).toMatchObject({ entries: [] });
+    expect(await redis.exists(of.retry, of.suspects, of.attempts)).toBe(0);
+    expect(await pending(of.log)).toBe(0);
+  });
+
+  it('hands out nothing that somebody claimed or acknowledged by hand', async () => {
+    const { ref, of, read, settle } = await queueOf(3);
+    const delivered = await read('c');
+    const again = { kind: 'retry', delayMs: 0, history: '' } as const;
+    await settle(
+      'c',
+      delivered.map((each) => ({ ...each, settlement: again })),
+    );
+    const [claimed, acked, left] = delivered.map(({ offset }) => offset) as [
+      string,
+      string,
+      string,
+    ];
+    await redis.xclaim(of.log, 'billing', 'somebody', 0, claimed);
+    await redis.xack(of.log, 'billing', acked);
+    const claim = { consumer: 'd', limit: 10, suspect: false };
+    const { entries: found } = await stores.deliveries.claimDue(ref, claim);
+    expect(found.map(({ offset }) => offset)).toEqual([left]);
+    expect(await redis.xpending(of.log, 'billing', '-', '+', 9, 'somebody')).toHaveLength(1);
+    expect(await redis.hexists(of.attempts, acked)).toBe(0);
+    expect(await redis.zcard(of.retry)).toBe(0);
+  });
+
+  it('hands out a hundred at a time, whatever was asked for, and tells when the first of the others is due', async () => {
+    const { ref, read, settle } = await queueOf(152);
+    const [suspect, last, ...many] = await read('c');
+    const { deliveries } = stores;
+    const settlement = { kind: 'retry', delayMs: 0, history: '' } as const;
+    await settle(
+      'c',
+      many.map((each) => ({ ...each, settlement })),
+    );
+    const claim = { consumer: 'd', limit: 5_000, suspect: true };
+    expect((await deliveries.claimDue(ref, claim)).entries).toHaveLength(100);
+    expect((await deliveries.claimDue(ref, claim)).entries).toHaveLength(50);
+    await settle('c', [{ ...last!, settlement: { ...settlement, delayMs: 60_000 } }]);
+    await deliveries.reclaim(ref, 'c', 1);
+    const [alone] = (await deliveries.claimDue(ref, claim)).entries;
+    expect(alone!.offset).toBe(suspect!.offset);
+    await settle('d', [{ ...alone!, settlement: { kind: 'release', delayMs: 3_600_000 } }]);
+    const { now, nextDueAt } = await deliveries.claimDue(ref, claim);
+    expect(nextDueAt! - now).toBeGreaterThan(50_000);
+    expect(nextDueAt! - now).toBeLessThanOrEqual(60_000);
   });
 
   it('a delivery named twice in one call is settled once', async () => {
