@@ -20,6 +20,9 @@ const HOPELESS: Readonly<Record<string, string>> = {
     'Choose a db that it has: see "databases" in its configuration; in a cluster there is 0 only',
 };
 
+const CLOSED_AT_ONCE =
+  'it closed the connection before it took a command, as servers do at their limit of clients (maxclients), or that expect TLS';
+
 /** A client of one server, or of a cluster. */
 export type Client = Redis | Cluster;
 
@@ -132,6 +135,7 @@ export class Connection<C extends Client = Redis> {
 
   private adopt(client: C): C {
     const events: EventEmitter = client;
+    let wasConnected = false;
     events.on('error', (error: ClientError) => {
       if (client !== this.client) return;
       // A cluster that cannot be reached says only that; why, its last node says.
@@ -144,7 +148,9 @@ export class Connection<C extends Client = Redis> {
     });
     // The nodes of a cluster have connections of their own.
     if (!client.isCluster) events.on('connect', () => decodeReplies(client as Redis));
+    events.on('connect', () => (wasConnected = true));
     events.on('ready', () => {
+      wasConnected = false;
       if (client !== this.client) return;
       this.stopTimer();
       this.eras += 1;
@@ -154,6 +160,8 @@ export class Connection<C extends Client = Redis> {
     });
     events.on('close', () => {
       if (client !== this.client || this.closed) return;
+      if (wasConnected && isBareClose(this.lastError)) this.lastError = new Error(CLOSED_AT_ONCE);
+      wasConnected = false;
       this.changed(false);
       this.replaceIn(LOST_AFTER_MS);
     });
@@ -215,4 +223,9 @@ export class Connection<C extends Client = Redis> {
     const why = this.lastError ? `: ${plain(this.lastError)}` : '';
     return new StoreUnavailableError(`${text}${why}`, { cause: this.lastError });
   }
+}
+
+/** ioredis says no more than this where a server closes a connection with a word, or without one. */
+function isBareClose(error: Error | undefined): boolean {
+  return error === undefined || /^(write EPIPE|read ECONNRESET)$/.test(error.message);
 }

@@ -27,6 +27,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOREPLICAS: 'Too few replicas are connected for min-replicas-to-write; try again later',
   EXHAUSTED:
     'Another program wrote an entry with the highest id there is; once the groups are done with it, delete the topic and make it anew',
+  UNKNOWN_COMMAND: 'The server does not have it, or by another name (rename-command)',
   NOGROUP: 'The consumer group or its queue is gone; join it again',
   NOT_SENT: 'Try again in a moment',
 };

@@ -37,7 +37,7 @@ export function serverProblem(
     );
   if (missing.length > 0)
     return new StoreRefusedError(
-      `The Redis user at ${target} may not run ${missing.join(', ')}. Add to its ACL: ${missing.map(aclRule).join(' ')}`,
+      `The Redis user at ${target} may not run ${missing.join(', ')}. Add to its ACL: ${missing.map(aclRule).join(' ')}; or the server has it by another name (rename-command)`,
       { reason: 'NOPERM' },
     );
   return undefined;

@@ -8,7 +8,7 @@ export interface PersistenceConfig {
   readonly save: string | undefined;
 }
 
-/** So much of maxmemory in use is worth a warning. */
+/** So much of maxmemory, or of maxclients, in use is worth a warning. */
 const SHORT = 0.9;
 
 /** What a server says of itself. */
@@ -33,6 +33,7 @@ export function serverHealth(server: ServerFacts, expected: Expectations): Store
     roleProblem(info),
     evictionProblem(info, expected),
     replicasProblem(info, expected),
+    clientsProblem(info),
     memoryProblem(info),
     diskProblem(info),
     persistenceProblem(durability, config),
@@ -110,6 +111,19 @@ function replicasProblem(info: Info, { replicas = 0 }: Expectations): StoreProbl
     'REPLICAS_SHORT',
     `${count}, and producer.acks asks for ${replicas}: sends are not confirmed, transactions go by the outbox. Connect more, or ask for fewer`,
   );
+}
+
+/** A connection above the limit is closed before anything can be asked, and ioredis does not pass on why. */
+function clientsProblem(info: Info): StoreProblem | undefined {
+  const [used, most] = [Number(info['connected_clients']), Number(info['maxclients'])];
+  if (!(most > 0) || used < most * SHORT) return undefined;
+  const share = `${used} of ${most} connections are in use`;
+  return used >= most
+    ? error(
+        'CLIENTS_FULL',
+        `${share}: consumers and processes that get none wait. Close some or raise maxclients`,
+      )
+    : warning('CLIENTS_SHORT', `${share}: further ones will be refused. Raise maxclients`);
 }
 
 function memoryProblem(info: Info): StoreProblem | undefined {

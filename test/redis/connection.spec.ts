@@ -90,6 +90,14 @@ describe('connections', () => {
     expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'NOAUTH' });
   });
 
+  it('says what it may be when the server closes connections at once', async () => {
+    const [, most] = (await redis.config('GET', 'maxclients')) as string[];
+    await redis.config('SET', 'maxclients', '1');
+    const { error } = await openFailure(server.url, 500);
+    await redis.config('SET', 'maxclients', most!);
+    expect((error as Error).message).toContain('limit of clients (maxclients)');
+  });
+
   it('refuses a server that evicts, unless that is accepted', async () => {
     await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
     const { error } = await openFailure(server.url, 5_000);

@@ -85,6 +85,8 @@ describe('The health of a Redis', () => {
     [{ aof_enabled: '1', aof_last_write_status: 'err' }, 'DISK'],
     [{ rdb_last_bgsave_status: 'err' }, 'DISK'],
     [{ used_memory: '95', maxmemory: '100' }, 'MEMORY_SHORT'],
+    [{ connected_clients: '19', maxclients: '20' }, 'CLIENTS_SHORT'],
+    [{ connected_clients: '20', maxclients: '20' }, 'CLIENTS_FULL'],
   ])('judges %j', (facts, code) => {
     const info = { redis_version: '7.0.15', aof_enabled: '1', ...facts };
     const config = { appendfsync: 'everysec', save: undefined };
