@@ -2,12 +2,20 @@ import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors
 import type { AcksReached, AcksWanted } from '../core/store/message-log.js';
 import { AckWaits } from './ack-waits.js';
 import type { Connection } from './connection.js';
-import type { Connections } from './connections.js';
+import type { Connections, ReaderConnection } from './connections.js';
 import { DiskProbe } from './disk-probe.js';
 import { isElsewhere } from './errors.js';
 import type { ScriptHost } from './script.js';
 
 const CONNECT_WITHIN_MS = 5_000;
+
+interface AckedCall<Reply> {
+  work(host: ScriptHost): Promise<Reply>;
+  /** Whether it stored anything. */
+  wrote(reply: Reply): boolean;
+  /** What it speaks of may have been written earlier, also by others. */
+  touch?: boolean;
+}
 
 /**
  * Calls that are answered once replicas or the disk have what they wrote.
@@ -21,8 +29,10 @@ export class AckedCalls {
   private readonly probe: DiskProbe;
   private readonly key: string;
   private readonly touchKey: string;
-  private reader: Connection | undefined;
+  private reader: ReaderConnection | undefined;
   private waits: AckWaits | undefined;
+  private underWay = 0;
+  private usedAt = performance.now();
 
   /** `key`: one of those the calls are about; in a cluster all must be in its slot, and so must `probeKey`. */
   constructor(options: { connections: Connections; key: string; probeKey: string }) {
@@ -35,20 +45,38 @@ export class AckedCalls {
     });
   }
 
+  /** How long nothing was asked of it; 0 while something is under way. */
+  get idleForMs(): number {
+    return this.underWay > 0 ? 0 : performance.now() - this.usedAt;
+  }
+
+  /** Gives its connection back. Only while nothing is under way, and for good. */
+  close(): void {
+    if (this.reader) this.connections.release(this.reader);
+  }
+
   /**
-   * Carry out `work`, then wait until it is stored as far as wanted, if `wrote` says that it stored anything. `touch`: what it
-   * speaks of may have been written earlier, also by others.
+   * Carry out `work`, then wait until it is stored as far as wanted, if it stored anything.
    *
    * @throws StoreRefusedError nothing was done: `NO_DISK_ACKS`, `NOT_SENT`, or what `work` throws.
    * @throws StoreUnavailableError the connection was lost in between: whether it is stored, and how far, is not known.
    */
   async run<Reply extends object>(
     wanted: AcksWanted,
-    call: {
-      work(host: ScriptHost): Promise<Reply>;
-      wrote(reply: Reply): boolean;
-      touch?: boolean;
-    },
+    call: AckedCall<Reply>,
+  ): Promise<Reply & { reached?: AcksReached }> {
+    this.underWay += 1;
+    try {
+      return await this.carryOut(wanted, call);
+    } finally {
+      this.underWay -= 1;
+      this.usedAt = performance.now();
+    }
+  }
+
+  private async carryOut<Reply extends object>(
+    wanted: AcksWanted,
+    call: AckedCall<Reply>,
   ): Promise<Reply & { reached?: AcksReached }> {
     const until = performance.now() + wanted.timeoutMs;
     const connection = await this.ready();
@@ -82,8 +110,8 @@ export class AckedCalls {
   }
 
   private async ready(): Promise<Connection> {
-    this.reader ??= this.connections.openReader(this.key).connection;
-    const connection = this.reader;
+    this.reader ??= this.connections.openReader(this.key);
+    const { connection } = this.reader;
     try {
       await connection.whenReady({ timeoutMs: CONNECT_WITHIN_MS });
     } catch (error) {

@@ -5,6 +5,12 @@ import type { Connections } from './connections.js';
 import { diskAcksBySettings, mayNotWait } from './disk-probe.js';
 import type { Keys } from './keys.js';
 
+/**
+ * A queue that nothing was written to for so long may be gone for good, as those of a removed topic are. The next connection to one
+ * that is not has its disk tried out again, which takes a second.
+ */
+const IDLE_MS = 600_000;
+
 /** The queue that stands for the one server there is: its keys need not exist. */
 const ANY: QueueRef = { topic: 'any', queue: 0 };
 
@@ -12,11 +18,15 @@ const ANY: QueueRef = { topic: 'any', queue: 0 };
 export class AckedQueues {
   private readonly connections: Connections;
   private readonly keys: Keys;
+  private readonly idleMs: number;
   private readonly calls = new Map<string, AckedCalls>();
+  private timer: NodeJS.Timeout | undefined;
 
-  constructor(options: { connections: Connections; keys: Keys }) {
+  /** In a cluster a connection is given up when it was not used for `idleMs`, default ten minutes, or up to twice that. */
+  constructor(options: { connections: Connections; keys: Keys; idleMs?: number }) {
     this.connections = options.connections;
     this.keys = options.keys;
+    this.idleMs = options.idleMs ?? IDLE_MS;
   }
 
   /** In a cluster each leads to the node that has the queue. */
@@ -27,8 +37,29 @@ export class AckedQueues {
     if (!calls) {
       calls = new AckedCalls({ connections: this.connections, key: log, probeKey: probe });
       this.calls.set(name, calls);
+      this.giveUpLater();
     }
     return calls;
+  }
+
+  /** Gives up nothing any more; the connections are closed with all others. */
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private giveUpLater(): void {
+    if (this.connections.isSpread)
+      this.timer ??= setTimeout(() => this.giveUpIdle(), this.idleMs).unref();
+  }
+
+  private giveUpIdle(): void {
+    this.timer = undefined;
+    for (const [name, calls] of this.calls)
+      if (calls.idleForMs >= this.idleMs) {
+        this.calls.delete(name);
+        calls.close();
+      }
+    if (this.calls.size > 0) this.giveUpLater();
   }
 
   /**

@@ -96,6 +96,7 @@ export class RedisStores implements Stores {
   }
 
   async close(): Promise<void> {
+    this.acked.close();
     this.connections.close();
   }
 }
