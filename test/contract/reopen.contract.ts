@@ -3,6 +3,8 @@ import { type OpenHarness, useHarness } from './harness.js';
 import { declare, logTexts, QUEUE, resultsOf } from './messages.js';
 import { appendCall, callOf, type Numbers } from './append-call.js';
 
+const DAY_MS = 24 * 3_600_000;
+
 export function describeReopen(open: OpenHarness): void {
   describe('MessageLog.reopen', () => {
     const h = useHarness(open);
@@ -89,6 +91,18 @@ export function describeReopen(open: OpenHarness): void {
         { epoch: 2, number: 2 },
       ];
       expect(await reopen(3, asked)).toEqual({ state: 'open', answers: [one, two, 'never'] });
+    });
+
+    it('forgets a session that nobody used for a day, itself and when it is asked about', async () => {
+      const unknown = { state: 'new-session' };
+      await append({ number: 1 }, 'one');
+      await h.advance(DAY_MS);
+      expect(await append({ number: 2 }, 'two')).toMatchObject({ state: 'appended' });
+      await h.advance(DAY_MS + 1);
+      expect(await append({ number: 3 }, 'three')).toEqual(unknown);
+      await append({ number: 1 }, 'four');
+      await h.advance(DAY_MS + 1);
+      expect(await reopen(2, [{ epoch: 1, number: 1 }])).toEqual(unknown);
     });
 
     it('answers "new-session" when it knows nothing, and opens it in the new epoch', async () => {

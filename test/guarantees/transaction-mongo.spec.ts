@@ -12,6 +12,7 @@ const PROGRAM = new URL('./programs/mongo-transactor.mjs', import.meta.url);
 /** How long things break, for each way; `npm run test:chaos` takes longer. */
 const CHAOS_MS = Number(process.env['RIVULET_CHAOS_MS'] ?? 4_000);
 const PROCESSES = 3;
+const IMPATIENT = { checkAfterMs: 300, halfTimeoutMs: 200 };
 
 describeWith('mongo')('transactions in MongoDB', () => {
   let redis: TestRedis;
@@ -26,18 +27,36 @@ describeWith('mongo')('transactions in MongoDB', () => {
     await redis?.stop();
   });
 
+  const fleetOf = (namespace: string, more: object): Fleet => {
+    const facts = { namespace, database: database.url, ...more };
+    return new Fleet({ program: PROGRAM, args: [redis.url, JSON.stringify(facts)] });
+  };
+
+  /** What is there once another process has decided all that is left. Those that were at work must be gone. */
+  async function afterwards(namespace: string) {
+    const stores = new RedisStores({ connection: redis.url, namespace });
+    await stores.open(10_000);
+    const floor = new ShopFloor({ stores, topics: ['orders', 'audit'], queues: 2 });
+    // What a killed checker claimed would wait for its lease to end: an operator does not.
+    for (const half of await floor.halves()) await stores.halves.unpark(half, [half.id]);
+    const survivor = fleetOf(namespace, { lanes: 0, transactions: IMPATIENT });
+    await survivor.launch();
+    await floor.whenDecided(database);
+    await survivor.stop();
+    const ids = (await database.query('SELECT id FROM orders')).map(({ id }) => String(id));
+    const placed = new Set(ids.filter((id) => id.startsWith(`${namespace}:`)));
+    const differences = await floor.differences(placed);
+    await stores.close();
+    return { placed: placed.size, differences };
+  }
+
   it.each(['half', 'outbox'])(
     'lose, invent and double nothing while processes and Redis are killed: messages wait in the %s',
     async (store) => {
       const seed = newSeed();
       const random = seededRandom(seed);
       const namespace = `mongo-${store}`;
-      const fleetOf = (lanes: number): Fleet => {
-        const transactions = { store, checkAfterMs: 300, halfTimeoutMs: 200 };
-        const facts = { namespace, database: database.url, lanes, transactions };
-        return new Fleet({ program: PROGRAM, args: [redis.url, JSON.stringify(facts)] });
-      };
-      const crew = fleetOf(6);
+      const crew = fleetOf(namespace, { lanes: 6, transactions: { store, ...IMPATIENT } });
       await Promise.all(Array.from({ length: PROCESSES }, () => crew.launch()));
       let redisKills = 0;
       const until = performance.now() + CHAOS_MS;
@@ -55,29 +74,32 @@ describeWith('mongo')('transactions in MongoDB', () => {
       }
       await crew.stop();
 
-      const stores = new RedisStores({ connection: redis.url, namespace });
-      await stores.open(10_000);
-      const floor = new ShopFloor({ stores, topics: ['orders', 'audit'], queues: 2 });
-      // What a killed checker claimed would wait for its lease to end: an operator does not.
-      for (const half of await floor.halves()) await stores.halves.unpark(half, [half.id]);
-      const survivor = fleetOf(0);
-      await survivor.launch();
-      await floor.whenDecided(database);
-      await survivor.stop();
-
-      const ids = (await database.query('SELECT id FROM orders')).map(({ id }) => String(id));
-      const placed = new Set(ids.filter((id) => id.startsWith(namespace)));
-      const differences = await floor.differences(placed);
+      const { placed, differences } = await afterwards(namespace);
       const { lost, ghosts, doubled } = differences;
       tellFigures(`transaction-mongo-${store}`, {
-        ...{ seed, confirmed: placed.size },
+        ...{ seed, confirmed: placed },
         ...{ processes: crew.kills, 'Redis kills': redisKills },
         ...{ lost: lost.length, ghosts: ghosts.length, doubled: doubled.length },
       });
-      await stores.close();
       expect(differences).toEqual({ lost: [], ghosts: [], doubled: [] });
-      expect(placed.size).toBeGreaterThan(50);
+      expect(placed).toBeGreaterThan(50);
     },
     CHAOS_MS + 120_000,
   );
+
+  // A negative control: what must not be done, in the same harness. It must lose.
+  it('are seen to be lost by this test when they are published after COMMIT', async () => {
+    const random = seededRandom(newSeed());
+    const namespace = 'mongo-control';
+    const crew = fleetOf(namespace, { lanes: 8, control: 'publish-after-commit' });
+    let lost: string[] = [];
+    while (lost.length === 0 && crew.kills < 30) {
+      await crew.launch();
+      await wait(200);
+      await crew.killOne(random);
+      ({ lost } = (await afterwards(namespace)).differences);
+    }
+    tellFigures(namespace, { processes: crew.kills, lost: lost.length });
+    expect(lost.length).toBeGreaterThan(0);
+  }, 120_000);
 });

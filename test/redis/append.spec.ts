@@ -179,6 +179,20 @@ describe('append', () => {
     expect(await stores.log.extent(ref)).toMatchObject({ length: 2 });
   });
 
+  it('takes a repeat for use of its session, and writes it: a WAIT behind it waits for replicas', async () => {
+    const { call } = await topic();
+    const written = async () =>
+      Number(/rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))![1]);
+    const first = call(entries('a'));
+    await stores.log.append(first);
+    now += 20 * 3_600_000;
+    const before = await written();
+    expect(await stores.log.append(first)).toMatchObject({ repeat: true });
+    expect(await written()).toBe(before + 1);
+    now += 20 * 3_600_000;
+    expect(await stores.log.append(call(entries('b')))).toMatchObject({ state: 'appended' });
+  });
+
   it('sweeps sessions that nobody used for a day', async () => {
     const { ref, generation, call } = await topic();
     await stores.log.append(call(entries('a')));

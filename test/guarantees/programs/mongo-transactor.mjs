@@ -1,5 +1,6 @@
 // One process that places orders in MongoDB, with messages, and looks after those of others; to be killed.
-// argv: Redis URL, JSON of { namespace, database, lanes, transactions }
+// argv: Redis URL, JSON of { namespace, database, lanes, transactions, control }
+//   control  'publish-after-commit', what must not be done
 import { setTimeout as wait } from 'node:timers/promises';
 import mongoose from 'mongoose';
 import { Rivulet } from '../../../dist/core/rivulet.js';
@@ -8,27 +9,39 @@ import { RedisStores } from '../../../dist/redis/redis-stores.js';
 import '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
-const { namespace, database, lanes, transactions } = JSON.parse(json);
+const { namespace, database, lanes, transactions, control } = JSON.parse(json);
 /** Some take their time between the last statement and COMMIT, some fail. */
 const [SLOW, SLOW_MS, FAILING] = [0.02, 600, 0.02];
 
 const connection = await mongoose.createConnection(database).asPromise();
-const participants = [mongooseParticipant(connection)];
+const participant = mongooseParticipant(connection);
 const rivulet = new Rivulet({
   stores: new RedisStores({ connection: url, namespace }),
-  settings: { topics: { queues: 2 }, transactions: { participants, ...transactions } },
+  settings: {
+    topics: { queues: 2 },
+    transactions: { participants: [participant], ...transactions },
+  },
 });
 await rivulet.open(30_000);
 for (const topic of ['orders', 'audit']) await rivulet.topics.get(topic);
 
-const place = (_id) =>
-  rivulet.transactions.run(async (session) => {
-    await connection.db.collection('orders').insertOne({ _id }, { session });
-    await rivulet.producer.send('orders', _id, { key: _id });
-    await rivulet.producer.send('audit', _id, { key: _id });
+const insert = (_id, session) => connection.db.collection('orders').insertOne({ _id }, { session });
+const send = async (_id) => {
+  await rivulet.producer.send('orders', _id, { key: _id });
+  await rivulet.producer.send('audit', _id, { key: _id });
+};
+async function place(_id) {
+  if (control === 'publish-after-commit') {
+    await participant.run((session) => insert(_id, session));
+    return send(_id);
+  }
+  return rivulet.transactions.run(async (session) => {
+    await insert(_id, session);
+    await send(_id);
     if (Math.random() < SLOW) await wait(SLOW_MS);
     if (Math.random() < FAILING) throw new Error('out of stock');
   });
+}
 
 const stopping = new AbortController();
 async function placeOn(lane) {
