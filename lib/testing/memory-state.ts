@@ -126,7 +126,10 @@ export class MemoryState {
   restart(ref: GroupQueue, behind: string): string {
     const queue = this.queue(ref)!;
     const start = behind === 'latest' ? queue.log.lastOffset : behind;
-    queue.groups.set(ref.group, new MemoryGroup({ name: ref.group, queue: queue.log, start }));
+    const restarted = new MemoryGroup({ name: ref.group, queue: queue.log, start });
+    for (const consumer of queue.groups.get(ref.group)?.consumers ?? [])
+      restarted.consumers.add(consumer);
+    queue.groups.set(ref.group, restarted);
     this.topics.get(ref.topic)?.groups.get(ref.group)?.starts.set(ref.queue, start);
     return start;
   }

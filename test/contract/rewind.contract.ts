@@ -39,6 +39,13 @@ export function describeRewind(open: OpenHarness): void {
       expect(await read()).toEqual(['at', 'after']);
     });
 
+    it('leaves whoever is in the group listed there', async () => {
+      const { deliveries } = h.stores;
+      await deliveries.enroll(BILLING, 'idle');
+      await deliveries.rewind(BILLING, '0-0');
+      expect(await deliveries.consumers(BILLING)).toEqual(['idle']);
+    });
+
     it('forgets what was in hand or waited, and keeps dead letters', async () => {
       await publishTexts(h.stores, numbered(4));
       const consumer = h.consumer(BILLING, 'c');

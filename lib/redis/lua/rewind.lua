@@ -14,7 +14,7 @@
 --          { 'no-group' }  nothing changed
 --
 -- Invariant: what was in hand or waited is forgotten, so that every message behind the place is handed out as if for the
--- first time, and none before it. Dead letters stay.
+-- first time, and none before it. Dead letters stay, and whoever was in the group is still listed in it.
 
 local meta, log = KEYS[1], KEYS[2]
 local group, to = ARGV[1], ARGV[2]
@@ -26,8 +26,10 @@ redis.call('HLEN', KEYS[5])
 if not group_facts(log, group) then return { 'no-group' } end
 if to == 'latest' then to = named(redis.call('XINFO', 'STREAM', log))['last-generated-id'] end
 
+local members = redis.call('XINFO', 'CONSUMERS', log, group)
 redis.call('XGROUP', 'DESTROY', log, group)
 redis.call('XGROUP', 'CREATE', log, group, to)
+for _, member in ipairs(members) do redis.call('XGROUP', 'CREATECONSUMER', log, group, named(member).name) end
 redis.call('HSET', meta, 'start:' .. group, to)
 redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5])
 return { 'moved' }
