@@ -1,4 +1,5 @@
 import type { MessageView } from '../message/message.js';
+import { withoutPeriod } from '../message/sentence.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
@@ -94,12 +95,12 @@ export class Reporter {
         error: error ?? outcome.kind,
       });
       this.logger.warn(
-        `${this.line(facts)} failed: ${error ?? outcome.kind}. Next attempt in ${decision.delayMs} ms.`,
+        `${this.line(facts)} failed: ${withoutPeriod(error ?? outcome.kind)}. Next attempt in ${decision.delayMs} ms.`,
       );
     } else {
       this.events.emit('dead-lettered', { ...facts, reason: decision.reason, error });
       this.logger.error(
-        `${this.line(facts)} became a dead letter: ${decision.reason}. Read or redrive it with MessageAdmin.`,
+        `${this.line(facts)} became a dead letter: ${withoutPeriod(decision.reason)}. Read or redrive it with MessageAdmin.`,
       );
     }
   }
@@ -127,7 +128,7 @@ export class Reporter {
     } else {
       this.events.emit('lane-parked', { ...facts, messageGroup, reason, error });
       this.logger.error(
-        `${this.line(facts)} parked its lane: ${reason}. What follows it waits until MessageAdmin.resumeLane.`,
+        `${this.line(facts)} parked its lane: ${withoutPeriod(reason)}. What follows it waits until MessageAdmin.resumeLane.`,
       );
     }
   }

@@ -1,6 +1,12 @@
 import { DELAY_LEVELS_MS } from '../message/delay-level.js';
 import { InvalidOptionsError } from '../message/errors.js';
-import { describeValue, integerProblem, unknownOptions } from '../message/options.js';
+import {
+  describeValue,
+  integerProblem,
+  isOptions,
+  notOptions,
+  unknownOptions,
+} from '../message/options.js';
 
 export interface RetryOptions {
   /** Attempts in all, the first included. Default 16. */
@@ -47,9 +53,11 @@ export function retryPolicy(
 }
 
 export function retryProblems(options: RetryOptions): string[] {
+  if (!isOptions(options)) return [notOptions('retry', options)];
   const { maxAttempts, backoff } = options;
+  const known = ['maxAttempts', 'backoff'] as const satisfies readonly (keyof RetryOptions)[];
   const problems: (string | undefined)[] = [
-    ...unknownOptions(options, ['maxAttempts', 'backoff'] satisfies (keyof RetryOptions)[]),
+    ...unknownOptions(options, known).map((problem) => `retry: ${problem}`),
     maxAttempts === undefined
       ? undefined
       : integerProblem('retry.maxAttempts', maxAttempts, { min: 1 }),
@@ -63,15 +71,17 @@ export function retryProblems(options: RetryOptions): string[] {
   return problems.filter((problem) => problem !== undefined);
 }
 
+const KNOWN_OF_BACKOFF = [
+  'fromMs',
+  'toMs',
+  'factor',
+  'jitter',
+] as const satisfies readonly (keyof ExponentialBackoff)[];
+
 function exponentialProblems(backoff: ExponentialBackoff): (string | undefined)[] {
   const { fromMs, toMs, factor, jitter } = backoff;
   return [
-    ...unknownOptions(backoff, [
-      'fromMs',
-      'toMs',
-      'factor',
-      'jitter',
-    ] satisfies (keyof ExponentialBackoff)[]),
+    ...unknownOptions(backoff, KNOWN_OF_BACKOFF).map((problem) => `retry.backoff: ${problem}`),
     integerProblem('retry.backoff.fromMs', fromMs, { min: 0 }),
     toMs === undefined ? undefined : integerProblem('retry.backoff.toMs', toMs, { min: 0 }),
     factor === undefined || (Number.isFinite(factor) && factor >= 1)

@@ -35,7 +35,9 @@ export function nearestName(name: string, known: readonly string[]): string | un
     }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];
-  if (best && best.distance <= Math.max(2, Math.floor(name.length / 3))) return best.candidate;
+  // With as many changes as letters, any word is near: "tz" is no "tag".
+  const near = Math.min(Math.max(2, Math.floor(name.length / 3)), name.length - 1);
+  if (best && best.distance <= near) return best.candidate;
   // Far off by letters, and still the same word: "retries" for "retry".
   return ranked.find(({ candidate }) => commonStart(name, candidate) >= SAME_WORD)?.candidate;
 }

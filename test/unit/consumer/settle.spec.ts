@@ -109,6 +109,10 @@ describe('retry policies', () => {
       backoff: { fromMs: -1, toMs: 1.5, factor: 0.5, jitter: 2, form: 1 },
     } as object);
     expect(problems).toHaveLength(7);
+    expect(problems).toContain(
+      'retry.backoff: unknown option "form" (known: fromMs, toMs, factor, jitter)',
+    );
+    expect(retryProblems(null as never)).toEqual(['retry must be an object, got: null']);
     expect(() => retryPolicy({ backoff: 'linear' as never })).toThrow(/must be "rocketmq"/);
   });
 });

@@ -16,6 +16,12 @@ describe('problems with options', () => {
     ]);
   });
 
+  it('name none that has nothing of what was given', () => {
+    expect(unknownOptions({ tz: 1 }, ['tag', 'timezone'])).toEqual([
+      'unknown option "tz" (known: tag, timezone)',
+    ]);
+  });
+
   it('name the known option that is the same word in another form', () => {
     expect(unknownOptions({ retries: 5, re: 1 }, ['group', 'retry'])).toEqual([
       'unknown option "retries", did you mean "retry"?',
