@@ -19,9 +19,7 @@ interface DirectCommandOptions {
 export class DirectCommand extends Command {
   constructor(name: string, args: (string | Buffer)[], options: DirectCommandOptions) {
     const { replyEncoding, onReply } = options;
-    // Its own constructor would look at each argument twice, for what is neither text nor bytes.
-    super(name, [], { replyEncoding });
-    this.args = args;
+    super(name, args, { replyEncoding });
     if (onReply) this.tell(onReply);
   }
 
