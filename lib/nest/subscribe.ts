@@ -116,6 +116,9 @@ export function declareSubscription(
       typeof target === 'function' || typeof descriptor?.value !== 'function'
         ? 'only methods of instances can be handlers'
         : undefined,
+      typeof method === 'symbol'
+        ? 'its method must be named by a text: Nest looks for no symbols'
+        : undefined,
       topicArgumentProblem(topic),
       isOptions(options) ? undefined : notOptions('options', options),
     ].filter((problem) => problem !== undefined);

@@ -174,6 +174,17 @@ describe('@Subscribe', () => {
     expect(touched).toBe(0);
   });
 
+  it('refuses methods that Nest does not find, named by a symbol', () => {
+    expect(() => {
+      class Wrong {
+        // @ts-expect-error names that Reflect finds only
+        @Subscribe('orders')
+        [Symbol.iterator]() {}
+      }
+      return Wrong;
+    }).toThrow('@Subscribe of Wrong.Symbol(Symbol.iterator): its method must be named by a text');
+  });
+
   it('refuses static methods', () => {
     expect(() => {
       class Wrong {
@@ -266,9 +277,6 @@ describe('@Subscribe', () => {
       // @ts-expect-error the body is no string
       @Subscribe(orders)
       wrong(_order: string) {}
-      // @ts-expect-error names that Reflect finds only
-      @Subscribe(orders)
-      [Symbol.iterator]() {}
       // @ts-expect-error no such option
       @Subscribe(orders, { concurency: 1 })
       misspelt() {}
