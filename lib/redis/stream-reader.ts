@@ -69,8 +69,11 @@ export class StreamReader {
   async read(request: StreamsRequest): Promise<StreamsFound> {
     const { streams, signal } = request;
     if (signal.aborted) return { entries: [], failures: [] };
-    if (this.connections.isSpread)
-      return request.blockMs > 0 ? this.readSpread(request) : this.readNow(request);
+    if (this.connections.isSpread) {
+      // Several answer, and only the first would be taken for what the read brought.
+      const each = { ...request, onArrival: undefined };
+      return request.blockMs > 0 ? this.readSpread(each) : this.readNow(each);
+    }
     const entries = await this.singleReader(streams[0]!.key).read(signal, (redis, longestMs) =>
       ask(redis, { ...request, blockMs: Math.min(request.blockMs, longestMs) }),
     );
