@@ -4,34 +4,22 @@ import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startSentinel, type TestSentinel } from '../helpers/sentinel.js';
-import { Authority } from '../redis/helpers/certificates.js';
-
-const SOCKET = 'operator.sock';
+import { MutualTls, SOCKET } from '../redis/helpers/mutual-tls.js';
 
 /** Neither the servers nor the Sentinels have a port without TLS; the operator comes by their sockets. */
 describe('Sentinels and servers with mutual TLS', () => {
-  const authority = new Authority();
-  const node = authority.sign('127.0.0.1');
-  const client = authority.sign('client');
-  const trusted = { ca: authority.root.cert, cert: client.cert, key: client.key };
+  const mutual = new MutualTls();
+  const { trusted } = mutual;
   let fleet: TestSentinel;
 
   beforeAll(async () => {
-    const files = ['--tls-cert-file', node.certFile, '--tls-key-file', node.keyFile];
-    const asked = ['--tls-ca-cert-file', authority.root.certFile, '--tls-auth-clients', 'yes'];
     fleet = await startSentinel({
-      tls: {
-        socket: SOCKET,
-        args: (port) => [
-          ...['--port', '0', '--tls-port', String(port), '--tls-replication', 'yes'],
-          ...[...files, ...asked],
-        ],
-      },
+      tls: { socket: SOCKET, args: (port) => mutual.args(port) },
     });
   }, 60_000);
   afterAll(async () => {
     await fleet.stop();
-    authority.remove();
+    mutual.remove();
   });
 
   it('lead to the server that follows one that is killed, with all that was confirmed', async () => {

@@ -5,31 +5,26 @@ import { Rivulet } from '../../lib/core/rivulet.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startCluster, type TestCluster } from '../helpers/cluster.js';
 import { Authority } from '../redis/helpers/certificates.js';
+import { MutualTls, SOCKET } from '../redis/helpers/mutual-tls.js';
 
-const SOCKET = 'operator.sock';
 const QUEUES = 6;
 const CONFIRMED = { acks: { replicas: 1, timeoutMs: 2_000 } } as const;
 
 /** Its nodes have no port without TLS, and want a certificate of everybody; the operator comes by their sockets. */
 describe('a cluster with mutual TLS', () => {
-  const authority = new Authority();
-  const node = authority.sign('127.0.0.1');
-  const client = authority.sign('client');
-  const trusted = { ca: authority.root.cert, cert: client.cert, key: client.key };
+  const mutual = new MutualTls();
+  const { trusted } = mutual;
   let cluster: TestCluster;
 
   beforeAll(async () => {
-    const files = ['--tls-cert-file', node.certFile, '--tls-key-file', node.keyFile];
-    const asked = ['--tls-ca-cert-file', authority.root.certFile, '--tls-auth-clients', 'yes'];
-    const inside = ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
     cluster = await startCluster({
       socket: SOCKET,
-      args: (port) => ['--port', '0', '--tls-port', String(port), ...files, ...asked, ...inside],
+      args: (port) => [...mutual.args(port), '--tls-cluster', 'yes'],
     });
   }, 60_000);
   afterAll(async () => {
     await cluster.stop();
-    authority.remove();
+    mutual.remove();
   });
 
   const nodes = (): string[] => cluster.url.split(',');

@@ -1,28 +1,17 @@
 import { jest } from '@jest/globals';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { aclRule, NEEDED_COMMANDS, OPTIONAL_COMMANDS } from '../../lib/redis/commands.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { asUser, leastRights, refusals } from './helpers/acl.js';
+import { ownServer } from './helpers/own-server.js';
 
 const LIB = 'lib/redis';
 const ACL_FILE = 'docs/redis.acl';
 
 describe('the Redis user of an application', () => {
-  let server: TestRedis;
-  let redis: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
+  const own = ownServer();
 
   it('is documented in docs/redis.acl, which RIVULET_WRITE_ACL=1 writes', () => {
     const text = `user shop on >CHANGE-ME ${leastRights('shop').join(' ')}\n`;
@@ -31,7 +20,7 @@ describe('the Redis user of an application', () => {
   });
 
   it('is allowed what the sources ask for, and nothing else', async () => {
-    const existing = new Set((await redis.command('LIST')) as string[]);
+    const existing = new Set((await own.redis.command('LIST')) as string[]);
     const exists = (command: string): boolean => existing.has(command.split(' ')[0]!.toLowerCase());
     const asked = [...askedByLua(), ...askedByTypeScript()].filter(exists);
     const allowed = [...NEEDED_COMMANDS, ...OPTIONAL_COMMANDS].filter(exists);
@@ -42,7 +31,7 @@ describe('the Redis user of an application', () => {
     'without %s is refused at the start, by its name',
     async (command) => {
       const without = leastRights('shop').filter((rule) => rule !== aclRule(command));
-      const url = await asUser(server.url, 'poor', without);
+      const url = await asUser(own.url, 'poor', without);
       const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
       const stores = new RedisStores({ connection: url, namespace: 'shop' });
       await expect(stores.open(5_000)).rejects.toMatchObject({
@@ -55,15 +44,15 @@ describe('the Redis user of an application', () => {
   );
 
   it('is refused at the start in another namespace than its own', async () => {
-    const url = await asUser(server.url, 'shop', leastRights('shop'));
+    const url = await asUser(own.url, 'shop', leastRights('shop'));
     const stores = new RedisStores({ connection: url, namespace: 'shop2' });
     await expect(stores.open(5_000)).rejects.toMatchObject({ reason: 'NOPERM' });
     await stores.close();
   });
 
   it('publishes, consumes, retries, delays, decides and cleans up, and nothing is refused', async () => {
-    await redis.acl('LOG', 'RESET');
-    const url = await asUser(server.url, 'shop', leastRights('shop'));
+    await own.redis.acl('LOG', 'RESET');
+    const url = await asUser(own.url, 'shop', leastRights('shop'));
     const stores = new RedisStores({ connection: url, namespace: 'shop' });
     const application = new Rivulet({ stores });
     await application.open();
@@ -94,7 +83,7 @@ describe('the Redis user of an application', () => {
     await all;
     expect(await application.stores.health()).toMatchObject({ durability: 'snapshots' });
     await application.stop(5_000);
-    expect(await refusals(redis)).toEqual([]);
+    expect(await refusals(own.redis)).toEqual([]);
   });
 });
 

@@ -9,22 +9,13 @@ import {
 import { silentLogger } from '../../lib/core/runtime/logger.js';
 import { serverProblem } from '../../lib/redis/server-check.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
+import { startRedis } from '../helpers/redis.js';
+import { ownServer } from './helpers/own-server.js';
 
 describe('connections', () => {
   const namespace = newNamespace();
-  let server: TestRedis;
-  let redis: Redis;
-
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
+  const own = ownServer();
 
   /** The error `open` rejects with, and how long it took. */
   async function openFailure(connection: string, timeoutMs: number) {
@@ -74,40 +65,40 @@ describe('connections', () => {
   it.each(['nobody:wrong@', ':wrong@'])(
     'gives up at once on wrong credentials (%s)',
     async (who) => {
-      await redis.config('SET', 'requirepass', 'right');
-      await redis.auth('right');
-      const { error, tookMs } = await openFailure(server.url.replace('//', `//${who}`), 10_000);
-      await redis.config('SET', 'requirepass', '');
+      await own.redis.config('SET', 'requirepass', 'right');
+      await own.redis.auth('right');
+      const { error, tookMs } = await openFailure(own.url.replace('//', `//${who}`), 10_000);
+      await own.redis.config('SET', 'requirepass', '');
       expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'WRONGPASS' });
       expect(tookMs).toBeLessThan(2_000);
     },
   );
 
   it('gives up at once when a password is needed and none is given', async () => {
-    await redis.config('SET', 'requirepass', 'right');
-    const { error } = await openFailure(server.url, 10_000);
-    await redis.config('SET', 'requirepass', '');
+    await own.redis.config('SET', 'requirepass', 'right');
+    const { error } = await openFailure(own.url, 10_000);
+    await own.redis.config('SET', 'requirepass', '');
     expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'NOAUTH' });
   });
 
   it('says what it may be when the server closes connections at once', async () => {
-    const [, most] = (await redis.config('GET', 'maxclients')) as string[];
-    await redis.config('SET', 'maxclients', '1');
-    const { error } = await openFailure(server.url, 500);
-    await redis.config('SET', 'maxclients', most!);
+    const [, most] = (await own.redis.config('GET', 'maxclients')) as string[];
+    await own.redis.config('SET', 'maxclients', '1');
+    const { error } = await openFailure(own.url, 500);
+    await own.redis.config('SET', 'maxclients', most!);
     expect((error as Error).message).toContain('limit of clients (maxclients)');
   });
 
   it('refuses a server that evicts, unless that is accepted', async () => {
-    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    const { error } = await openFailure(server.url, 5_000);
+    await own.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    const { error } = await openFailure(own.url, 5_000);
     expect(error).toMatchObject({ reason: 'EVICTION' });
-    await (await openStores(server.url, { allowEviction: true })).close();
-    await redis.config('SET', 'maxmemory-policy', 'noeviction');
+    await (await openStores(own.url, { allowEviction: true })).close();
+    await own.redis.config('SET', 'maxmemory-policy', 'noeviction');
   });
 
   it('names the commands the user may not run', async () => {
-    await redis.acl(
+    await own.redis.acl(
       'SETUSER',
       'poor',
       'on',
@@ -117,38 +108,38 @@ describe('connections', () => {
       '-xclaim',
       '-xgroup|delconsumer',
     );
-    const { error } = await openFailure(server.url.replace('//', '//poor@'), 5_000);
+    const { error } = await openFailure(own.url.replace('//', '//poor@'), 5_000);
     expect(error).toBeInstanceOf(StoreRefusedError);
     expect((error as Error).message).toContain('may not run XCLAIM, XGROUP DELCONSUMER');
   });
 
   it('refuses a user who may not INFO: the ready check would be skipped', async () => {
-    await redis.acl('SETUSER', 'blind', 'on', 'nopass', '~*', '+@all', '-info');
+    await own.redis.acl('SETUSER', 'blind', 'on', 'nopass', '~*', '+@all', '-info');
     const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
-    const { error } = await openFailure(server.url.replace('//', '//blind@'), 5_000);
+    const { error } = await openFailure(own.url.replace('//', '//blind@'), 5_000);
     warn.mockRestore();
     expect(error).toMatchObject({ reason: 'NOPERM' });
   });
 
   it('never writes to database 0 when the user may not select the one that was asked for', async () => {
-    await redis.acl('SETUSER', 'narrow', 'on', 'nopass', '~*', '+@all', '-select');
-    const { error } = await openFailure(`${server.url.replace('//', '//narrow@')}/3`, 5_000);
+    await own.redis.acl('SETUSER', 'narrow', 'on', 'nopass', '~*', '+@all', '-select');
+    const { error } = await openFailure(`${own.url.replace('//', '//narrow@')}/3`, 5_000);
     expect(error).toMatchObject({ reason: 'NOPERM' });
-    expect(await redis.dbsize()).toBe(0);
+    expect(await own.redis.dbsize()).toBe(0);
   });
 
   it('gives up at once on a database that the server does not have', async () => {
-    const { error } = await openFailure(`${server.url}/99`, 10_000);
+    const { error } = await openFailure(`${own.url}/99`, 10_000);
     expect(error).toMatchObject({ reason: 'NO_DB' });
     expect((error as Error).message).toContain('DB index is out of range. Choose a db that it has');
   });
 
   it('uses the database of the URL', async () => {
-    const stores = await openStores(`${server.url}/3`, { namespace });
+    const stores = await openStores(`${own.url}/3`, { namespace });
     await stores.members.beat('a');
-    expect(await redis.info('keyspace')).toContain('db3:keys=1');
+    expect(await own.redis.info('keyspace')).toContain('db3:keys=1');
     await stores.close();
-    await redis.flushall();
+    await own.redis.flushall();
   });
 
   it.each([
@@ -173,7 +164,7 @@ describe('connections', () => {
   });
 
   it('tells when it is lost and when it is back', async () => {
-    const stores = await openStores(server.url);
+    const stores = await openStores(own.url);
     const seen: boolean[] = [];
     let wake = (): void => {};
     stores.availability.onChange((ready) => {
@@ -182,11 +173,11 @@ describe('connections', () => {
     });
     const change = () => new Promise<void>((resolve) => (wake = resolve));
     let changed = change();
-    await server.kill();
+    await own.server.kill();
     await changed;
     await expect(stores.members.beat('a')).rejects.toMatchObject({ reason: 'NOT_SENT' });
     changed = change();
-    await server.restart();
+    await own.server.restart();
     await changed;
     await stores.members.beat('a');
     expect(seen).toEqual([false, true]);
@@ -195,9 +186,9 @@ describe('connections', () => {
   });
 
   it('closes at once while Redis is down, and while it hangs; calls under way reject', async () => {
-    const stores = await openStores(server.url);
+    const stores = await openStores(own.url);
     const reader = stores.deliveries.openReader('g', 'c');
-    await server.kill('SIGSTOP');
+    await own.server.kill('SIGSTOP');
     const { signal } = new AbortController();
     const request = { queues: [{ topic: 't', queue: 0 }], perQueue: 1, blockMs: 5_000, signal };
     const underWay = [stores.members.beat('a'), reader.read(request)];
@@ -207,13 +198,13 @@ describe('connections', () => {
     await stores.close();
     expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(performance.now() - began).toBeLessThan(500);
-    await server.kill('SIGCONT');
+    await own.server.kill('SIGCONT');
     await expect(stores.members.beat('a')).rejects.toBeInstanceOf(ClosedError);
     await stores.close();
   });
 
   it('gives a half-open connection up after five seconds, and does not send the call again', async () => {
-    const silent = await startSilentProxy(server.port);
+    const silent = await startSilentProxy(own.server.port);
     const stores = await openStores(`redis://127.0.0.1:${silent.port}`, { namespace });
     silent.hush();
     await expect(stores.members.beat('once')).rejects.toBeInstanceOf(StoreUnavailableError);
@@ -231,7 +222,7 @@ describe('connections', () => {
     const stores = new RedisStores({
       namespace,
       connection: (role, options) => {
-        const client = new Redis(server.url, options);
+        const client = new Redis(own.url, options);
         expect(role).toBe('commands');
         clients.push(client);
         return client;

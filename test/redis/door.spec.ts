@@ -1,35 +1,25 @@
-import { Redis } from 'ioredis';
 import { QueueFaultedError } from '../../lib/core/message/errors.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { join, numbered, publishTexts } from '../contract/messages.js';
 import { TestOwner } from '../contract/test-owner.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newNamespace } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const BILLING = { topic: 'orders', queue: 0, group: 'billing' };
 const PAGE = 10;
 
 describe('what piled up for an ordered group, read without a script that carries the messages', () => {
-  let server: TestRedis;
-  let operator: Redis;
+  const own = ownServer();
   let stores: RedisStores;
   let keys: Keys;
   let offsets: string[];
   let owner: TestOwner;
   let other: TestOwner;
-  beforeAll(async () => {
-    server = await startRedis();
-    operator = new Redis(server.url);
-  });
-  afterAll(async () => {
-    operator.disconnect();
-    await server.stop();
-  });
   beforeEach(async () => {
     const namespace = newNamespace();
     keys = new Keys({ namespace });
-    stores = new RedisStores({ connection: server.url, namespace });
+    stores = new RedisStores({ connection: own.url, namespace });
     await stores.open(5_000);
     await stores.topics.declare('orders', { queues: 1 });
     await join(stores, 'billing');
@@ -59,7 +49,7 @@ describe('what piled up for an ordered group, read without a script that carries
     const end = { state: 'read', entries: [], position: offsets.at(-1) };
     expect(await owner.read(PAGE)).toMatchObject(end);
     expect(await inFlight()).toBe(offsets.length);
-    expect(await operator.exists(keys.groupQueue(BILLING).door)).toBe(0);
+    expect(await own.redis.exists(keys.groupQueue(BILLING).door)).toBe(0);
   });
 
   it('tells its end also where that is the end of a page', async () => {
@@ -107,44 +97,44 @@ describe('what piled up for an ordered group, read without a script that carries
   });
 
   it('is read on by a server that forgot its scripts, and is still guarded', async () => {
-    await operator.script('FLUSH');
+    await own.redis.script('FLUSH');
     expect(await owner.readOffsets(PAGE)).toEqual(offsets.slice(PAGE, 2 * PAGE));
     await takeOver();
-    await operator.script('FLUSH');
+    await own.redis.script('FLUSH');
     expect(await owner.read(PAGE)).toEqual({ state: 'fenced' });
     expect(await inFlight()).toBe(2 * PAGE);
   });
 
   it('stays shut where somebody left the door open', async () => {
     const { door } = keys.groupQueue(BILLING);
-    await operator.xgroup('CREATE', door, 'billing', '0', 'MKSTREAM');
+    await own.redis.xgroup('CREATE', door, 'billing', '0', 'MKSTREAM');
     await takeOver();
-    await operator.script('FLUSH');
+    await own.redis.script('FLUSH');
     expect(await owner.read(PAGE)).toEqual({ state: 'fenced' });
     expect(await inFlight()).toBe(PAGE);
   });
 
   it('is read when the server is out of memory', async () => {
-    await operator.config('SET', 'maxmemory', '1');
+    await own.redis.config('SET', 'maxmemory', '1');
     try {
       expect(await owner.readOffsets(PAGE)).toEqual(offsets.slice(PAGE, 2 * PAGE));
     } finally {
-      await operator.config('SET', 'maxmemory', '0');
+      await own.redis.config('SET', 'maxmemory', '0');
     }
   });
 
   it('is a fault of its queue where the lease is something else', async () => {
     const { log, lease, door } = keys.groupQueue(BILLING);
-    await operator.set(lease, 'other');
+    await own.redis.set(lease, 'other');
     await expect(owner.read(PAGE)).rejects.toMatchObject({ fault: 'wrong-type' });
-    const [pending] = await operator.xpending(log, 'billing');
+    const [pending] = await own.redis.xpending(log, 'billing');
     expect(pending).toBe(PAGE);
-    expect(await operator.exists(door)).toBe(0);
+    expect(await own.redis.exists(door)).toBe(0);
   });
 
   it('is a fault of its queue when the consumer group is gone', async () => {
-    await operator.xgroup('DESTROY', keys.groupQueue(BILLING).log, 'billing');
+    await own.redis.xgroup('DESTROY', keys.groupQueue(BILLING).log, 'billing');
     await expect(owner.read(PAGE)).rejects.toThrow(QueueFaultedError);
-    expect(await operator.exists(keys.groupQueue(BILLING).door)).toBe(0);
+    expect(await own.redis.exists(keys.groupQueue(BILLING).door)).toBe(0);
   });
 });

@@ -1,12 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { Redis } from 'ioredis';
 import type { Codec, CodecContext } from '../../lib/core/message/codec.js';
 import { decodeMessage } from '../../lib/core/message/wire-format.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newNamespace } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const AES = 'aes-256-gcm';
 const KEY = randomBytes(32);
@@ -37,25 +36,16 @@ describe('an encrypted body that somebody moves in Redis', () => {
   const namespace = newNamespace();
   const keys = new Keys({ namespace });
   const log = (topic: string): string => keys.queue({ topic, queue: 0 }).log;
-  let server: TestRedis;
-  let redis: Redis;
+  const own = ownServer();
   let rivulet: Rivulet;
   let handled: unknown[];
   let dead: { key: string | undefined; reason: string; attempt: number }[];
   let told: () => void;
 
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
   beforeEach(async () => {
-    await redis.flushall();
+    await own.redis.flushall();
     [handled, dead, told] = [[], [], () => {}];
-    const stores = new RedisStores({ connection: server.url, namespace });
+    const stores = new RedisStores({ connection: own.url, namespace });
     const settings = { codec: encrypted, topics: { queues: 1 } };
     rivulet = new Rivulet({ stores, settings });
     rivulet.events.on('dead-lettered', ({ key, reason, attempt }) => {
@@ -89,18 +79,18 @@ describe('an encrypted body that somebody moves in Redis', () => {
 
   it('to another message is a dead letter at once, and the others are handled', async () => {
     for (const key of ['a', 'b', 'c']) await rivulet.producer.send('orders', key, { key });
-    const stored = await redis.xrangeBuffer(log('orders'), '-', '+');
+    const stored = await own.redis.xrangeBuffer(log('orders'), '-', '+');
     const parts = stored.map(([, fields]) => {
       const at = fields.findIndex((field) => field.toString() === 'rv') + 1;
       const frame = fields[at]!;
       const { bytes } = decodeMessage({ topic: 'orders', queue: 0, offset: '' }, frame);
       return { at, head: frame.subarray(0, frame.length - bytes.length), bytes };
     });
-    await redis.del(log('orders'));
+    await own.redis.del(log('orders'));
     for (const [i, [id, fields]] of stored.entries()) {
       const { at, head } = parts[i]!;
       const changed = fields.with(at, Buffer.concat([head, parts[[1, 0, 2][i]!]!.bytes]));
-      await redis.xadd(log('orders'), id, ...changed);
+      await own.redis.xadd(log('orders'), id, ...changed);
     }
     await consume('orders', 3);
     expect(handled).toEqual(['c']);
@@ -110,8 +100,8 @@ describe('an encrypted body that somebody moves in Redis', () => {
   it('to another topic, with all of its message, is a dead letter at once', async () => {
     await rivulet.producer.send('refunds', 'mine', { key: 'mine' });
     await rivulet.producer.send('orders', 'moved', { key: 'moved' });
-    const [[, fields] = []] = await redis.xrangeBuffer(log('orders'), '-', '+');
-    await redis.xadd(log('refunds'), '*', ...fields!);
+    const [[, fields] = []] = await own.redis.xrangeBuffer(log('orders'), '-', '+');
+    await own.redis.xadd(log('refunds'), '*', ...fields!);
     await consume('refunds', 2);
     expect(handled).toEqual(['mine']);
     expect(dead).toEqual([refused('moved')]);

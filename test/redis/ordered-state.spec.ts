@@ -1,35 +1,25 @@
-import { Redis } from 'ioredis';
 import type { SubscriptionOptions } from '../../lib/core/consumer/subscription.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { join, numbered, publishTexts } from '../contract/messages.js';
 import { LEASE_MS, TestOwner } from '../contract/test-owner.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { Gate } from '../unit/consumer/ordered/gate.js';
 import { newNamespace } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const QUEUE = { topic: 'orders', queue: 0 };
 const BILLING = { ...QUEUE, group: 'billing' };
 
 describe('the state of an ordered group that is lost or rewound under its owner', () => {
-  let server: TestRedis;
-  let operator: Redis;
+  const own = ownServer();
   let stores: RedisStores;
   let rivulet: Rivulet;
   let keys: Keys;
-  beforeAll(async () => {
-    server = await startRedis();
-    operator = new Redis(server.url);
-  });
-  afterAll(async () => {
-    operator.disconnect();
-    await server.stop();
-  });
   beforeEach(async () => {
     const namespace = newNamespace();
     keys = new Keys({ namespace });
-    stores = new RedisStores({ connection: server.url, namespace });
+    stores = new RedisStores({ connection: own.url, namespace });
     rivulet = new Rivulet({ stores, settings: { consumer: { blockMs: 500 } } });
     await rivulet.open();
     await stores.topics.declare('orders', { queues: 1 });
@@ -40,9 +30,9 @@ describe('the state of an ordered group that is lost or rewound under its owner'
   async function snapshot(): Promise<() => Promise<void>> {
     const { log, lease, lanes, hold, parked, dead } = keys.groupQueue(BILLING);
     const names = [log, lease, lanes, hold, parked, dead];
-    const dumps = await Promise.all(names.map((name) => operator.dumpBuffer(name)));
+    const dumps = await Promise.all(names.map((name) => own.redis.dumpBuffer(name)));
     return async () => {
-      const back = operator.multi();
+      const back = own.redis.multi();
       for (const [i, name] of names.entries()) {
         back.del(name);
         if (dumps[i]) back.restore(name, 0, dumps[i]);
@@ -63,7 +53,7 @@ describe('the state of an ordered group that is lost or rewound under its owner'
     await a!.own();
     await a!.readOffsets();
     await a!.begin('=x', offset!);
-    await operator.del(keys.groupQueue(BILLING).lease);
+    await own.redis.del(keys.groupQueue(BILLING).lease);
     expect(await a!.ack('=x', offset!)).toEqual({ state: 'fenced' });
     expect(await a!.renew(LEASE_MS)).toEqual({ state: 'fenced' });
     const { entries } = await b!.own();
@@ -127,7 +117,7 @@ describe('the state of an ordered group that is lost or rewound under its owner'
       await rivulet.producer.send('orders', {}, { key, messageGroup: 'g' });
     await acked;
     const recreated = rivulet.events.next('group-recreated');
-    await operator.xgroup('DESTROY', keys.queue(QUEUE).log, 'billing');
+    await own.redis.xgroup('DESTROY', keys.queue(QUEUE).log, 'billing');
     await rivulet.producer.send('orders', {}, { key: '4', messageGroup: 'g' });
     expect(await recreated).toMatchObject({ topic: 'orders', queue: 0, group: 'billing' });
     await twice;

@@ -1,31 +1,21 @@
-import { Redis } from 'ioredis';
 import { QueueFaultedError } from '../../lib/core/message/errors.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 describe('a group reader', () => {
   const namespace = newNamespace();
   const keys = new Keys({ namespace });
   const queues = [0, 1, 2].map((queue) => ({ topic: 'orders', queue }));
   const { signal } = new AbortController();
-  let server: TestRedis;
-  let redis: Redis;
+  const own = ownServer();
   let stores: RedisStores;
   let generation: number;
 
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
   beforeEach(async () => {
-    await redis.flushall();
-    stores = await openStores(server.url, { namespace });
+    await own.redis.flushall();
+    stores = await openStores(own.url, { namespace });
     ({ generation } = await stores.topics.declare('orders', { queues: 3 }));
     await stores.topics.joinGroup('orders', {
       group: 'g',
@@ -41,11 +31,11 @@ describe('a group reader', () => {
 
   /** Resolves when somebody waits for a message. */
   async function untilBlocked(): Promise<void> {
-    while (!(await redis.info('clients')).includes('blocked_clients:1')) await redis.ping();
+    while (!(await own.redis.info('clients')).includes('blocked_clients:1')) await own.redis.ping();
   }
 
   it('names the queue whose key holds something else, and keeps what the others answered', async () => {
-    await redis.set(keys.queue(queues[1]!).log, 'a string');
+    await own.redis.set(keys.queue(queues[1]!).log, 'a string');
     await publish(0);
     await publish(2);
     const reader = stores.deliveries.openReader('g', 'c');
@@ -62,7 +52,7 @@ describe('a group reader', () => {
     const reader = stores.deliveries.openReader('g', 'c');
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
     await untilBlocked();
-    await redis.del(keys.queue(queues[2]!).log);
+    await own.redis.del(keys.queue(queues[2]!).log);
     await expect(reading).rejects.toMatchObject({ queue: 2, fault: 'no-group' });
   });
 
@@ -79,7 +69,7 @@ describe('a group reader', () => {
       const rest = await reader.read({ queues, perQueue: 5, blockMs: 0, signal });
       expect([...ended, ...rest]).toHaveLength(1);
     }
-    expect(await redis.client('LIST')).toMatch(/rivulet:\w+:blocking/);
+    expect(await own.redis.client('LIST')).toMatch(/rivulet:\w+:blocking/);
   });
 
   it('tells of what a waiting read brings before its promise does', async () => {
@@ -110,7 +100,7 @@ describe('a group reader', () => {
     };
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal, onArrival });
     await untilBlocked();
-    const connections = await redis.client('LIST');
+    const connections = await own.redis.client('LIST');
     await publish(1);
     await expect(reading).rejects.toThrow('no room');
     const next = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
@@ -118,12 +108,12 @@ describe('a group reader', () => {
     await publish(2);
     expect(await next).toMatchObject([{ queue: 2 }]);
     const idOf = (list: unknown): string => /id=(\d+) [^\n]*:blocking/.exec(String(list))![1]!;
-    expect(idOf(await redis.client('LIST'))).toBe(idOf(connections));
+    expect(idOf(await own.redis.client('LIST'))).toBe(idOf(connections));
   });
 
   it('without the right to unblock it drops the connection, and reads over another one', async () => {
-    await redis.acl('SETUSER', 'poor', 'on', 'nopass', '~*', '&*', '+@all', '-client|unblock');
-    const poor = await openStores(server.url.replace('//', '//poor@'), { namespace });
+    await own.redis.acl('SETUSER', 'poor', 'on', 'nopass', '~*', '&*', '+@all', '-client|unblock');
+    const poor = await openStores(own.url.replace('//', '//poor@'), { namespace });
     const reader = poor.deliveries.openReader('g', 'c');
     const aborter = new AbortController();
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal: aborter.signal });
@@ -144,19 +134,19 @@ describe('a group reader', () => {
     const reader = stores.deliveries.openReader('g', 'c');
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
     await untilBlocked();
-    await server.kill('SIGSTOP');
+    await own.server.kill('SIGSTOP');
     const began = performance.now();
     await reader.close();
     expect(await reading).toEqual([]);
     expect(performance.now() - began).toBeLessThan(1_000);
-    await server.kill('SIGCONT');
+    await own.server.kill('SIGCONT');
   });
 
   it('reads again after Redis was restarted', async () => {
     const reader = stores.deliveries.openReader('g', 'c');
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
     await untilBlocked();
-    await server.restart();
+    await own.server.restart();
     await expect(reading).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     // Nothing was persisted: the group is gone, and the reader says so.
     await expect(reader.read({ queues, perQueue: 5, blockMs: 0, signal })).rejects.toBeInstanceOf(

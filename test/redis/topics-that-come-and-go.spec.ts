@@ -1,27 +1,17 @@
-import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { SubscribeOptions } from '../../lib/core/subscriptions.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { whenStored } from '../helpers/workload.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const GROUP = { messageGroup: 'g' };
 
 describe('a subscription on a real Redis', () => {
-  let server: TestRedis;
+  const own = ownServer();
   let rivulets: Rivulet[];
-  let operator: Redis;
   let namespace: string;
 
-  beforeAll(async () => {
-    server = await startRedis();
-    operator = new Redis(server.url);
-  });
-  afterAll(async () => {
-    operator.disconnect();
-    await server.stop();
-  });
   beforeEach(() => {
     rivulets = [];
     namespace = newNamespace();
@@ -29,7 +19,7 @@ describe('a subscription on a real Redis', () => {
   afterEach(() => Promise.all(rivulets.map((rivulet) => rivulet.stop())));
 
   async function open(): Promise<Rivulet> {
-    const stores = await openStores(server.url, { namespace });
+    const stores = await openStores(own.url, { namespace });
     const rivulet = new Rivulet({
       stores,
       settings: { topics: { queues: 2 }, consumer: { quarantineMs: 100, blockMs: 200 } },
@@ -93,11 +83,11 @@ describe('a subscription on a real Redis', () => {
       });
       // Nothing of a topic that is gone stays behind, or comes back.
       await stores.topics.remove('order.a');
-      await whenStored(async () => (await operator.keys(`{${namespace}:order.a*`)).length === 0);
+      await whenStored(async () => (await own.redis.keys(`{${namespace}:order.a*`)).length === 0);
       await producer.send('order.b', 3, GROUP);
       expect(await next()).toBe('order.b 3');
       expect(await stores.topics.list()).toEqual(['order.b', 'order.c']);
-      expect(await operator.keys(`{${namespace}:order.a*`)).toEqual([]);
+      expect(await own.redis.keys(`{${namespace}:order.a*`)).toEqual([]);
     },
   );
 
@@ -106,10 +96,10 @@ describe('a subscription on a real Redis', () => {
     await stores.topics.declare('prices', { queues: 2 });
     const next = await subscribe({ topic: 'prices', mode: 'broadcasting' });
     const { log } = new Keys({ namespace }).queue({ topic: 'prices', queue: 0 });
-    await operator.set(log, 'no stream');
+    await own.redis.set(log, 'no stream');
     await producer.send('prices', 1, { queue: 1 });
     expect(await next()).toBe('prices 1');
-    await operator.del(log);
+    await own.redis.del(log);
     await producer.send('prices', 2, { queue: 0 });
     expect(await next()).toBe('prices 2');
   });

@@ -6,24 +6,19 @@ import type { RedisConnection } from '../../../lib/redis/connection-options.js';
 import { Keys } from '../../../lib/redis/keys.js';
 import { RedisStores } from '../../../lib/redis/redis-stores.js';
 import { clusterConnection, clusterOperator } from '../../helpers/cluster.js';
-import { startRedis, type TestRedis } from '../../helpers/redis.js';
 import { sharedServer } from '../../helpers/servers.js';
 import type { OpenAdminBed } from '../../unit/inspect/bed.js';
+import { ownServer } from './own-server.js';
 
 /** Beds of a test file on one Redis, each in a namespace of its own. */
 export function redisBeds(): OpenAdminBed {
-  let server: TestRedis;
-  let operator: Redis;
+  const own = ownServer();
   let namespaces = 0;
-  beforeAll(async () => {
-    server = await startRedis();
-    operator = new Redis(server.url);
-  });
-  afterAll(async () => {
-    operator.disconnect();
-    await server.stop();
-  });
-  return bedsOn(() => ({ connection: server.url, operator, namespace: `n${++namespaces}` }));
+  return bedsOn(() => ({
+    connection: own.url,
+    operator: own.redis,
+    namespace: `n${++namespaces}`,
+  }));
 }
 
 /** Likewise, on the cluster that all test files share. */
