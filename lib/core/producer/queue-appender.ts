@@ -249,7 +249,7 @@ export class QueueAppender {
         await this.pause();
       }
     }
-    this.requeue();
+    this.lineUpAgain();
   }
 
   private async pause(): Promise<void> {
@@ -281,7 +281,7 @@ export class QueueAppender {
   }
 
   /** What was not stored goes out again in its old order, before anything newer. */
-  private requeue(): void {
+  private lineUpAgain(): void {
     if (this.closed) return;
     const moved = this.calls.some((call) => call.outcome === 'moved');
     const left = this.calls.flatMap((call) => call.sends).filter((send) => !send.answered);

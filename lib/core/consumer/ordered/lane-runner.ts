@@ -24,6 +24,13 @@ interface Concluded extends Ended {
   readonly isQuiet: boolean;
 }
 
+interface StartHow {
+  /** Nothing else of the subscription runs. */
+  readonly alone: boolean;
+  /** Called once nothing of it is left to do. */
+  whenOver(): void;
+}
+
 export interface LaneRunnerOptions {
   member: string;
   subscription: Subscription;
@@ -198,7 +205,7 @@ export class LaneRunner implements SlotUser {
   }
 
   /** @returns whether there is a handler to be called. */
-  private start(lane: Lane, whenOver = NOTHING, alone = false): boolean {
+  private start(lane: Lane, { alone, whenOver }: StartHow = BESIDE_OTHERS): boolean {
     const { subscription, tools, clock, steps } = this.options;
     const head = lane.head!;
     const opened = open(head, subscription, tools);
@@ -235,7 +242,7 @@ export class LaneRunner implements SlotUser {
     const isOver = (): Promise<void> =>
       new Promise((resolve) => {
         if (this.startsNoMore || !isOurs()) return resolve();
-        const hasHandler = this.start(lane, resolve, true);
+        const hasHandler = this.start(lane, { alone: true, whenOver: resolve });
         // If its settle gets lost, nothing else says that it is over.
         if (!hasHandler) signal.addEventListener('abort', () => resolve(), { once: true });
         this.wake();
@@ -377,3 +384,4 @@ export class LaneRunner implements SlotUser {
 }
 
 const NOTHING = (): void => {};
+const BESIDE_OTHERS: StartHow = { alone: false, whenOver: NOTHING };
