@@ -1,5 +1,6 @@
 import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';
+import { isAsyncIterable } from '../core/consumer/replying.js';
 import type { Responder } from '../core/consumer/responder.js';
 
 /** Something that is given up when its signal aborts. */
@@ -115,8 +116,4 @@ async function* paced(
     yield value;
     await responder.sent();
   }
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

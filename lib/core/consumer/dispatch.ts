@@ -2,7 +2,7 @@ import type { Codecs } from '../message/codecs.js';
 import { CodecError, MalformedMessageError, SchemaError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { storedAt } from '../message/offset.js';
-import { schemaIssues, type StandardSchema } from '../message/topic.js';
+import { validated } from '../message/topic.js';
 import { decodeMessage } from '../message/wire-format.js';
 import { isThenable } from '../runtime/thenable.js';
 import type { TraceScope } from '../runtime/trace.js';
@@ -109,7 +109,7 @@ function decodeAndHandle(
 
 async function handleValidated(attempt: Attempt, subscription: Subscription): Promise<Outcome> {
   try {
-    attempt.body = await validated(attempt.message, attempt.body, subscription.schema!);
+    attempt.body = await validated(attempt.message.topic, attempt.body, subscription.schema!);
   } catch (error) {
     return refused(attempt, subscription, error);
   }
@@ -174,14 +174,4 @@ export function classify(thrown: unknown, subscription: Subscription): Outcome {
     return { kind: 'failed', error: classifierError };
   }
   return reason === undefined ? { kind: 'failed', error } : { kind: 'rejected', reason, error };
-}
-
-async function validated(
-  message: MessageView,
-  body: unknown,
-  schema: StandardSchema,
-): Promise<unknown> {
-  const result = await schema['~standard'].validate(body);
-  if (result.issues) throw new SchemaError(message.topic, schemaIssues(result.issues));
-  return result.value;
 }

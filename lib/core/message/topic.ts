@@ -1,4 +1,4 @@
-import { InvalidInputError } from './errors.js';
+import { InvalidInputError, SchemaError } from './errors.js';
 import { topicProblem } from './names.js';
 import { describeValue, integerProblem, isOptions, unknownOptions } from './options.js';
 
@@ -153,8 +153,19 @@ export function topicOf(name: TopicName): string {
     : (given as string);
 }
 
+/** The body as the schema of its topic gives it. @throws SchemaError, and whatever the schema throws. */
+export async function validated(
+  topic: string,
+  body: unknown,
+  schema: StandardSchema,
+): Promise<unknown> {
+  const result = await schema['~standard'].validate(body);
+  if (result.issues) throw new SchemaError(topic, issueLines(result.issues));
+  return result.value;
+}
+
 /** One line for each issue of a schema, with the path to it. */
-export function schemaIssues(
+function issueLines(
   issues: readonly { message: string; path?: readonly unknown[] | undefined }[],
 ): string[] {
   return issues.map(({ message, path }) => {

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codecs.js';
-import { ClosedError, InvalidInputError, SchemaError } from '../message/errors.js';
+import { ClosedError, InvalidInputError } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
 import { topicProblem } from '../message/names.js';
-import { schemaIssues, type StandardSchema, type TopicName, topicOf } from '../message/topic.js';
+import { type TopicName, topicOf, validated } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
@@ -332,10 +332,4 @@ export class Producer {
     if (buffer.tryTake(send.bytes)) this.routes.enqueue(send);
     else this.room.waitFor(send, confirm);
   }
-}
-
-async function validated(topic: string, body: unknown, schema: StandardSchema): Promise<unknown> {
-  const result = await schema['~standard'].validate(body);
-  if (result.issues) throw new SchemaError(topic, schemaIssues(result.issues));
-  return result.value;
 }

@@ -4,14 +4,13 @@ import { type Observable, Observable as Stream, ReplaySubject } from 'rxjs';
 import { describeError } from '../../core/consumer/outcome.js';
 import { InvalidInputError } from '../../core/message/errors.js';
 import type { SendOptions, SendResult } from '../../core/message/message.js';
-import { describeValue } from '../../core/message/options.js';
 import type { TopicName } from '../../core/message/topic.js';
 import type { OpenRequest, ReplyListener } from '../../core/producer/open-requests.js';
 import { RequestFailedError } from '../../core/producer/requester.js';
 import { withMetadata } from '../metadata.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { ClientHost, ownClientHost } from './client-host.js';
-import { topicOfPattern } from './pattern.js';
+import { describePattern, topicOfPattern } from './pattern.js';
 import { RivuletRecord } from './record-builder.js';
 import type { TransportEvents } from './server.js';
 import { type ConnectionStatus, followStatus } from './status.js';
@@ -199,10 +198,6 @@ function payloadOf(error: Error): unknown {
   if (!(error instanceof RequestFailedError)) return error;
   // Nest takes an error that is nothing for no error.
   return error.payload || { status: 'error', message: error.message };
-}
-
-function describePattern(pattern: unknown): string {
-  return typeof pattern === 'object' ? JSON.stringify(pattern) : describeValue(pattern);
 }
 
 function isNil(value: unknown): boolean {

@@ -5,7 +5,7 @@ import type { TopicDefinition } from '../../core/message/topic.js';
 import { HANDLER_OPTIONS, handlerOptionProblems } from '../handler-options.js';
 import { Problems } from '../problems.js';
 import type { HandlerOptions } from '../subscribe.js';
-import { topicsOfPattern } from './pattern.js';
+import { describePattern, topicsOfPattern } from './pattern.js';
 
 /** One pattern of one handler, as Nest handed it over. */
 export interface PatternHandler {
@@ -58,7 +58,7 @@ export class PatternBook {
   }): void {
     const { pattern, callback, isEvent, extras } = registered;
     const { originOf, overrides } = this.options;
-    const origin = originOf(extras) ?? describePattern(pattern, isEvent);
+    const origin = originOf(extras) ?? decoratorOf(pattern, isEvent);
     const found = handlerOptionProblems(extras, HANDLER_OPTIONS);
     const { name = origin, ...own } = extras;
     const options = { ...own, ...overrides[name] };
@@ -135,15 +135,6 @@ function alone(handler: PatternHandler, group: string, isEvent: boolean): Patter
 }
 
 /** The decorator, for want of a better name. */
-function describePattern(pattern: unknown, isEvent: boolean): string {
-  const text = typeof pattern === 'object' ? safeJson(pattern) : describeValue(pattern);
-  return `@${isEvent ? 'EventPattern' : 'MessagePattern'}(${text})`;
-}
-
-function safeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return 'an object';
-  }
+function decoratorOf(pattern: unknown, isEvent: boolean): string {
+  return `@${isEvent ? 'EventPattern' : 'MessagePattern'}(${describePattern(pattern)})`;
 }

@@ -51,6 +51,11 @@ export function patternText(pattern: unknown): string {
     : `${pattern as string | number}`;
 }
 
+/** A pattern in the text of an error: quoted where it is text. */
+export function describePattern(pattern: unknown): string {
+  return typeof pattern === 'object' ? patternText(pattern) : describeValue(pattern);
+}
+
 function ofText(text: string): PatternTopic {
   if (hasWildcard(text))
     return {

@@ -1,5 +1,5 @@
-import { schemaIssues, type StandardSchema } from '../../message/topic.js';
-import { ClosedError, QueueFaultedError, SchemaError } from '../../message/errors.js';
+import { type StandardSchema, validated } from '../../message/topic.js';
+import { ClosedError, QueueFaultedError } from '../../message/errors.js';
 import type { MessageView } from '../../message/message.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { DeliveredEntry, GroupQueue, GroupReader } from '../../store/delivery-store.js';
@@ -216,10 +216,7 @@ export class Puller implements RunningSubscription {
     try {
       const body = tools.codecs.bodyOf(opened.message);
       if (!schema) return { ...opened, entry, body };
-      const result = await schema['~standard'].validate(body);
-      if (!result.issues) return { ...opened, entry, body: result.value };
-      const error = new SchemaError(entry.topic, schemaIssues(result.issues));
-      return refusedAs(entry, describeError(error));
+      return { ...opened, entry, body: await validated(entry.topic, body, schema) };
     } catch (error) {
       return refusedAs(entry, describeError(error));
     }
