@@ -4,8 +4,8 @@ import { type Clock, sleep } from './runtime/clock.js';
 const AGAIN_MS = 200;
 
 /**
- * Does what may be repeated; while the store is away or another server takes over (its connection broke, it is read-only, it loads), again and again until the
- * time is up or the signal aborts.
+ * Does what may be repeated; while the store is away or another server takes over (its connection broke, it is
+ * read-only, it loads), again and again until the time is up or the signal aborts.
  *
  * @throws what the work throws last; at once what the store refuses for good, and anything else.
  */

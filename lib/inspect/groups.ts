@@ -31,7 +31,8 @@ export interface GroupDescription extends GroupInfo {
   members: GroupMember[];
   /**
    * Since when it is paused in every process, and as what: as this topic, or as the pattern that fits it. Null when it is not, and
-   * when its members follow a pattern that was paused by the name of another topic (`listPausedGroups`). What a process paused for itself (`MessageConsumer.pause`) only that process knows.
+   * when its members follow a pattern that was paused by the name of another topic (`listPausedGroups`). What a
+   * process paused for itself (`MessageConsumer.pause`) only that process knows.
    */
   paused: PausedGroup | null;
 }

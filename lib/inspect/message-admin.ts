@@ -132,8 +132,8 @@ export class MessageAdmin {
    *
    * A group that keeps the order begins there in order, with larger fencing tokens. Parked lanes go on with everything else; what
    * lanes hold, and retention has removed from the topic since, is handed out first. A queue that was added to the topic waits
-   * again until its message groups have been handled where they were before; so rewind all queues rather than one of them. Members notice
-   * within some seconds.
+   * again until its message groups have been handled where they were before; so rewind all queues rather than one of
+   * them. Members notice within some seconds.
    *
    * Safe to repeat. @throws InvalidInputError for groups that broadcast.
    * @throws InUseError when a living process consumes in it, unless `force` is true: what it has in hand is handed out
@@ -160,7 +160,11 @@ export class MessageAdmin {
     return this.parts.paused.pause(topic, group);
   }
 
-  /** `topic` as it was paused. Safe to repeat. @returns false when it was not paused. A process that paused it for itself stays paused. */
+  /**
+   * `topic` as it was paused. Safe to repeat.
+   *
+   * @returns false when it was not paused. A process that paused it for itself stays paused.
+   */
   resumeGroup(topic: TopicName, group: string): Promise<boolean> {
     return this.parts.paused.resume(topic, group);
   }

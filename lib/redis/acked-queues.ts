@@ -14,7 +14,10 @@ const IDLE_MS = 600_000;
 /** The queue that stands for the one server there is: its keys need not exist. */
 const ANY: QueueRef = { topic: 'any', queue: 0 };
 
-/** Connections for calls that are answered once replicas or the disk have what they wrote: one, or in a cluster one for each queue. */
+/**
+ * Connections for calls that are answered once replicas or the disk have what they wrote: one, or in a cluster one for
+ * each queue.
+ */
 export class AckedQueues {
   private readonly connections: Connections;
   private readonly keys: Keys;

@@ -92,7 +92,10 @@ export interface SendResult {
   offset: string | null;
   /** True when an earlier send with the same `dedupId` had stored it already. */
   duplicate: boolean;
-  /** How far the message is known to be stored: what was asked for, or more. `memory` for a half, whose transaction waits for the rest. */
+  /**
+   * How far the message is known to be stored: what was asked for, or more. `memory` for a half, whose transaction
+   * waits for the rest.
+   */
   acks: AcksLevel;
   /** What became of it in the groups that `receipt` names; only there. */
   outcomes?: Readonly<Record<string, GroupOutcome>>;

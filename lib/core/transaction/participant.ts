@@ -95,9 +95,10 @@ export interface OutboxTable<Tx = unknown> {
 
   /**
    * Oldest rows first, at most `limit`, and of at most `maxBytes` unless the first alone has more; each locked for the
-   * length of the call and skipped by others (SKIP LOCKED at READ COMMITTED). Rows whose ids `publish` answers are deleted in the same transaction; when it rejects, none are.
-   * Rows of transactions that began after `before` (Unix ms) are left to their owners, and so are those up to `after`: a
-   * row that nobody can publish stays, and must not stand in front of others.
+   * length of the call and skipped by others (SKIP LOCKED at READ COMMITTED). Rows whose ids `publish` answers are
+   * deleted in the same transaction; when it rejects, none are. Rows of transactions that began after `before` (Unix
+   * ms) are left to their owners, and so are those up to `after`: a row that nobody can publish stays, and must not
+   * stand in front of others.
    *
    * @returns how many rows were taken.
    */

@@ -11,7 +11,10 @@ export interface TransactionSettings {
    * depends on how durable the store is.
    */
   store: 'half' | 'outbox';
-  /** What becomes of a transaction whose messages the store cannot take. `outbox` (default): they wait in the database. `fail`: it is rolled back. */
+  /**
+   * What becomes of a transaction whose messages the store cannot take. `outbox` (default): they wait in the database.
+   * `fail`: it is rolled back.
+   */
   whenBrokerDown: 'outbox' | 'fail';
   /** How long an open transaction waits for the store to take its messages. Default 250. */
   halfTimeoutMs: number;

@@ -112,7 +112,8 @@ export class UnitOfWork implements Enlistment {
   /**
    * Take nothing more. What was called and not awaited is waited for.
    *
-   * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to hear of it, so the transaction must not commit.
+   * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to
+   *   hear of it, so the transaction must not commit.
    */
   seal(): Promise<unknown> | void {
     this.isOpen = false;
