@@ -101,25 +101,25 @@ export class MessageSets {
       const decided = refused ?? (await this.decide(attempt));
       if (Array.isArray(decided)) return this.complete(attempt, decided);
       this.abandon(attempt);
-      const { clock } = this.options;
+      const { clock, topics } = this.options;
       if (decided.kind === 'failed') throw decided.error;
       if (clock.monotonic() >= deadline)
         throw setFailed(attempt, `its topics changed again and again for ${timeoutMs} ms`);
       await Promise.all(
         [...new Set(kept.map(({ topic }) => topic))].map((topic) =>
-          this.lookUp(topic, deadline, true),
+          this.lookUp(() => topics.refresh(topic), deadline),
         ),
       );
     }
   }
 
   private async encode(messages: readonly SetMessage[], deadline: number): Promise<KeptMessage[]> {
-    const { producer, limits } = this.options;
+    const { producer, limits, topics } = this.options;
     const made = await Promise.all(
       messages.map(({ topic, body, ...own }) =>
         producer.outgoing(topic, body, {
           options: own,
-          lookUpTopic: (name) => this.lookUp(name, deadline),
+          lookUpTopic: (name) => this.lookUp(() => topics.get(name), deadline),
         }),
       ),
     );
@@ -131,10 +131,10 @@ export class MessageSets {
     return made.map((enlisted) => new HeldMessage(enlisted, null));
   }
 
-  private lookUp(topic: string, deadline: number, anew = false): Promise<TopicInfo> {
-    const { topics, clock } = this.options;
+  private lookUp(lookUp: () => Promise<TopicInfo>, deadline: number): Promise<TopicInfo> {
+    const { clock } = this.options;
     return lookUpPatiently({
-      lookUp: () => (anew ? topics.refresh(topic) : topics.get(topic)),
+      lookUp,
       goOn: () => clock.monotonic() < deadline && !this.closing.signal.aborted,
       clock,
       signal: this.closing.signal,
