@@ -8,7 +8,7 @@ export function describeGroupReader(open: OpenHarness): void {
   describe('GroupReader.read', () => {
     const h = useHarness(open);
     beforeEach(async () => {
-      await declare(h.stores, { queues: 2 });
+      await declare(h.stores, { queues: 4 });
       await join(h.stores, 'billing');
     });
 
@@ -79,6 +79,22 @@ export function describeGroupReader(open: OpenHarness): void {
       const answered = await reading;
       expect(texts(answered)).toEqual(['a']);
       expect([[], [answered]]).toContainEqual(arrived);
+      await reader.close();
+    });
+
+    it('answers all that it tells of, from whichever queue', async () => {
+      const queues = [0, 1, 2, 3].map((queue) => ({ topic: 'orders', queue }));
+      for (const ref of queues) await publishTexts(h.stores, [`q${ref.queue}`], ref);
+      const reader = (await h.sibling()).deliveries.openReader('billing', 'c');
+      const arrived: DeliveredEntry[] = [];
+      const answered: DeliveredEntry[] = [];
+      const read = {
+        ...{ queues, perQueue: 10, blockMs: 20_000, signal: new AbortController().signal },
+        onArrival: (entries: DeliveredEntry[]) => arrived.push(...entries),
+      };
+      while (answered.length < queues.length) answered.push(...(await reader.read(read)));
+      expect(texts(answered).sort()).toEqual(['q0', 'q1', 'q2', 'q3']);
+      expect(answered).toEqual(expect.arrayContaining(arrived));
       await reader.close();
     });
 

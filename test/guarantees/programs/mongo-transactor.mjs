@@ -10,7 +10,7 @@ import '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, database, lanes, transactions, control } = JSON.parse(json);
-/** Some take their time between the last statement and COMMIT, some fail. */
+/** Some take their time at the end of their body, some fail. */
 const [SLOW, SLOW_MS, FAILING] = [0.02, 600, 0.02];
 
 const connection = await mongoose.createConnection(database).asPromise();
