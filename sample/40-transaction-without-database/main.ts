@@ -4,15 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
-import {
-  type CheckAnswer,
-  Events,
-  type HalfMessage,
-  RivuletModule,
-  Subscribe,
-  Transactional,
-  TransactionCheck,
-} from 'nestjs-rivulet';
+import type { CheckAnswer, HalfMessage } from 'nestjs-rivulet';
+import { Events, RivuletModule, Subscribe, Transactional, TransactionCheck } from 'nestjs-rivulet';
 
 type Transfer = { id: string; cents: number };
 

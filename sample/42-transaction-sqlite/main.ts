@@ -7,14 +7,8 @@ import { createClient, type Transaction } from '@libsql/client';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
-import {
-  Events,
-  MessageProducer,
-  RivuletModule,
-  Subscribe,
-  Transactional,
-  Transactions,
-} from 'nestjs-rivulet';
+import { Events, MessageProducer, RivuletModule, Subscribe } from 'nestjs-rivulet';
+import { Transactional, Transactions } from 'nestjs-rivulet';
 import { libsqlParticipant } from 'nestjs-rivulet/participants/libsql';
 
 const folder = mkdtempSync(join(tmpdir(), 'rivulet-sample-'));

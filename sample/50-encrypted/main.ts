@@ -4,13 +4,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Payload } from '@nestjs/microservices';
-import {
-  type Codec,
-  type CodecContext,
-  MessageProducer,
-  RivuletModule,
-  Subscribe,
-} from 'nestjs-rivulet';
+import type { Codec, CodecContext } from 'nestjs-rivulet';
+import { MessageProducer, RivuletModule, Subscribe } from 'nestjs-rivulet';
 
 const AES = 'aes-256-gcm';
 const keys = new Map(['2025', '2026'].map((id) => [id, randomBytes(32)]));
