@@ -62,7 +62,13 @@ describeWith('mariadb')('typeorm on MariaDB', () => {
 
 describe('typeorm on SQLite', () => {
   it('is refused, since its transactions mix', () => {
-    const source = { options: { type: 'better-sqlite3' } } as DataSource;
+    const refused = (): never => {
+      throw new Error('Nothing is asked of it');
+    };
+    const source = {
+      options: { type: 'better-sqlite3' },
+      ...{ createQueryRunner: refused, transaction: refused },
+    } as unknown as DataSource;
     expect(() => typeormParticipant(source)).toThrow('mixes the statements');
   });
 });
