@@ -117,7 +117,7 @@ describe('a topic that is removed', () => {
   });
   afterAll(() => server.stop());
 
-  it('leaves nothing but dedup records and ends of transactions, which expire', async () => {
+  it('leaves nothing but dedup records, ends of transactions and a note of its end, which expire', async () => {
     const redis = new Redis(server.url);
     const stores = await openStores(server.url);
     const { generation } = await stores.topics.declare('orders', { queues: 2 });
@@ -144,6 +144,7 @@ describe('a topic that is removed', () => {
     expect(left.sort()).toEqual([
       expect.stringContaining(':dedup:x'),
       expect.stringContaining(':done:'),
+      expect.stringMatching(/:deleted$/),
     ]);
     for (const key of left) expect(await redis.pttl(key)).toBeGreaterThan(0);
     await stores.close();
@@ -160,7 +161,7 @@ describe('a topic that is removed', () => {
     expect(await stores.topics.declare('orders', { queues: 3 })).toMatchObject({ queues: 3 });
     await redis.hset('{cut:orders}:meta', 'removing', '1');
     expect(await stores.topics.remove('orders')).toBe('removed');
-    expect(await redis.keys('{cut:*')).toEqual([]);
+    expect(await redis.keys('{cut:*')).toEqual(['{cut:}:deleted']);
     await stores.close();
     redis.disconnect();
   });
