@@ -35,6 +35,8 @@ const NOT_SENT = "Stream isn't writeable and enableOfflineQueue options is false
 
 /** A cluster that, like one server here, refuses at once what it cannot send, and says which node has a key. */
 export class ClusterClient extends Cluster {
+  private isOver = false;
+
   /** The node that has a key, by what the cluster said last. */
   nodeOf(key: string): NodeAddress | undefined {
     return this.slots[new Command('exists', [key]).getSlot()]?.[0];
@@ -43,6 +45,21 @@ export class ClusterClient extends Cluster {
   /** The connection for commands to a node. */
   node(address: NodeAddress): Redis | undefined {
     return this.nodes('master').find(({ options }) => addressOf(options) === address);
+  }
+
+  /**
+   * When the map was read, ioredis plans the next look at it: also when the client was closed meanwhile, again and again, and no
+   * process could end. What asks after that is not answered.
+   */
+  override refreshSlotsCache(...[callback]: Parameters<Cluster['refreshSlotsCache']>): void {
+    super.refreshSlotsCache((...result) => {
+      if (!this.isOver) callback?.(...result);
+    });
+  }
+
+  override disconnect(reconnect = false): void {
+    this.isOver ||= !reconnect;
+    super.disconnect(reconnect);
   }
 
   override sendCommand(...given: Parameters<Cluster['sendCommand']>): unknown {
