@@ -6,7 +6,7 @@ import type { ConsumeMode, JoinReply } from '../store/topic-registry.js';
 import { groupConflict } from './group-conflict.js';
 import type { Subscription } from './subscription.js';
 
-/** `generation`: grows with each life of the topic. */
+/** `generation`: grows when the queues change, and with each life of the topic. */
 export interface TopicLife {
   queues: number;
   generation: number;

@@ -15,7 +15,10 @@ export class RetryLaterError extends RivuletError {
   readonly code = 'RETRY_LATER';
   readonly delayMs: number;
 
-  /** @param delayMs a finite number of milliseconds, not negative. @throws InvalidInputError otherwise: the handler failed. */
+  /**
+   * @param delayMs a finite number of milliseconds, not negative.
+   * @throws InvalidInputError otherwise, which is a failure of the handler like any other.
+   */
   constructor(delayMs: number, why?: string, options?: ErrorOptions) {
     if (!Number.isFinite(delayMs) || delayMs < 0)
       throw new InvalidInputError('RetryLaterError', [

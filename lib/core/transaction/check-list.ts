@@ -17,7 +17,7 @@ export interface Listed extends QueueRef {
 }
 
 interface Note {
-  /** When it was listed last, by the monotonic clock. */
+  /** When it was asked for last that was answered; until then, when it was first used. By the monotonic clock. */
   at: number;
   /** As far as is known: a store may forget what it confirmed last. */
   isListed: boolean;

@@ -13,7 +13,8 @@
 --
 -- Returns  { 'granted' }        each of them
 --          { word, word, ... }  one per record: 'granted'; 'busy <ms>' in other hands for so long; 'done <result>' handled
---                               before; 'lost' claimed or done by somebody else since. Only a granted one changes
+--                               before; 'lost' claimed or done by somebody else since. Only a granted one changes,
+--                               but for a claim that would last longer than four leases, which is cut to them
 --
 -- Invariant: of several owners of one record, at most one holds a claim that has not lapsed; only it can complete, or,
 -- while nobody else has the record, whoever held it last. What is not a record of ours counts as none. A HASH expires
