@@ -1,7 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { nearestName } from '../core/message/options.js';
 
-/** What ioredis takes. One that is missing here does not compile. */
+/** What ioredis 6.0 takes. One that is missing here does not compile. */
 const KNOWN: Readonly<Record<keyof RedisOptions, true>> = {
   Connector: true,
   autoPipeliningIgnoredCommands: true,
@@ -92,5 +92,7 @@ function hint(name: string): string {
   const said = ELSEWHERE[name];
   if (said) return `; ${said}`;
   const nearest = nearestName(name, Object.keys(KNOWN));
-  return nearest ? `, did you mean "${nearest}"?` : '; ioredis has none of this name';
+  return nearest
+    ? `, did you mean "${nearest}"?`
+    : '; this version of the library knows no such option of ioredis';
 }
