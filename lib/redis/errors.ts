@@ -50,6 +50,7 @@ const WORDLESS: readonly [RegExp, string][] = [
   [/^ERR The stream has exhausted the last possible ID/, 'EXHAUSTED'],
   // XINFO of a queue that is gone, and its groups with it
   [/^ERR no such key/, 'NOGROUP'],
+  [/^ERR The XGROUP subcommand requires the key to exist/, 'NOGROUP'],
 ];
 
 /** What ioredis says of a lost connection in words of its own options, as people would say it. */

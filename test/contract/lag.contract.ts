@@ -29,6 +29,9 @@ export function describeLag(open: OpenHarness): void {
     it('enrolls nobody in a group that is not there', async () => {
       await h.stores.deliveries.enroll({ ...BILLING, group: 'nobody' }, 'idle');
       expect(await h.stores.deliveries.consumers({ ...BILLING, group: 'nobody' })).toEqual([]);
+      const gone = { ...BILLING, topic: 'gone' };
+      await h.stores.deliveries.enroll(gone, 'idle');
+      expect(await h.stores.deliveries.consumers(gone)).toEqual([]);
     });
 
     it('counts what was published and is not settled', async () => {

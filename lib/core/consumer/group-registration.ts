@@ -43,6 +43,7 @@ export class GroupRegistration {
   async join(): Promise<{ queues: number }> {
     const info = await this.options.topic.get();
     this.alarm((await this.register(info)).recreated);
+    await this.enroll(info);
     return info;
   }
 
@@ -55,6 +56,7 @@ export class GroupRegistration {
     const lost = created ? known : recreated;
     if (lost.length > 0 && (await this.wasDeleted(wasIn))) this.tellOfDeletion();
     else this.alarm(lost);
+    await this.enroll(info);
     return info;
   }
 
@@ -62,33 +64,41 @@ export class GroupRegistration {
   async joinAdded(): Promise<number> {
     const info = await this.options.topic.refresh();
     this.alarm((await this.register(info)).recreated);
+    await this.enroll(info);
     return info.queues;
   }
 
-  private async register({
-    queues,
-    generation,
-  }: TopicLife): Promise<JoinReply & { state: 'joined' }> {
-    const { stores, mode, reader, subscription } = this.options;
+  private async register({ generation }: TopicLife): Promise<JoinReply & { state: 'joined' }> {
+    const { stores, mode, subscription } = this.options;
     const { topic, group, from, origin, filter, allowFilterChange, ordered } = subscription;
     const wanted = { group, mode, filterDigest: filter?.digest ?? '', orderedBy: ordered?.by };
     const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')
       throw groupConflict({ origin, topic }, wanted, reply.registered);
     this.generation = generation;
-    if (reader !== undefined) {
-      // Redis 7.0 lists who has read something: whoever waits for the first message would be missed by an operator.
-      const enroll = (ref: QueueRef): Promise<void> =>
-        stores.deliveries.enroll({ ...ref, group }, reader);
-      await Promise.all(queuesOf({ topic, queues }).map(enroll));
-    }
     return reply;
   }
 
-  /** Whether the topic of that generation was deleted by somebody who meant it. */
+  /**
+   * Redis 7.0 lists who has read something: whoever waits for the first message would be missed by an operator. Comes after the
+   * alarm, which nobody would raise again if this failed.
+   */
+  private async enroll({ queues }: TopicLife): Promise<void> {
+    const { stores, reader, subscription } = this.options;
+    const { topic, group } = subscription;
+    if (reader === undefined) return;
+    const each = queuesOf({ topic, queues }).map((ref) =>
+      stores.deliveries.enroll({ ...ref, group }, reader),
+    );
+    await Promise.all(each);
+  }
+
+  /** Whether the topic of that generation was deleted by somebody who meant it. Where that cannot be told, an alarm is right. */
   private async wasDeleted(generation: number | undefined): Promise<boolean> {
     const { stores, subscription } = this.options;
-    const removed = await stores.topics.removedGeneration(subscription.topic);
+    const removed = await stores.topics
+      .removedGeneration(subscription.topic)
+      .catch(() => undefined);
     return generation !== undefined && removed !== undefined && removed >= generation;
   }
 
