@@ -61,7 +61,13 @@ export class TransactionSupport {
       noteRelease,
       onError: (error) => onTrouble('list a queue for the back-check', error),
     });
-    this.stopListening = stores.availability.onPartBack(() => sender.listAgain());
+    const { availability } = stores;
+    // After a failover the list may be older than what is stored now.
+    const listening = [
+      availability.onPartBack(() => sender.listAgain()),
+      availability.onChange((ready) => ready && sender.listAgain()),
+    ];
+    this.stopListening = () => listening.forEach((stop) => stop());
     const { checkAfterMs, producerGroup } = settings;
     const room = new HalfRoom({ log: options.log, topics, clock });
     const moved = new MovedMessages({ halves: stores.halves, topics });

@@ -76,6 +76,25 @@ describe('a transaction', () => {
     expect(new Set((await bed.sent('orders')).map(({ queue }) => queue)).size).toBe(1);
   });
 
+  it('lists its queues for the back-check again where the store is back, which may have forgotten them', async () => {
+    await run(() => bed.publish('orders', 1));
+    const noted: string[] = [];
+    const { halves } = bed.stores;
+    const agendaOf = halves.agenda.bind(halves);
+    halves.agenda = (board) => {
+      const agenda = agendaOf(board);
+      const note = (work: string, at: number): Promise<void> => {
+        noted.push(work);
+        return agenda.note(work, at);
+      };
+      return Object.assign(Object.create(agenda), { note });
+    };
+    bed.stores.goDown();
+    bed.stores.comeUp();
+    await bed.advance(1);
+    expect(noted).toEqual([expect.stringContaining('/orders/')]);
+  });
+
   it('sends to several topics under one verdict', async () => {
     await run(async () => {
       await bed.publish('orders', 'a', { messageGroup: 'x' });
