@@ -59,7 +59,9 @@ export class TopicRoutes {
 
   /** Runs `send`, which sends so many messages of one batch at once. */
   together<T>(topic: string, messages: number, send: () => T): T {
-    const turns = this.options.topics.cached(topic) && this.routeOf(topic).turns;
+    // A way that ends gives no turns: what comes now takes a detour.
+    const isRouted = this.options.topics.cached(topic) && !this.isWayEnding(topic);
+    const turns = isRouted ? this.routeOf(topic).turns : undefined;
     turns?.expect(messages);
     try {
       return send();
@@ -113,6 +115,10 @@ export class TopicRoutes {
     return this.appenders().filter((appender) => !appender.idle);
   }
 
+  /**
+   * As it is known now. Not while the way ends: what is on it would be overtaken, and nobody would wait for it or end
+   * it at a close.
+   */
   private routeOf(topic: string): Route {
     const info = this.options.topics.cached(topic);
     const route = this.routes.get(topic);
@@ -125,7 +131,7 @@ export class TopicRoutes {
       appenders: Array.from({ length: info.queues }, (_, queue) => this.appender(info, queue)),
     };
     this.routes.set(topic, fresh);
-    for (const appender of route?.appenders ?? []) if (appender.idle) appender.close();
+    for (const appender of route?.appenders ?? []) appender.close();
     return fresh;
   }
 
@@ -142,10 +148,15 @@ export class TopicRoutes {
   private detourOf(topic: string): Detour | undefined {
     const detour = this.detours.get(topic);
     if (detour) return detour;
+    return this.isWayEnding(topic) ? this.beginDetour(topic) : undefined;
+  }
+
+  /** The topic is known to have changed, and something is still on its way to an old queue. */
+  private isWayEnding(topic: string): boolean {
     const info = this.options.topics.cached(topic);
     const route = this.routes.get(topic);
-    if (!route || !info || route.info === info || isSame(route.info, info)) return undefined;
-    return route.appenders.every((appender) => appender.idle) ? undefined : this.beginDetour(topic);
+    if (!route || !info || route.info === info || isSame(route.info, info)) return false;
+    return route.appenders.some((appender) => !appender.idle);
   }
 
   /**

@@ -1,4 +1,5 @@
 import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import { sendBatch } from '../../../lib/core/producer/send-batch.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 /** A topic that is deleted and made anew while messages are on their way to it. */
@@ -27,6 +28,12 @@ describe('sends to a topic that changes', () => {
   }
   const send = (body: string, timeoutMs = 10_000): Promise<unknown> =>
     bed.publish('orders', body, { messageGroup: 'g', timeoutMs });
+  const sendTwo = (first: string, second: string): Promise<unknown> =>
+    sendBatch(
+      bed.rivulet.producer,
+      'orders',
+      [first, second].map((body) => ({ body, messageGroup: 'g' })),
+    );
   const bodies = async (): Promise<unknown[]> => {
     const sent = await bed.sent('orders');
     return [...sent].sort((a, b) => (a.offset! < b.offset! ? -1 : 1)).map(({ body }) => body);
@@ -52,6 +59,37 @@ describe('sends to a topic that changes', () => {
       expect(await bodies()).toEqual(['first', 'second', 'third', 'fourth']);
     },
   );
+
+  it('keep their order when a batch comes after a look at the topic that has grown', async () => {
+    holding = true;
+    const sends = [send('first')];
+    await bed.clock.settle();
+    await bed.stores.topics.alter('orders', { queues: 4 });
+    await bed.rivulet.topics.find('orders');
+    holding = false;
+    sends.push(sendTwo('second', 'third'));
+    await bed.clock.settle();
+    held[0]!();
+    sends.push(send('fourth'));
+    await bed.advance(5_000);
+    await Promise.all(sends);
+    expect(await bodies()).toEqual(['known', 'first', 'second', 'third', 'fourth']);
+  });
+
+  it('are all answered at a stop, also when a batch came after the topic had grown', async () => {
+    holding = true;
+    const answered: string[] = [];
+    void send('first', 60_000).catch(() => answered.push('first'));
+    await bed.clock.settle();
+    await bed.stores.topics.alter('orders', { queues: 4 });
+    await bed.rivulet.topics.find('orders');
+    void sendTwo('second', 'third').catch(() => answered.push('batch'));
+    const stopping = bed.rivulet.stop(2_000);
+    await bed.advance(3_000);
+    await stopping;
+    expect(answered).toEqual(['first', 'batch']);
+    expect(bed.clock.armed).toBe(0);
+  });
 
   it('keep their order when room in the buffer lets one go while the topic is looked up', async () => {
     await bed.close();
