@@ -84,7 +84,7 @@ export class MessageAdmin {
 
   /**
    * Delete the topic with its messages, scheduled ones, groups and dead letters. Producers that go on sending bring
-   * it back, empty, unless `autoCreateTopics` is off.
+   * it back, empty, unless `autoCreateTopics` is off. Safe to repeat, and a repeat completes what failed halfway.
    *
    * @returns false when there was no such topic.
    * @throws InUseError when a living process consumes it, HalvesWaitingError when transactions that are not decided have

@@ -35,12 +35,16 @@ export class Removal {
     refuse('deleteTopic', [topicNameProblem(name), ...unknownOptions(options, ['force'])]);
     if (options.force !== true) {
       const info = await this.topics.find(name, 'deleteTopic');
-      if (!info) return false;
+      // Nobody finds a topic whose deletion was cut off: its repeat goes on with that.
+      if (!info) return this.ended(name, await this.registry.endRemoval(topicOf(name)));
       await this.groups.refuseWhileTopicIsConsumed(info);
       const halves = await this.halves.waitingIn(queuesOf(info));
       if (halves.waiting + halves.parked > 0) throw new HalvesWaitingError(info.topic, halves);
     }
-    const reply = await this.registry.remove(topicOf(name));
+    return this.ended(name, await this.registry.remove(topicOf(name)));
+  }
+
+  private async ended(name: TopicName, reply: 'removed' | 'unknown'): Promise<boolean> {
     await this.paused.forget(name);
     return reply === 'removed';
   }

@@ -69,7 +69,7 @@ export class RedisTopicRegistry implements TopicRegistry {
       })) as string[];
       if (word === 'declared') return this.openQueues(readFacts(topic, facts));
       // Somebody began to delete it, and perhaps died doing so.
-      await this.removal.remove(topic);
+      await this.endRemoval(topic);
     }
   }
 
@@ -152,7 +152,11 @@ export class RedisTopicRegistry implements TopicRegistry {
   }
 
   remove(topic: string): Promise<'removed' | 'unknown'> {
-    return this.removal.remove(topic);
+    return this.removal.remove(topic, 'any');
+  }
+
+  endRemoval(topic: string): Promise<'removed' | 'unknown'> {
+    return this.removal.remove(topic, 'begun');
   }
 
   joinGroup(...args: Parameters<TopicRegistry['joinGroup']>): Promise<JoinReply> {

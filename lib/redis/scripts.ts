@@ -231,7 +231,12 @@ export const scripts = {
     args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'queues'],
   }),
   endGrowth: new Script({ name: 'end-growth', keys: ['meta'], args: ['generation'] }),
-  beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: [] }),
+  beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: ['which'] }),
+  noteRemoval: new Script({
+    name: 'note-removal',
+    keys: ['deleted'],
+    args: ['topic', 'generation', 'rememberedMs'],
+  }),
   removeLife: new Script({
     name: 'remove-life',
     keys: ['meta'],

@@ -24,13 +24,16 @@ export class TopicRemoval {
     this.keys = options.keys;
   }
 
-  /** @returns `unknown` when there is no such topic, also when it was removed before. */
-  async remove(topic: string): Promise<'removed' | 'unknown'> {
+  /**
+   * @param which `begun`: only a topic whose removal was cut off, and not the one that somebody has made anew since.
+   * @returns `unknown` when there is no such topic, also when it was removed before.
+   */
+  async remove(topic: string, which: 'any' | 'begun'): Promise<'removed' | 'unknown'> {
     const { redis } = this.host;
     const { meta, groups } = this.keys.topic(topic);
     const [word, queues, born, generation, ...names] = (await scripts.beginRemoval.run(this.host, {
       keys: { meta, groups },
-      args: {},
+      args: { which },
     })) as string[];
     if (word === 'unknown') return 'unknown';
     await this.remember(topic, generation!);
@@ -52,10 +55,10 @@ export class TopicRemoval {
 
   /** First, so that nobody finds its group gone without it. */
   private async remember(topic: string, generation: string): Promise<void> {
-    const { redis } = this.host;
-    const { deleted } = this.keys;
-    await answer({ operation: 'HSET', key: deleted }, redis.hset(deleted, topic, generation));
-    await answer({ operation: 'PEXPIRE', key: deleted }, redis.pexpire(deleted, REMEMBERED_MS));
+    await scripts.noteRemoval.run(this.host, {
+      keys: { deleted: this.keys.deleted },
+      args: { topic, generation, rememberedMs: String(REMEMBERED_MS) },
+    });
   }
 
   /** Generation of the last life of the topic that ended so. */

@@ -89,6 +89,11 @@ export class MemoryTopicRegistry implements TopicRegistry {
     });
   }
 
+  /** Nothing cuts a removal off here. */
+  endRemoval(): Promise<'removed' | 'unknown'> {
+    return this.gate.call(() => 'unknown');
+  }
+
   removedGeneration(topic: string): Promise<number | undefined> {
     return this.gate.call(() => this.state.deleted.get(topic));
   }

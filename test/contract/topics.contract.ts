@@ -139,6 +139,13 @@ export function describeTopics(open: OpenHarness): void {
       expect(await h.stores.topics.remove('orders')).toBe('unknown');
     });
 
+    it('ends no removal that nobody began', async () => {
+      await declare(h.stores);
+      for (const topic of ['nowhere', 'orders'])
+        expect(await h.stores.topics.endRemoval(topic)).toBe('unknown');
+      expect(await h.stores.topics.find('orders')).toBeDefined();
+    });
+
     it('leaves other topics alone, also those whose names begin alike', async () => {
       for (const topic of ['a', 'a.b', 'ab']) await h.stores.topics.declare(topic, { queues: 1 });
       for (const topic of ['a.b', 'ab']) await publish(h.stores, ['x'], { topic, queue: 0 });

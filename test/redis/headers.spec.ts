@@ -14,6 +14,7 @@ const DRAINS = [
     'alter-topic',
     'end-growth',
     'begin-removal',
+    'note-removal',
     'remove-life',
     'open-queue',
     'close-group',

@@ -27,6 +27,7 @@ describe('when memory is full', () => {
       from: 'earliest',
     } as const;
     await stores.topics.joinGroup('orders', join);
+    await stores.topics.declare('old-orders');
     producer = session('orders', generation);
     await stores.log.append(producer.call(entries('a', 'b', 'c', 'd')));
     const late = { frame: frame('late'), due: { delayMs: 1 } };
@@ -111,6 +112,14 @@ describe('when memory is full', () => {
     await stores.agenda.finish(taken[0]!.work, taken[0]!.version, null);
     const reopen = { ...queue, session: producer.id, epoch: 2, asked: [{ epoch: 1, number: 1 }] };
     expect(await stores.log.reopen(reopen)).toMatchObject({ state: 'open' });
+  });
+
+  it('a topic can be deleted', async () => {
+    const info = await stores.topics.find('old-orders');
+    expect(await stores.topics.remove('old-orders')).toBe('removed');
+    expect(await stores.topics.list()).toEqual(['orders']);
+    expect(await stores.topics.removedGeneration('old-orders')).toBe(info!.generation);
+    expect(await redis.keys('*old-orders*')).toEqual([]);
   });
 });
 

@@ -1,3 +1,6 @@
+import { Redis } from 'ioredis';
+import { Rivulet } from '../../lib/core/rivulet.js';
+import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
@@ -73,5 +76,59 @@ describe('a topic that is made anew while another process removes it', () => {
     }
     expect(moments).toBeGreaterThan(4);
     expect(moments).toBeLessThan(MOST_COMMANDS);
+  });
+
+  it('stays when a second one found the same removal cut off, and completes it', async () => {
+    let moments = 0;
+    for (let nth = 0; nth < MOST_COMMANDS; nth++) {
+      const topic = `orders-${nth}`;
+      const { generation: first } = await stores.topics.declare(topic);
+      await stores.topics['host'].redis.hset(
+        new Keys({ namespace }).topic(topic).meta,
+        ...['removing', '1'],
+      );
+      let anew = first;
+      const { registry, happened } = interrupted(nth, async () => {
+        anew = (await stores.topics.declare(topic)).generation;
+      });
+      await registry.declare(topic);
+      if (!happened()) break;
+      moments += 1;
+      expect(await stores.topics.find(topic)).toMatchObject({ generation: anew });
+    }
+    expect(moments).toBeGreaterThan(4);
+    expect(moments).toBeLessThan(MOST_COMMANDS);
+  });
+});
+
+describe('a removal that fails after it began', () => {
+  let server: TestRedis;
+  let redis: Redis;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await server.stop();
+  });
+
+  it('is completed by deleting the topic again', async () => {
+    const namespace = newNamespace();
+    const stores = await openStores(server.url, { namespace });
+    const rivulet = new Rivulet({ stores });
+    await rivulet.open();
+    const admin = new MessageAdmin({ rivulet });
+    await admin.createTopic('orders');
+    await rivulet.producer.send('orders', 'a');
+    const { deleted } = new Keys({ namespace });
+    await redis.set(deleted, 'of somebody else');
+    await expect(admin.deleteTopic('orders')).rejects.toMatchObject({ reason: 'WRONGTYPE' });
+    await redis.unlink(deleted);
+
+    expect(await admin.deleteTopic('orders')).toBe(true);
+    expect(await redis.keys(`{${namespace}:orders*`)).toEqual([]);
+    expect(await admin.deleteTopic('orders')).toBe(false);
+    await rivulet.stop(1_000);
   });
 });

@@ -81,8 +81,14 @@ export interface TopicRegistry {
   /** Topics whose queues have become more, and how many they are: a cheap hint for those that consume. */
   grown(): Promise<ReadonlyMap<string, number>>;
 
-  /** Delete the topic with everything in it: messages, scheduled ones, groups, dead letters. */
+  /**
+   * Delete the topic with everything in it: messages, scheduled ones, groups, dead letters. From its first step on nobody
+   * finds the topic; after a failure a repeat, `endRemoval` or the next `declare` deletes what is left.
+   */
   remove(topic: string): Promise<'removed' | 'unknown'>;
+
+  /** Complete a removal that was cut off. `unknown` when there is none: a topic that can be found stays. */
+  endRemoval(topic: string): Promise<'removed' | 'unknown'>;
 
   /**
    * Generation of the last life of this topic that `remove` ended, for an hour at least: who finds its group gone can tell a

@@ -3,18 +3,19 @@
 --
 -- KEYS[1]  HASH    meta: settings, generation, version of the settings
 -- KEYS[2]  HASH    groups: consumer group -> mode and filter digest
--- ARGV[1]  ms      test time, '' = TIME; not used
+-- ARGV[1]  string  which: 'any', or 'begun' for one whose deletion was cut off, and no other
+-- ARGV[2]  ms      test time, '' = TIME; not used
 --
 -- Returns  { 'removing', queues, born, generation, group, ... }  what there is to delete
---          { 'unknown' }                                         no such topic; nothing changed
+--          { 'unknown' }                                         no such topic, or none that is being deleted; nothing changed
 --
 -- Invariant: from here on nobody finds the topic or joins a group in it.
 
 local meta, groups = KEYS[1], KEYS[2]
 
-local queues, born, generation = unpack(redis.call('HMGET', meta, 'queues', 'born', 'generation'))
+local queues, born, generation, removing = unpack(redis.call('HMGET', meta, 'queues', 'born', 'generation', 'removing'))
 local names = redis.call('HKEYS', groups)
-if not queues then return { 'unknown' } end
+if not queues or (ARGV[1] == 'begun' and not removing) then return { 'unknown' } end
 redis.call('HSET', meta, 'removing', '1')
 local reply = { 'removing', queues, born, generation }
 for _, name in ipairs(names) do reply[#reply + 1] = name end
