@@ -112,7 +112,7 @@ describe('after a failover of one node that lost its last writes', () => {
     const { fail } = await isolate(slotOf(keys.agenda.agenda));
     await rivulet.halfFirst.prepare('orders', 'a', { name: 'transfer', queue: elsewhere });
     await agenda.note('what/nobody-notes/0', Date.now() + 60_000);
-    const [half] = [checkWork('m:default:transfer', { topic: 'orders', queue: elsewhere })];
+    const half = checkWork('m:default:transfer', { topic: 'orders', queue: elsewhere });
     expect((await agenda.list()).sort()).toEqual([half, 'what/nobody-notes/0']);
     await fail();
     const listed = (): Promise<string[]> => agenda.list().catch(() => []);

@@ -6,7 +6,7 @@ const bytes = (length: number): Buffer => Buffer.alloc(length, 'rivulet ');
 const directCommand = (args: (string | Buffer)[]): DirectCommand =>
   new DirectCommand('evalsha', args, { replyEncoding: 'utf8' });
 
-describe('A command of a script', () => {
+describe('A command that is sent as it is', () => {
   it.each<[string, (string | Buffer)[]]>([
     ['texts only', ['sha', '1', '{shop:orders:0}:log', '']],
     ['texts beyond ASCII', ['sha', '1', '{shop:größe:0}', '大', bytes(3)]],
