@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
-import { suggestion } from '../core/message/options.js';
+import { describeValue, suggestion } from '../core/message/options.js';
 
 /** Provided by every `RivuletModule`, so that the instances of an application can find each other. */
 export class InstanceName {
@@ -8,6 +8,14 @@ export class InstanceName {
   constructor(name: string | undefined) {
     this.name = name;
   }
+}
+
+/** @throws InvalidOptionsError for what is no name of an instance; `undefined` is the default one. */
+export function checkInstanceName(where: string, name: unknown): void {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return;
+  throw new InvalidOptionsError(where, [
+    `the name of an instance must be a text, got: ${describeValue(name)}`,
+  ]);
 }
 
 /** @throws InvalidOptionsError for two modules of one name, and for handlers of a module that does not exist. */

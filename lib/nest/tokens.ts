@@ -1,10 +1,9 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { Events } from '../core/runtime/events.js';
-import { InvalidOptionsError } from '../core/message/errors.js';
-import { describeValue } from '../core/message/options.js';
 import { Rivulet } from '../core/rivulet.js';
 import { Transactions } from '../core/transaction/transactions.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
+import { checkInstanceName } from './instance-names.js';
 import { MessageConsumer } from './message-consumer.js';
 import { MessageProducer } from './message-producer.js';
 import { RivuletHealth } from './rivulet-health.js';
@@ -16,10 +15,7 @@ type Class<T> = abstract new (...args: never[]) => T;
 /** Classes are the tokens of the default instance, so that a constructor needs no decorator. */
 function tokenOf<T>(type: Class<T>, name: string | undefined): InjectionToken<T> {
   if (name === undefined) return type as InjectionToken<T>;
-  if (typeof name !== 'string' || name === '')
-    throw new InvalidOptionsError(`Token of ${type.name}`, [
-      `the name of an instance must be a text, got: ${describeValue(name)}`,
-    ]);
+  checkInstanceName(`Token of ${type.name}`, name);
   return `${type.name}:${name}`;
 }
 
@@ -61,11 +57,13 @@ export function getClientToken(name?: string): InjectionToken<RivuletClient> {
 
 /** Where messages are stored: override it in a test, and no Redis is needed. */
 export function getStoresToken(name = 'default'): string {
+  checkInstanceName('getStoresToken', name);
   return `RivuletStores:${name}`;
 }
 
 /** The options as they were given to `forRoot`, or made by the factory of `forRootAsync`. */
 export function getOptionsToken(name = 'default'): string {
+  checkInstanceName('getOptionsToken', name);
   return `RivuletOptions:${name}`;
 }
 

@@ -26,8 +26,8 @@ const THROWN_BY_USERS = ['RetryLaterError', 'RejectMessageError'];
 const TAKES_ALL = [
   // Decorators: what they were given is refused at the start, with the method that it is about.
   ...['Subscribe', 'SubscribeBatch', 'TransactionCheck', 'Transactional', 'TransactionalMessage'],
-  // Their first argument is the name of a module, which may be left out, or text of any kind.
-  ...['getOptionsToken', 'getStoresToken', 'getTransportId', 'RejectMessageError'],
+  // A reason is whatever somebody has.
+  'RejectMessageError',
   // Called by the library, or by Nest, with what it has made; the methods of a builder and a module refuse.
   ...['BatchContext', 'BatchResult', 'RivuletContext', 'RivuletModule', 'RivuletRecordBuilder'],
   // They make a strategy, and have no options.
