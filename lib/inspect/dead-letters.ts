@@ -11,7 +11,7 @@ import type { TopicInfo } from '../core/store/topic-registry.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import type { Groups } from './groups.js';
 import { functionProblem, groupProblem, refuse, topicNameProblem } from './input.js';
-import { firstPage, listed, pageSizeProblems } from './page.js';
+import { firstPage, listed, type PageSize, pageSizeProblems } from './page.js';
 
 /** What a group gave up on. */
 export interface DeadLetter {
@@ -40,13 +40,9 @@ export interface DeadLetterPage {
   next: string | null;
 }
 
-export interface PageOptions {
+export interface PageOptions extends PageSize {
   /** `next` of the page before. */
   after?: string;
-  /** Most dead letters of the page, 1 to 1 000. Default 100. */
-  limit?: number;
-  /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
-  maxBytes?: number;
 }
 
 export type DeadLetterFilter = (letter: DeadLetter) => boolean;

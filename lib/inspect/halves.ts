@@ -11,7 +11,7 @@ import { releaseWork } from '../core/upkeep.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import { StillCheckedError } from './errors.js';
 import { type Problem, refuse, topicNameProblem, transactionIdProblem } from './input.js';
-import { firstPage, listed, pageSizeProblems } from './page.js';
+import { firstPage, listed, type PageSize, pageSizeProblems } from './page.js';
 import type { Topics } from './topics.js';
 
 /** The messages of one transaction in one queue, invisible until it is decided. */
@@ -38,13 +38,9 @@ export interface HalfPage {
   next: string | null;
 }
 
-export interface HalfPageOptions {
+export interface HalfPageOptions extends PageSize {
   /** `next` of the page before. */
   after?: string;
-  /** Most halves of the page, 1 to 1 000. Default 100. */
-  limit?: number;
-  /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
-  maxBytes?: number;
   /** Only these. Default: all. */
   state?: 'waiting' | 'parked';
 }

@@ -3,10 +3,10 @@ import { integerProblem } from '../core/message/options.js';
 import type { Problem } from './input.js';
 
 /** How large a page of a list may be. */
-interface PageSize {
-  /** Most items. Default 100. */
+export interface PageSize {
+  /** Most items of the page, 1 to 1 000. Default 100. */
   limit?: number;
-  /** Most bytes of their messages; one item is always on it. Default 16 MiB. */
+  /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
   maxBytes?: number;
 }
 

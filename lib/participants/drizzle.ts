@@ -50,8 +50,10 @@ export function drizzleParticipant<Database extends object>(
   options: DrizzleParticipantOptions,
 ): TransactionParticipant<TxOf<Database>, DrizzleTransactionOptions> {
   type Tx = TxOf<Database>;
-  checkGiven('drizzleParticipant', { client: database, options: options ?? {} }, DATABASE);
-  const { sql, ...others } = options ?? {};
+  // Somebody without types may leave them out: then it is told that `sql` is missing.
+  const given = options ?? {};
+  checkGiven('drizzleParticipant', { client: database, options: given }, DATABASE);
+  const { sql, ...others } = given;
   if (typeof sql !== 'function')
     throw new InvalidOptionsError('drizzleParticipant', [
       "sql is missing: drizzleParticipant(database, { sql }), with import { sql } from 'drizzle-orm'",

@@ -11,7 +11,7 @@ const DIALECTS: Record<string, DialectName> = { postgresql: 'postgres', mysql: '
 const KNEX: ClientWanted = {
   what: "an instance of Knex: knex({ client: 'pg', connection })",
   methods: ['transaction', 'raw'],
-  otherwise: ({ client }: { client?: unknown }) =>
+  whyNot: ({ client }: { client?: unknown }) =>
     typeof client === 'object' ? undefined : 'one that is connected to nothing',
 };
 

@@ -32,7 +32,7 @@ const KNOWN: readonly (keyof MongooseTransactionOptions)[] = ['maxAttempts', 'ma
 const CONNECTION: ClientWanted = {
   what: 'a connection of Mongoose: mongoose.connection, or createConnection(url)',
   methods: ['transaction', 'startSession'],
-  otherwise: (connection) => ('connections' in connection ? 'all of mongoose' : undefined),
+  whyNot: (connection) => ('connections' in connection ? 'all of mongoose' : undefined),
 };
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;

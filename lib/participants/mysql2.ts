@@ -14,7 +14,7 @@ export interface Mysql2ParticipantOptions extends SqlParticipantOptions, CommitT
 const POOL: ClientWanted = {
   what: "a pool of mysql2/promise: import { createPool } from 'mysql2/promise'",
   methods: ['getConnection', 'query'],
-  otherwise: (pool) =>
+  whyNot: (pool) =>
     'promise' in pool ? "a pool of 'mysql2' with callbacks; hand over pool.promise()" : undefined,
 };
 

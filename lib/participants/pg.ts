@@ -15,8 +15,7 @@ export interface PgParticipantOptions extends SqlParticipantOptions, CommitTimeo
 const POOL: ClientWanted = {
   what: 'a pool of pg: new Pool()',
   methods: ['connect', 'on', 'listenerCount'],
-  otherwise: (pool) =>
-    'escapeIdentifier' in pool ? 'a Client, which is one connection' : undefined,
+  whyNot: (pool) => ('escapeIdentifier' in pool ? 'a Client, which is one connection' : undefined),
 };
 
 /**

@@ -15,7 +15,7 @@ const DIALECTS: Record<string, DialectName> = {
 const DATA_SOURCE: ClientWanted = {
   what: 'a DataSource of TypeORM',
   methods: ['createQueryRunner', 'transaction'],
-  otherwise: ({ options }: { options?: unknown }) =>
+  whyNot: ({ options }: { options?: unknown }) =>
     typeof options === 'object' ? undefined : 'an object without options',
 };
 

@@ -117,7 +117,7 @@ export class Keys {
     return `${this.dedupTag(key)}:r:${topic}:${encode(group)}:${encode(key)}`;
   }
 
-  /** HASH  the same of messages with ids of one moment: the rest of each id -> its record. Expires after all of them. */
+  /** HASH  the same of messages with ids of one moment: the rest of each id → its record. Expires after all of them. */
   dedupRecords({ topic, group }: Pick<DedupRef, 'topic' | 'group'>, moment: string): string {
     return `${this.dedupTag(moment)}:m:${topic}:${encode(group)}:${moment}`;
   }

@@ -8,7 +8,7 @@ export interface ClientWanted {
   /** Without these it is none: a client that is not made yet would be missed by the first transaction otherwise. */
   methods: readonly string[];
   /** Why a client that has them all is not the one that is wanted. */
-  otherwise?: (client: object) => string | undefined;
+  whyNot?: (client: object) => string | undefined;
 }
 
 /**
@@ -27,7 +27,7 @@ export function checkGiven(
 }
 
 function clientProblem(client: unknown, wanted: ClientWanted): string | undefined {
-  const { what, methods, otherwise } = wanted;
+  const { what, methods, whyNot } = wanted;
   const must = `the first argument must be ${what}`;
   // Knex is a function with methods.
   if (typeof client !== 'function' && !isOptions(client))
@@ -35,6 +35,6 @@ function clientProblem(client: unknown, wanted: ClientWanted): string | undefine
   const has = client as Record<string, unknown>;
   const missing = methods.filter((method) => typeof has[method] !== 'function');
   if (missing.length > 0) return `${must}, got: an object without ${missing.join('(), ')}()`;
-  const why = otherwise?.(client);
+  const why = whyNot?.(client);
   return why === undefined ? undefined : `${must}, got: ${why}`;
 }

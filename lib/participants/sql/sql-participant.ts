@@ -16,7 +16,7 @@ import { VerdictTable } from './verdict-table.js';
 const DATABASE: ClientWanted = {
   what: 'a SqlDatabase: { dialect, run, alone, execute }',
   methods: ['run', 'alone', 'execute'],
-  otherwise: ({ dialect }: { dialect?: unknown }) =>
+  whyNot: ({ dialect }: { dialect?: unknown }) =>
     Object.hasOwn(DIALECTS, String(dialect)) ? undefined : `the dialect ${describeValue(dialect)}`,
 };
 const TABLES = 4;
