@@ -227,5 +227,6 @@ export class Connection<C extends Client = Redis> {
 
 /** ioredis says no more than this where a server closes a connection with a word, or without one. */
 function isBareClose(error: Error | undefined): boolean {
-  return error === undefined || /^(write EPIPE|read ECONNRESET)$/.test(error.message);
+  const { code } = (error ?? {}) as NodeJS.ErrnoException;
+  return error === undefined || code === 'EPIPE' || code === 'ECONNRESET';
 }
