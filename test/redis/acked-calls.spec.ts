@@ -10,6 +10,7 @@ import { Connections } from '../../lib/redis/connections.js';
 import type { ScriptHost } from '../../lib/redis/script.js';
 import type { RedisOptions } from '../../tools/with-redis.mjs';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { whenStored, within } from '../helpers/workload.js';
 
 const ONE: AcksWanted = { disk: false, replicas: 1, timeoutMs: 5_000 };
 const DISK: AcksWanted = { disk: true, replicas: 0, timeoutMs: 5_000 };
@@ -30,7 +31,8 @@ async function serveWithReplica(): Promise<TestRedis> {
   const master = await serve({ args: ['--repl-diskless-sync-delay', '0'] });
   await serve({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
   const redis = operator(master);
-  while ((await redis.set('here', '1').then(() => redis.wait(1, 1_000))) < 1);
+  const isCopied = async () => (await redis.set('here', '1').then(() => redis.wait(1, 1_000))) >= 1;
+  await within(20_000, 'the replica', whenStored(isCopied));
   return master;
 }
 

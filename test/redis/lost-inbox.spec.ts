@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import type { Rivulet } from '../../lib/core/rivulet.js';
 import { joined } from '../../lib/core/message/joined.js';
@@ -6,7 +5,7 @@ import type { ReplyInbox } from '../../lib/core/store/reply-store.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { connect } from '../helpers/workload.js';
+import { connect, whenStored, within } from '../helpers/workload.js';
 
 // Whoever asks would make its inbox again only after 20 s: an answer before that is the doing of whoever answers.
 const REQUEST = { timeoutMs: 15_000 };
@@ -103,12 +102,13 @@ describe('An inbox of answers that Redis lost', () => {
     const reading = inbox.read({ blockMs: 20_000, signal: never }).catch(() => 'lost');
     const operator = new Redis(redis.url);
     const waiting = async () => String(await operator.client('LIST')).includes('cmd=xread ');
-    while (!(await waiting()));
+    await within(10_000, 'a read that waits', whenStored(waiting));
     operator.disconnect();
     await redis.kill();
     await redis.restart();
     expect(await reading).toBe('lost');
-    while (!stores.availability.ready) await turn();
+    const isReady = async () => stores.availability.ready;
+    await within(10_000, 'the connection', whenStored(isReady));
     expect(await inbox.read({ blockMs: 0, signal: never })).toEqual([]);
     expect(await stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
     await inbox.close();
