@@ -1,6 +1,7 @@
 // One process that places orders in MongoDB, with messages, and looks after those of others; to be killed.
-// argv: Redis URL, JSON of { namespace, database, lanes, transactions, control }
-//   control  'publish-after-commit', what must not be done
+// argv: Redis URL, JSON of { namespace, database, lanes, transactions, control, dieAfter }
+//   control   'publish-after-commit', what must not be done
+//   dieAfter  then: with which COMMIT it kills itself, before that order is published
 import { setTimeout as wait } from 'node:timers/promises';
 import mongoose from 'mongoose';
 import { Rivulet } from '../../../dist/core/rivulet.js';
@@ -9,7 +10,7 @@ import { RedisStores } from '../../../dist/redis/redis-stores.js';
 import '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
-const { namespace, database, lanes, transactions, control } = JSON.parse(json);
+const { namespace, database, lanes, transactions, control, dieAfter } = JSON.parse(json);
 /** Some take their time at the end of their body, some fail. */
 const [SLOW, SLOW_MS, FAILING] = [0.02, 600, 0.02];
 
@@ -30,9 +31,11 @@ const send = async (_id) => {
   await rivulet.producer.send('orders', _id, { key: _id });
   await rivulet.producer.send('audit', _id, { key: _id });
 };
+let committed = 0;
 async function place(_id) {
   if (control === 'publish-after-commit') {
     await participant.run((session) => insert(_id, session));
+    if (++committed === dieAfter) process.kill(process.pid, 'SIGKILL');
     return send(_id);
   }
   return rivulet.transactions.run(async (session) => {
