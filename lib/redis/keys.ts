@@ -27,11 +27,6 @@ export class Keys {
     return `${this.shared}:grown`;
   }
 
-  /** HASH  topic that was deleted → generation of its last life. Expires an hour after the last deletion. */
-  get deleted(): string {
-    return `${this.shared}:deleted`;
-  }
-
   /** HASH  consumer group and pattern of topics → when it was first noted (Unix ms). */
   get patterns(): string {
     return `${this.shared}:patterns`;
@@ -73,6 +68,11 @@ export class Keys {
   topic(topic: string): TopicKeys {
     const tag = `{${this.namespace}:${topic}}`;
     return { meta: `${tag}:meta`, groups: `${tag}:groups` };
+  }
+
+  /** STRING  generation of the last life of a topic that was deleted. Expires. */
+  deleted(topic: string): string {
+    return `{${this.namespace}:${topic}}:deleted`;
   }
 
   /** HASH  consumer group → when it last had a member (Unix ms). */

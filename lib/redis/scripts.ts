@@ -231,11 +231,10 @@ export const scripts = {
     args: ['retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'queues'],
   }),
   endGrowth: new Script({ name: 'end-growth', keys: ['meta'], args: ['generation'] }),
-  beginRemoval: new Script({ name: 'begin-removal', keys: TOPIC, args: ['which'] }),
-  noteRemoval: new Script({
-    name: 'note-removal',
-    keys: ['deleted'],
-    args: ['topic', 'generation', 'rememberedMs'],
+  beginRemoval: new Script({
+    name: 'begin-removal',
+    keys: [...TOPIC, 'deleted'],
+    args: ['which', 'rememberedMs'],
   }),
   removeLife: new Script({
     name: 'remove-life',

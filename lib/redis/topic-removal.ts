@@ -31,12 +31,11 @@ export class TopicRemoval {
   async remove(topic: string, which: 'any' | 'begun'): Promise<'removed' | 'unknown'> {
     const { redis } = this.host;
     const { meta, groups } = this.keys.topic(topic);
-    const [word, queues, born, generation, ...names] = (await scripts.beginRemoval.run(this.host, {
-      keys: { meta, groups },
-      args: { which },
+    const [word, queues, born, ...names] = (await scripts.beginRemoval.run(this.host, {
+      keys: { meta, groups, deleted: this.keys.deleted(topic) },
+      args: { which, rememberedMs: String(REMEMBERED_MS) },
     })) as string[];
     if (word === 'unknown') return 'unknown';
-    await this.remember(topic, generation!);
     const life = { born: born!, groups: names };
     await Promise.all(
       queuesOf({ topic, queues: Number(queues) }).map((ref) => this.removeQueue(ref, life)),
@@ -53,21 +52,10 @@ export class TopicRemoval {
     return 'removed';
   }
 
-  /** First, so that nobody finds its group gone without it. */
-  private async remember(topic: string, generation: string): Promise<void> {
-    await scripts.noteRemoval.run(this.host, {
-      keys: { deleted: this.keys.deleted },
-      args: { topic, generation, rememberedMs: String(REMEMBERED_MS) },
-    });
-  }
-
   /** Generation of the last life of the topic that ended so. */
   async lastRemoved(topic: string): Promise<number | undefined> {
-    const { deleted } = this.keys;
-    const generation = await answer(
-      { operation: 'HGET', key: deleted },
-      this.host.redis.hget(deleted, topic),
-    );
+    const key = this.keys.deleted(topic);
+    const generation = await answer({ operation: 'GET', key }, this.host.redis.get(key));
     return generation === null ? undefined : Number(generation);
   }
 

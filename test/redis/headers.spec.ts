@@ -14,7 +14,6 @@ const DRAINS = [
     'alter-topic',
     'end-growth',
     'begin-removal',
-    'note-removal',
     'remove-life',
     'open-queue',
     'close-group',

@@ -161,7 +161,7 @@ describe('a topic that is removed', () => {
     expect(await stores.topics.declare('orders', { queues: 3 })).toMatchObject({ queues: 3 });
     await redis.hset('{cut:orders}:meta', 'removing', '1');
     expect(await stores.topics.remove('orders')).toBe('removed');
-    expect(await redis.keys('{cut:*')).toEqual(['{cut:}:deleted']);
+    expect(await redis.keys('{cut:*')).toEqual(['{cut:orders}:deleted']);
     await stores.close();
     redis.disconnect();
   });

@@ -121,13 +121,13 @@ describe('a removal that fails after it began', () => {
     const admin = new MessageAdmin({ rivulet });
     await admin.createTopic('orders');
     await rivulet.producer.send('orders', 'a');
-    const { deleted } = new Keys({ namespace });
-    await redis.set(deleted, 'of somebody else');
+    const keys = new Keys({ namespace });
+    await redis.set(keys.grown, 'of somebody else');
     await expect(admin.deleteTopic('orders')).rejects.toMatchObject({ reason: 'WRONGTYPE' });
-    await redis.unlink(deleted);
+    await redis.unlink(keys.grown);
 
     expect(await admin.deleteTopic('orders')).toBe(true);
-    expect(await redis.keys(`{${namespace}:orders*`)).toEqual([]);
+    expect(await redis.keys(`{${namespace}:orders*`)).toEqual([keys.deleted('orders')]);
     expect(await admin.deleteTopic('orders')).toBe(false);
     await rivulet.stop(1_000);
   });

@@ -57,6 +57,6 @@ describe.each(Object.values(scripts).map((script) => [script.name, script['sourc
 );
 
 it('a script that calls nothing of the libraries carries nothing, and one that does carries that', () => {
-  expect(carriedBy(scripts.noteRemoval['source'])).toEqual([]);
+  expect(carriedBy(scripts.beginRemoval['source'])).toEqual([]);
   expect(carriedBy(scripts.append['source'])).toEqual(['now_ms', 'whole', 'server_run', 'next_id']);
 });
