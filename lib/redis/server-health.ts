@@ -118,8 +118,9 @@ function clientsProblem(info: Info): StoreProblem | undefined {
   const [used, most] = [Number(info['connected_clients']), Number(info['maxclients'])];
   if (!(most > 0) || used < most * SHORT) return undefined;
   const share = `${used} of ${most} connections are in use`;
+  // A warning: who asks has a connection and works. Down, it would be restarted, and then get none.
   return used >= most
-    ? error(
+    ? warning(
         'CLIENTS_FULL',
         `${share}: consumers and processes that get none wait. Close some or raise maxclients`,
       )

@@ -96,6 +96,18 @@ describe('The health of a Redis', () => {
     );
     expect(problems).toMatchObject([{ code, text: expect.stringContaining('redis://x: ') }]);
   });
+
+  it('finds a server without a free connection worth a look: the processes that have theirs work', () => {
+    const { problems } = serverHealth(
+      {
+        target: 'redis://x',
+        info: { aof_enabled: '1', connected_clients: '20', maxclients: '20' },
+        config: { appendfsync: 'everysec', save: undefined },
+      },
+      { allowEviction: false },
+    );
+    expect(problems).toMatchObject([{ code: 'CLIENTS_FULL', level: 'warning' }]);
+  });
 });
 
 it('The operator is told that the store does not answer, within the time', async () => {
