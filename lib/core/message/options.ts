@@ -89,7 +89,9 @@ const UNITS_MS: Record<string, number> = {
 
 /** What a text such as "5m" would be. Empty for what is no time. */
 export function inMs(value: unknown): string {
-  const [, count, unit = ''] = /^(\d+(?:\.\d+)?) ?(ms|s|m|min|h|d)$/.exec(String(value)) ?? [];
+  // Not String(): what has no prototype cannot be made a text.
+  if (typeof value !== 'string') return '';
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?) ?(ms|s|m|min|h|d)$/.exec(value) ?? [];
   return count === undefined ? '' : `, which is ${Number(count) * UNITS_MS[unit]!} in milliseconds`;
 }
 

@@ -55,6 +55,9 @@ describe('problems with options', () => {
       ),
     );
     expect(of('5')).toBe('timeoutMs must be an integer of at least 1, got: "5"');
+    expect(of(Object.create(null))).toBe(
+      'timeoutMs must be an integer of at least 1, got: an object',
+    );
     expect(integerProblem('size', '5m', { min: 1 })).toMatch(/got: "5m"$/);
   });
 
