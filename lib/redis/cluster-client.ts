@@ -26,6 +26,9 @@ export const CLUSTER_PROFILE = {
   enableAutoPipelining: false,
   slotsRefreshTimeout: 5_000,
   slotsRefreshInterval: REFRESH_EVERY_MS,
+  shardedSubscribers: false,
+  useSRVRecords: false,
+  clusterNodeRetryStrategy: null,
   clusterRetryStrategy: (attempt: number) =>
     Math.min(50 * 2 ** (attempt - 1), 2_000) + Math.random() * 200,
 } satisfies ClusterOptions;

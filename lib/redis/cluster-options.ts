@@ -1,7 +1,8 @@
-import type { Redis, RedisOptions } from 'ioredis';
-import { describeValue } from '../core/message/options.js';
+import type { ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { describeValue, integerProblem } from '../core/message/options.js';
 import { CLUSTER_PROFILE, ClusterClient, type NodeAddress } from './cluster-client.js';
 import { profile } from './connection-profile.js';
+import { isOfCluster } from './option-names.js';
 
 /** Where a node of a cluster is. */
 export interface ClusterSeed {
@@ -22,7 +23,17 @@ export interface ClusterConnection extends Omit<
   cluster: readonly (string | ClusterSeed)[];
   /** Where nodes are reached whose own addresses mean nothing here, by `host:port` (containers, tunnels). */
   natMap?: Readonly<Record<NodeAddress, { host: string; port: number }>>;
+  /** How hosts of `cluster` become addresses. Default: with `tls` not at all, since certificates name hosts. */
+  dnsLookup?: NonNullable<ClusterOptions['dnsLookup']>;
+  /** How long a node may take to tell who has which slots. Default 5 000 ms. */
+  slotsRefreshTimeout?: number;
 }
+
+/** What is for the cluster as a whole, and not for each node. */
+export type ClusterSettings = Pick<
+  ClusterConnection,
+  'natMap' | 'dnsLookup' | 'slotsRefreshTimeout'
+>;
 
 /** How to reach a cluster. */
 export interface ClusterPlan {
@@ -43,8 +54,17 @@ export function readCluster(connection: ClusterConnection): {
   problems: string[];
   seeds: ClusterSeed[];
   nodes: RedisOptions;
+  settings: ClusterSettings;
 } {
-  const { cluster, natMap, ...nodes } = connection;
+  const { cluster, natMap, dnsLookup, slotsRefreshTimeout, ...others } = connection;
+  const settings = {
+    ...(natMap === undefined ? {} : { natMap }),
+    ...(dnsLookup === undefined ? {} : { dnsLookup }),
+    ...(slotsRefreshTimeout === undefined ? {} : { slotsRefreshTimeout }),
+  };
+  const nodes: RedisOptions = Object.fromEntries(
+    Object.entries(others).filter(([name]) => !isOfCluster(name)),
+  );
   const problems = OF_ONE_SERVER.filter((name) => name in nodes).map((name) =>
     name === 'db'
       ? 'connection: a cluster has database 0 only; leave db out, and use namespace to keep applications apart'
@@ -52,10 +72,7 @@ export function readCluster(connection: ClusterConnection): {
   );
   for (const name of ['retryStrategy', 'reconnectOnError'] as const)
     if (name in nodes) problems.push(`connection: ${name} is decided by the library; leave it out`);
-  if (natMap !== undefined && (typeof natMap !== 'object' || natMap === null))
-    problems.push(
-      `connection: natMap must be an object of host:port to { host, port }, got: ${describeValue(natMap)}`,
-    );
+  problems.push(...decidedProblems(others), ...settingProblems(settings));
   if (!Array.isArray(cluster) || cluster.length === 0)
     return {
       problems: [
@@ -64,6 +81,7 @@ export function readCluster(connection: ClusterConnection): {
       ],
       seeds: [],
       nodes,
+      settings,
     };
   const seeds: ClusterSeed[] = [];
   for (const node of cluster) {
@@ -75,27 +93,54 @@ export function readCluster(connection: ClusterConnection): {
           'username, password and tls stand beside cluster',
       );
   }
-  return { problems, seeds, nodes };
+  return { problems, seeds, nodes, settings };
+}
+
+function decidedProblems(given: object): string[] {
+  const decided: Readonly<Record<string, unknown>> = CLUSTER_PROFILE;
+  return Object.entries(given)
+    .filter(([name, value]) => isOfCluster(name) && value !== null && value !== decided[name])
+    .map(([name, value]) => {
+      const mine = decided[name];
+      return mine === undefined || mine === null || typeof mine === 'function'
+        ? `connection: ${name} is decided by the library; leave it out`
+        : `connection: ${name} is decided by the library (${describeValue(mine)}), got: ${describeValue(value)}`;
+    });
+}
+
+function settingProblems({ natMap, dnsLookup, slotsRefreshTimeout }: ClusterSettings): string[] {
+  const problems = [];
+  if (natMap !== undefined && (typeof natMap !== 'object' || natMap === null))
+    problems.push(
+      `connection: natMap must be an object of host:port to { host, port }, got: ${describeValue(natMap)}`,
+    );
+  if (dnsLookup !== undefined && typeof dnsLookup !== 'function')
+    problems.push(`connection: dnsLookup must be a function, got: ${describeValue(dnsLookup)}`);
+  if (slotsRefreshTimeout !== undefined)
+    problems.push(
+      integerProblem('connection: slotsRefreshTimeout', slotsRefreshTimeout, { min: 1 }),
+    );
+  return problems.filter((problem) => problem !== undefined);
 }
 
 export function planCluster(
   given: {
     seeds: readonly ClusterSeed[];
     nodes: RedisOptions;
-    natMap: ClusterConnection['natMap'];
+    settings: ClusterSettings;
   },
   context: { namespace: string; blockMs: number; create(options: RedisOptions): Redis },
 ): ClusterPlan {
-  const { seeds, nodes, natMap } = given;
+  const { seeds, nodes, settings } = given;
   const first = seeds[0]!;
   return {
     seed: `${first.host}:${first.port ?? DEFAULT_PORT}`,
     connect: () =>
       new ClusterClient([...seeds], {
         ...CLUSTER_PROFILE,
-        ...(natMap ? { natMap: { ...natMap } } : {}),
         // Certificates name hosts, not addresses.
         ...(nodes.tls ? { dnsLookup: (host, callback) => callback(null, host) } : {}),
+        ...settings,
         redisOptions: { ...profile('commands', nodes, context), replyMapping: 'legacy' },
       }),
     reader: (address) => {

@@ -7,12 +7,13 @@ import {
   type ClusterConnection,
   type ClusterPlan,
   type ClusterSeed,
+  type ClusterSettings,
   describeCluster,
   planCluster,
   readCluster,
 } from './cluster-options.js';
 import { decidedProblems, type ConnectionRole, profile } from './connection-profile.js';
-import { unknownConnectionOptions } from './option-names.js';
+import { judgeNames } from './option-names.js';
 
 /**
  * Makes a client of its own for each call, with these options or stricter ones. The library closes it.
@@ -63,17 +64,15 @@ export function planConnection(
 ): ConnectionPlan {
   const blockMs = options.blockMs ?? LONGEST_BLOCK_MS;
   const given = readConnection(options.connection);
+  const names = judgeNames('options' in given ? given.options : {});
   const problems = [
     ...unknownOptions(options, KNOWN),
     namespaceProblem(options.namespace),
     integerProblem('blockMs', blockMs, { min: 1, max: LONGEST_BLOCK_MS }),
     ...given.problems,
+    ...names.problems,
   ].filter((problem) => problem !== undefined);
-  if ('options' in given)
-    problems.push(
-      ...unknownConnectionOptions(given.options),
-      ...optionProblems(given.options, blockMs),
-    );
+  if ('options' in given) problems.push(...optionProblems(given.options, blockMs));
   if (problems.length > 0) throw new InvalidOptionsError('RedisStores', problems);
 
   const context = { namespace: options.namespace, blockMs };
@@ -106,9 +105,10 @@ export function planConnection(
     warnings:
       user.tls?.rejectUnauthorized === false
         ? [
+            ...names.warnings,
             'tls.rejectUnauthorized is false: anybody on the way can pose as Redis and read the password.',
           ]
-        : [],
+        : names.warnings,
     make: (role: ConnectionRole) => create(profile(role, user, context)),
   };
   if (!('seeds' in given)) return { ...plan, target: describeTarget(user) };
@@ -118,7 +118,7 @@ export function planConnection(
 
 type Given = { problems: string[] } & (
   | { options: RedisOptions }
-  | { options: RedisOptions; seeds: ClusterSeed[]; natMap: ClusterConnection['natMap'] }
+  | { options: RedisOptions; seeds: ClusterSeed[]; settings: ClusterSettings }
   | { factory: RedisFactory }
   | object
 );
@@ -142,13 +142,19 @@ function readConnection(connection: RedisConnection): Given {
       ],
     };
   if ('cluster' in connection) {
-    const { problems, seeds, nodes } = readCluster(connection);
-    return { problems, options: nodes, seeds, natMap: connection.natMap };
+    const { nodes, ...read } = readCluster({ ...told(connection), cluster: connection.cluster });
+    return { ...read, options: nodes };
   }
+  const given = told(connection);
   const problems = (['retryStrategy', 'reconnectOnError'] as const)
-    .filter((name) => name in connection)
+    .filter((name) => name in given)
     .map((name) => `connection: ${name} is decided by the library; leave it out`);
-  return { problems, options: connection };
+  return { problems, options: given };
+}
+
+/** Without what is undefined: it would take the place of a default. */
+function told<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** The URL is taken apart here: ioredis would let its query overrule the options that keep messages safe. */

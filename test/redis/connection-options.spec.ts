@@ -17,6 +17,13 @@ function made(options: Partial<RedisStoresOptions>, role: 'commands' | 'blocking
   return { given, target: plan.target };
 }
 
+function planned(connection: object) {
+  return planConnection(
+    { namespace: 'shop', connection },
+    (options) => new Redis({ ...options, lazyConnect: true }),
+  );
+}
+
 function problems(options: object): readonly string[] {
   try {
     new RedisStores({ namespace: 'shop', connection: 'redis://localhost', ...options });
@@ -104,10 +111,10 @@ describe('connection options', () => {
     [{ connection: new URL('redis://u:p@h:1') }, /must be a URL as a text; pass its href/],
     [{ connection: { hots: 'a' } }, /unknown option "hots", did you mean "host"\?/],
     [{ connection: { url: 'redis://u:p@h' } }, /unknown option "url"; what it holds is the connec/],
-    [
-      { connection: { frobs: 1 } },
-      /"frobs"; this version of the library knows no such option of ioredis/,
-    ],
+    [{ connection: { clusters: ['a'] } }, /unknown option "clusters", did you mean "cluster"\?/],
+    [{ connection: { user: 'a' } }, /unknown option "user"; use username/],
+    [{ connection: { cluster: ['a'], dnsLokup: 1 } }, /"dnsLokup", did you mean "dnsLookup"\?/],
+    [{ connection: { cluster: undefined } }, /cluster must list at least one node/],
     [
       { connection: { cluster: ['a'], redisOptions: {} } },
       /"redisOptions"; what it holds stands b/,
@@ -122,6 +129,19 @@ describe('connection options', () => {
       /maxRetriesPerRequest is decided/,
     ],
     [{ connection: { cluster: ['a'], natMap: 'b' } }, /natMap must be an object/],
+    [{ connection: { cluster: ['a'], dnsLookup: 'b' } }, /dnsLookup must be a function, got: "b"/],
+    [
+      { connection: { cluster: ['a'], slotsRefreshTimeout: 0 } },
+      /slotsRefreshTimeout must be an integer of at least 1/,
+    ],
+    [
+      { connection: { cluster: ['a'], scaleReads: 'slave' } },
+      /: scaleReads is decided by the library \("master"\), got: "slave"/,
+    ],
+    [
+      { connection: { cluster: ['a'], clusterRetryStrategy: () => 5 } },
+      /: clusterRetryStrategy is decided by the library; leave it out/,
+    ],
     [{ connection: { keyPrefix: 'x:' } }, /keyPrefix is not supported; use namespace/],
     [
       { connection: { autoResendUnfulfilledCommands: true } },
@@ -150,6 +170,62 @@ describe('connection options', () => {
     [{ conection: 'x' }, /unknown option "conection", did you mean "connection"\?/],
   ])('refuse %j', (options, text) => {
     expect(problems(options)).toEqual([expect.stringMatching(text)]);
+  });
+
+  it('pass on what a later ioredis may know, with one warning', () => {
+    const plan = planned({ host: 'a', sentinelLimit: 1, frobs: 2, constructor: 3 });
+    expect(plan.warnings).toEqual([
+      'connection: the library does not know "sentinelLimit", "frobs", "constructor" and passes it on to ioredis',
+    ]);
+    expect(plan.make('commands').options).toMatchObject({ host: 'a', sentinelLimit: 1, frobs: 2 });
+  });
+
+  it('leave to a Connector of the user what it takes', () => {
+    const Connector = class {};
+    expect(planned({ Connector, hots: 'a', url: 'b', region: 'c' }).warnings).toEqual([]);
+  });
+
+  it('skip what is undefined', () => {
+    const { given } = made({
+      connection: Object.assign(
+        { host: 'a', socketTimeout: undefined, retryStrategy: undefined },
+        { url: undefined, hots: undefined },
+      ) as RedisOptions,
+    });
+    expect(given).toMatchObject({ host: 'a', socketTimeout: 5_000 });
+    expect(given).not.toHaveProperty('url');
+    expect(planned({ cluster: ['a:1'], db: undefined, dnsLookup: undefined }).warnings).toEqual([]);
+  });
+
+  it('say what does nothing without a cluster', () => {
+    expect(planned({ host: 'a', scaleReads: 'slave', dnsLookup: () => {} }).warnings).toEqual([
+      'connection: only a cluster has a use for scaleReads, dnsLookup; not used here',
+    ]);
+  });
+
+  it('look the nodes of a cluster up as told, and with TLS leave their names as they are', async () => {
+    const told = {
+      cluster: ['shop.invalid:1'],
+      tls: {},
+      slotsRefreshTimeout: 2_000,
+      scaleReads: 'master',
+    };
+    const asked = await new Promise((resolve) => {
+      const dnsLookup = (host: string, callback: (error: Error) => void): void => {
+        client.disconnect();
+        callback(new Error('nowhere'));
+        resolve([host, client.options.slotsRefreshTimeout]);
+      };
+      const client = planned({ ...told, dnsLookup }).cluster!.connect();
+      client.on('error', () => {});
+    });
+    expect(asked).toEqual(['shop.invalid', 2_000]);
+    const plain = planned(told).cluster!.connect();
+    plain.on('error', () => {}).disconnect();
+    const found = await new Promise((resolve) => {
+      plain.options.dnsLookup!('shop.invalid', (_, address) => resolve(address));
+    });
+    expect(found).toBe('shop.invalid');
   });
 
   it('refuse a client that is in use elsewhere', () => {

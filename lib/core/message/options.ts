@@ -26,14 +26,15 @@ export function suggestion(name: string, known: readonly string[]): string {
   return ` (known: ${known.length > 0 ? known.join(', ') : 'none'})`;
 }
 
+/** The one that is written almost so, if there is such a one. What only begins alike is another word. */
+export function misspeltName(name: string, known: readonly string[]): string | undefined {
+  const most = Math.min(2, name.length - 1);
+  return byDistance(name, known).find(({ distance }) => distance <= most)?.candidate;
+}
+
 /** The one that was probably meant, if there is such a one. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({
-      candidate,
-      distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
-    }))
-    .sort((a, b) => a.distance - b.distance);
+  const ranked = byDistance(name, known);
   const best = ranked[0];
   // With as many changes as letters, any word is near: "tz" is no "tag".
   const near = Math.min(Math.max(2, Math.floor(name.length / 3)), name.length - 1);
@@ -43,6 +44,15 @@ export function nearestName(name: string, known: readonly string[]): string | un
 }
 
 const SAME_WORD = 4;
+
+function byDistance(name: string, known: readonly string[]) {
+  return known
+    .map((candidate) => ({
+      candidate,
+      distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
+    }))
+    .sort((a, b) => a.distance - b.distance);
+}
 
 function commonStart(a: string, b: string): number {
   let length = 0;
