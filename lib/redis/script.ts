@@ -55,6 +55,7 @@ export class Script<Key extends string, Arg extends string> {
   readonly moreArgs: string | undefined;
   private readonly source: string;
   private readonly sha: string;
+  private readonly isSentWhole: boolean;
 
   constructor(shape: {
     name: string;
@@ -63,12 +64,15 @@ export class Script<Key extends string, Arg extends string> {
     args: readonly Arg[];
     moreArgs?: string;
     libraries?: readonly (keyof typeof LIBRARIES)[];
+    /** With its text each time: what is sent after a call does not overtake it, also where the server had forgotten the script. */
+    sentWhole?: boolean;
   }) {
     this.name = shape.name;
     this.keys = shape.keys;
     this.args = shape.args;
     this.moreKeys = shape.moreKeys;
     this.moreArgs = shape.moreArgs;
+    this.isSentWhole = shape.sentWhole ?? false;
     const libraries = (shape.libraries ?? []).map((name) => LIBRARIES[name]);
     const shared = [PRELUDE, ...libraries].join('');
     this.source = withShared(shared, luaText(shape.name));
@@ -101,11 +105,12 @@ export class Script<Key extends string, Arg extends string> {
       redis.sendCommand(
         new DirectCommand(command, [script, ...bound], { replyEncoding }),
       ) as Promise<unknown[]>;
-    try {
-      return await ask('evalsha', this.sha);
-    } catch (error) {
-      if (!isNoScript(error)) throw storeError(error, this.asked(call));
-    }
+    if (!this.isSentWhole)
+      try {
+        return await ask('evalsha', this.sha);
+      } catch (error) {
+        if (!isNoScript(error)) throw storeError(error, this.asked(call));
+      }
     try {
       return await ask('eval', this.source);
     } catch (error) {

@@ -322,7 +322,13 @@ export const scripts = {
     keys: ['inbox', 'room'],
     args: ['ttlMs', 'most'],
   }),
-  postReply: new Script({ name: 'post-reply', keys: ['inbox', 'room'], args: ['packets'] }),
+  postReply: new Script({
+    name: 'post-reply',
+    keys: ['inbox', 'room'],
+    args: ['packets'],
+    // Small packets follow large ones by a plain XADD.
+    sentWhole: true,
+  }),
   touch: new Script({ name: 'touch', keys: ['probe'], args: ['ttlMs'] }),
   checkRights: new Script({ name: 'check-rights', keys: ['any'], args: [], moreArgs: 'commands' }),
 };

@@ -53,6 +53,21 @@ describe('an inbox in Redis', () => {
     await inbox.close();
   });
 
+  it('keeps the order of packets where Redis has forgotten its scripts', async () => {
+    const { inbox, read } = await inboxOf(0);
+    await redis.script('FLUSH');
+    const packets = [Buffer.alloc(10_000, 'a'), Buffer.from('b')];
+    // Of two turns: not one entry.
+    const sent: Promise<unknown>[] = [];
+    for (const packet of packets) {
+      sent.push(stores.replies.reply(inbox.address, packet));
+      await new Promise(setImmediate);
+    }
+    await Promise.all(sent);
+    expect(await read()).toEqual(packets);
+    await inbox.close();
+  });
+
   it('drops what was read, about a thousand entries at a time', async () => {
     const { inbox, key, read } = await inboxOf(1_500);
     let packets = 0;
