@@ -256,12 +256,13 @@ export class Connections implements ScriptHost, Availability {
 
   private async check(fitness: { allowEviction: boolean; anyKey: string }): Promise<void> {
     let info: Readonly<Record<string, string>> = {};
+    const isNode = this.nodes !== undefined;
     for (const { redis, target } of this.servers()) {
       info = parseInfo(await answer({ operation: 'INFO' }, redis.info()));
       // Valkey calls it by its own name.
       this.isCluster = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
       // Before any script: an old server would fail on their first line.
-      const unfit = serverProblem({ target, info, missing: [] }, fitness);
+      const unfit = serverProblem({ target, info, missing: [], isNode }, fitness);
       if (unfit) throw unfit;
     }
     const denied = (await scripts.checkRights.run(this, {
@@ -271,7 +272,7 @@ export class Connections implements ScriptHost, Availability {
     })) as string[];
     this.denied = new Set(denied);
     const missing = NEEDED_COMMANDS.filter((command) => this.denied.has(command));
-    const lacking = serverProblem({ target: this.plan.target, info, missing }, fitness);
+    const lacking = serverProblem({ target: this.plan.target, info, missing, isNode }, fitness);
     if (lacking) throw lacking;
   }
 

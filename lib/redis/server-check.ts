@@ -11,19 +11,27 @@ export function parseInfo(text: string): Readonly<Record<string, string>> {
   );
 }
 
-/** Why this server cannot be used, or undefined. `info` is its INFO, `missing` the commands its user may not run. */
+/**
+ * Why this server cannot be used, or undefined. `info` is its INFO, `missing` the commands its user may not run. `isNode`: a
+ * cluster was given, which is followed wherever its primaries go; one that has just become a replica is no reason.
+ */
 export function serverProblem(
-  server: { target: string; info: Readonly<Record<string, string>>; missing: readonly string[] },
+  server: {
+    target: string;
+    info: Readonly<Record<string, string>>;
+    missing: readonly string[];
+    isNode: boolean;
+  },
   options: { allowEviction: boolean },
 ): StoreRefusedError | undefined {
-  const { target, info, missing } = server;
+  const { target, info, missing, isNode } = server;
   const version = info['redis_version'] ?? 'unknown';
   if (!(Number.parseInt(version, 10) >= OLDEST))
     return new StoreRefusedError(
       `${target} is Redis ${version}; version ${OLDEST}.0 or newer is needed (Valkey 8 or newer). Update the server`,
       { reason: 'TOO_OLD' },
     );
-  if (info['role'] === 'slave')
+  if (info['role'] === 'slave' && !isNode)
     return new StoreRefusedError(
       `${target} is a replica: nothing can be stored there. Connect to its master, or through Sentinel`,
       { reason: 'READONLY' },

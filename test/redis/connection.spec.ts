@@ -156,11 +156,14 @@ describe('connections', () => {
       undefined,
     ],
   ])('knows from %j whether a server will do', (info, reason) => {
-    const problem = serverProblem(
-      { target: 'redis://x', info, missing: [] },
-      { allowEviction: false },
-    );
-    expect(problem?.reason).toBe(reason);
+    const server = { target: 'redis://x', info, missing: [], isNode: false };
+    expect(serverProblem(server, { allowEviction: false })?.reason).toBe(reason);
+  });
+
+  it('begins also while a node of a cluster becomes a replica', () => {
+    const info = { redis_version: '7.0.15', role: 'slave' };
+    const server = { target: 'redis://x', info, missing: [], isNode: true };
+    expect(serverProblem(server, { allowEviction: false })).toBeUndefined();
   });
 
   it('tells when it is lost and when it is back', async () => {
