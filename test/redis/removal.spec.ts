@@ -1,27 +1,23 @@
-import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const GROUP = { group: 'billing', mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
 /** More commands than a removal sends. */
 const MOST_COMMANDS = 40;
 
+const own = ownServer();
+
 describe('a topic that is made anew while another process removes it', () => {
-  let server: TestRedis;
   let stores: RedisStores;
   let namespace: string;
-  beforeAll(async () => {
-    server = await startRedis();
-  });
-  afterAll(() => server.stop());
   beforeEach(async () => {
     namespace = newNamespace();
-    stores = await openStores(server.url, { namespace });
+    stores = await openStores(own.url, { namespace });
   });
   afterEach(() => stores.close());
 
@@ -102,32 +98,21 @@ describe('a topic that is made anew while another process removes it', () => {
 });
 
 describe('a removal that fails after it began', () => {
-  let server: TestRedis;
-  let redis: Redis;
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
-  });
-
   it('is completed by deleting the topic again', async () => {
     const namespace = newNamespace();
-    const stores = await openStores(server.url, { namespace });
+    const stores = await openStores(own.url, { namespace });
     const rivulet = new Rivulet({ stores });
     await rivulet.open();
     const admin = new MessageAdmin({ rivulet });
     await admin.createTopic('orders');
     await rivulet.producer.send('orders', 'a');
     const keys = new Keys({ namespace });
-    await redis.set(keys.grown, 'of somebody else');
+    await own.redis.set(keys.grown, 'of somebody else');
     await expect(admin.deleteTopic('orders')).rejects.toMatchObject({ reason: 'WRONGTYPE' });
-    await redis.unlink(keys.grown);
+    await own.redis.unlink(keys.grown);
 
     expect(await admin.deleteTopic('orders')).toBe(true);
-    expect(await redis.keys(`{${namespace}:orders*`)).toEqual([keys.deleted('orders')]);
+    expect(await own.redis.keys(`{${namespace}:orders*`)).toEqual([keys.deleted('orders')]);
     expect(await admin.deleteTopic('orders')).toBe(false);
     await rivulet.stop(1_000);
   });
