@@ -34,7 +34,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly logger: Logger;
   private readonly now: (() => number) | undefined;
   private readonly listeners = new Set<(ready: boolean, error?: Error) => void>();
-  private readonly partListeners = new Set<() => void>();
+  private readonly nodeListeners = new Set<() => void>();
   private readonly readers = new Set<ReaderConnection>();
   private readonly nodes: ClusterNodes | undefined;
   private commands: Connection<Redis | ClusterClient> | undefined;
@@ -60,7 +60,7 @@ export class Connections implements ScriptHost, Availability {
         plan: cluster,
         logger: this.logger,
         onRefresh: () => this.followKeys(),
-        onNode: () => this.partIsBack(),
+        onNode: () => this.nodeReached(),
       });
   }
 
@@ -111,9 +111,13 @@ export class Connections implements ScriptHost, Availability {
     return () => this.listeners.delete(listener);
   }
 
-  onPartBack(listener: () => void): () => void {
-    this.partListeners.add(listener);
-    return () => this.partListeners.delete(listener);
+  onReached(listener: () => void): () => void {
+    if (!this.nodes)
+      return this.onChange((ready) => {
+        if (ready) listener();
+      });
+    this.nodeListeners.add(listener);
+    return () => this.nodeListeners.delete(listener);
   }
 
   /**
@@ -282,8 +286,8 @@ export class Connections implements ScriptHost, Availability {
       if (this.nodes!.nodeOf(key) !== addressOf(connection.redis.options)) connection.replace();
   }
 
-  private partIsBack(): void {
-    for (const listener of [...this.partListeners]) listener();
+  private nodeReached(): void {
+    for (const listener of [...this.nodeListeners]) listener();
   }
 
   private changed(ready: boolean, error: Error | undefined): void {

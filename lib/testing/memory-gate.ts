@@ -29,8 +29,10 @@ export class MemoryGate implements Availability {
     return () => this.listeners.delete(listener);
   }
 
-  onPartBack(): () => void {
-    return () => undefined;
+  onReached(listener: () => void): () => void {
+    return this.onChange((ready) => {
+      if (ready) listener();
+    });
   }
 
   /** Called when waiting calls must look again whether the gate is still open. Returns the function that stops it. */

@@ -67,8 +67,8 @@ export interface Availability {
   /** Called with each change. Returns the function that stops it. */
   onChange(listener: (ready: boolean, error?: Error) => void): () => void;
   /**
-   * Called when a part of the store is reached, for the first time or again, that may have forgotten the last of what it
-   * confirmed while others have not: a node of a cluster. A store that is one never calls it. Returns the function that stops it.
+   * Called when the store, or a part of it that may fail alone (a node of a cluster), is reached, for the first time or again: it
+   * may have forgotten the last of what it confirmed. Returns the function that stops it.
    */
-  onPartBack(listener: () => void): () => void;
+  onReached(listener: () => void): () => void;
 }

@@ -160,7 +160,7 @@ export class HalfSender {
     return this.extensions.ask(this.queueOf(place), { id, afterMs });
   }
 
-  /** What the store was told last may be forgotten by a part of it: those who check must find the halves of the others. */
+  /** The store may have forgotten what it was told last: those who check must find the halves that it has, or takes from now on. */
   listAgain(): void {
     this.list.again();
   }

@@ -61,13 +61,7 @@ export class TransactionSupport {
       noteRelease,
       onError: (error) => onTrouble('list a queue for the back-check', error),
     });
-    const { availability } = stores;
-    // After a failover the list may be older than what is stored now.
-    const listening = [
-      availability.onPartBack(() => sender.listAgain()),
-      availability.onChange((ready) => ready && sender.listAgain()),
-    ];
-    this.stopListening = () => listening.forEach((stop) => stop());
+    this.stopListening = stores.availability.onReached(() => sender.listAgain());
     const { checkAfterMs, producerGroup } = settings;
     const room = new HalfRoom({ log: options.log, topics, clock });
     const moved = new MovedMessages({ halves: stores.halves, topics });
