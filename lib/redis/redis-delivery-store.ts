@@ -1,4 +1,4 @@
-import { StoreRefusedError } from '../core/message/errors.js';
+import { isOutOfMemory, StoreRefusedError } from '../core/message/errors.js';
 import {
   type ClaimReply,
   type DeliveredEntry,
@@ -249,10 +249,6 @@ function settleArguments({ offset, deliveryCount, settlement }: SettleItem): str
     case 'ack':
       return [...receipt, '', ''];
   }
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof StoreRefusedError && error.reason === 'OOM';
 }
 
 function isNoGroup(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { StoreRefusedError } from '../core/message/errors.js';
+import { isOutOfMemory } from '../core/message/errors.js';
 import { topicProblem } from '../core/message/names.js';
 import { refusedGrowth } from '../core/message/topic.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
@@ -49,8 +49,7 @@ export class RedisTopicRegistry implements TopicRegistry {
       return await this.make(topic, settings);
     } catch (error) {
       // Whoever comes to drain what filled the memory needs a topic that is there, and no new one.
-      const isFull = error instanceof StoreRefusedError && error.reason === 'OOM';
-      const found = isFull ? await this.find(topic) : undefined;
+      const found = isOutOfMemory(error) ? await this.find(topic) : undefined;
       if (found) return found;
       throw error;
     }

@@ -198,6 +198,11 @@ export function passes(refusal: StoreRefusedError): boolean {
   return PASSING.has(refusal.reason);
 }
 
+/** The store has no memory left: nothing was stored. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof StoreRefusedError && error.reason === 'OOM';
+}
+
 /** The store said nothing, or could not be asked: the next one that is there may do it. */
 export function isAway(error: unknown): error is RivuletError {
   if (error instanceof StoreRefusedError) return !isRefusal(error);

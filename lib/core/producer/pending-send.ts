@@ -2,6 +2,7 @@ import {
   FlowBlockedError,
   SendFailedError,
   SendOutcomeUnknownError,
+  isOutOfMemory,
   StoreRefusedError,
   TopicFullError,
 } from '../message/errors.js';
@@ -111,7 +112,7 @@ export class PendingSend {
   refuse(cause: StoreRefusedError): void {
     const text = `Message ${this.messageId} to topic "${this.topic}" was not stored: ${cause.message}`;
     this.fail(
-      cause.reason === 'OOM'
+      isOutOfMemory(cause)
         ? new FlowBlockedError(
             `${text} The store is out of memory; consuming goes on. Send again later.`,
             this,

@@ -1,4 +1,4 @@
-import { FlowBlockedError, SendFailedError, StoreRefusedError } from '../message/errors.js';
+import { FlowBlockedError, isOutOfMemory, SendFailedError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
@@ -122,10 +122,6 @@ export class TopicLines {
     publishFailed(events, message, failure);
     throw failure;
   }
-}
-
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof StoreRefusedError && error.reason === 'OOM';
 }
 
 function flowBlocked({ messageId, topic }: EncodedMessage): string {

@@ -4,6 +4,7 @@ import {
   RivuletError,
   SendFailedError,
   SendOutcomeUnknownError,
+  isOutOfMemory,
   StoreRefusedError,
   StoreUnavailableError,
   TopicFullError,
@@ -64,8 +65,10 @@ export function setRefused(attempt: SetAttempt, error: Error): Error {
   const isOurs = error instanceof RivuletError;
   const isStore = error instanceof StoreRefusedError || error instanceof StoreUnavailableError;
   if (isOurs && !isStore) return error;
-  const isOutOfMemory = error instanceof StoreRefusedError && error.reason === 'OOM';
-  return setFailed(attempt, whyNotKept(error), { cause: error, isOutOfMemory });
+  return setFailed(attempt, whyNotKept(error), {
+    cause: error,
+    isOutOfMemory: isOutOfMemory(error),
+  });
 }
 
 export function setFailed(
