@@ -1,8 +1,8 @@
 import type { TransactionalAdapter, TransactionalAdapterOptions } from '@nestjs-cls/transactional';
-import { checkGiven, type ClientWanted } from './common/given.js';
-import { unknownOptions } from '../core/message/options.js';
 import { InvalidOptionsError } from '../core/message/errors.js';
+import { unknownOptions } from '../core/message/options.js';
 import { Transactions } from '../core/transaction/transactions.js';
+import { checkGiven, type ClientWanted } from './common/given.js';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- adapters of any database
 type Any = any;

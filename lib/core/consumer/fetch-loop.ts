@@ -111,9 +111,10 @@ export class FetchLoop {
     await this.options.reader.close();
     await stopped;
     const { ahead } = this;
-    const entries = (await ahead?.entries.catch(() => [])) ?? [];
     this.ahead = undefined;
-    if (!ahead?.isTaken) this.options.accept(entries);
+    if (!ahead) return;
+    const entries = await ahead.entries.catch(() => []);
+    if (!ahead.isTaken) this.options.accept(entries);
   }
 
   private async fetch(signal: AbortSignal): Promise<number> {

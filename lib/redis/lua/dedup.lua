@@ -112,11 +112,12 @@ for kind, ms, owner, count, width in string.gmatch(ARGV[1], '(%l) (%d+) (%S+) (%
   local texts = texts_of(hash, names)
   local state = all_plain(kind, owner, texts, count)
   if state then write(hash, names, record(state, ms, owner), ms) end
+  local ask = { kind = kind, ms = ms, owner = owner }
   for i = 1, count do
-    if kind == 'k' then results = results + 1 end
-    local ask = state or { kind = kind, ms = ms, owner = owner, result = kind == 'k' and ARGV[results] }
-    words[#words + 1] = state and 'granted' or carry_out(hash, names[i], texts[i], ask)
-    all_granted = all_granted and words[#words] == 'granted'
+    if kind == 'k' then results = results + 1; ask.result = ARGV[results] end
+    local word = state and 'granted' or carry_out(hash, names[i], texts[i], ask)
+    words[#words + 1] = word
+    all_granted = all_granted and word == 'granted'
   end
 end
 if all_granted then return { 'granted' } end
