@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient, type Transaction } from '@libsql/client';
-import type { Cluster } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Acks } from '../../lib/core/message/acks.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { boardOf, checkWork, type HalfOwner } from '../../lib/core/transaction/half-owner.js';
@@ -80,13 +80,16 @@ describe('after a failover of one node that lost its last writes', () => {
 
   /** The primary that has this slot; from now on nobody copies what it writes. `fail` resolves once another one serves the slot. */
   async function isolate(slot: number): Promise<{ fail(): Promise<void> }> {
+    let owner!: Redis;
+    let serving: string[] = [];
+    // The next answer may come from a node that does not know the follower yet: this one is kept.
     const follows = async (): Promise<boolean> => {
-      await ownersOf(operator, slot);
-      return operator.slots[slot]!.length > 1;
+      [owner] = await ownersOf(operator, slot);
+      serving = operator.slots[slot]!;
+      return serving.length > 1;
     };
     await within(20_000, 'a follower', whenStored(follows));
-    const [owner] = await ownersOf(operator, slot);
-    const [node, follower] = operator.slots[slot]!.map((address) =>
+    const [node, follower] = serving.map((address) =>
       cluster.nodes.find(({ port }) => address.endsWith(`:${port}`))!,
     ) as [TestRedis, TestRedis];
     await follower.kill('SIGSTOP');

@@ -34,7 +34,7 @@ describe('who waits for queues on several nodes', () => {
     await stores.topics.joinGroup('orders', {
       ...{ group: 'g', mode: 'unordered', filterDigest: '', from: 'earliest' },
     });
-    // What it knows may be from before all nodes knew each other.
+    // Its first map comes once it is connected.
     const isKnown = (ref: (typeof orders)[0]) => operator.slots[slotOf(keys.queue(ref).log)]?.[0];
     while (!orders.every(isKnown))
       await new Promise<void>((resolve) => operator.refreshSlotsCache(() => resolve()));

@@ -22,6 +22,8 @@ export async function startCluster(
     // Otherwise all nodes refuse everything while one has no follower yet.
     ...['--cluster-require-full-coverage', 'no'],
     ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
+    // A replica that never got a byte is on nobody's map (CLUSTER SLOTS); a ping is one, by default after 10 s.
+    ...['--repl-ping-replica-period', '1'],
     ...(typeof own === 'function' ? own(port) : own),
   ];
   const count = primaries * (1 + replicas);
@@ -71,6 +73,14 @@ async function form({ nodes, clients, primaries }) {
   await until(() =>
     every(replicas, async (c) => (await c.info('replication')).includes('master_link_status:up')),
   );
+  await until(() => every(clients, (c) => knowsAll(c, nodes.length)));
+}
+
+/** Nodes tell each other by and by; a client asks any of them for the map, and one that lags leaves replicas out of it. */
+async function knowsAll(client, count) {
+  const ranges = await client.call('CLUSTER', 'SLOTS');
+  const slots = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  return slots === SLOTS && ranges.flatMap(([, , ...serving]) => serving).length === count;
 }
 
 async function every(clients, holds) {
