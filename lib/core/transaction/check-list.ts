@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.js';
+import { type Clock, sleep } from '../runtime/clock.js';
 import type { HalfMessageStore } from '../store/half-message-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
@@ -8,6 +8,8 @@ import { boardOf, checkWork, type HalfOwner } from './half-owner.js';
 const NOTED_EVERY_MS = 30_000;
 /** No half is stored in a queue whose last note is older; a checker does not strike it off the list before. */
 const TRUSTED_MS = 90_000;
+/** Between attempts to list again what may be forgotten, doubled each time. */
+const PAUSE_MS = { from: 100, to: 5_000 };
 
 /** A queue in which somebody has halves. */
 export interface Listed extends QueueRef {
@@ -32,6 +34,7 @@ export class CheckList {
   private readonly storeTime: StoreTime;
   private readonly onError: (error: unknown) => void;
   private readonly notes = new Map<Listed, Note>();
+  private repair = new AbortController();
 
   constructor(options: {
     halves: HalfMessageStore;
@@ -58,14 +61,35 @@ export class CheckList {
   }
 
   /**
-   * What was listed last may be forgotten, and halves that were stored since may not: list all of it again now. What fails is
-   * listed before its next half, or when this is said again.
+   * What was listed last may be forgotten, and halves that were stored since may not: list all of it again now, and go on until
+   * it is, or `close`: there may be no next half that would ask. The first failure is told.
    */
   again(): void {
+    this.close();
+    this.repair = new AbortController();
     this.dropOld();
-    for (const [queue, note] of this.notes) {
-      note.isListed = false;
-      this.list(queue, note).catch((error: unknown) => this.onError(error));
+    // What is asked for at this moment proves nothing.
+    for (const note of this.notes.values())
+      Object.assign(note, { isListed: false, noting: undefined });
+    void this.listAll(this.repair.signal);
+  }
+
+  /** Nothing is listed again any more. */
+  close(): void {
+    this.repair.abort();
+  }
+
+  private async listAll(over: AbortSignal): Promise<void> {
+    for (let pauseMs = PAUSE_MS.from; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
+      const missing = [...this.notes].filter(([, { isListed }]) => !isListed);
+      const ends = await Promise.allSettled(
+        missing.map(([queue, note]) => note.noting ?? this.list(queue, note)),
+      );
+      const failed = ends.find((end) => end.status === 'rejected');
+      if (!failed || over.aborted) return;
+      if (pauseMs === PAUSE_MS.from) this.onError(failed.reason);
+      await sleep(this.clock, pauseMs, over);
+      if (over.aborted) return;
     }
   }
 
@@ -90,7 +114,6 @@ export class CheckList {
       .agenda(boardOf(queue.whose))
       .note(checkWork(queue.owner, queue), this.storeTime.now() + note.checkAfterMs)
       .then(() => {
-        // One that was asked for before `again` proves nothing.
         if (note.noting === noting) Object.assign(note, { at, isListed: true });
       })
       .finally(() => {

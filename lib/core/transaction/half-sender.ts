@@ -165,6 +165,11 @@ export class HalfSender {
     this.list.again();
   }
 
+  /** Nothing is listed again any more. */
+  close(): void {
+    this.list.close();
+  }
+
   private queueOf(place: HalfPlace, acks?: SharedAcks): Queue {
     if (acks) return this.ackedQueueOf(place, acks);
     const { topic, queue, generation, owner } = place;

@@ -48,7 +48,7 @@ export class TransactionSupport {
   readonly sets: MessageSets;
   private readonly participants: Participants;
   private readonly backCheck: BackCheckLoop;
-  private readonly stopListening: () => void;
+  private readonly stopListing: () => void;
 
   constructor(options: TransactionSupportOptions) {
     const { stores, topics, storeTime, clock, events, logger, noteRelease, onTrouble } = options;
@@ -61,7 +61,11 @@ export class TransactionSupport {
       noteRelease,
       onError: (error) => onTrouble('list a queue for the back-check', error),
     });
-    this.stopListening = stores.availability.onReached(() => sender.listAgain());
+    const stopListening = stores.availability.onReached(() => sender.listAgain());
+    this.stopListing = () => {
+      stopListening();
+      sender.close();
+    };
     const { checkAfterMs, producerGroup } = settings;
     const room = new HalfRoom({ log: options.log, topics, clock });
     const moved = new MovedMessages({ halves: stores.halves, topics });
@@ -146,6 +150,6 @@ export class TransactionSupport {
   async close(timeUp: AbortSignal): Promise<void> {
     await orAborted(this.stopChecks(), timeUp);
     await Promise.all([this.transactions.close(timeUp), this.sets.close(timeUp)]);
-    this.stopListening();
+    this.stopListing();
   }
 }

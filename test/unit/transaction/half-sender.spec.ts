@@ -21,6 +21,7 @@ describe('HalfSender', () => {
   let place: HalfPlace;
   let calls: string[];
   let released: number[];
+  let told: unknown[];
 
   /** The store, with what it was asked. */
   function counted(halves: HalfMessageStore): HalfMessageStore {
@@ -40,12 +41,13 @@ describe('HalfSender', () => {
     stores = new MemoryStores({ clock });
     calls = [];
     released = [];
+    told = [];
     sender = new HalfSender({
       halves: counted(stores.halves),
       clock,
       storeTime: new StoreTime({ clock }),
       noteRelease: (_, at) => void released.push(at),
-      onError: () => undefined,
+      onError: (error) => void told.push(error),
     });
     await stores.topics.declare('orders', { queues: 2 });
     place = { ...QUEUE, generation: await generationOf(stores, 'orders'), owner: OWNER };
@@ -104,6 +106,35 @@ describe('HalfSender', () => {
     expect(calls).toEqual(['agenda']);
     await prepare();
     expect(calls).toEqual(['agenda', 'prepare']);
+  });
+
+  it('goes on until all of it is listed again, whoever sends nothing meanwhile', async () => {
+    const half = halfOf(['b']);
+    await Promise.all([prepare(), sender.prepare({ ...place, queue: 1 }, half, 250)]);
+    const agenda = stores.halves.agenda(BOARD);
+    await clock.advance(half.checkAfterMs);
+    const { taken } = await agenda.take({ limit: 2, leaseMs: 1_000 });
+    for (const { work, version } of taken) await agenda.finish(work, version, null);
+    expect(await agenda.list()).toEqual([]);
+    stores.goDown();
+    sender.listAgain();
+    await clock.advance(10_000);
+    expect(told).toHaveLength(1);
+    stores.comeUp();
+    await clock.advance(5_000);
+    expect((await agenda.list()).sort()).toEqual(['d:db-1/orders/0', 'd:db-1/orders/1']);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('ends its attempts when it is closed', async () => {
+    await prepare();
+    stores.goDown();
+    sender.listAgain();
+    await clock.settle();
+    expect(clock.armed).toBe(1);
+    sender.close();
+    await clock.settle();
+    expect(clock.armed).toBe(0);
   });
 
   it('stores no half in a queue that could not be listed again', async () => {
