@@ -15,9 +15,11 @@ export class ClusterNodes {
   private readonly onNode: () => void;
   private client: ClusterClient | undefined;
   private readonly lost = new Set<NodeAddress>();
+  /** Of the map before. */
+  private known: ReadonlySet<NodeAddress> = new Set();
   private refreshedAt = -Infinity;
 
-  /** `onRefresh`: slots may be elsewhere now. `onNode`: one was reached, for the first time or again. */
+  /** `onRefresh`: slots may be elsewhere now. `onNode`: one was reached, or serves, for the first time or again. */
   constructor(options: {
     plan: ClusterPlan;
     logger: Logger;
@@ -39,7 +41,7 @@ export class ClusterNodes {
       if (client === this.client && client.status === 'ready') this.nodeIsLost(client, address);
     });
     client.on('refresh', () => {
-      if (client === this.client) this.onRefresh();
+      if (client === this.client) this.follow();
     });
     return client;
   }
@@ -69,6 +71,14 @@ export class ClusterNodes {
     if (!this.client || now - this.refreshedAt < REFRESH_PAUSE_MS) return;
     this.refreshedAt = now;
     this.client.refreshSlotsCache();
+  }
+
+  private follow(): void {
+    this.onRefresh();
+    const before = this.known;
+    this.known = new Set(this.primaries.map(({ options }) => addressOf(options)));
+    // Its connection may be one that stayed open while it was a replica, and says nothing new.
+    if ([...this.known].some((address) => !before.has(address))) this.onNode();
   }
 
   private watch(client: ClusterClient, node: Redis): void {

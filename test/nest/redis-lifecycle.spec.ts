@@ -74,8 +74,7 @@ describe('An application on a real Redis', () => {
     await acked;
     const since = performance.now();
     await app.close();
-    // A read waits for longer, and the drain limit is 15 seconds.
-    expect(performance.now() - since).toBeLessThan(4_000);
+    expect(performance.now() - since).toBeLessThan(1_000);
   });
 
   it('does not start without it, in time and by name', async () => {
@@ -87,8 +86,7 @@ describe('An application on a real Redis', () => {
         `^RivuletModule could not connect: redis://127\\.0\\.0\\.1:${redis.port} was not ready within 300 ms`,
       ),
     );
-    // Ten seconds unless told.
-    expect(performance.now() - since).toBeLessThan(8_000);
+    expect(performance.now() - since).toBeLessThan(2_000);
   });
 
   it('says nothing of what ends with a start that is refused', async () => {
@@ -105,9 +103,7 @@ describe('An application on a real Redis', () => {
     const refused = await compile({ logger }, [Ordered]);
     await expect(refused.app.init()).rejects.toThrow(/ordered/);
     await refused.app.close();
-    // On a busy machine it may have been waited for.
-    const isOfServer = (line: string): boolean => /appendonly|^Waiting for/.test(line);
-    expect(warned.filter((line) => !isOfServer(line))).toEqual([]);
+    expect(warned.filter((line) => !line.includes('appendonly'))).toEqual([]);
   });
 
   it('starts without it in the background, and consumes when it comes up', async () => {
@@ -162,8 +158,7 @@ describe('An application on a real Redis', () => {
     const unsure = producer.send('orders', 2).catch(() => 'not stored');
     const since = performance.now();
     await app.close();
-    // The limit is 15 seconds unless told, and an answer is waited for five.
-    expect(performance.now() - since).toBeLessThan(4_500);
+    expect(performance.now() - since).toBeLessThan(1_500);
     expect(await unsure).toBe('not stored');
     if (signal === 'SIGSTOP') await redis.kill('SIGCONT');
   });

@@ -11,7 +11,6 @@ import { serverProblem } from '../../lib/redis/server-check.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
 import { startRedis } from '../helpers/redis.js';
-import { whenStored } from '../helpers/workload.js';
 import { ownServer } from './helpers/own-server.js';
 
 describe('connections', () => {
@@ -27,28 +26,21 @@ describe('connections', () => {
     return { error, tookMs: performance.now() - began };
   }
 
-  /** Stores that were refused, and know why. */
-  async function refused(connection: string, why: RegExp, logger = silentLogger) {
-    const stores = new RedisStores({ connection, namespace, logger });
-    await expect(stores.open(1)).rejects.toThrow('was not ready within 1 ms');
-    await whenStored(async () => why.test(stores.availability.why ?? ''));
-    return stores;
-  }
-
   it('says where and why when nobody listens, once the time is up', async () => {
-    const stores = await refused('redis://:secret@127.0.0.1:1', /ECONNREFUSED/);
-    const error = await stores.open(100).catch((thrown: unknown) => thrown);
-    await stores.close();
+    // Time enough to be refused, also on a busy machine.
+    const { error, tookMs } = await openFailure('redis://:secret@127.0.0.1:1', 1_000);
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect((error as Error).message).toMatch(
-      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 100 ms: .*ECONNREFUSED/,
+      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 1000 ms: .*ECONNREFUSED/,
     );
+    expect(tookMs).toBeLessThan(5_000);
   });
 
   it('says early what it waits for, and until when', async () => {
     const said: string[] = [];
     const logger = { ...silentLogger, warn: (line: string) => void said.push(line) };
-    const stores = await refused('redis://:secret@127.0.0.1:1', /ECONNREFUSED/, logger);
+    const connection = 'redis://:secret@127.0.0.1:1';
+    const stores = new RedisStores({ connection, namespace, logger });
     await expect(stores.open(1_200)).rejects.toThrow(StoreUnavailableError);
     await stores.close();
     expect(said).toEqual([
@@ -78,7 +70,7 @@ describe('connections', () => {
       const { error, tookMs } = await openFailure(own.url.replace('//', `//${who}`), 10_000);
       await own.redis.config('SET', 'requirepass', '');
       expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'WRONGPASS' });
-      expect(tookMs).toBeLessThan(8_000);
+      expect(tookMs).toBeLessThan(2_000);
     },
   );
 
@@ -92,10 +84,9 @@ describe('connections', () => {
   it('says what it may be when the server closes connections at once', async () => {
     const [, most] = (await own.redis.config('GET', 'maxclients')) as string[];
     await own.redis.config('SET', 'maxclients', '1');
-    const stores = await refused(own.url, /limit of clients \(maxclients\)/);
+    const { error } = await openFailure(own.url, 500);
     await own.redis.config('SET', 'maxclients', most!);
-    expect(stores.availability.why).toContain('limit of clients (maxclients)');
-    await stores.close();
+    expect((error as Error).message).toContain('limit of clients (maxclients)');
   });
 
   it('refuses a server that evicts, unless that is accepted', async () => {
@@ -205,11 +196,11 @@ describe('connections', () => {
     const request = { queues: [{ topic: 't', queue: 0 }], perQueue: 1, blockMs: 5_000, signal };
     const underWay = [stores.members.beat('a'), reader.read(request)];
     const failed = Promise.allSettled(underWay);
+    await new Promise((resolve) => setTimeout(resolve, 50));
     const began = performance.now();
     await stores.close();
     expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    // They would be given up after five seconds.
-    expect(performance.now() - began).toBeLessThan(4_000);
+    expect(performance.now() - began).toBeLessThan(500);
     await own.server.kill('SIGCONT');
     await expect(stores.members.beat('a')).rejects.toBeInstanceOf(ClosedError);
     await stores.close();
