@@ -13,6 +13,7 @@ import type {
 import type { AcksWanted, AppendEntry } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
+import { AnswerPace } from './answer-pace.js';
 import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
 import { patientCall } from './patient-call.js';
@@ -77,11 +78,13 @@ export class HalfSender {
     const { halves } = options;
     this.list = new CheckList(options);
     this.notes = new ReleaseNotes(options);
-    this.prepares = new TurnBatch((queue, some, times) =>
-      this.repeatedly(queue, times, async (acks) => {
-        await this.list.beOn(queue, some[0]!.checkAfterMs);
-        return halves.prepare({ ...queue, halves: some, acks });
-      }),
+    this.prepares = new TurnBatch(
+      (queue, some, times) =>
+        this.repeatedly(queue, times, async (acks) => {
+          await this.list.beOn(queue, some[0]!.checkAfterMs);
+          return halves.prepare({ ...queue, halves: some, acks });
+        }),
+      new AnswerPace(),
     );
     this.commits = new TurnBatch((queue, ids, times) =>
       this.repeatedly(queue, times, (acks) =>

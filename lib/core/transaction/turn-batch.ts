@@ -1,3 +1,5 @@
+import type { AnswerPace } from './answer-pace.js';
+
 /** What belongs into one call: as much as is worth it, and no more than a server should be kept busy with. */
 const MOST_ITEMS = 500;
 const MOST_BYTES = 1024 * 1024;
@@ -32,10 +34,13 @@ interface Batch<Item, Reply> {
  */
 export class TurnBatch<Place extends object, Item, Reply> {
   private readonly call: TurnCall<Place, Item, Reply>;
+  private readonly pace: AnswerPace | undefined;
   private batches = new Map<Place, Batch<Item, Reply>>();
 
-  constructor(call: TurnCall<Place, Item, Reply>) {
+  /** `pace`: for answers that are followed by further calls; without, they are handed on as they come. */
+  constructor(call: TurnCall<Place, Item, Reply>, pace?: AnswerPace) {
     this.call = call;
+    this.pace = pace;
   }
 
   /** Rejects as the call does, together with the others of it. */
@@ -84,8 +89,12 @@ export class TurnBatch<Place extends object, Item, Reply> {
     };
     this.call(place, items, batch).then(
       (replies) => {
-        resolves.forEach((resolve, i) => resolve(replies[i]!));
-        forget();
+        const answer = (): void => {
+          resolves.forEach((resolve, i) => resolve(replies[i]!));
+          forget();
+        };
+        if (this.pace) this.pace.take(items.length, answer);
+        else answer();
       },
       (error: unknown) => {
         for (const reject of rejects) reject(error);
