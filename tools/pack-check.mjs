@@ -48,6 +48,7 @@ installInto(app);
 offersNothingToRun(join(app, 'node_modules', manifest.name, 'package.json'));
 linksToItselfOnly(join(app, 'node_modules', manifest.name));
 fitsIntoBundles(join(app, 'node_modules', manifest.name, 'dist'));
+isReadByOlderTypes(join(app, 'node_modules', manifest.name, 'dist'));
 linkPeers(app, (peer) => !manifest.peerDependenciesMeta[peer]?.optional);
 run('node', ['load.mjs'], { cwd: app });
 linkPeers(app, (peer) => manifest.peerDependenciesMeta[peer]?.optional);
@@ -92,6 +93,15 @@ function fitsIntoBundles(dist) {
     .filter((path) => path.endsWith('.js'))
     .filter((path) => /import\.meta|node:fs/.test(readFileSync(join(dist, path), 'utf8')));
   if (reads.length > 0) throw new Error(`Modules that no bundle can hold: ${reads.join(', ')}`);
+}
+
+/** `Buffer` takes a parameter with the types of Node for TypeScript 5.7 and later only; the compiler writes one unasked. */
+function isReadByOlderTypes(dist) {
+  const newer = readdirSync(dist, { recursive: true })
+    .filter((path) => path.endsWith('.d.ts'))
+    .filter((path) => /\b(Buffer|Uint8Array)</.test(readFileSync(join(dist, path), 'utf8')));
+  if (newer.length > 0)
+    throw new Error(`Types that TypeScript 5.4 cannot read: ${newer.join(', ')}`);
 }
 
 /** As a user would, but for what the library needs: npm would ask the registry for it. */

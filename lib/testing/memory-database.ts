@@ -26,7 +26,7 @@ export class MemoryDatabase {
   readonly identity = randomUUID();
   readonly values = new Map<string, unknown>();
   readonly markers = new Map<TransactionId, 'commit' | 'rollback'>();
-  readonly outbox = new Map<TransactionId, Buffer>();
+  readonly outbox: Map<TransactionId, Buffer> = new Map();
   readonly inbox = new Map<string, number>();
   /** Rows of the outbox that somebody publishes right now. */
   readonly locked = new Set<TransactionId>();
