@@ -1,16 +1,16 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
+import { type HttpException, HttpStatus } from '@nestjs/common';
 import { describeError, thrownAs } from '../core/consumer/outcome.js';
 import type { Delivery } from '../core/consumer/subscription.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { Logger } from '../core/runtime/logger.js';
+import { isHttpException, isRpcException } from './nest-errors.js';
 
 /** As Nest says it. */
 export const UNKNOWN_ERROR = failure('Internal server error');
 
 /** What a requester sees of an error. The text of most may tell secrets; that of refusals is made for callers. */
 export function errorPayload(error: unknown): unknown {
-  if (error instanceof RpcException) {
+  if (isRpcException(error)) {
     const payload = error.getError();
     return typeof payload === 'object' ? payload : failure(payload);
   }
@@ -20,8 +20,7 @@ export function errorPayload(error: unknown): unknown {
 /** The one line about a request whose answer is an error: nothing else tells the operator. */
 export function logFailedRequest(logger: Logger, { message }: Delivery, error: unknown): void {
   const what = `A request to topic "${message.topic}" (message ${message.messageId}) failed`;
-  if (error instanceof RpcException || isRefusal(error))
-    logger.warn(`${what}: ${describeError(error)}`);
+  if (isRpcException(error) || isRefusal(error)) logger.warn(`${what}: ${describeError(error)}`);
   else logger.error(`${what}: ${stackOf(error)}`);
 }
 
@@ -45,9 +44,7 @@ export function stackOf(error: unknown): string {
 }
 
 function isRefusal(error: unknown): error is HttpException {
-  return (
-    error instanceof HttpException && error.getStatus() < HttpStatus.INTERNAL_SERVER_ERROR.valueOf()
-  );
+  return isHttpException(error) && error.getStatus() < HttpStatus.INTERNAL_SERVER_ERROR.valueOf();
 }
 
 function failure(message: string): { status: 'error'; message: string } {

@@ -1,5 +1,6 @@
-import { HttpException, HttpStatus } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
+import { type HttpException, HttpStatus } from '@nestjs/common';
+import type { RpcException } from '@nestjs/microservices';
+import { isHttpException, isRpcException } from './nest-errors.js';
 
 const REFUSALS: ReadonlySet<unknown> = new Set([
   HttpStatus.BAD_REQUEST,
@@ -17,8 +18,8 @@ const DENIED = 'Forbidden resource';
  * `statusCode` of what an RpcException says. Anything else a guard throws (its database is down, say) is tried again.
  */
 export function rejection(error: unknown): string | undefined {
-  if (error instanceof RpcException) return rejectionOfRpc(error);
-  if (!(error instanceof HttpException) || !REFUSALS.has(error.getStatus())) return undefined;
+  if (isRpcException(error)) return rejectionOfRpc(error);
+  if (!isHttpException(error) || !REFUSALS.has(error.getStatus())) return undefined;
   return `${error.name}: ${detail(error)}`;
 }
 

@@ -1,3 +1,4 @@
+import { isInstance } from '../message/any-copy.js';
 import type { Codecs } from '../message/codecs.js';
 import { CodecError, MalformedMessageError, SchemaError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
@@ -149,7 +150,7 @@ async function refused(
   subscription: Subscription,
   error: unknown,
 ): Promise<Outcome> {
-  const isFinal = error instanceof SchemaError || error instanceof CodecError;
+  const isFinal = isInstance(error, SchemaError) || isInstance(error, CodecError);
   if (!isFinal || attempt.message.replyTo === undefined || !subscription.refuse)
     return classify(error, subscription);
   await subscription.refuse(attempt, error);
@@ -161,11 +162,11 @@ export function classify(thrown: unknown, subscription: Subscription): Outcome {
   const error = thrownAs(thrown);
   let reason: string | undefined;
   try {
-    if (error instanceof RejectMessageError)
+    if (isInstance(error, RejectMessageError))
       return { kind: 'rejected', reason: reasonOf(error.message), error };
-    if (error instanceof RetryLaterError)
+    if (isInstance(error, RetryLaterError))
       return { kind: 'retry-later', delayMs: error.delayMs, error };
-    if (error instanceof SchemaError || error instanceof CodecError)
+    if (isInstance(error, SchemaError) || isInstance(error, CodecError))
       return { kind: 'rejected', reason: reasonOf(error.message), error };
     const why = subscription.rejection(error);
     reason = why === undefined ? undefined : reasonOf(why);

@@ -1,8 +1,13 @@
+import { knownToCopies } from '../message/any-copy.js';
 import { InvalidInputError, RivuletError } from '../message/errors.js';
 import { describeValue, inMs } from '../message/options.js';
 
 /** Thrown by a handler: this message will never succeed. It becomes a dead letter now, without another attempt. */
 export class RejectMessageError extends RivuletError {
+  static {
+    knownToCopies(this, 'RejectMessageError');
+  }
+
   readonly code = 'REJECTED';
 
   constructor(why: string, options?: ErrorOptions) {
@@ -12,6 +17,10 @@ export class RejectMessageError extends RivuletError {
 
 /** Thrown by a handler: try again after exactly this long. Counts as an attempt. */
 export class RetryLaterError extends RivuletError {
+  static {
+    knownToCopies(this, 'RetryLaterError');
+  }
+
   readonly code = 'RETRY_LATER';
   readonly delayMs: number;
 

@@ -1,5 +1,6 @@
 import { MessageFilter } from '../filter/message-filter.js';
 import { compileTopicPattern, isTopicPattern } from '../filter/topic-pattern.js';
+import { isInstance } from '../message/any-copy.js';
 import { InvalidOptionsError } from '../message/errors.js';
 import type { MessageView } from '../message/message.js';
 import { groupProblem, topicProblem } from '../message/names.js';
@@ -248,7 +249,7 @@ function modeProblems(
 }
 
 function filterProblem(filter: unknown): string | undefined {
-  if (filter === undefined || filter instanceof MessageFilter) return undefined;
+  if (filter === undefined || isInstance(filter, MessageFilter)) return undefined;
   return `filter must be made by tags(), selector() or headers(), got: ${describeValue(filter)}`;
 }
 

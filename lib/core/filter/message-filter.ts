@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { knownToCopies } from '../message/any-copy.js';
 import type { MessageView } from '../message/message.js';
 import { compileHeaders, type HeaderMatch, type WantedHeaders } from './header-match.js';
 import { readSelector, type SelectorLimits } from './selector.js';
@@ -12,6 +13,10 @@ const LONGEST_DIGEST = 200;
 
 /** Which messages of a topic a subscription wants: made by `tags`, `selector` or `headers`. */
 export class MessageFilter {
+  static {
+    knownToCopies(this, 'MessageFilter');
+  }
+
   /** The same for filters that want the same by the same words: what members of a consumer group must agree on. */
   readonly digest: string;
   readonly #matches: (message: Filterable) => boolean;

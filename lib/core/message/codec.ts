@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { isInstance } from './any-copy.js';
 import { CodecError, RivuletError } from './errors.js';
 import type { MessageId } from './message-id.js';
 import { describeValue } from './options.js';
@@ -84,7 +85,7 @@ export function decodeBody(codec: Codec, bytes: Buffer, context: CodecContext): 
     refusePromise(codec, body);
     return body;
   } catch (error) {
-    if (error instanceof RivuletError) throw error;
+    if (isInstance(error, RivuletError)) throw error;
     // Not its text, which may quote the body.
     throw new CodecError(`Codec "${codec.name}" cannot decode the body (${bytes.length} bytes)`, {
       cause: error,
@@ -98,7 +99,7 @@ export function aboutMessage(
   about: { topic: string; messageId?: MessageId },
   say: (text: string) => string = (text) => text,
 ): unknown {
-  if (!(error instanceof CodecError)) return error;
+  if (!isInstance(error, CodecError)) return error;
   const { topic, messageId } = about;
   const { path, message, cause = error } = error;
   return new CodecError(say(withoutPeriod(message)), { path, cause, topic, messageId });

@@ -1,3 +1,4 @@
+import { knownToCopies } from './any-copy.js';
 import type { MessageId } from './message-id.js';
 
 /**
@@ -5,6 +6,10 @@ import type { MessageId } from './message-id.js';
  * what follows and what to do.
  */
 export abstract class RivuletError extends Error {
+  static {
+    knownToCopies(this, 'RivuletError');
+  }
+
   abstract readonly code: string;
 
   constructor(message: string, options?: ErrorOptions) {
@@ -38,6 +43,10 @@ export class InvalidOptionsError extends RivuletError {
 
 /** The body cannot become bytes, or the bytes no body. `path` leads to the offending value. */
 export class CodecError extends RivuletError {
+  static {
+    knownToCopies(this, 'CodecError');
+  }
+
   readonly code = 'CODEC';
   readonly path: string;
   /** Where it was sent, or read. Undefined when a codec throws it, which the library then says. */
@@ -58,6 +67,10 @@ export class CodecError extends RivuletError {
 
 /** The body does not match the schema of its topic. Never retried: the same body will not match later. */
 export class SchemaError extends RivuletError {
+  static {
+    knownToCopies(this, 'SchemaError');
+  }
+
   readonly code = 'SCHEMA';
   readonly topic: string;
   readonly issues: readonly string[];

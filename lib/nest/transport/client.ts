@@ -2,6 +2,7 @@ import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microser
 import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import { type Observable, Observable as Stream, ReplaySubject } from 'rxjs';
 import { describeError } from '../../core/consumer/outcome.js';
+import { isInstance } from '../../core/message/any-copy.js';
 import { InvalidInputError } from '../../core/message/errors.js';
 import type { SendOptions, SendResult } from '../../core/message/message.js';
 import type { TopicName } from '../../core/message/topic.js';
@@ -182,8 +183,9 @@ class Listening implements ReplyListener {
 function outgoing({ pattern, data, metadata }: ReadPacket): Outgoing {
   const found = topicOfPattern(pattern);
   if (found.topic === undefined) throw new InvalidInputError('Send', [found.problem]);
-  const { data: body, options } =
-    data instanceof RivuletRecord ? data : { data: data as unknown, options: {} };
+  const { data: body, options } = isInstance(data, RivuletRecord)
+    ? data
+    : { data: data as unknown, options: {} };
   const properties = withMetadata(options.properties, metadata);
   return {
     name: found.definition ?? found.topic,

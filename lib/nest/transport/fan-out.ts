@@ -1,3 +1,4 @@
+import { isInstance } from '../../core/message/any-copy.js';
 import { CodecError, SchemaError } from '../../core/message/errors.js';
 import { RejectMessageError, RetryLaterError } from '../../core/consumer/handler-errors.js';
 import { rejection } from '../rejection.js';
@@ -50,11 +51,11 @@ export class FanOut<Handler> {
 
 /** A dead letter is worse than a retry, and a retry by policy worse than one that was asked for. */
 function severity(error: unknown): number {
-  if (error instanceof RetryLaterError) return 1;
+  if (isInstance(error, RetryLaterError)) return 1;
   const isRejection =
-    error instanceof RejectMessageError ||
-    error instanceof CodecError ||
-    error instanceof SchemaError ||
+    isInstance(error, RejectMessageError) ||
+    isInstance(error, CodecError) ||
+    isInstance(error, SchemaError) ||
     rejection(error) !== undefined;
   return isRejection ? 3 : 2;
 }

@@ -1,3 +1,4 @@
+import { knownToCopies } from '../../core/message/any-copy.js';
 import { InvalidInputError } from '../../core/message/errors.js';
 import { isOptions, notOptions } from '../../core/message/options.js';
 import type { PropertyValue, SendOptions } from '../../core/message/message.js';
@@ -5,6 +6,10 @@ import { reservedProblems } from '../metadata.js';
 
 /** A body together with what `send` may say about it: give it to `client.emit` or `client.send` as the data. */
 export class RivuletRecord<Body = unknown> {
+  static {
+    knownToCopies(this, 'RivuletRecord');
+  }
+
   readonly data: Body;
   readonly options: Readonly<SendOptions>;
 

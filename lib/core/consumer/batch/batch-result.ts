@@ -1,8 +1,14 @@
+import { knownToCopies } from '../../message/any-copy.js';
+
 /**
  * Answered by a batch handler when some of its messages failed: these are tried again or dead-lettered, each by itself,
  * as if their handler had thrown; the others are acked.
  */
 export class BatchResult {
+  static {
+    knownToCopies(this, 'BatchResult');
+  }
+
   private readonly errors = new Map<number, unknown>();
 
   /**

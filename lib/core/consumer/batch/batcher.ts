@@ -1,3 +1,4 @@
+import { isInstance } from '../../message/any-copy.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { TraceScope } from '../../runtime/trace.js';
 import type { Delivery, Handler } from '../subscription.js';
@@ -86,7 +87,7 @@ export class Batcher {
       const result = await this.options.trace.handlingBatch(deliveries, async () =>
         this.options.handler(deliveries),
       );
-      const failures = result instanceof BatchResult ? result.failures : undefined;
+      const failures = isInstance(result, BatchResult) ? result.failures : undefined;
       // Something failed, and nobody knows what: acking all of them would lose it.
       for (const place of failures?.keys() ?? [])
         if (place >= batch.length)
