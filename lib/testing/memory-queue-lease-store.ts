@@ -220,9 +220,10 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
       const lanes = this.lanes(ref);
       const hold = lanes.holds.get(lane);
       if (hold?.state !== 'parked') return false;
+      const why = hold.note || note;
       Object.assign(hold, { state: 'open', note: '' });
       const [head] = action === 'retry' ? [] : hold.entries.splice(0, 1);
-      if (head && action === 'dead-letter') this.bury(ref, head, note);
+      if (head && action === 'dead-letter') this.bury(ref, head, why);
       if (hold.entries.length === 0) lanes.holds.delete(lane);
       lanes.nudge += 1;
       return true;

@@ -108,7 +108,7 @@ export function describeHeldLanes(open: OpenHarness): void {
       expect((await a.own()).records).toEqual([]);
       if (deadLetters > 0)
         expect(await h.stores.deadLetters.list(BILLING, { count: 2 })).toMatchObject([
-          { offset: offsets[0], note: 'gave up', content: { kind: 'message' } },
+          { offset: offsets[0], note: 'why', content: { kind: 'message' } },
         ]);
     });
 

@@ -248,8 +248,8 @@ export interface QueueLeaseStore {
   ): Promise<HeldEntry[]>;
 
   /**
-   * Let a parked lane go on: with another run of its head, with the head among the dead letters (`note`), or without
-   * it. Attempts begin anew.
+   * Let a parked lane go on: with another run of its head, with the head among the dead letters, or without it. Attempts
+   * begin anew. The dead letter has the note with which the lane was parked; `note` if there is none.
    *
    * Safe to repeat. @returns false when the lane is not parked; nothing changed.
    */

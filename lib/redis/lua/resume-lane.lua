@@ -8,13 +8,14 @@
 -- KEYS[5]  STREAM  dead: dead letters
 -- ARGV[1]  string  lane
 -- ARGV[2]  string  'retry', 'dead-letter' or 'skip': what becomes of its head
--- ARGV[3]  string  note of the dead letter
+-- ARGV[3]  string  note of the dead letter, where the lane has none
 -- ARGV[4]  ms      test time, '' = TIME
 --
 -- Returns  { 'resumed' }     the owner is told with its next call
 --          { 'not-parked' }  nothing changed
 --
--- Invariant: a parked lane has no head that was started, so nobody else touches what it holds.
+-- Invariant: a parked lane has no head that was started, so nobody else touches what it holds, and
+-- its note is about the first of that.
 
 local lease, hold, parked, held, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local lane, action, test_time = ARGV[1], ARGV[2], ARGV[4]
@@ -23,14 +24,14 @@ local state = read_hold(redis.call('HGET', hold, lane))
 if not state or state.state ~= 'parked' then return { 'not-parked' } end
 local facts = redis.call('HMGET', lease, 'nudge', 'held')
 local element = redis.call('LINDEX', held, 0)
-redis.call('HLEN', parked)
+local why = redis.call('HGET', parked, lane)
 redis.call('XLEN', dead)
 
 state.state = 'open'
 if element and action ~= 'retry' then
   if action == 'dead-letter' then
     local offset, fields = read_element(element)
-    redis.call('XADD', dead, next_id(dead, test_time), 'n', ARGV[3], 'f', offset, unpack(storable(fields)))
+    redis.call('XADD', dead, next_id(dead, test_time), 'n', why or ARGV[3], 'f', offset, unpack(storable(fields)))
   end
   redis.call('LPOP', held)
   state.messages = state.messages - 1

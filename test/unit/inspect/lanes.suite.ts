@@ -45,6 +45,11 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
       expect(await bed.until(admin.listParkedLanes('orders', 'billing'))).toEqual([]);
       const { letters: found } = await bed.until(admin.listDeadLetters('orders', 'billing'));
       expect(found).toHaveLength(letters);
+      for (const letter of found)
+        expect(letter).toMatchObject({
+          ...{ reason: 'failed once; last: Error: no credit', error: 'Error: no credit' },
+          history: [{ attempt: 1, error: 'Error: no credit' }],
+        });
     });
 
     it('belong to a group that is not deleted while it owns queues', async () => {
