@@ -145,7 +145,7 @@ export type { ConnectionStatus } from './nest/transport/status.js';
 export { MessageAdmin } from './inspect/message-admin.js';
 export type { DeadLetter, DeadLetterFilter, DeadLetterPage } from './inspect/dead-letters.js';
 export type { RewindTarget } from './inspect/rewind.js';
-export type { ParkedLane } from './inspect/parked-lanes.js';
+export type { ParkedLane, ParkedLanesOptions } from './inspect/parked-lanes.js';
 export type { QueueGate } from './core/store/queue-lease-store.js';
 export type { GroupDescription } from './inspect/groups.js';
 export type { DecidedHalf, Half, HalfPage } from './inspect/halves.js';

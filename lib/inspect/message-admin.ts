@@ -17,7 +17,7 @@ import type { GroupDescription } from './groups.js';
 import type { DecidedHalf, Half, HalfPage, HalfPageOptions } from './halves.js';
 import { type Health, healthOf } from './health.js';
 import type { FoundEntry, FoundMessage, MessagePlace, SearchOptions } from './messages.js';
-import type { ParkedLane } from './parked-lanes.js';
+import type { ParkedLane, ParkedLanesOptions } from './parked-lanes.js';
 import type { RedriveOptions, RedriveResult } from './redrive.js';
 import type { RewindTarget } from './rewind.js';
 import type { NewDueTime } from './scheduled.js';
@@ -226,14 +226,22 @@ export class MessageAdmin {
     return this.parts.scheduled.reschedule(topic, messageId, due);
   }
 
-  /** Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first. */
-  listParkedLanes(topic: TopicName, group: string): Promise<ParkedLane[]> {
-    return this.parts.parkedLanes.list(topic, group);
+  /**
+   * Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first: the first 1 000 of
+   * them, or what `options` say. Those behind are listed `after` the last one.
+   */
+  listParkedLanes(
+    topic: TopicName,
+    group: string,
+    options: ParkedLanesOptions = {},
+  ): Promise<ParkedLane[]> {
+    return this.parts.parkedLanes.list(topic, group, options);
   }
 
   /**
    * Let a parked lane go on: with another run of its first message (default), with that among the dead letters, or
-   * without it. Attempts begin anew, and what waited behind it follows in its order.
+   * without it. Attempts begin anew, and what waited behind it follows in its order. The member that owns the queue hears of it
+   * with its next call to the store, within `ordered.renewMs` (5 s).
    *
    * Safe to repeat. @returns false when the lane is not parked (any more); nothing changed.
    */

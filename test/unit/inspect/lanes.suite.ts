@@ -1,3 +1,4 @@
+import type { ParkedLane, ParkedLanesOptions } from '../../../lib/inspect/parked-lanes.js';
 import { type OpenAdminBed, useBed } from './bed.js';
 
 export function describeLaneAdmin(open: OpenAdminBed): void {
@@ -52,6 +53,42 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
         });
     });
 
+    it('are listed in parts, longest parked first, however many and however large', async () => {
+      const { admin, rivulet } = bed;
+      rivulet.subscribe({
+        ...{ topic: 'orders', group: 'billing', origin: 'Billing.charge', ordered: true },
+        retry: { maxAttempts: 1 },
+        handler: () => {
+          throw new Error('no credit');
+        },
+      });
+      await bed.until(rivulet.consume());
+      const groups = ['a', 'b', 'c', 'd', 'e'];
+      for (const messageGroup of groups) {
+        const parked = rivulet.events.next(
+          'lane-parked',
+          (facts) => facts.messageGroup === messageGroup,
+        );
+        await bed.until(rivulet.producer.send('orders', 'x'.repeat(1_000), { messageGroup }));
+        await bed.until(parked);
+      }
+      const list = (options?: ParkedLanesOptions): Promise<ParkedLane[]> =>
+        bed.until(admin.listParkedLanes('orders', 'billing', options));
+      const all = await list();
+      expect(all.map(({ messageGroup }) => messageGroup).sort()).toEqual(groups);
+      expect(all.map(({ parkedAt }) => parkedAt)).toEqual(
+        all.map(({ parkedAt }) => parkedAt).sort((a, b) => a - b),
+      );
+      expect(await list({ limit: 2 })).toEqual(all.slice(0, 2));
+      expect(await list({ limit: 2, after: all[1]! })).toEqual(all.slice(2, 4));
+      expect(await list({ maxBytes: 2_500, after: all[0]! })).toEqual(all.slice(1, 3));
+      expect(await list({ maxBytes: 1 })).toEqual(all.slice(0, 1));
+      expect(await list({ after: all.at(-1)! })).toEqual([]);
+      await expect(list({ limt: 2, maxBytes: 0, after: 'a' } as never)).rejects.toThrow(
+        /did you mean "limit".*maxBytes must be.*after must be a lane that was listed/,
+      );
+    });
+
     it('belong to a group that is not deleted while it owns queues', async () => {
       const { admin, rivulet } = bed;
       rivulet.subscribe({
@@ -80,6 +117,11 @@ export function describeLaneAdmin(open: OpenAdminBed): void {
       await expect(
         bed.until(admin.resumeLane('orders', 'billing', { ...lane, queue: 99 }, 'drop' as 'skip')),
       ).rejects.toThrow(/queue must be .*action must be "retry", "dead-letter" or "skip"/);
+      await expect(
+        bed.until(admin.resumeLane('orders', 'billing', { queue: 0, lane: 'vase' })),
+      ).rejects.toThrow(
+        'lane must be as it was listed (that of message group "a" is "=a"), got: "vase"',
+      );
     });
   });
 }

@@ -31,6 +31,10 @@ export function laneOfGroup(messageGroup: string): string {
   return `=${messageGroup}`;
 }
 
+export function isLaneName(text: string): boolean {
+  return text === WHOLE_QUEUE.name || /^[=#]./su.test(text);
+}
+
 /** Whether the lane is that of a single message, which no other one waits for. */
 export function isWithoutGroup(lane: string): boolean {
   return lane.startsWith('#');
