@@ -5,6 +5,7 @@
 // Order: REDIS_URL; a server of our own from this machine or its package manager (redis/find.mjs); docker.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { hasDocker, startRedisInDocker } from './redis/docker.mjs';
 import { findRedis } from './redis/find.mjs';
@@ -37,7 +38,7 @@ async function provideRedis(persistence) {
   throw new Error(`No Redis found. Set REDIS_URL, or ${HOW_TO_INSTALL}.`);
 }
 
-/** Resolves to the command's exit code. */
+/** Resolves to the command's exit code; to that of a shell when a signal ended it (130: Ctrl+C). */
 async function run([command, ...args], url) {
   const child = spawn(command, args, {
     stdio: 'inherit',
@@ -46,8 +47,8 @@ async function run([command, ...args], url) {
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   // Ctrl+C reaches the whole terminal group: the command has had it already.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
-  const [code] = await once(child, 'exit');
-  return code ?? 1;
+  const [code, signal] = await once(child, 'exit');
+  return code ?? 128 + constants.signals[signal];
 }
 
 async function untilInterrupted() {
