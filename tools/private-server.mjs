@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const PORTS = { first: 11_000, count: 10_000 };
 const START_TIMEOUT_MS = 30_000;
 const RESTARTS = 8;
+/** Somebody may take the port between the look at it and the start. */
+const STARTS = 5;
 const ENDING = ['SIGKILL', 'SIGTERM', 'SIGINT'];
 
 // The subshell outlives the server, which `exec` gives the shell's own pid. It reads a pipe only our parent holds:
@@ -36,15 +38,20 @@ exec "$@" 3<&-
  * @param user { uid, gid } to run it as. Default: as this process.
  * @throws when the server refuses its arguments or does not answer within 30 s; the message holds the end of its log.
  */
-export async function startPrivateServer({
-  name,
-  prepare,
-  isUp,
-  env = {},
-  user = {},
-  stopSignal = 'SIGTERM',
-}) {
-  const { port, dir } = await claimPort();
+export async function startPrivateServer(options) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(await claimPort(), options);
+    } catch (error) {
+      if (attempt === STARTS || !/address already in use/i.test(error.message)) throw error;
+    }
+  }
+}
+
+async function startOn(
+  { port, dir },
+  { name, prepare, isUp, env = {}, user = {}, stopSignal = 'SIGTERM' },
+) {
   const removeDir = () => rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
   let command;
   const launch = () => launchServer({ name, command, env, user, dir, isUp: () => isUp(port, dir) });
