@@ -3,7 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
-  testTimeout: 30_000,
+  // For what has stopped; a busy machine may take many times as long as others.
+  testTimeout: 90_000,
   globalSetup: './test/helpers/global-setup.mjs',
   globalTeardown: './test/helpers/global-teardown.mjs',
   setupFiles: process.env.RIVULET_ACL === '1' ? ['./test/helpers/least-user/connect.mjs'] : [],

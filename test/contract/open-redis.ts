@@ -70,7 +70,7 @@ async function openRedis(options: {
       logger: silentLogger,
     });
     clients.push(client);
-    await client.open(10_000);
+    await client.open(20_000);
     return client;
   };
   return {

@@ -7,13 +7,13 @@ export function describeLifecycle(open: OpenHarness): void {
     const h = useHarness(open);
 
     it('are ready once they are open', async () => {
-      await h.stores.open(10_000);
+      await h.stores.open(20_000);
       expect(h.stores.availability.ready).toBe(true);
     });
 
     it('refuse every call once they are closed; closing twice is harmless', async () => {
       const other = await h.sibling();
-      await other.open(10_000);
+      await other.open(20_000);
       await other.close();
       await other.close();
       expect(other.availability.ready).toBe(false);
@@ -26,7 +26,7 @@ export function describeLifecycle(open: OpenHarness): void {
       await declare(h.stores);
       await join(h.stores, 'billing');
       const other = await h.sibling();
-      await other.open(10_000);
+      await other.open(20_000);
       const reading = nothing(h.consumer(BILLING, 'c', other).read({ blockMs: 20_000 }));
       await h.advance(5);
       await other.close();

@@ -12,8 +12,8 @@ import type { RedisOptions } from '../../tools/with-redis.mjs';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { whenStored, within } from '../helpers/workload.js';
 
-const ONE: AcksWanted = { disk: false, replicas: 1, timeoutMs: 5_000 };
-const DISK: AcksWanted = { disk: true, replicas: 0, timeoutMs: 5_000 };
+const ONE: AcksWanted = { disk: false, replicas: 1, timeoutMs: 20_000 };
+const DISK: AcksWanted = { disk: true, replicas: 0, timeoutMs: 20_000 };
 
 const open: { end(): unknown }[] = [];
 afterEach(async () => {
@@ -90,14 +90,14 @@ it('a call for which there is no connection was not made', async () => {
   await expect(refused).rejects.toBeInstanceOf(StoreRefusedError);
   await expect(refused).rejects.toMatchObject({ reason: 'NOT_SENT' });
   expect(call.work).not.toHaveBeenCalled();
-}, 20_000);
+});
 
 it('what has to be written before it is asked, and may not be, fails those only who need it', async () => {
   const master = await serveWithReplica();
   await operator(master).call('ACL', 'SETUSER', 'half', 'on', 'nopass', '~{n:*', '+@all');
   const connections = await connectionsTo(master.url.replace('//', '//half:any@'));
   const { connection } = connections.openReader('{n:a:0}:log');
-  await connection.whenReady({ timeoutMs: 5_000 });
+  await connection.whenReady({ timeoutMs: 20_000 });
   const waits = new AckWaits({ connection, touchKey: 'forbidden' });
   const ask = (touch: boolean): Promise<AcksReached> =>
     waits.reached({

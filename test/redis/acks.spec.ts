@@ -84,7 +84,7 @@ describe('acks by replicas', () => {
   });
 
   it('a default of the producer is waited for by each send that says nothing else', async () => {
-    const own = await start(master, { replicas: 1, timeoutMs: 300 });
+    const own = await start(master, { replicas: 1, timeoutMs: 2_000 });
     expect(await own.producer.send('orders', 'a')).toMatchObject({ acks: { replicas: 1 } });
     await replica.kill('SIGSTOP');
     const [plain, said] = await Promise.allSettled([
@@ -97,7 +97,7 @@ describe('acks by replicas', () => {
 
   it('a commit that is waited for while memory is full is confirmed', async () => {
     const { halves } = application.stores;
-    const acks = { disk: false, replicas: 1, timeoutMs: 5_000 };
+    const acks = { disk: false, replicas: 1, timeoutMs: 20_000 };
     const call = await callOf(application.stores, [halfOf(['full'])]);
     const ids = call.halves.map(({ id }) => id);
     await halves.prepare({ ...call, acks });
@@ -107,11 +107,6 @@ describe('acks by replicas', () => {
     } finally {
       await redis.config('SET', 'maxmemory', '0');
     }
-  });
-
-  it('more replicas than there are is unknown, too', async () => {
-    const sent = application.producer.send('orders', 'a', { acks: { replicas: 2, timeoutMs: 50 } });
-    await expect(sent).rejects.toThrow('1 of 2 replicas');
   });
 
   it('a connection that is lost while it waits confirms nothing; the next one asks again, and stores nothing twice', async () => {
@@ -150,15 +145,18 @@ describe('acks by replicas', () => {
     ).toMatchObject({ duplicate: true, acks: { replicas: 1 } });
   });
 
-  it('too few replicas are told apart from slow ones', async () => {
-    const sent = application.producer.send('orders', 'a', { acks: { replicas: 2, timeoutMs: 50 } });
+  it('more replicas than there are is unknown, too, and told apart from slow ones', async () => {
+    expect(await send()).toMatchObject({ acks: { replicas: 1 } });
+    // Time enough for the one there is, also on a busy machine.
+    const acks = { replicas: 2, timeoutMs: 2_000 };
+    const sent = application.producer.send('orders', 'a', { acks });
     await expect(sent).rejects.toThrow(/1 of 2 replicas .* \(only 1 of them is connected to it\)/);
   });
 
   it('what runs out with the time of its send says how far it came, not only that nobody answered', async () => {
     await replica.kill('SIGSTOP');
     const sent = application.producer.send('orders', 'a', {
-      ...{ timeoutMs: 1_000, acks: { replicas: 1 } },
+      ...{ timeoutMs: 3_000, acks: { replicas: 1 } },
     });
     await expect(sent).rejects.toThrow('but 0 of 1 replicas confirmed it in time: it is delivered');
   });
@@ -173,7 +171,7 @@ describe('acks by replicas', () => {
     await expect(halves.prepare({ ...call, acks })).rejects.toMatchObject(missed);
     await replica.kill('SIGCONT');
     expect(
-      statesOf(await halves.prepare({ ...call, acks: { ...acks, timeoutMs: 10_000 } })),
+      statesOf(await halves.prepare({ ...call, acks: { ...acks, timeoutMs: 20_000 } })),
     ).toEqual(['prepared']);
   });
 
@@ -182,7 +180,8 @@ describe('acks by replicas', () => {
     const acks = { disk: false, replicas: 1, timeoutMs: 50 };
     const call = await callOf(application.stores, [halfOf(['a']), halfOf(['b'])]);
     const ids = call.halves.map(({ id }) => id);
-    await halves.prepare({ ...call, acks });
+    const patient = { ...acks, timeoutMs: 20_000 };
+    await halves.prepare({ ...call, acks: patient });
     await replica.kill('SIGSTOP');
     expect(statesOf(await halves.prepare(call))).toEqual(['prepared', 'prepared']);
     await halves.commit(MINE, ids);
@@ -191,7 +190,6 @@ describe('acks by replicas', () => {
     await expect(halves.publish({ ...call, acks })).rejects.toMatchObject(missed);
     await expect(halves.commit({ ...MINE, acks }, ids)).rejects.toMatchObject(missed);
     await replica.kill('SIGCONT');
-    const patient = { ...acks, timeoutMs: 10_000 };
     expect(statesOf(await halves.commit({ ...MINE, acks: patient }, ids))).toEqual([
       ...['committed', 'committed'],
     ]);

@@ -34,7 +34,7 @@ describe('the Redis user of an application', () => {
       const url = await asUser(own.url, 'poor', without);
       const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
       const stores = new RedisStores({ connection: url, namespace: 'shop' });
-      await expect(stores.open(5_000)).rejects.toMatchObject({
+      await expect(stores.open(20_000)).rejects.toMatchObject({
         reason: 'NOPERM',
         message: expect.stringMatching(new RegExp(`'?${command.replace(' ', '[ |]')}'?`, 'i')),
       });
@@ -46,7 +46,7 @@ describe('the Redis user of an application', () => {
   it('is refused at the start in another namespace than its own', async () => {
     const url = await asUser(own.url, 'shop', leastRights('shop'));
     const stores = new RedisStores({ connection: url, namespace: 'shop2' });
-    await expect(stores.open(5_000)).rejects.toMatchObject({ reason: 'NOPERM' });
+    await expect(stores.open(20_000)).rejects.toMatchObject({ reason: 'NOPERM' });
     await stores.close();
   });
 

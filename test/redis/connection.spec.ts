@@ -11,6 +11,7 @@ import { serverProblem } from '../../lib/redis/server-check.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
 import { startRedis } from '../helpers/redis.js';
+import { whenStored } from '../helpers/workload.js';
 import { ownServer } from './helpers/own-server.js';
 
 describe('connections', () => {
@@ -26,21 +27,28 @@ describe('connections', () => {
     return { error, tookMs: performance.now() - began };
   }
 
+  /** Stores that were refused, and know why. */
+  async function refused(connection: string, why: RegExp, logger = silentLogger) {
+    const stores = new RedisStores({ connection, namespace, logger });
+    await expect(stores.open(1)).rejects.toThrow('was not ready within 1 ms');
+    await whenStored(async () => why.test(stores.availability.why ?? ''));
+    return stores;
+  }
+
   it('says where and why when nobody listens, once the time is up', async () => {
-    // Time enough to be refused, also on a busy machine.
-    const { error, tookMs } = await openFailure('redis://:secret@127.0.0.1:1', 1_000);
+    const stores = await refused('redis://:secret@127.0.0.1:1', /ECONNREFUSED/);
+    const error = await stores.open(100).catch((thrown: unknown) => thrown);
+    await stores.close();
     expect(error).toBeInstanceOf(StoreUnavailableError);
     expect((error as Error).message).toMatch(
-      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 1000 ms: .*ECONNREFUSED/,
+      /redis:\/\/:\*\*\*@127\.0\.0\.1:1 was not ready within 100 ms: .*ECONNREFUSED/,
     );
-    expect(tookMs).toBeLessThan(5_000);
   });
 
   it('says early what it waits for, and until when', async () => {
     const said: string[] = [];
     const logger = { ...silentLogger, warn: (line: string) => void said.push(line) };
-    const connection = 'redis://:secret@127.0.0.1:1';
-    const stores = new RedisStores({ connection, namespace, logger });
+    const stores = await refused('redis://:secret@127.0.0.1:1', /ECONNREFUSED/, logger);
     await expect(stores.open(1_200)).rejects.toThrow(StoreUnavailableError);
     await stores.close();
     expect(said).toEqual([
@@ -54,7 +62,7 @@ describe('connections', () => {
     const late = await startRedis();
     await late.kill();
     const stores = new RedisStores({ connection: late.url, namespace });
-    const opening = stores.open(10_000);
+    const opening = stores.open(20_000);
     await late.restart();
     await opening;
     expect(stores.availability.ready).toBe(true);
@@ -67,16 +75,16 @@ describe('connections', () => {
     async (who) => {
       await own.redis.config('SET', 'requirepass', 'right');
       await own.redis.auth('right');
-      const { error, tookMs } = await openFailure(own.url.replace('//', `//${who}`), 10_000);
+      const { error, tookMs } = await openFailure(own.url.replace('//', `//${who}`), 20_000);
       await own.redis.config('SET', 'requirepass', '');
       expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'WRONGPASS' });
-      expect(tookMs).toBeLessThan(2_000);
+      expect(tookMs).toBeLessThan(15_000);
     },
   );
 
   it('gives up at once when a password is needed and none is given', async () => {
     await own.redis.config('SET', 'requirepass', 'right');
-    const { error } = await openFailure(own.url, 10_000);
+    const { error } = await openFailure(own.url, 20_000);
     await own.redis.config('SET', 'requirepass', '');
     expect(error).toMatchObject({ code: 'STORE_REFUSED', reason: 'NOAUTH' });
   });
@@ -84,14 +92,15 @@ describe('connections', () => {
   it('says what it may be when the server closes connections at once', async () => {
     const [, most] = (await own.redis.config('GET', 'maxclients')) as string[];
     await own.redis.config('SET', 'maxclients', '1');
-    const { error } = await openFailure(own.url, 500);
+    const stores = await refused(own.url, /limit of clients \(maxclients\)/);
     await own.redis.config('SET', 'maxclients', most!);
-    expect((error as Error).message).toContain('limit of clients (maxclients)');
+    expect(stores.availability.why).toContain('limit of clients (maxclients)');
+    await stores.close();
   });
 
   it('refuses a server that evicts, unless that is accepted', async () => {
     await own.redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    const { error } = await openFailure(own.url, 5_000);
+    const { error } = await openFailure(own.url, 20_000);
     expect(error).toMatchObject({ reason: 'EVICTION' });
     await (await openStores(own.url, { allowEviction: true })).close();
     await own.redis.config('SET', 'maxmemory-policy', 'noeviction');
@@ -108,7 +117,7 @@ describe('connections', () => {
       '-xclaim',
       '-xgroup|delconsumer',
     );
-    const { error } = await openFailure(own.url.replace('//', '//poor@'), 5_000);
+    const { error } = await openFailure(own.url.replace('//', '//poor@'), 20_000);
     expect(error).toBeInstanceOf(StoreRefusedError);
     expect((error as Error).message).toContain('may not run XCLAIM, XGROUP DELCONSUMER');
   });
@@ -116,20 +125,20 @@ describe('connections', () => {
   it('refuses a user who may not INFO: the ready check would be skipped', async () => {
     await own.redis.acl('SETUSER', 'blind', 'on', 'nopass', '~*', '+@all', '-info');
     const warn = jest.spyOn(console, 'warn').mockImplementation(() => {});
-    const { error } = await openFailure(own.url.replace('//', '//blind@'), 5_000);
+    const { error } = await openFailure(own.url.replace('//', '//blind@'), 20_000);
     warn.mockRestore();
     expect(error).toMatchObject({ reason: 'NOPERM' });
   });
 
   it('never writes to database 0 when the user may not select the one that was asked for', async () => {
     await own.redis.acl('SETUSER', 'narrow', 'on', 'nopass', '~*', '+@all', '-select');
-    const { error } = await openFailure(`${own.url.replace('//', '//narrow@')}/3`, 5_000);
+    const { error } = await openFailure(`${own.url.replace('//', '//narrow@')}/3`, 20_000);
     expect(error).toMatchObject({ reason: 'NOPERM' });
     expect(await own.redis.dbsize()).toBe(0);
   });
 
   it('gives up at once on a database that the server does not have', async () => {
-    const { error } = await openFailure(`${own.url}/99`, 10_000);
+    const { error } = await openFailure(`${own.url}/99`, 20_000);
     expect(error).toMatchObject({ reason: 'NO_DB' });
     expect((error as Error).message).toContain('DB index is out of range. Choose a db that it has');
   });
@@ -196,11 +205,11 @@ describe('connections', () => {
     const request = { queues: [{ topic: 't', queue: 0 }], perQueue: 1, blockMs: 5_000, signal };
     const underWay = [stores.members.beat('a'), reader.read(request)];
     const failed = Promise.allSettled(underWay);
-    await new Promise((resolve) => setTimeout(resolve, 50));
     const began = performance.now();
     await stores.close();
     expect((await failed).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-    expect(performance.now() - began).toBeLessThan(500);
+    // They would be given up after five seconds.
+    expect(performance.now() - began).toBeLessThan(4_000);
     await own.server.kill('SIGCONT');
     await expect(stores.members.beat('a')).rejects.toBeInstanceOf(ClosedError);
     await stores.close();
@@ -231,7 +240,7 @@ describe('connections', () => {
         return client;
       },
     });
-    await stores.open(5_000);
+    await stores.open(20_000);
     clients[0]!.disconnect();
     await new Promise<void>((resolve) => {
       stores.availability.onChange((ready) => ready && resolve());

@@ -20,7 +20,7 @@ describe('what piled up for an ordered group, read without a script that carries
     const namespace = newNamespace();
     keys = new Keys({ namespace });
     stores = new RedisStores({ connection: own.url, namespace });
-    await stores.open(5_000);
+    await stores.open(20_000);
     await stores.topics.declare('orders', { queues: 1 });
     await join(stores, 'billing');
     offsets = await publishTexts(stores, numbered(3 * PAGE + 5));

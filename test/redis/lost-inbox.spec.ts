@@ -68,7 +68,7 @@ describe('An inbox of answers that Redis lost', () => {
   it('is read from its start when it was made on a server whose clock is behind', async () => {
     const namespace = 'behind';
     const stores = new RedisStores({ connection: redis.url, namespace });
-    await stores.open(10_000);
+    await stores.open(20_000);
     const options = { ttlMs: 60_000, maxBytes: 1_000_000 };
     const opened = await stores.replies.openInbox(options);
     // As it does three times in each lifetime.
@@ -96,19 +96,19 @@ describe('An inbox of answers that Redis lost', () => {
 
   it('is made again by whoever asks with the next read, once its connection broke', async () => {
     const stores = new RedisStores({ connection: redis.url, namespace: 'broke' });
-    await stores.open(10_000);
+    await stores.open(20_000);
     const inbox = await stores.replies.openInbox({ ttlMs: 60_000, maxBytes: 1_000_000 });
     const never = new AbortController().signal;
     const reading = inbox.read({ blockMs: 20_000, signal: never }).catch(() => 'lost');
     const operator = new Redis(redis.url);
     const waiting = async () => String(await operator.client('LIST')).includes('cmd=xread ');
-    await within(10_000, 'a read that waits', whenStored(waiting));
+    await within(20_000, 'a read that waits', whenStored(waiting));
     operator.disconnect();
     await redis.kill();
     await redis.restart();
     expect(await reading).toBe('lost');
     const isReady = async () => stores.availability.ready;
-    await within(10_000, 'the connection', whenStored(isReady));
+    await within(20_000, 'the connection', whenStored(isReady));
     expect(await inbox.read({ blockMs: 0, signal: never })).toEqual([]);
     expect(await stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
     await inbox.close();

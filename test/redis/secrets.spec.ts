@@ -49,7 +49,7 @@ describe('errors of the Redis stores', () => {
   it('hold neither password nor payload, in any failure', async () => {
     const errors: unknown[] = [];
     const wrong = new RedisStores({ connection: url(`${PASSWORD}2`), namespace, logger });
-    errors.push(await failure(wrong.open(5_000)));
+    errors.push(await failure(wrong.open(20_000)));
     await wrong.close();
 
     const stores = await openStores(url(PASSWORD), { namespace, logger });

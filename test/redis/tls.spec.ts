@@ -74,7 +74,7 @@ describe('TLS', () => {
   it('needs to know the CA', async () => {
     const options = { host: '127.0.0.1', port, tls: trusted };
     const stores = new RedisStores({ connection: options, namespace: 'shop' });
-    await stores.open(5_000);
+    await stores.open(20_000);
     await stores.close();
     expect(
       await failure({ host: '127.0.0.1', port, tls: { cert: client.cert, key: client.key } }),

@@ -183,5 +183,5 @@ describe('the sample shop', () => {
     expect(shop.isAnyoneLeft).toBe(false);
     expect(await isListening(url)).toBe(false);
     expect(await isListening(redisUrl)).toBe(false);
-  }, 30_000);
+  });
 });

@@ -11,7 +11,7 @@ export async function openStores(
   options: Partial<RedisStoresOptions> = {},
 ): Promise<RedisStores> {
   const stores = new RedisStores({ connection: url, namespace: newNamespace(), ...options });
-  await stores.open(5_000);
+  await stores.open(20_000);
   return stores;
 }
 

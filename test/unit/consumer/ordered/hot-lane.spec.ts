@@ -43,5 +43,5 @@ describe('a hot lane whose head fails', () => {
     expect(got.get('hot')).toHaveLength(FOLLOWERS);
     expect(got.get('hot')).toEqual(numbers(FOLLOWERS));
     await bed.close();
-  }, 60_000);
+  });
 });
