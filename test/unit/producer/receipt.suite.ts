@@ -7,9 +7,9 @@ import { consume, type OpenAdminBed, useBed } from '../inspect/bed.js';
 export function describeReceipts(where: string, open: OpenAdminBed): void {
   describe(`a receipt ${where}`, () => {
     const bed = useBed(open, { topics: { queues: 2 } });
-    const send = (groups: string[], options: SendOptions = {}): Promise<SendResult> => {
-      const receipt = { groups, timeoutMs: 2_000 };
-      return bed.rivulet.producer.send('orders', { id: 1 }, { ...options, receipt });
+    const send = (groups: string[], timeoutMs = 30_000): Promise<SendResult> => {
+      const receipt = { groups, timeoutMs };
+      return bed.rivulet.producer.send('orders', { id: 1 }, { receipt });
     };
 
     it('says what became of the message in each group that was named', async () => {
@@ -59,7 +59,8 @@ export function describeReceipts(where: string, open: OpenAdminBed): void {
       await consume(bed, () => {}, 'billing');
       let release = (): void => {};
       await consume(bed, () => new Promise<void>((resolve) => (release = resolve)), 'slow');
-      const error = await bed.until(send(['billing', 'slow', 'nobody']).catch((e: unknown) => e));
+      const sent = send(['billing', 'slow', 'nobody'], 3_000);
+      const error = await bed.until(sent.catch((e: unknown) => e));
       expect(error).toMatchObject({
         code: 'RECEIPT_TIMEOUT',
         sent: { state: 'stored' },
