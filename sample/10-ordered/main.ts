@@ -2,8 +2,8 @@
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { Ctx, Payload } from '@nestjs/microservices';
-import { Events, MessageProducer, RivuletContext, RivuletModule, Subscribe } from 'nestjs-rivulet';
+import { Payload } from '@nestjs/microservices';
+import { Events, MessageProducer, RivuletModule, Subscribe } from 'nestjs-rivulet';
 
 interface Booking {
   account: string;
@@ -19,8 +19,9 @@ class Ledger {
     ordered: true,
     retry: { backoff: { fromMs: 200 } },
   })
-  book(@Payload() { account, step }: Booking, @Ctx() ctx: RivuletContext): void {
-    if (step === 'open' && account === 'alice' && ctx.attempt < 3) throw new Error('not yet');
+  book(@Payload() { account, step }: Booking): void {
+    const isBobDone = booked.bob!.includes('close');
+    if (account === 'alice' && step === 'open' && !isBobDone) throw new Error('not yet');
     booked[account]!.push(step);
     if (account === 'bob' && step === 'close') console.log('alice waits:', booked.alice!.length);
   }

@@ -12,7 +12,7 @@ interface Reading {
 
 @Injectable()
 class Readings {
-  @rivulet.SubscribeBatch('readings', { group: 'store', batch: { size: 5, withinMs: 200 } })
+  @rivulet.SubscribeBatch('readings', { group: 'store', batch: { size: 5, withinMs: 2_000 } })
   write(@Payload() readings: Reading[], @Ctx() ctx: rivulet.BatchContext): rivulet.BatchResult {
     console.log(`write ${ctx.size}`);
     const result = new rivulet.BatchResult();

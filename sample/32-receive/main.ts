@@ -21,12 +21,12 @@ const app = await NestFactory.createApplicationContext(AppModule, { logger: ['er
 const producer = app.get(MessageProducer);
 const consumer = app.get(MessageConsumer);
 const receive = (invisibleDurationMs: number) =>
-  consumer.receive({ topic: 'sales', max: 10, waitMs: 2_000, invisibleDurationMs });
+  consumer.receive({ topic: 'sales', max: 10, waitMs: 10_000, invisibleDurationMs });
 
 for (const cents of [100, 250, -1, 400]) await producer.send('sales', { cents });
 
 let sum = 0;
-for (const { body, receipt } of await receive(200)) {
+for (const { body, receipt } of await receive(1_500)) {
   const { cents } = body as { cents: number };
   if (cents < 0) {
     await consumer.reject(receipt, 'a sale below zero');

@@ -4,13 +4,13 @@ import { type INestApplicationContext, Injectable, Module } from '@nestjs/common
 import { NestFactory } from '@nestjs/core';
 import { Events, MessageProducer, RivuletModule, Subscribe } from 'nestjs-rivulet';
 
-const calls: number[] = [];
+let lastCallAt = 0;
 
 @Injectable()
 class Partner {
   @Subscribe('calls', { group: 'partner', concurrency: 20, rateLimit: { max: 10, perMs: 1_000 } })
   call(): void {
-    calls.push(performance.now());
+    lastCallAt = performance.now();
   }
 }
 
@@ -30,8 +30,9 @@ const handled = new Promise<void>((resolve) => {
   let left = 25;
   for (const app of apps) app.get(Events).on('acked', () => void (--left === 0 && resolve()));
 });
+const beganAt = performance.now();
 for (let n = 0; n < 25; n++) void producer.send('calls', n);
 await handled;
 // Ten at once, and a tenth of a second for each of the others.
-console.log('25 calls, no faster than that:', calls.at(-1)! - calls[0]! >= 1_400);
+console.log('25 calls, no faster than that:', lastCallAt - beganAt >= 1_400);
 for (const app of apps) await app.close();

@@ -6,9 +6,9 @@ import { Twin, Twins } from './twins.js';
 const STEPS = 300;
 const SHOWN = 40;
 
-/** `RIVULET_SEED=n` repeats one life; `RIVULET_LIVES=n` lives so many new ones. */
+/** The same ones each time. `RIVULET_LIVES=n` lives so many new ones as well, `RIVULET_SEED=n` repeats one. */
 function seeds(): number[] {
-  const { RIVULET_SEED, RIVULET_LIVES = '1' } = process.env;
+  const { RIVULET_SEED, RIVULET_LIVES = '0' } = process.env;
   if (RIVULET_SEED !== undefined) return [Number(RIVULET_SEED)];
   const fresh = Array.from({ length: Number(RIVULET_LIVES) }, () =>
     Math.floor(Math.random() * 1e9),

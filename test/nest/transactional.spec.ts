@@ -242,8 +242,9 @@ describe('@Transactional', () => {
     });
     await expect(made.app.get(Many).send(true)).rejects.toThrow('no');
     expect(await heardBy(made)).toEqual([]);
+    const published = made.events.next('published');
     await made.app.get(Many).send(false);
-    await made.events.next('published');
+    await published;
     expect(await heardBy(made)).toEqual([1, 2, 3, 4]);
   });
 

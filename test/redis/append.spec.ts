@@ -264,7 +264,8 @@ describe('a replica that takes over', () => {
   let ofReplica: Redis;
 
   beforeAll(async () => {
-    [primary, replica] = await Promise.all([startRedis(), startRedis()]);
+    const args = ['--repl-diskless-sync-delay', '0'];
+    [primary, replica] = await Promise.all([startRedis({ args }), startRedis()]);
     ofPrimary = new Redis(primary.url);
     ofReplica = new Redis(replica.url);
     await ofReplica.replicaof('127.0.0.1', primary.port);
@@ -282,7 +283,8 @@ describe('a replica that takes over', () => {
     const { id, call } = session('orders', generation);
     const known = await before.log.append(call(entries('a')));
     if (known.state !== 'appended') throw new Error(known.state);
-    while ((await ofPrimary.wait(1, 1_000)) < 1);
+    // WAIT is for what its own connection wrote, and so for all that was written before.
+    while ((await ofPrimary.set('here', '1').then(() => ofPrimary.wait(1, 1_000))) < 1);
     await ofReplica.replicaof('NO', 'ONE');
     await before.log.append(call(entries('b'), { number: 2 }));
     const seen = await before.log.range({

@@ -100,7 +100,7 @@ describe('every call', () => {
     const { taken } = await stores.agenda.take({ limit: 1, leaseMs: 1 });
     await stores.agenda.finish('w', taken[0]!.version, null);
     await stores.members.beat('m');
-    const inbox = await stores.replies.openInbox({ ttlMs: 1_000, maxBytes: 100_000 });
+    const inbox = await stores.replies.openInbox({ ttlMs: 60_000, maxBytes: 100_000 });
     await stores.replies.reply(inbox.address, Buffer.from('x'));
     expect(await inbox.read({ blockMs: 0, signal })).toHaveLength(1);
     await inbox.close();

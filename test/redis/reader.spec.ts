@@ -138,7 +138,8 @@ describe('a group reader', () => {
     const began = performance.now();
     await reader.close();
     expect(await reading).toEqual([]);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    // It would be silent for ten seconds.
+    expect(performance.now() - began).toBeLessThan(5_000);
     await own.server.kill('SIGCONT');
   });
 

@@ -1,12 +1,12 @@
-import { once } from 'node:events';
-import net from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import { TLSSocket } from 'node:tls';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import type { RedisFactory } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { whenStored } from '../helpers/workload.js';
 import { Authority } from './helpers/certificates.js';
+import { SOCKET } from './helpers/mutual-tls.js';
 
 describe('TLS', () => {
   const authority = new Authority();
@@ -24,23 +24,28 @@ describe('TLS', () => {
 
   /** A server that wants certificates of its clients, too. */
   async function serve({ certFile, keyFile }: { certFile: string; keyFile: string }) {
-    const tlsPort = await freePort();
     const server = await startRedis({
-      args: [
-        ...['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile],
-        ...['--tls-ca-cert-file', authority.root.certFile, '--tls-auth-clients', 'yes'],
+      socket: SOCKET,
+      args: (tlsPort) => [
+        ...['--port', '0', '--tls-port', String(tlsPort), '--tls-auth-clients', 'yes'],
+        ...['--tls-cert-file', certFile, '--tls-key-file', keyFile],
+        ...['--tls-ca-cert-file', authority.root.certFile],
       ],
     });
     servers.push(server);
-    return tlsPort;
+    return server.port;
   }
 
   const trusted = { ca: authority.root.cert, cert: client.cert, key: client.key };
 
+  /** What is said to whoever has waited until it failed once. */
   async function failure(connection: RedisOptions): Promise<string> {
     const stores = new RedisStores({ connection, namespace: 'shop' });
-    const error = await stores.open(700).catch((reason: unknown) => reason);
+    const opening = stores.open(20_000).catch(() => undefined);
+    await whenStored(async () => stores.availability.why !== undefined);
+    const error = await stores.open(1).catch((reason: unknown) => reason);
     await stores.close();
+    await opening;
     return String(error);
   }
 
@@ -108,12 +113,3 @@ describe('TLS', () => {
     );
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as net.AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

@@ -289,9 +289,12 @@ describe('An event through the transport', () => {
   it('runs in no more handlers at once than its concurrency', async () => {
     let running = 0;
     let most = 0;
+    const three = deferred();
     const handler = handlerOf(
       async () => {
         most = Math.max(most, ++running);
+        if (running === 3) three.resolve();
+        await three.promise;
         await new Promise((resolve) => setTimeout(resolve, 5));
         running -= 1;
       },

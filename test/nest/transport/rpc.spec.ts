@@ -131,7 +131,7 @@ describe('A request through the transport', () => {
     const ended = deferred();
     @Controller()
     class Endless {
-      @MessagePattern('endless', { handlerTimeoutMs: 20, retry: { maxAttempts: 1 } })
+      @MessagePattern('endless', { handlerTimeoutMs: 500, retry: { maxAttempts: 1 } })
       async *count() {
         try {
           for (let i = 0; ; i++) yield await new Promise((resolve) => setImmediate(resolve, i));
