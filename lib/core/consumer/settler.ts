@@ -38,7 +38,7 @@ const MOST_PER_CALL = 200;
  */
 export class Settler {
   private readonly options: SettlerOptions;
-  private waiting: SettleTask[] = [];
+  private readonly waiting: SettleTask[] = [];
   /** Calls under way. */
   private readonly calls: SettleTask[][] = [];
   private planned = false;
@@ -83,8 +83,8 @@ export class Settler {
   /** Sends what waits now. */
   flush(): void {
     if (this.waiting.length === 0) return;
-    const waiting = this.waiting;
-    this.waiting = [];
+    // Not a new list in the place of this one: where little happens it grew old, and would keep what it held once more.
+    const waiting = this.waiting.splice(0);
     for (let at = 0; at < waiting.length; at += MOST_PER_CALL)
       void this.deliver(waiting.slice(at, at + MOST_PER_CALL));
   }

@@ -4,8 +4,18 @@ import type { Outcome } from './outcome.js';
 import type { Decision } from './settle.js';
 import type { SettleAnswer, SettleTask } from './settler.js';
 
-/** What is said of a message when it is settled. */
-export type SettledMessage = Pick<MessageView, 'messageId' | 'key' | 'receiptTo'>;
+/** What is said of a message when it is settled. A class, too. */
+export class SettledMessage implements Pick<MessageView, 'messageId' | 'key' | 'receiptTo'> {
+  readonly messageId: MessageView['messageId'];
+  readonly key: MessageView['key'];
+  readonly receiptTo: MessageView['receiptTo'];
+
+  constructor({ messageId, key, receiptTo }: SettledMessage) {
+    this.messageId = messageId;
+    this.key = key;
+    this.receiptTo = receiptTo;
+  }
+}
 
 /** What is said of its place, and of how it was found there. */
 export interface SettledEntry extends Pick<
@@ -56,11 +66,7 @@ export class Settling implements SettleTask, SettledEntry {
     this.attempt = entry.attempt;
     this.deliveryCount = entry.deliveryCount;
     this.content = entry.content.kind === 'message' ? MESSAGE : entry.content;
-    this.message = message && {
-      messageId: message.messageId,
-      key: message.key,
-      receiptTo: message.receiptTo,
-    };
+    this.message = message && new SettledMessage(message);
     this.outcome = options.outcome;
     this.decision = options.decision;
     this.settlement = options.settlement;
