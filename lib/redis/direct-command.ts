@@ -8,7 +8,10 @@ const ZERO = 0x30;
 interface DirectCommandOptions {
   /** Of what is bytes in the reply; null: it stays bytes. */
   replyEncoding: BufferEncoding | null;
-  /** Called with the reply at once: whoever is in a hurry need not wait for promises. What it throws fails the command. */
+  /**
+   * Called with the reply at once: whoever is in a hurry need not wait for promises. What it throws fails the command. Its
+   * promise is answered with null then: one that waited for long would keep the reply until the next full collection.
+   */
   onReply?: ((reply: unknown) => void) | undefined;
 }
 
@@ -25,13 +28,13 @@ export class DirectCommand extends Command {
 
   private tell(onReply: (reply: unknown) => void): void {
     const { resolve } = this;
-    this.resolve = (reply: Buffer) => {
+    this.resolve = (reply: unknown) => {
       try {
-        onReply(this.transformReply(reply));
+        onReply(this.transformReply(reply as Buffer));
       } catch (error) {
         return this.reject(error as Error);
       }
-      resolve(reply);
+      resolve(null);
     };
   }
 

@@ -120,17 +120,11 @@ export class RedisGroupReader implements GroupReader {
       streams: [...byLog.keys()].map((key) => ({ key, after: '>' })),
       signal,
     } as const;
-    let arrived: DeliveredEntry[] | undefined;
-    const onReply = (reply: StreamsReply): void => {
-      arrived = readDeliveries(reply, byLog);
-      onArrival!(arrived);
-    };
+    const onReply = (reply: StreamsReply): void => onArrival!(readDeliveries(reply, byLog));
     const { entries, failures } = await (blockMs > 0 || !this.connections.ready
       ? this.reader.read({ ...request, blockMs, onArrival: onArrival && onReply })
       : this.reader.readNow(request));
-    const deliveries = arrived ?? readDeliveries(entries, byLog);
-    // What is left of the request may live longer, and would keep them.
-    arrived = undefined;
+    const deliveries = readDeliveries(entries, byLog);
     if (failures.length === 0) return deliveries;
     const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);
     const failure = fault ?? failures[0]!;

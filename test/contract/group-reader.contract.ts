@@ -64,7 +64,7 @@ export function describeGroupReader(open: OpenHarness): void {
       expect(await h.consumer(BILLING, 'c').read({ blockMs: 0 })).toEqual([]);
     });
 
-    it('tells of what a waiting read brings once at most, and answers it all the same', async () => {
+    it('tells of what a waiting read brings, or answers it', async () => {
       const reader = (await h.sibling()).deliveries.openReader('billing', 'c');
       const arrived: DeliveredEntry[][] = [];
       const reading = reader.read({
@@ -77,24 +77,21 @@ export function describeGroupReader(open: OpenHarness): void {
       await h.advance(5);
       await publishTexts(h.stores, ['a']);
       const answered = await reading;
-      expect(texts(answered)).toEqual(['a']);
-      expect([[], [answered]]).toContainEqual(arrived);
+      expect([...arrived, answered].filter(({ length }) => length > 0).map(texts)).toEqual([['a']]);
       await reader.close();
     });
 
-    it('answers all that it tells of, from whichever queue', async () => {
+    it('tells of each message or answers it, from whichever queue', async () => {
       const queues = [0, 1, 2, 3].map((queue) => ({ topic: 'orders', queue }));
       for (const ref of queues) await publishTexts(h.stores, [`q${ref.queue}`], ref);
       const reader = (await h.sibling()).deliveries.openReader('billing', 'c');
-      const arrived: DeliveredEntry[] = [];
-      const answered: DeliveredEntry[] = [];
+      const found: DeliveredEntry[] = [];
       const read = {
         ...{ queues, perQueue: 10, blockMs: 20_000, signal: new AbortController().signal },
-        onArrival: (entries: DeliveredEntry[]) => arrived.push(...entries),
+        onArrival: (entries: DeliveredEntry[]) => found.push(...entries),
       };
-      while (answered.length < queues.length) answered.push(...(await reader.read(read)));
-      expect(texts(answered).sort()).toEqual(['q0', 'q1', 'q2', 'q3']);
-      expect(answered).toEqual(expect.arrayContaining(arrived));
+      while (found.length < queues.length) found.push(...(await reader.read(read)));
+      expect(texts(found).sort()).toEqual(['q0', 'q1', 'q2', 'q3']);
       await reader.close();
     });
 

@@ -86,11 +86,11 @@ describe('a group reader', () => {
           void Promise.resolve().then(() => order.push('the next promise'));
         },
       })
-      .then(([entry]) => order.push(`answered in ${entry!.queue}`));
+      .then(({ length }) => order.push(`answered with ${length}`));
     await untilBlocked();
     await publish(1);
     await reading;
-    expect(order).toEqual(['arrived in 1', 'the next promise', 'answered in 1']);
+    expect(order).toEqual(['arrived in 1', 'the next promise', 'answered with 0']);
   });
 
   it('fails a read when whoever is told of its messages throws, and keeps its connection', async () => {

@@ -186,10 +186,8 @@ export class FetchLoop {
     return this.blocked;
   }
 
-  private readonly onArrival = (entries: DeliveredEntry[]): void => {
-    const { blocked } = this;
-    if (blocked) this.take(blocked, entries);
-  };
+  private readonly onArrival = (entries: DeliveredEntry[]): void =>
+    this.take(this.blocked!, entries);
 
   private take(reading: Reading, entries: DeliveredEntry[]): void {
     if (reading.isTaken) return;

@@ -29,7 +29,7 @@ describe('FetchLoop', () => {
   let wake: () => void;
   /** Reads under way, at each time that a reply was accepted. */
   let ahead: number[];
-  /** The reader tells of messages when they come, before its promise does. */
+  /** The reader tells of messages when they come, and its promise does not. */
   let tells: boolean;
   /** Handlers have begun, and ended if they take no time. */
   let onAccepted: () => void;
@@ -64,10 +64,9 @@ describe('FetchLoop', () => {
           });
         const entries = take();
         if (entries.length > 0 || blockMs === 0 || signal.aborted) return entries;
-        let arrived: DeliveredEntry[] | undefined;
         await new Promise<void>((resolve) => {
           const end = (): void => {
-            if (tells) onArrival?.((arrived = take()));
+            if (tells) onArrival?.(take());
             signal.removeEventListener('abort', end);
             resolve();
           };
@@ -75,7 +74,7 @@ describe('FetchLoop', () => {
           clock.after(blockMs, end);
           signal.addEventListener('abort', end, { once: true });
         });
-        return arrived ?? take();
+        return take();
       },
       close: async () => void (closed = true),
     };
