@@ -59,7 +59,7 @@ export class RedisTopicRegistry implements TopicRegistry {
     const wanted = withDefaults(settings);
     for (;;) {
       const [word, ...facts] = (await scripts.declareTopic.run(this.host, {
-        keys: this.keys.topic(topic),
+        keys: { meta: this.keys.topic(topic).meta, deleted: this.keys.deleted(topic) },
         args: {
           queues: String(wanted.queues),
           ...settingArguments(wanted),

@@ -222,7 +222,7 @@ export const scripts = {
 
   declareTopic: new Script({
     name: 'declare-topic',
-    keys: ['meta'],
+    keys: ['meta', 'deleted'],
     args: ['queues', 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'born'],
   }),
   alterTopic: new Script({

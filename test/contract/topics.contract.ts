@@ -132,6 +132,19 @@ export function describeTopics(open: OpenHarness): void {
       expect(await topics.removedGeneration('orders')).toBe(first.generation);
     });
 
+    it.each([
+      ['an hour back', -3_600_000],
+      ['not at all', 0],
+    ])('is younger than what was removed when the clock jumps %s', async (_, jumpMs) => {
+      const { topics } = h.stores;
+      const first = await topics.declare('orders');
+      await topics.remove('orders');
+      h.jump(jumpMs);
+      const second = await topics.declare('orders');
+      expect(second.generation).toBeGreaterThan(first.generation);
+      expect(await topics.removedGeneration('orders')).toBe(first.generation);
+    });
+
     it('removes what is not there without harm', async () => {
       expect(await h.stores.topics.remove('nowhere')).toBe('unknown');
       await declare(h.stores);
