@@ -1,17 +1,20 @@
 import { WORTH_ANOTHER_CALL } from '../producer/producer-settings.js';
 
-/** Where so many wait, the process is busy throughout, and gains more by larger calls. */
-const MANY = 6 * WORTH_ANOTHER_CALL;
+/** Fewer are no portion: each call costs something, however little travels in it. */
+const LEAST = 8;
+/** With so many in flight the process is busy throughout, and gains more by larger calls. */
+const MANY = 8 * WORTH_ANOTHER_CALL;
 
-/** What the store answered to one call. */
+/** What the store answered to one call: `handOn(from, to)` tells those who asked in these places, in order. */
 interface Answered {
   readonly answers: number;
-  handOn(): void;
+  readonly handOn: (from: number, to: number) => void;
+  from: number;
 }
 
 /**
- * Answers that come together are handed on in portions, one in every other turn of the event loop: what is asked because of one has
- * left before the next is worked on.
+ * Answers are handed on in portions of about half of what is in flight, one in every other turn of the event loop: what is asked
+ * because of one has left before the next is worked on.
  *
  * Handed on at once, all of many transactions in flight would ask at the same time, and be answered at the same time: process and
  * store would wait for each other in turn (decision 19).
@@ -20,40 +23,55 @@ export class AnswerPace {
   private readonly waiting: Answered[] = [];
   /** Of all that wait. */
   private answers = 0;
+  /** Answers that are waited for, or wait. */
+  private inFlight = 0;
   private isHandingOn = false;
 
-  /** At once when nothing else was handed on just now or many wait, otherwise later, in the order of these calls. `handOn` must not throw. */
-  take(answers: number, handOn: () => void): void {
-    this.waiting.push({ answers, handOn });
+  /** So many answers will be taken, or `missed`. */
+  expect(answers: number): void {
+    this.inFlight += answers;
+  }
+
+  /** So many answers will not come. */
+  missed(answers: number): void {
+    this.inFlight -= answers;
+  }
+
+  /**
+   * `handOn` is called for each of so many answers once, in the order of these calls: at once when nothing was handed on just now
+   * or many are in flight, otherwise later. It must not throw.
+   */
+  take(answers: number, handOn: Answered['handOn']): void {
+    this.waiting.push({ answers, handOn, from: 0 });
     this.answers += answers;
-    if (!this.isHandingOn) this.next();
-    else if (this.answers > MANY) this.handOn(this.waiting.length);
+    if (this.inFlight > MANY) this.handOn(this.answers);
+    else if (!this.isHandingOn) this.next();
   }
 
   private next(): void {
-    this.isHandingOn = this.waiting.length > 0;
+    this.isHandingOn = this.answers > 0;
     if (!this.isHandingOn) return;
-    this.handOn(this.portion());
+    this.handOn(portionOf(this.answers, this.inFlight));
     // Whatever they ask leaves at the end of this turn of the event loop, or of the next one when this is such an end.
     setImmediate(() => setImmediate(() => this.next()));
   }
 
-  private handOn(calls: number): void {
-    for (const { answers, handOn } of this.waiting.splice(0, calls)) {
-      this.answers -= answers;
-      handOn();
+  private handOn(answers: number): void {
+    this.answers -= answers;
+    this.inFlight -= answers;
+    for (let left = answers; left > 0;) {
+      const call = this.waiting[0]!;
+      const { from } = call;
+      call.from = Math.min(call.answers, from + left);
+      left -= call.from - from;
+      if (call.from === call.answers) this.waiting.shift();
+      call.handOn(from, call.from);
     }
   }
+}
 
-  /** How many calls have answers that are worth a call; what is left is no less than half of that. */
-  private portion(): number {
-    let [calls, left] = [0, this.answers];
-    for (const { answers } of this.waiting) {
-      const isEnough = this.answers - left >= WORTH_ANOTHER_CALL;
-      if (isEnough && left >= WORTH_ANOTHER_CALL / 2) break;
-      calls += 1;
-      left -= answers;
-    }
-    return calls;
-  }
+/** Never more than is worth a call; a small rest goes with those before it. */
+function portionOf(answers: number, inFlight: number): number {
+  const portion = Math.min(Math.max(Math.ceil(inFlight / 2), LEAST), WORTH_ANOTHER_CALL);
+  return answers < 1.5 * portion ? answers : portion;
 }

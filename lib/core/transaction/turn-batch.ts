@@ -87,16 +87,19 @@ export class TurnBatch<Place extends object, Item, Reply> {
     const forget = (): void => {
       items.length = resolves.length = rejects.length = 0;
     };
+    const { pace } = this;
+    pace?.expect(items.length);
     this.call(place, items, batch).then(
       (replies) => {
-        const answer = (): void => {
-          resolves.forEach((resolve, i) => resolve(replies[i]!));
-          forget();
+        const handOn = (from: number, to: number): void => {
+          for (let i = from; i < to; i++) resolves[i]!(replies[i]!);
+          if (to === items.length) forget();
         };
-        if (this.pace) this.pace.take(items.length, answer);
-        else answer();
+        if (pace) pace.take(items.length, handOn);
+        else handOn(0, items.length);
       },
       (error: unknown) => {
+        pace?.missed(items.length);
         for (const reject of rejects) reject(error);
         forget();
       },
