@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process';
 import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';
 import { isAsyncIterable } from '../core/consumer/replying.js';
@@ -61,7 +62,7 @@ async function answerObservable(
     for (const value of held.splice(0)) void responder.value(value);
   };
   const hold = (value: unknown): void => {
-    if (held.length === 0) process.nextTick(flush);
+    if (held.length === 0) nextTick(flush);
     else flush();
     held.push(value);
   };

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate } from 'node:timers';
 import { isRefusal } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type {

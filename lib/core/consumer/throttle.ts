@@ -72,7 +72,7 @@ export class Throttle {
     if (this.isAsking || this.cancelTimer || this.isStopped) return;
     this.isAsking = true;
     // What else begins to wait now goes with it.
-    queueMicrotask(() => void this.ask());
+    void Promise.resolve().then(() => this.ask());
   }
 
   stop(): void {

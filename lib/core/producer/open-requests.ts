@@ -67,7 +67,7 @@ export class OpenRequest implements SendAnswer {
 
   /** Its message is not stored, or nobody knows. Whoever asked may not have its hands on this yet. */
   reject(error: Error): void {
-    queueMicrotask(() => this.owner.refused(this, error));
+    void Promise.resolve().then(() => this.owner.refused(this, error));
   }
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { passes, StoreRefusedError } from '../message/errors.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import {

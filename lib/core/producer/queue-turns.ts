@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { WORTH_ANOTHER_CALL } from './producer-settings.js';
 
 /**

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import { WORTH_ANOTHER_CALL } from '../producer/producer-settings.js';
 
 /** Fewer are no portion: each call costs something, however little travels in it. */

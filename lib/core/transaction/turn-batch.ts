@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import type { AnswerPace } from './answer-pace.js';
 
 /** What belongs into one call: as much as is worth it, and no more than a server should be kept busy with. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import type { Clock } from '../../runtime/clock.js';
 import type { DeliveredEntry } from '../../store/delivery-store.js';
 import type { PermitStore } from '../../store/permit-store.js';
