@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 // Below the ephemeral range of Linux and macOS, and so are Redis's cluster bus ports 10 000 above: no outgoing connection
 // can take the port while a restarted server is down.
 const PORTS = { first: 11_000, count: 10_000 };
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
 const RESTARTS = 8;
 /** Somebody may take the port between the look at it and the start. */
 const STARTS = 5;
@@ -36,7 +36,7 @@ exec "$@" 3<&-
  * @param isUp Whether the server at this port and in this folder answers by now.
  * @param stopSignal Asks the server to end soon and in order. Default SIGTERM.
  * @param user { uid, gid } to run it as. Default: as this process.
- * @throws when the server refuses its arguments or does not answer within 30 s; the message holds the end of its log.
+ * @throws when the server refuses its arguments or does not answer within 60 s; the message holds the end of its log.
  */
 export async function startPrivateServer(options) {
   for (let attempt = 1; ; attempt++) {

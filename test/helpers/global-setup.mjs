@@ -82,6 +82,8 @@ export default async function shareServers() {
   if (process.env.RIVULET_ACL === '1') connectAsLeastUser();
   const started = new Map();
   const keeper = http.createServer((request, response) => {
+    // A connection that is kept may be closed here while the next question is on its way.
+    response.setHeader('connection', 'close');
     const name = request.url.slice(1);
     if (!started.has(name)) started.set(name, start(SERVERS[name]));
     started.get(name).then(

@@ -10,7 +10,7 @@ let server: TestRedis;
 let redis: Redis;
 let stores: RedisStores;
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
   redis = new Redis(server.url);
   stores = await openStores(server.url);
 });
