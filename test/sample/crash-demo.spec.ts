@@ -14,5 +14,5 @@ describe('npm run demo:crash', () => {
         expect.stringMatching(/^3\. Redis is back: all three are delivered, each once\.$/),
       ]),
     );
-  }, 120_000);
+  }, 240_000);
 });

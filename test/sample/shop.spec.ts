@@ -21,7 +21,7 @@ describe('the sample shop', () => {
     redisUrl = (await shop.line(/ at redis:\/\//)).match(/redis:\S+:\d+/)![0];
     url = (await shop.line(/The shop is open at/)).match(/http:\S+:\d+/)![0];
     await shop.line(/^Try next:/);
-  }, 120_000);
+  }, 240_000);
   afterAll(() => shop.kill());
 
   /** What happened to the order for this item in this group, from its printed lines. */
