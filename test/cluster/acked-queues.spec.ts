@@ -6,7 +6,7 @@ import { planConnection } from '../../lib/redis/connection-options.js';
 import { Connections } from '../../lib/redis/connections.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { whenStored } from '../helpers/workload.js';
 import { newNamespace } from '../redis/helpers/open-stores.js';
 
@@ -17,10 +17,13 @@ const [BUSY, GONE]: QueueRef[] = [
   { topic: 'removed', queue: 0 },
 ];
 
+waitForServer('cluster');
+
 it('a connection for acks of a queue that nobody writes to any more is given up, one in use is not', async () => {
   const namespace = newNamespace();
   const nodes = await sharedServer('cluster');
   const operator: Cluster = clusterOperator(nodes);
+  await operator.ping(); // it knows the nodes once it is connected
   const connection = clusterConnection(nodes);
   const plan = planConnection({ namespace, connection }, (options) => new Redis(options));
   const connections = new Connections({ plan, logger: silentLogger, now: undefined });

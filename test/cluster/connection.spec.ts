@@ -2,7 +2,7 @@ import type { Cluster } from 'ioredis';
 import { planConnection } from '../../lib/redis/connection-options.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { leastRights } from '../redis/helpers/acl.js';
 import { entries, newNamespace, session } from '../redis/helpers/open-stores.js';
 
@@ -14,9 +14,11 @@ describe('a cluster', () => {
   let stores: RedisStores;
   const namespace = newNamespace();
 
+  waitForServer('cluster');
   beforeAll(async () => {
     nodes = await sharedServer('cluster');
     operator = clusterOperator(nodes);
+    await operator.ping(); // it knows which nodes are primaries once it is connected
     stores = new RedisStores({ connection: clusterConnection(nodes), namespace });
     await stores.open(10_000);
   });

@@ -5,7 +5,7 @@ import { Fleet } from '../helpers/fleet.js';
 import { checkOrder, readTrace } from '../helpers/order-check.js';
 import { startRedis } from '../helpers/redis.js';
 import { sendInRounds } from '../helpers/rounds.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { connect, within } from '../helpers/workload.js';
 
 /** Long: RIVULET_GROUPS=2000. */
@@ -14,6 +14,8 @@ const EACH = 4;
 const PATIENCE_MS = 60_000;
 const PROGRAM = new URL('../guarantees/programs/ordered.mjs', import.meta.url);
 const TIMING = { leaseMs: 3_000, renewMs: 400, selfStopMs: 1_500, rebalanceDelayMs: 500 };
+
+waitForServer('cluster');
 
 it('a topic on several nodes grows under load, and no message group loses its order', async () => {
   const nodes = await sharedServer('cluster');

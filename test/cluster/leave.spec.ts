@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { Fleet } from '../helpers/fleet.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { within } from '../helpers/workload.js';
 
 const PROGRAM = new URL('../guarantees/programs/cluster-leaver.mjs', import.meta.url);
+
+waitForServer('cluster');
 
 it('a client that is closed while it asks for the map of the cluster keeps no process alive', async () => {
   const fleet = new Fleet({ program: PROGRAM, args: [await sharedServer('cluster')] });

@@ -2,7 +2,7 @@ import type { Cluster } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { ownersOf, slotOf } from '../helpers/slots.js';
 import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { whenStored } from '../helpers/workload.js';
@@ -11,6 +11,8 @@ import { entries, newNamespace, session } from '../redis/helpers/open-stores.js'
 const QUEUES = Array.from({ length: 6 }, (_, queue) => ({ topic: 'orders', queue }));
 const BEHIND = QUEUES[0]!;
 const { signal } = new AbortController();
+
+waitForServer('cluster');
 
 it('a reader of several nodes tells that the reply of one was lost, although its read went well', async () => {
   const namespace = newNamespace();

@@ -12,14 +12,13 @@ import { Fleet } from '../helpers/fleet.js';
 import { checkOrder, readTrace } from '../helpers/order-check.js';
 import { startRedis } from '../helpers/redis.js';
 import { promoted } from '../helpers/sentinel.js';
-import { moveSlot, ownersOf, slotOf } from '../helpers/slots.js';
+import { moveSlot, pairOf, slotOf } from '../helpers/slots.js';
 import { connect, IMPATIENT, whenStored, within } from '../helpers/workload.js';
 
 /** Long: RIVULET_GROUPS=500. Of each topic. */
 const GROUPS = Number(process.env['RIVULET_GROUPS'] ?? 20);
 /** More in all than one process has connections to wait for. */
 const QUEUES = 24;
-const PRIMARIES = 3;
 const PATIENCE_MS = 60_000;
 const PROGRAM = new URL('../guarantees/programs/ordered.mjs', import.meta.url);
 const TIMING = { leaseMs: 3_000, renewMs: 400, selfStopMs: 1_500, rebalanceDelayMs: 500 };
@@ -131,12 +130,11 @@ it('a pattern keeps the order in each of its topics while processes and nodes ar
   await producing.stores.topics.remove(it.topic);
   await flow(de, fr);
 
-  const [owner] = await ownersOf(operator, slot);
-  const at = cluster.nodes.findIndex(({ port }) => port === owner.options.port);
-  await cluster.nodes[at]!.kill('SIGKILL');
-  await promoted(cluster.nodes[at + PRIMARIES]!);
+  const { node, follower } = await pairOf({ nodes: cluster.nodes, operator }, slot);
+  await node.kill('SIGKILL');
+  await promoted(follower);
   // Until there is a replica again, nobody can confirm what the new primary stores.
-  await cluster.nodes[at]!.restart();
+  await node.restart();
   await flow(de, fr);
   await within(PATIENCE_MS, 'the rest', Promise.all([de.end(), fr.end()]));
   await within(

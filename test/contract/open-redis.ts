@@ -7,7 +7,7 @@ import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { clusterConnection, clusterOperator } from '../helpers/cluster.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { sharedServer } from '../helpers/servers.js';
+import { sharedServer, waitForServer } from '../helpers/servers.js';
 import { asUser, leastRights, refusals } from '../redis/helpers/acl.js';
 import type { Harness, OpenHarness } from './harness.js';
 
@@ -40,6 +40,7 @@ export function useCluster(): OpenHarness {
   let nodes: string;
   let operator: Cluster;
   let namespaces = 0;
+  waitForServer('cluster');
   beforeAll(async () => {
     nodes = await sharedServer('cluster');
     operator = clusterOperator(nodes);

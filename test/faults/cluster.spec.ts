@@ -10,14 +10,12 @@ import {
 import { figuresOf, FLAWLESS, tellFigures } from '../helpers/figures.js';
 import { seed as newSeed } from '../helpers/random.js';
 import { promoted } from '../helpers/sentinel.js';
-import { moveSlot, ownersOf, slotOf } from '../helpers/slots.js';
+import { moveSlot, pairOf, slotOf } from '../helpers/slots.js';
 import { Traffic } from '../helpers/traffic.js';
 
 /** Long: RIVULET_MOVES=10 RIVULET_HALF_SECONDS=20. */
 const MOVES = Number(process.env['RIVULET_MOVES'] ?? 1);
 const HALF_MS = Number(process.env['RIVULET_HALF_SECONDS'] ?? 1) * 1_000;
-
-const PRIMARIES = 3;
 
 let cluster: TestCluster;
 let operator: Cluster;
@@ -69,9 +67,8 @@ it('a primary that is killed is followed by its replica, which has all that was 
   const namespace = 'killed';
   const connection = clusterConnection(cluster.url);
   const traffic = await Traffic.start({ seed, directUrl: connection, namespace, replicas: 1 });
-  const [owner] = await ownersOf(operator, slotOfQueue(namespace));
-  const at = cluster.nodes.findIndex(({ port }) => port === owner.options.port);
-  const [node, follower] = [cluster.nodes[at]!, cluster.nodes[at + PRIMARIES]!];
+  const { nodes } = cluster;
+  const { node, follower } = await pairOf({ nodes, operator }, slotOfQueue(namespace));
   traffic.history.broken();
   const killedAt = performance.now();
   await node.kill('SIGKILL');

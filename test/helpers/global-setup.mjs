@@ -45,7 +45,8 @@ const SERVERS = {
     name: 'Redis',
     variable: 'CLUSTER_NODES',
     find: findRedis,
-    launch: startCluster,
+    // Nobody breaks its nodes: one that gets no CPU for seconds is not dead.
+    launch: (binary) => startCluster(binary, { calmTimeoutMs: 60_000 }),
     help: HOW_TO_INSTALL,
   },
 };

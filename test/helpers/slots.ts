@@ -1,4 +1,6 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import { Command, type Cluster, type Redis } from 'ioredis';
+import type { TestRedis } from './redis.js';
 
 /** The slot of a key. */
 export function slotOf(key: string): number {
@@ -20,6 +22,25 @@ export async function ownersOf(
 }
 
 /**
+ * The primary that has a slot, and a replica that follows it: by its own word, since a node that lags behind has others on
+ * its map. Resolves once there is one.
+ */
+export async function pairOf(
+  { nodes, operator }: { nodes: readonly TestRedis[]; operator: Cluster },
+  slot: number,
+): Promise<{ client: Redis; node: TestRedis; follower: TestRedis }> {
+  for (;;) {
+    const [client] = await ownersOf(operator, slot);
+    const [role, , followers] = (await client.role()) as [string, unknown, [string, string][]];
+    const node = nodes.find(({ port }) => port === client.options.port);
+    const follower =
+      role === 'master' && nodes.find(({ port }) => port === Number(followers[0]?.[1]));
+    if (node && follower) return { client, node, follower };
+    await pass(20);
+  }
+}
+
+/**
  * Moves a slot to another primary as redis-cli does, key by key. `halfway` is awaited when half of the keys are there:
  * scripts that need keys of both sides are refused meanwhile.
  */
@@ -38,9 +59,18 @@ export async function moveSlot(
   await moveKeys({ from, to, slot, count: Math.ceil(count / 2) });
   await halfway();
   while (await moveKeys({ from, to, slot, count: 100 }));
-  // Both are told: until the others hear of it from them, they answer what was.
+  // Both are told: until the others hear of it from them, they answer what was, also to who moves it next.
   await to.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId!);
   await from.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId!);
+  const know = operator.nodes().map((node) => knowsOwner(node, slot, to.options.port!));
+  await Promise.all(know);
+}
+
+async function knowsOwner(node: Redis, slot: number, port: number): Promise<void> {
+  type Range = [from: number, to: number, owner: [host: string, port: number]];
+  const isKnown = (ranges: Range[]): boolean =>
+    ranges.some(([from, to, owner]) => from <= slot && slot <= to && owner[1] === port);
+  while (!isKnown((await node.call('CLUSTER', 'SLOTS')) as Range[])) await pass(20);
 }
 
 /** @returns how many there were. */

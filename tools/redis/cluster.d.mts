@@ -7,6 +7,8 @@ export interface ClusterFleetOptions extends RedisOptions {
   replicas?: number;
   /** A node that does not answer for so long is taken for dead. Default 2 000. */
   nodeTimeoutMs?: number;
+  /** The same from when the cluster stands, where no node is to be taken for dead. Default `nodeTimeoutMs`. */
+  calmTimeoutMs?: number;
 }
 
 export interface RunningCluster {

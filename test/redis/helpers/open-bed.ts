@@ -6,7 +6,7 @@ import type { RedisConnection } from '../../../lib/redis/connection-options.js';
 import { Keys } from '../../../lib/redis/keys.js';
 import { RedisStores } from '../../../lib/redis/redis-stores.js';
 import { clusterConnection, clusterOperator } from '../../helpers/cluster.js';
-import { sharedServer } from '../../helpers/servers.js';
+import { sharedServer, waitForServer } from '../../helpers/servers.js';
 import type { OpenAdminBed } from '../../unit/inspect/bed.js';
 import { ownServer } from './own-server.js';
 
@@ -27,6 +27,7 @@ export function clusterBeds(): OpenAdminBed {
   let nodes: string;
   let operator: Cluster;
   let namespaces = 0;
+  waitForServer('cluster');
   beforeAll(async () => {
     nodes = await sharedServer('cluster');
     operator = clusterOperator(nodes);
