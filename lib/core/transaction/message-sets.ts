@@ -226,7 +226,7 @@ export class MessageSets {
         error: error as Error,
       });
       logger.warn(
-        `Set ${facts.id} was sent; its messages to topic "${run.topic}" queue ${run.queue} were not confirmed (${(error as Error).message}). They are delivered by the back-check.`,
+        `Set ${facts.id} was sent; its messages to topic "${run.topic}" queue ${run.queue} were not confirmed (${(error as Error).message}). What is not visible yet is delivered by the back-check.`,
       );
     }
     return undefined;

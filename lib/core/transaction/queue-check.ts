@@ -134,7 +134,7 @@ export class QueueCheck {
       if (replies[i]!.state !== 'parked') return;
       const { messages } = halves[i]!;
       logger.error(
-        `Transaction ${id} is parked: the ${reason}. Its ${messages} messages to topic "${topic}" queue ${queue} stay invisible until MessageAdmin commits them, rolls them back or has them checked again.`,
+        `Transaction ${id} is parked: the ${reason}. Its messages (${messages}) to topic "${topic}" queue ${queue} stay invisible until MessageAdmin commits them, rolls them back or has them checked again.`,
       );
       events.emit('half-parked', { topic, queue, transactionId: id, messages, reason });
     });

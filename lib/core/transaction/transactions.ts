@@ -279,7 +279,7 @@ export class Transactions {
     logger.warn(
       name === 'in-doubt'
         ? `It is not known whether transaction ${id} of participant "${owner.name}" was committed (${error.message}). Its messages wait for the database to say so.`
-        : `Transaction ${id} of participant "${owner.name}" was committed, its messages were not confirmed (${error.message}). They are delivered by the back-check.`,
+        : `Transaction ${id} of participant "${owner.name}" was committed, its messages were not confirmed (${error.message}). What is not visible yet is delivered by the back-check.`,
     );
   }
 
