@@ -20,7 +20,7 @@ describe('a cluster', () => {
     operator = clusterOperator(nodes);
     await operator.ping(); // it knows which nodes are primaries once it is connected
     stores = new RedisStores({ connection: clusterConnection(nodes), namespace });
-    await stores.open(10_000);
+    await stores.open(30_000);
   });
   afterAll(async () => {
     await stores.close();
@@ -42,7 +42,7 @@ describe('a cluster', () => {
   it('is found through one of its nodes, a replica too', async () => {
     const replica = nodes.split(',').at(-1)!;
     const other = new RedisStores({ connection: { cluster: [replica] }, namespace });
-    await other.open(10_000);
+    await other.open(30_000);
     await other.topics.declare('found', { queues: 1 });
     expect(await stores.topics.find('found')).toMatchObject({ queues: 1 });
     await other.close();
@@ -98,7 +98,7 @@ describe('a cluster', () => {
     const user = { username: limited, password: 'secret' };
     const connection = { ...clusterConnection(nodes), ...user };
     const own = new RedisStores({ connection, namespace: limited });
-    await own.open(10_000);
+    await own.open(30_000);
     const { generation } = await own.topics.declare('orders', { queues: 8 });
     const queues = Array.from({ length: 8 }, (_, queue) => queue);
     await Promise.all(

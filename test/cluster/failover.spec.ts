@@ -70,7 +70,7 @@ describe('after a failover of one node that lost its last writes', () => {
     const settings = { topics: { queues: QUEUES }, transactions };
     const application = new Rivulet({ stores: opened, settings });
     applications.push(application);
-    await application.open(10_000);
+    await application.open(30_000);
     return { rivulet: application, stores: opened };
   }
 
@@ -147,7 +147,7 @@ describe('after a failover of one node that lost its last writes', () => {
     release();
     const floor = new ShopFloor({ stores, topics: TOPICS, queues: QUEUES });
     const visible = async (): Promise<boolean> => (await floor.messages('orders')).size === 10;
-    await within(10_000, 'messages on the primaries', whenStored(visible));
+    await within(30_000, 'messages on the primaries', whenStored(visible));
     await placeEach('outbox', SOON);
     await Promise.all([fail().then(revive), rivulet.stop(500)]);
     const next = await start();

@@ -27,7 +27,7 @@ it('a reader of several nodes tells that the reply of one was lost, although its
   const open = async (more: object): Promise<RedisStores> => {
     const connection = { ...clusterConnection(nodes), ...more };
     const stores = new RedisStores({ connection, namespace, blockMs: 4_000 });
-    await stores.open(10_000);
+    await stores.open(30_000);
     return stores;
   };
   const [stores, reading] = [await open({}), await open({ natMap })];

@@ -8,7 +8,7 @@ import { Authority } from '../redis/helpers/certificates.js';
 import { MutualTls, SOCKET } from '../redis/helpers/mutual-tls.js';
 
 const QUEUES = 6;
-const CONFIRMED = { acks: { replicas: 1, timeoutMs: 2_000 } } as const;
+const CONFIRMED = { acks: { replicas: 1, timeoutMs: 20_000 } } as const;
 
 /** Its nodes have no port without TLS, and want a certificate of everybody; the operator comes by their sockets. */
 describe('a cluster with mutual TLS', () => {

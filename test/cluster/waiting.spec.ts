@@ -28,7 +28,7 @@ describe('who waits for queues on several nodes', () => {
     operator = clusterOperator(cluster.url);
     const connection = clusterConnection(cluster.url);
     stores = new RedisStores({ connection, namespace, blockMs: 200 });
-    await stores.open(10_000);
+    await stores.open(30_000);
     ({ generation } = await stores.topics.declare('orders', { queues: QUEUES }));
     await stores.topics.declare('returns', { queues: 1 });
     await stores.topics.joinGroup('orders', {

@@ -68,14 +68,14 @@ describeWithPreload('the wall clock', () => {
       // Whoever waits for news is woken by it, although the end of its wait has moved.
       const news = await publishMany(idle, 8, { topic: 'reminders', prefix: 'news' });
       const sentAt = performance.now();
-      await within(10_000, 'what is sent after the jump', reminded.all(news));
+      await within(30_000, 'what is sent after the jump', reminded.all(news));
       const idleMs = Math.round(performance.now() - sentAt);
       await traffic.addConsumer();
       await traffic.healed();
       // What is due by the clock of Redis comes when that clock is there: after a jump back, once it is put right.
       if (byMs < 0) clock.jump(0);
       await traffic.healed();
-      await within(10_000, 'what was delayed', reminded.all(delayed));
+      await within(30_000, 'what was delayed', reminded.all(delayed));
       const ending = await traffic.finish();
       tellFigures('clock-of-redis', {
         ...{ seed, jump: what, ...figuresOf(ending), idleMs, delayedTwice: reminded.repeated },
@@ -117,16 +117,16 @@ describeWithPreload('the wall clock', () => {
     await survivor.open();
     // It stands still with the first one handled and not settled, and with others in hand.
     const held = await publishMany(survivor, 8, { prefix: 'held' });
-    await within(10_000, 'the first one', victim.whenHandled(1));
+    await within(30_000, 'the first one', victim.whenHandled(1));
     await survivor.consume();
     const retried = survivor.events.next('retried');
     const failing = await publishMany(survivor, 8, { prefix: 'failing' });
-    await within(10_000, 'a failure', retried);
+    await within(30_000, 'a failure', retried);
     clock.jump(-HOUR_MS);
     await victim.killOne(Math.random);
     const jumpedAt = performance.now();
     const unsettled = [...held, ...failing].filter((key) => !victim.handled.has(key));
-    await within(15_000, 'what was left', handled.all(unsettled));
+    await within(30_000, 'what was left', handled.all(unsettled));
     const backMs = Math.round(performance.now() - jumpedAt);
     tellFigures('clock-stays-back', { left: unsettled.length, retried: failed.size, backMs });
     await survivor.stop(2_000);
@@ -151,7 +151,7 @@ describeWithPreload('the wall clock', () => {
     const released = async (): Promise<number> =>
       (await deliveries.renew(ref, { consumer: 'me', inHand: [], swallowedAfterMs: 500 })).released;
     await within(
-      5_000,
+      30_000,
       'its return',
       whenStored(async () => (await released()) === 1),
     );
@@ -159,7 +159,7 @@ describeWithPreload('the wall clock', () => {
     await rivulet.stop(2_000);
     await redis.stop();
     expect(read).toHaveLength(1);
-  }, 30_000);
+  }, 90_000);
 
   it('of processes may be an hour ahead or back, and jump to the other: order and delays are those of Redis', async () => {
     const redis = await startRedis();
@@ -200,17 +200,17 @@ describeWithPreload('the wall clock', () => {
     await Promise.all([...consumers, ...producers].map((fleet) => fleet.stop()));
     await redis.stop();
     const verdict = judge(history.happenings, { ordered: [''] });
-    const at = (kind: string, key: string): number =>
-      history.happenings.find((one) => one.kind === kind && one.key === key)!.atMs;
+    const log = [...consumers, ...producers].flatMap((fleet) => fleet.log);
+    const at = (kind: 'sending' | 'handled', key: string): number =>
+      log.find(({ told }) => told[kind] === key)!.told.atMs!;
     const waits = [0, 1].map((i) =>
-      Math.round(at('handled', `later${i}`) - at('sent', `later${i}`)),
+      Math.round(at('handled', `later${i}`) - at('sending', `later${i}`)),
     );
     tellFigures('clock-of-processes', {
       ...figuresOf(verdict),
       ...{ delayMs: DELAY_MS, waitedMs: waits.join(',') },
     });
     expect(verdict).toMatchObject({ ...FLAWLESS, confirmed: keys.length });
-    // What processes tell each other may itself take a moment.
-    for (const wait of waits) expect(wait).toBeGreaterThan(DELAY_MS - 200);
+    for (const wait of waits) expect(wait).toBeGreaterThan(DELAY_MS - 5);
   }, 90_000);
 });

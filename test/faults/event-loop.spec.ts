@@ -76,7 +76,7 @@ it.each([
       while (!handledInVain.includes(stalledKey!) && !handled.has(stalledKey!))
         await stalling.change();
     };
-    await within(10_000, 'the end of the stalled handler', hasEnded());
+    await within(30_000, 'the end of the stalled handler', hasEnded());
     await Promise.all([stalling.stop(), others.stop()]);
     const left = await lagLeft(producing, group);
     await producing.stop(2_000);

@@ -7,8 +7,8 @@ import { Traffic } from '../helpers/traffic.js';
 import { IMPATIENT } from '../helpers/workload.js';
 
 const SECONDS = Number(process.env['RIVULET_NETWORK_SECONDS'] ?? 1);
-/** A reader waits so long for news, then as long for a sign of life, and then a moment before it connects. */
-const NOTICED_MS = IMPATIENT.consumer!.blockMs! + 5_000 + 3_000;
+/** A reader waits so long for news, then as long for a sign of life, and then a moment before it connects; a busy machine may add to it. */
+const NOTICED_MS = IMPATIENT.consumer!.blockMs! + 5_000 + 10_000;
 const SCENE = { left: 0, deadLetters: 0, ...FLAWLESS };
 
 let redis: TestRedis;
@@ -71,6 +71,7 @@ it('loses its way neither in delays, nor in replies that come byte by byte, nor 
 it('asks for connections ever more rarely while they are refused, and holds no more than its buffer', async () => {
   let connections = 0;
   let attempts = 0;
+  let seconds = 0;
   let heldBytes = 0;
   const before = process.memoryUsage().rss;
   const ending = await behindProxy('refused', async (proxy) => {
@@ -78,16 +79,17 @@ it('asks for connections ever more rarely while they are refused, and holds no m
     proxy.refuse();
     // The first attempts come fast on purpose: a server that restarts is back in a moment.
     await pass(SECONDS * 1_000);
-    const from = proxy.asked;
+    const [from, fromMs] = [proxy.asked, performance.now()];
     await pass(SECONDS * 1_000);
     attempts = proxy.asked - from;
+    seconds = (performance.now() - fromMs) / 1_000;
     heldBytes = process.memoryUsage().rss - before;
   });
   tellFigures('refused-attempts', {
-    ...{ connections, perConnectionAndSecond: (attempts / connections / SECONDS).toFixed(2) },
+    ...{ connections, perConnectionAndSecond: (attempts / connections / seconds).toFixed(2) },
     rssGrowthMb: Math.round(heldBytes / 1e6),
   });
   expect(ending).toMatchObject(SCENE);
   // The pause between two attempts grows to two seconds, within the first four.
-  expect(attempts / connections).toBeLessThanOrEqual(SECONDS < 10 ? SECONDS * 4 : SECONDS);
+  expect(attempts / connections / seconds).toBeLessThanOrEqual(SECONDS < 10 ? 4 : 1);
 }, 240_000);

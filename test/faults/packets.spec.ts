@@ -52,7 +52,7 @@ describeWithNamespace('net')('packets that the kernel drops, in both directions'
     const producers = await Promise.all(parts.map((part) => launch({ sends: part, pauseMs: 100 })));
     const handledInAll = () => history.keys('handled').size;
     await within(
-      15_000,
+      30_000,
       'the first messages',
       history.when(() => handledInAll() >= LANES * 4),
     );

@@ -5,7 +5,7 @@ import { tellFigures } from '../helpers/figures.js';
 import { Fleet } from '../helpers/fleet.js';
 import { seed as newSeed, seededRandom } from '../helpers/random.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { connect } from '../helpers/workload.js';
+import { connect, whenStored } from '../helpers/workload.js';
 
 const TENANTS = 5;
 const EACH = Number(process.env['RIVULET_MESSAGES'] ?? 400) / TENANTS;
@@ -31,6 +31,12 @@ async function buryOne(fleet: Fleet, random: () => number): Promise<void> {
   const before = new Set(fleet.pids);
   await fleet.killOne(random);
   for (const pid of fleet.pids) before.delete(pid);
+  // What it had sent is carried out before its connection is gone.
+  const isHeard = async (): Promise<boolean> => {
+    const clients = String(await operator.client('LIST'));
+    return [...before].some((pid) => clients.includes(` name=runs-${pid} `));
+  };
+  await whenStored(async () => !(await isHeard()));
   for (let tenant = 0; tenant < TENANTS; tenant++) {
     const set = `running-t${tenant}`;
     for (const entry of await operator.smembers(set))

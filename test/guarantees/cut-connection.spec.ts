@@ -113,7 +113,7 @@ function rivulet(url: string): Rivulet {
 
 async function allKeys(): Promise<string[]> {
   const stores = new RedisStores({ connection: redis.url, namespace: 'cut' });
-  await stores.open(5_000);
+  await stores.open(30_000);
   const keys: string[] = [];
   for (let queue = 0; queue < QUEUES; queue++) {
     const entries = await stores.log.range({

@@ -4,7 +4,7 @@ import { checkOrder, readTrace, type Trace } from '../helpers/order-check.js';
 import { startRedis } from '../helpers/redis.js';
 import { connect, within } from '../helpers/workload.js';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 40_000;
 const PROGRAM = new URL('./programs/ordered.mjs', import.meta.url);
 const TIMING = { leaseMs: 1_500, renewMs: 200, selfStopMs: 1_000, rebalanceDelayMs: 300 };
 
@@ -29,7 +29,7 @@ it('an owner that is frozen in its handler for longer than its lease starts noth
   };
   const isStart = (who: string, seq: number) => (entry: Trace) =>
     entry.kind === 'start' && entry.who === who && entry.seq === seq;
-  const [slow, quick] = [fleetOf(800), fleetOf(100)];
+  const [slow, quick] = [fleetOf(3_000), fleetOf(100)];
   try {
     const frozen = await slow.launch();
     const frozenName = String(frozen.pid);

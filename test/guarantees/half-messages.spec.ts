@@ -29,7 +29,7 @@ afterAll(() => redis.stop());
 
 async function openStores(url: string, namespace: string): Promise<RedisStores> {
   const stores = new RedisStores({ connection: url, namespace });
-  await stores.open(10_000);
+  await stores.open(30_000);
   return stores;
 }
 

@@ -47,7 +47,7 @@ describe('a half message that a failover of Redis brings back after it was decid
       idempotent: { participant: 'default' },
       handler: async ({ message }) => void handled.push(message.messageId),
     });
-    await rivulet.open(10_000);
+    await rivulet.open(30_000);
     await rivulet.consume();
   });
   afterEach(async () => {

@@ -62,7 +62,7 @@ async function undecided(stores: RedisStores): Promise<number> {
 async function afterDeath(point: string): Promise<string[]> {
   const namespace = point.replaceAll(' ', '-');
   const stores = new RedisStores({ connection: redis.url, namespace });
-  await stores.open(10_000);
+  await stores.open(30_000);
   for (const topic of TOPICS) await stores.topics.declare(topic, { queues: QUEUES });
   const launch = (set: unknown, killAt = ''): ChildProcess =>
     fork(SENDER, [redis.url, JSON.stringify({ namespace, set })], {

@@ -116,7 +116,7 @@ it('handles everything that was confirmed, whatever goes wrong at the same time'
   const probed = (async () => {
     while (probes.some((key) => !fleet.handled.has(key))) await fleet.change();
   })();
-  await within(10_000, 'the probe', probed);
+  await within(30_000, 'the probe', probed);
   const admin = new MessageAdmin({ rivulet: producing });
   // An ack that was lost brings its message again: that one, too, is settled before the fleet may go.
   const settled = (async () => {

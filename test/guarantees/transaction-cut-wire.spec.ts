@@ -123,7 +123,7 @@ describe.each(clients)('with the wire to %s cut at any byte, COMMIT included', (
         const stores = new RedisStores({ connection: redis.url, namespace: 'wire' });
         const transactions = { participants: [client.participant], checkAfterMs: 300 };
         const rivulet = new Rivulet({ stores, settings: { topics: { queues: 2 }, transactions } });
-        await rivulet.open(10_000);
+        await rivulet.open(30_000);
         const place = (key: string): Promise<void> =>
           rivulet.transactions.run(async (tx: never) => {
             await client.insert(tx, key);

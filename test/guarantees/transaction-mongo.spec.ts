@@ -35,7 +35,7 @@ describeWith('mongo')('transactions in MongoDB', () => {
   /** What is there once another process has decided all that is left. Those that were at work must be gone. */
   async function afterwards(namespace: string) {
     const stores = new RedisStores({ connection: redis.url, namespace });
-    await stores.open(10_000);
+    await stores.open(30_000);
     const floor = new ShopFloor({ stores, topics: ['orders', 'audit'], queues: 2 });
     // What a killed checker claimed would wait for its lease to end: an operator does not.
     for (const half of await floor.halves()) await stores.halves.unpark(half, [half.id]);

@@ -41,7 +41,7 @@ async function open(transactions: RivuletSettingsInput['transactions']): Promise
       transactions: { participants: [pgParticipant(pool)], ...transactions },
     },
   });
-  await rivulet.open(10_000);
+  await rivulet.open(30_000);
   await place('first');
 }
 

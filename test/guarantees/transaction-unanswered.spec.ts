@@ -61,7 +61,7 @@ describe.each([
       const transactions = { participants: [client.participant] };
       rivulet = new Rivulet({ stores, settings: { topics: { queues: 1 }, transactions } });
       floor = new ShopFloor({ stores, topics: ['orders'], queues: 1 });
-      await rivulet.open(10_000);
+      await rivulet.open(30_000);
     });
     afterAll(async () => {
       await rivulet?.stop();

@@ -23,6 +23,8 @@ export interface Told {
   seq?: number;
   answered?: string;
   answer?: Answer;
+  /** When it was, by the monotonic clock of the machine: what is told may arrive late. */
+  atMs?: number;
   /** An event of the library, in the words of the program. */
   event?: string;
 }

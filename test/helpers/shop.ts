@@ -59,7 +59,7 @@ export class Shop {
 
   static async open(options: ShopOptions): Promise<Shop> {
     const shop = new Shop(options);
-    await shop.stores.open(10_000);
+    await shop.stores.open(30_000);
     for (const topic of TOPICS) await shop.stores.topics.declare(topic, { queues: QUEUES });
     await shop.query('CREATE TABLE orders (id text PRIMARY KEY)');
     await shop.query(schema('postgres'));
@@ -106,7 +106,7 @@ export class Shop {
 
   /** Lets one process decide everything that is left, and ends it. Those that were at work must be gone. */
   async settle(): Promise<void> {
-    await this.stores.open(10_000);
+    await this.stores.open(30_000);
     // What a killed checker claimed would wait for its lease to end: an operator does not.
     for (const half of await this.halves()) await this.stores.halves.unpark(half, [half.id]);
     const transactions = { store: 'outbox', checkAfterMs: 300 };

@@ -93,7 +93,7 @@ export class Traffic {
     // Whoever is not there any more to see it fail must not end the process.
     traffic.sending.catch(() => {});
     const flows = (): boolean => GROUPS.every((group) => traffic.handled(group) >= lanes);
-    await within(15_000, 'the first messages', traffic.history.when(flows));
+    await within(30_000, 'the first messages', traffic.history.when(flows));
     return traffic;
   }
 
@@ -172,7 +172,7 @@ export class Traffic {
     const drainedAt = performance.now();
     const isDrained = (): boolean =>
       GROUPS.every((group) => isSubset(history.keys('confirmed'), history.keys('settled', group)));
-    await until(25_000, isDrained);
+    await until(60_000, isDrained);
     const drainMs = Math.round(performance.now() - drainedAt);
     const probeMs = await this.probe();
     const ending = { ...(await this.verdict()), ...(await this.leftovers()), drainMs, probeMs };
@@ -225,7 +225,7 @@ export class Traffic {
     await Promise.all(keys.map((key, i) => this.send(rivulet!, { key, lane: key, seq: i })));
     const isThere = (): boolean =>
       GROUPS.every((group) => isSubset(new Set(keys), this.history.keys('settled', group)));
-    if (!(await until(10_000, isThere)))
+    if (!(await until(30_000, isThere)))
       throw new Error('what was sent at the end was not handled');
     return Math.round(performance.now() - beganAt);
   }
@@ -235,7 +235,7 @@ export class Traffic {
       connection: this.options.directUrl,
       namespace: this.options.namespace,
     });
-    await stores.open(5_000);
+    await stores.open(30_000);
     const stored: string[] = [];
     for (let queue = 0; queue < QUEUES; queue++) {
       const range = { topic: TOPIC, queue, from: '-', to: '+', count: 1_000_000 };

@@ -25,6 +25,9 @@ const {
   stall,
 } = JSON.parse(json);
 
+/** One clock for all processes of a machine, which nobody sets. */
+const now = () => Number(process.hrtime.bigint()) / 1e6;
+
 let left = harm?.nth ?? 1;
 /** Harms this process, if this is the point. */
 function at(point) {
@@ -52,7 +55,7 @@ async function handle({ message, attempt, signal }) {
   }
   await wait(Math.random() * consumes.handlerMs);
   if (attempt <= (failing[message.key] ?? 0)) throw new Error('one of the failing ones');
-  await tell({ handled: message.key, attempt, aborted: signal.aborted });
+  await tell({ handled: message.key, attempt, aborted: signal.aborted, atMs: now() });
   at('handler ended');
 }
 
@@ -79,7 +82,7 @@ function groupedByLane() {
 
 async function sendInOrder(lane) {
   for (const [seq, { key, lane: messageGroup, ...options }] of lane.entries()) {
-    await tell({ sending: key, lane: messageGroup, seq });
+    await tell({ sending: key, lane: messageGroup, seq, atMs: now() });
     const answer = await rivulet.producer
       .send('orders', { key }, { key, messageGroup, ...options })
       .then(() => 'confirmed')

@@ -8,7 +8,7 @@ import { leave, tell } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, topic, group, max, takesMs } = JSON.parse(json);
-const running = new Redis(url);
+const running = new Redis(url, { connectionName: `runs-${process.pid}` });
 const rivulet = new Rivulet({
   stores: new RedisStores({ connection: url, namespace, blockMs: 500 }),
   settings: {
