@@ -42,6 +42,8 @@ export class Heartbeat {
   private readonly verdicts: Loop;
   private readonly watched = new Map<string, Watched>();
   private lastBeat: number | undefined;
+  /** When the latest answer about others was asked for: whatever they did since, nobody told us. */
+  private heardUntil = 0;
 
   constructor(options: HeartbeatOptions) {
     this.options = options;
@@ -97,7 +99,9 @@ export class Heartbeat {
 
   private async announce(): Promise<MemberBeat[]> {
     const { members, member, clock, storeTime, deadAfterMs, onLateBeat } = this.options;
+    const askedAt = clock.monotonic();
     const reply = await members.beat(member);
+    this.heardUntil = askedAt;
     const lastBeat = this.lastBeat;
     this.lastBeat = clock.monotonic();
     storeTime.observe(reply.now);
@@ -118,8 +122,9 @@ export class Heartbeat {
   }
 
   private async judge(member: string, watched: Watched): Promise<void> {
-    const { clock, deadAfterMs, takeOver, members } = this.options;
-    const silentMs = clock.monotonic() - watched.since;
+    const { deadAfterMs, takeOver, members } = this.options;
+    // Not until now: the store may have been away, or we, and the others have beaten all the same.
+    const silentMs = this.heardUntil - watched.since;
     if (silentMs < deadAfterMs) return;
     if (!watched.takenOver) watched.takenOver = await takeOver(member);
     if (silentMs > FORGET_AFTER_MS) await members.leave(member);

@@ -59,6 +59,18 @@ describe('Heartbeat', () => {
     expect(lateBeats).toBe(1);
   });
 
+  it('takes nobody for dead whom it could not hear', async () => {
+    await stores.members.beat('other');
+    await heartbeat.start();
+    await clock.advance(5_000);
+    stores.goDown();
+    await clock.advance(30_000);
+    stores.comeUp();
+    await stores.members.beat('other');
+    await clock.advance(5_000);
+    expect(takenOver).toEqual([]);
+  });
+
   it('takes over again from a member of which something was left', async () => {
     await stores.members.beat('dead');
     takeOver = () => Promise.resolve(takenOver.length > 1);
