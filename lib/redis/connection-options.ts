@@ -244,5 +244,7 @@ function describeTarget(options: RedisOptions): string {
   if (options.path) return options.path;
   const user = options.username || options.password ? `${options.username ?? ''}:***@` : '';
   const db = options.db ? `/${options.db}` : '';
-  return `${options.tls ? 'rediss' : 'redis'}://${user}${options.host ?? 'localhost'}:${options.port ?? 6379}${db}`;
+  const { host: name = 'localhost' } = options;
+  const host = name.includes(':') ? `[${name}]` : name;
+  return `${options.tls ? 'rediss' : 'redis'}://${user}${host}:${options.port ?? 6379}${db}`;
 }

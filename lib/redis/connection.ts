@@ -23,6 +23,9 @@ const HOPELESS: Readonly<Record<string, string>> = {
 const CLOSED_AT_ONCE =
   'it closed the connection before it took a command, as servers do at their limit of clients (maxclients), or that expect TLS';
 
+/** ioredis waits for the handshake as for the connection, and says the same of both. */
+const NO_HANDSHAKE = 'it may be reached, and speak no TLS';
+
 /** A client of one server, or of a cluster. */
 export type Client = Redis | Cluster;
 
@@ -140,6 +143,7 @@ export class Connection<C extends Client = Redis> {
       if (client !== this.client) return;
       // A cluster that cannot be reached says only that; why, its last node says.
       const said = sanitised(error.lastNodeError ?? error);
+      if (isHandshakeMissing(client, said)) said.message += `; ${NO_HANDSHAKE}`;
       // That nothing could be sent afterwards tells less than what came before.
       if (refusalReason(said) !== 'NOT_SENT') this.lastError = said;
       // ioredis would go on with database 0 when it may not SELECT the one it was told.
@@ -223,6 +227,10 @@ export class Connection<C extends Client = Redis> {
     const why = this.lastError ? `: ${plain(this.lastError)}` : '';
     return new StoreUnavailableError(`${text}${why}`, { cause: this.lastError });
   }
+}
+
+function isHandshakeMissing(client: Client, { message }: Error): boolean {
+  return 'tls' in client.options && message === 'connect ETIMEDOUT';
 }
 
 /** ioredis says no more than this where a server closes a connection with a word, or without one. */

@@ -51,6 +51,7 @@ describe('connection options', () => {
       tls: {},
     });
     expect(target).toBe('rediss://user:***@redis.example:7000/2');
+    expect(made({ connection: { host: '::1' } }).target).toBe('redis://[::1]:6379');
   });
 
   it('never resend, never queue and never time a write out', () => {

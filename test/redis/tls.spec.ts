@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
+import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import type { RedisFactory } from '../../lib/redis/connection-options.js';
@@ -74,6 +76,15 @@ describe('TLS', () => {
     for (const { stream } of made)
       expect(stream instanceof TLSSocket && stream.encrypted && stream.authorized).toBe(true);
     await application.stop(5_000);
+  });
+
+  it('that a server does not speak is named as what may be wrong', async () => {
+    const silent = net.createServer((socket) => void socket.resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port: plain } = silent.address() as net.AddressInfo;
+    const options = { host: '127.0.0.1', port: plain, tls: trusted, connectTimeout: 100 };
+    expect(await failure(options)).toMatch(/rediss:.*speak no TLS/);
+    silent.close();
   });
 
   it('needs to know the CA', async () => {
