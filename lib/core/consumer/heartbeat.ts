@@ -24,7 +24,7 @@ const FORGET_AFTER_MS = 3_600_000;
 
 interface Watched {
   beatAt: number;
-  /** When that beat was first seen, by our monotonic clock. */
+  /** When that beat was first seen, by our monotonic clock, and later by as much as we were late since. */
   since: number;
   takenOver: boolean;
 }
@@ -98,15 +98,23 @@ export class Heartbeat {
   }
 
   private async announce(): Promise<MemberBeat[]> {
-    const { members, member, clock, storeTime, deadAfterMs, onLateBeat } = this.options;
+    const { members, member, clock, storeTime, beatMs, deadAfterMs, onLateBeat } = this.options;
     const askedAt = clock.monotonic();
     const reply = await members.beat(member);
     this.heardUntil = askedAt;
     const lastBeat = this.lastBeat;
     this.lastBeat = clock.monotonic();
     storeTime.observe(reply.now);
-    if (lastBeat !== undefined && this.lastBeat - lastBeat > deadAfterMs) onLateBeat();
+    const sinceLastMs = lastBeat === undefined ? 0 : this.lastBeat - lastBeat;
+    this.forgive(sinceLastMs - beatMs);
+    if (sinceLastMs > deadAfterMs) onLateBeat();
     return reply.members;
+  }
+
+  /** We were late for so long: perhaps because nobody could beat. */
+  private forgive(lateMs: number): void {
+    if (lateMs <= 0) return;
+    for (const watched of this.watched.values()) watched.since += lateMs;
   }
 
   private watch(members: readonly MemberBeat[]): void {

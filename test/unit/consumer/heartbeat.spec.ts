@@ -71,6 +71,22 @@ describe('Heartbeat', () => {
     expect(takenOver).toEqual([]);
   });
 
+  it('does not count as silence that nobody could beat, and what comes after it', async () => {
+    await stores.members.beat('other');
+    await heartbeat.start();
+    await clock.advance(5_000);
+    stores.goDown();
+    await clock.advance(30_000);
+    stores.comeUp();
+    // We are back first.
+    await clock.advance(4_000);
+    await stores.members.beat('other');
+    await clock.advance(6_000);
+    expect(takenOver).toEqual([]);
+    await clock.advance(20_000);
+    expect(takenOver).toEqual(['other']);
+  });
+
   it('takes over again from a member of which something was left', async () => {
     await stores.members.beat('dead');
     takeOver = () => Promise.resolve(takenOver.length > 1);
