@@ -2,6 +2,7 @@ import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import type { MemberBeat, Membership } from '../store/membership.js';
 import type { StoreTime } from '../store/store-time.js';
+import { lateBy } from './late-by.js';
 
 export interface HeartbeatOptions {
   member: string;
@@ -106,14 +107,14 @@ export class Heartbeat {
     this.lastBeat = clock.monotonic();
     storeTime.observe(reply.now);
     const sinceLastMs = lastBeat === undefined ? 0 : this.lastBeat - lastBeat;
-    this.forgive(sinceLastMs - beatMs);
+    this.forgive(lateBy(sinceLastMs, beatMs));
     if (sinceLastMs > deadAfterMs) onLateBeat();
     return reply.members;
   }
 
   /** We were late for so long: perhaps because nobody could beat. */
   private forgive(lateMs: number): void {
-    if (lateMs <= 0) return;
+    if (lateMs === 0) return;
     for (const watched of this.watched.values()) watched.since += lateMs;
   }
 

@@ -1,4 +1,5 @@
 import { Heartbeat } from '../../../lib/core/consumer/heartbeat.js';
+import { sleep } from '../../../lib/core/runtime/clock.js';
 import { StoreTime } from '../../../lib/core/store/store-time.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
@@ -71,7 +72,7 @@ describe('Heartbeat', () => {
     expect(takenOver).toEqual([]);
   });
 
-  it('does not count as silence that nobody could beat, and what comes after it', async () => {
+  it('does not count the time in which nobody could beat, and counts what comes after it', async () => {
     await stores.members.beat('other');
     await heartbeat.start();
     await clock.advance(5_000);
@@ -85,6 +86,18 @@ describe('Heartbeat', () => {
     expect(takenOver).toEqual([]);
     await clock.advance(20_000);
     expect(takenOver).toEqual(['other']);
+  });
+
+  it('finds a dead member in its time, however long each answer takes', async () => {
+    await stores.members.beat('dead');
+    const beat = stores.members.beat.bind(stores.members);
+    stores.members.beat = (member) => sleep(clock, 100).then(() => beat(member));
+    const started = heartbeat.start();
+    await clock.advance(100);
+    await started;
+    // The fourth answer, asked for after 15.3 s, and the verdict that follows it.
+    await clock.advance(20_000);
+    expect(takenOver).toEqual(['dead']);
   });
 
   it('takes over again from a member of which something was left', async () => {
