@@ -101,11 +101,11 @@ export class CheckList {
     return note;
   }
 
-  /** Of queues that are not in use: nobody trusts these, and what confirmed them then has long been copied. */
+  /** Of queues that are listed and not in use: nobody trusts these, and what confirmed them then has long been copied. */
   private dropOld(): void {
     const now = this.clock.monotonic();
-    for (const [queue, { at, noting }] of this.notes)
-      if (!noting && now - at >= TRUSTED_MS) this.notes.delete(queue);
+    for (const [queue, { at, isListed, noting }] of this.notes)
+      if (isListed && !noting && now - at >= TRUSTED_MS) this.notes.delete(queue);
   }
 
   private list(queue: Listed, note: Note): Promise<void> {

@@ -126,6 +126,23 @@ describe('HalfSender', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('does not forget what is not listed again yet, however long that takes', async () => {
+    await prepare();
+    const agenda = stores.halves.agenda(BOARD);
+    await clock.advance(halfOf([]).checkAfterMs);
+    const { taken } = await agenda.take({ limit: 1, leaseMs: 1_000 });
+    for (const { work, version } of taken) await agenda.finish(work, version, null);
+    stores.goDown();
+    sender.listAgain();
+    await clock.advance(100_000);
+    const other = sender.prepare({ ...place, queue: 1 }, halfOf(['b']), 250);
+    await Promise.all([expect(other).rejects.toThrow(StoreUnavailableError), clock.advance(1_000)]);
+    sender.listAgain();
+    stores.comeUp();
+    await clock.advance(5_000);
+    expect(await agenda.list()).toContain('d:db-1/orders/0');
+  });
+
   it('ends its attempts when it is closed', async () => {
     await prepare();
     stores.goDown();
