@@ -1,3 +1,4 @@
+import { isInstance } from '../core/message/any-copy.js';
 import type { Codecs } from '../core/message/codecs.js';
 import { MalformedMessageError, RivuletError } from '../core/message/errors.js';
 import type { MessageView } from '../core/message/message.js';
@@ -87,8 +88,9 @@ function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
     return { value: codecs.bodyOf(message) };
   } catch (error) {
     // A user's codec may throw anything, with the body in its text; ours is made to be read.
-    const problem =
-      error instanceof RivuletError ? error.message : `codec "${message.codec}" failed`;
+    const problem = isInstance(error, RivuletError)
+      ? error.message
+      : `codec "${message.codec}" failed`;
     return { problem };
   }
 }

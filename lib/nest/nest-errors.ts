@@ -1,23 +1,29 @@
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-
-// What a guard or a pipe of a shared package throws may come from another copy of Nest, which `instanceof` does not know.
+import { hasPrototype } from '../core/message/any-copy.js';
 
 export function isHttpException(error: unknown): error is HttpException {
-  return error instanceof HttpException || descends(error, 'HttpException', 'getStatus');
+  return (
+    error instanceof HttpException ||
+    descends(error, 'HttpException', ['getStatus', 'getResponse', 'initMessage'])
+  );
 }
 
 export function isRpcException(error: unknown): error is RpcException {
-  return error instanceof RpcException || descends(error, 'RpcException', 'getError');
+  return (
+    error instanceof RpcException || descends(error, 'RpcException', ['getError', 'initMessage'])
+  );
 }
 
-function descends(error: unknown, name: string, method: string): boolean {
-  if (!(error instanceof Error)) return false;
-  for (let at = prototypeOf(error); at !== null; at = prototypeOf(at))
-    if (at.constructor.name === name && typeof Reflect.get(at, method) === 'function') return true;
-  return false;
-}
-
-function prototypeOf(value: object): object | null {
-  return Object.getPrototypeOf(value) as object | null;
+/** What a guard or a pipe of a shared package throws may come from another copy of Nest, which `instanceof` does not know. */
+function descends(error: unknown, name: string, methods: readonly string[]): boolean {
+  return (
+    error instanceof Error &&
+    hasPrototype(
+      error,
+      (at) =>
+        at.constructor.name === name &&
+        methods.every((method) => typeof Reflect.get(at, method) === 'function'),
+    )
+  );
 }

@@ -12,6 +12,9 @@ let nest: typeof import('@nestjs/common');
 let rpc: typeof import('@nestjs/microservices');
 
 beforeAll(async () => {
+  // What Nest loads for its first transport is of this copy, too.
+  await startHybrid({});
+  await closeApps();
   jest.resetModules();
   theirs = await import('nestjs-rivulet');
   nest = await import('@nestjs/common');
@@ -127,6 +130,17 @@ describe('With a second copy in the process', () => {
     }
     const { client } = await startHybrid({ controllers: [Handlers] });
     await expect(firstValueFrom(client.send('sum', 1))).rejects.toEqual({ code: 7 });
+  });
+
+  it('what only looks like an error of Nest is one of the application', async () => {
+    class HttpException extends Error {
+      getStatus() {
+        return 403;
+      }
+    }
+    expect(await reasonFor(() => new HttpException('upstream said 403'))).toBe(
+      'failed 2 times; last: Error: upstream said 403',
+    );
   });
 
   it('what its codecs say of bytes is heeded', async () => {

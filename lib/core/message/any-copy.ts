@@ -16,8 +16,15 @@ export function knownToCopies(type: Class<object>, kind: string): void {
 export function isInstance<T>(value: unknown, type: Class<T>): value is T {
   if (typeof value !== 'object' || value === null) return false;
   const kind = ownKind(type.prototype);
-  for (let at = prototypeOf(value); at !== null; at = prototypeOf(at))
-    if (at === type.prototype || (kind !== undefined && ownKind(at) === kind)) return true;
+  return hasPrototype(
+    value,
+    (at) => at === type.prototype || (kind !== undefined && ownKind(at) === kind),
+  );
+}
+
+/** Whether one of the prototypes of an object, the nearest first, is such a one. */
+export function hasPrototype(value: object, isSuch: (prototype: object) => boolean): boolean {
+  for (let at = prototypeOf(value); at !== null; at = prototypeOf(at)) if (isSuch(at)) return true;
   return false;
 }
 

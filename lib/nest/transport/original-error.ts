@@ -1,8 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { throwError } from 'rxjs';
 import { errorPayload, UNKNOWN_ERROR } from '../failed-request.js';
+import { isRpcException } from '../nest-errors.js';
 import { RivuletContext } from '../rivulet-context.js';
 
 /** Where Nest brings every error of a handler: of its guards, interceptors and pipes, its own, that of its Observable. */
@@ -58,13 +58,13 @@ export function originalError(given: unknown, context: RivuletContext): unknown 
 /** What a requester sees of the error: the same as from the transports that come with Nest. */
 export function payloadForCaller(given: unknown): unknown {
   if (given instanceof Unfiltered)
-    return given.error instanceof RpcException ? errorPayload(carried(given.error)) : UNKNOWN_ERROR;
+    return isRpcException(given.error) ? errorPayload(carried(given.error)) : UNKNOWN_ERROR;
   // What a filter answers is meant for the caller, unless it is an Error.
   return given instanceof Error ? errorPayload(given) : given;
 }
 
 /** An RpcException may carry the error that is meant, so that it passes the filters of Nest. */
 function carried(error: unknown): unknown {
-  const inner = error instanceof RpcException ? error.getError() : undefined;
+  const inner = isRpcException(error) ? error.getError() : undefined;
   return inner instanceof Error ? inner : error;
 }
