@@ -1,3 +1,4 @@
+// Of the module, not the global one: see core/runtime/turn.ts.
 import { nextTick } from 'node:process';
 import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';

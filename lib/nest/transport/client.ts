@@ -1,3 +1,5 @@
+// Of the module, not the global one: see core/runtime/turn.ts.
+import { setImmediate } from 'node:timers';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { NO_MESSAGE_HANDLER } from '@nestjs/microservices/constants.js';
 import { type Observable, Observable as Stream, ReplaySubject } from 'rxjs';
