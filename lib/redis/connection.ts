@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import type { Cluster, Redis } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors.js';
 import { withoutPeriod } from '../core/message/sentence.js';
 import { decodeReplies } from './decode-replies.js';
@@ -142,8 +142,9 @@ export class Connection<C extends Client = Redis> {
     events.on('error', (error: ClientError) => {
       if (client !== this.client) return;
       // A cluster that cannot be reached says only that; why, its last node says.
-      const said = sanitised(error.lastNodeError ?? error);
-      if (isHandshakeMissing(client, said)) said.message += `; ${NO_HANDSHAKE}`;
+      const meant = error.lastNodeError ?? error;
+      const said = sanitised(meant);
+      if (isHandshakeMissing(client, meant)) said.message += `; ${NO_HANDSHAKE}`;
       // That nothing could be sent afterwards tells less than what came before.
       if (refusalReason(said) !== 'NOT_SENT') this.lastError = said;
       // ioredis would go on with database 0 when it may not SELECT the one it was told.
@@ -229,8 +230,10 @@ export class Connection<C extends Client = Redis> {
   }
 }
 
-function isHandshakeMissing(client: Client, { message }: Error): boolean {
-  return 'tls' in client.options && message === 'connect ETIMEDOUT';
+/** ioredis gave up while TLS was waited for: a time-out of the system has an address. Not told of clusters. */
+function isHandshakeMissing(client: Client, error: NodeJS.ErrnoException): boolean {
+  const { tls } = client.options as RedisOptions;
+  return Boolean(tls) && error.code === 'ETIMEDOUT' && !('address' in error);
 }
 
 /** ioredis says no more than this where a server closes a connection with a word, or without one. */
