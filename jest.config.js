@@ -4,7 +4,7 @@ export default {
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   // For what has stopped; a busy machine may take many times as long as others.
-  testTimeout: 90_000,
+  testTimeout: 240_000,
   globalSetup: './test/helpers/global-setup.mjs',
   globalTeardown: './test/helpers/global-teardown.mjs',
   setupFiles: process.env.RIVULET_ACL === '1' ? ['./test/helpers/least-user/connect.mjs'] : [],

@@ -59,4 +59,4 @@ it('a connection for acks of a queue that nobody writes to any more is given up,
   acked.close();
   connections.close();
   operator.disconnect();
-}, 60_000);
+});

@@ -63,4 +63,4 @@ it('a reader of several nodes tells that the reply of one was lost, although its
   await reader.close();
   await Promise.all([stores.close(), reading.close(), wire.close()]);
   operator.disconnect();
-}, 60_000);
+});

@@ -85,7 +85,7 @@ let operator: Cluster;
 beforeAll(async () => {
   cluster = await startCluster();
   operator = clusterOperator(cluster.url);
-}, 60_000);
+});
 afterAll(async () => {
   operator.disconnect();
   await cluster.stop();
@@ -160,7 +160,7 @@ it('a pattern keeps the order in each of its topics while processes and nodes ar
   expect(report.done).toBe(sent);
   // Dedup ids are remembered for their window, and expire.
   expect(left.flat().filter((key) => !key.includes('}:dedup:'))).toEqual([]);
-}, 150_000);
+});
 
 /** Of consumers; a producer that waits for acks has some that wait for nothing now. */
 async function waitingConnections(): Promise<number> {

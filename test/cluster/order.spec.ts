@@ -57,4 +57,4 @@ it('the order of every message group is kept on several nodes, whoever is killed
   await traceRedis.stop();
   expect(report.violations).toEqual([]);
   expect(report.done).toBe(count);
-}, 120_000);
+});

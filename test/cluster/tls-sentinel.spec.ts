@@ -16,7 +16,7 @@ describe('Sentinels and servers with mutual TLS', () => {
     fleet = await startSentinel({
       tls: { socket: SOCKET, args: (port) => mutual.args(port) },
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await fleet.stop();
     mutual.remove();
@@ -56,7 +56,7 @@ describe('Sentinels and servers with mutual TLS', () => {
     await both;
     expect(handled).toEqual(['before', 'after']);
     await application.stop(5_000);
-  }, 60_000);
+  });
 
   it('are not asked by who has no certificate', async () => {
     const tls = { ca: trusted.ca };

@@ -21,7 +21,7 @@ describe('a cluster with mutual TLS', () => {
       socket: SOCKET,
       args: (port) => [...mutual.args(port), '--tls-cluster', 'yes'],
     });
-  }, 60_000);
+  });
   afterAll(async () => {
     await cluster.stop();
     mutual.remove();
@@ -64,7 +64,7 @@ describe('a cluster with mutual TLS', () => {
       await Promise.race([application.events.next('acked'), pass(100)]);
     expect(confirmed).toHaveLength(QUEUES);
     await application.stop(5_000);
-  }, 60_000);
+  });
 
   it('refuses who has no certificate', async () => {
     const connection = { cluster: nodes(), tls: { ca: trusted.ca } };

@@ -38,7 +38,7 @@ describe('who waits for queues on several nodes', () => {
     const isKnown = (ref: (typeof orders)[0]) => operator.slots[slotOf(keys.queue(ref).log)]?.[0];
     while (!orders.every(isKnown))
       await new Promise<void>((resolve) => operator.refreshSlotsCache(() => resolve()));
-  }, 60_000);
+  });
   afterAll(async () => {
     await stores.close();
     operator.disconnect();

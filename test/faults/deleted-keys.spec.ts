@@ -43,7 +43,7 @@ it('goes on in order, and loses nothing, while its keys are deleted one after th
   const ending = await traffic.finish();
   tellFigures('deleted-keys', { seed, classes: classes.length, ...figuresOf(ending) });
   expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
-}, 90_000);
+});
 
 it('handles what waited for a retry although the note of it was deleted', async () => {
   const rivulet = instance('waited');

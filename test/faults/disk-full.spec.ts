@@ -44,6 +44,5 @@ describeWithNamespace('mount')('a full disk', () => {
       await space.close();
       expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
     },
-    90_000,
   );
 });

@@ -57,7 +57,6 @@ describeWithPreload('what a disk had not kept when Redis ended', () => {
       await redis.stop();
       expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
     },
-    90_000,
   );
 });
 

@@ -96,5 +96,4 @@ it.each([
     // In order, its signal had told it by then.
     expect(stalling.handledInVain.includes(stalledKey!) || !ordered).toBe(true);
   },
-  60_000,
 );

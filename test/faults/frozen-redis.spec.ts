@@ -22,5 +22,4 @@ it.each(SECONDS)(
     await redis.stop();
     expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
   },
-  120_000,
 );

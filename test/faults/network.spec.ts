@@ -50,7 +50,7 @@ it('notices connections that are open in one direction only, while new ones work
     expect(ending).toMatchObject(SCENE);
     expect(ending.longestGapMs).toBeLessThan(NOTICED_MS);
   }
-}, 90_000);
+});
 
 it('loses its way neither in delays, nor in replies that come byte by byte, nor in those that end in between', async () => {
   const random = seededRandom(newSeed());
@@ -66,7 +66,7 @@ it('loses its way neither in delays, nor in replies that come byte by byte, nor 
     await pass(SECONDS * 1_000);
   });
   expect(ending).toMatchObject(SCENE);
-}, 120_000);
+});
 
 it('asks for connections ever more rarely while they are refused, and holds no more than its buffer', async () => {
   let connections = 0;

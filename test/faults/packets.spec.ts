@@ -94,5 +94,5 @@ describeWithNamespace('net')('packets that the kernel drops, in both directions'
     tellFigures('packets', { droppedSeconds: SECONDS, ...figuresOf(verdict), left });
     expect(verdict).toMatchObject({ ...FLAWLESS, sent: sends.length });
     expect(left).toBe(0);
-  }, 180_000);
+  });
 });

@@ -60,7 +60,7 @@ it('a process with a small heap takes what is large, deep or has fields without 
   expect(fleet.deadLettered).toHaveLength(1);
   expect(total).toMatchObject({ lag: 0, deadLetters: 1 });
   expect(mostRssMb).toBeLessThan(MOST_RSS_MB);
-}, 180_000);
+});
 
 /** In MB; 0 where the system does not tell. */
 function mostRss(pid: number): number {

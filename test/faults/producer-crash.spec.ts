@@ -89,7 +89,6 @@ it.each(['log.append called', 'log.append sent', 'log.append answered'])(
     expect(before).toBeGreaterThan(0);
     expect(verdict).toMatchObject({ ...FLAWLESS, sent: SENDS.length, confirmed: SENDS.length });
   },
-  60_000,
 );
 
 it('stores each message once, in order, when its sender stands still between request and reply', async () => {
@@ -107,4 +106,4 @@ it('stores each message once, in order, when its sender stands still between req
   const verdict = verdictOf(history, await stored(namespace));
   tellFigures('frozen-producer', figuresOf(verdict));
   expect(verdict).toMatchObject({ ...FLAWLESS, sent: SENDS.length });
-}, 60_000);
+});

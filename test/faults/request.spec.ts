@@ -90,4 +90,4 @@ it('ends each request once, with its own answer or a reason, while connections o
   expect(before.answered).toBeGreaterThan(REQUESTS / 4);
   expect(told.answered - before.answered).toBe(100);
   expect(asking.requester.kept).toBe(0);
-}, 120_000);
+});

@@ -34,4 +34,4 @@ it('goes on while Redis forgets its scripts, closes connections and pauses clien
   operator.disconnect();
   await redis.stop();
   expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
-}, 180_000);
+});

@@ -14,7 +14,7 @@ const CUT_OFF_MS = 1_000;
 let fleet: TestSentinel;
 beforeEach(async () => {
   fleet = await startSentinel();
-}, 60_000);
+});
 afterEach(() => fleet.stop());
 
 it('a master that is killed is followed by a replica, which has all that was confirmed', async () => {
@@ -33,7 +33,7 @@ it('a master that is killed is followed by a replica, which has all that was con
   const ending = await traffic.finish();
   tellFigures('sentinel-killed', { seed, promotedMs, backMs, ...figuresOf(ending) });
   expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
-}, 120_000);
+});
 
 it('a master whose replicas were cut off for a moment before it was killed has confirmed nothing that they lack', async () => {
   const seed = newSeed();
@@ -72,7 +72,7 @@ it('a master whose replicas were cut off for a moment before it was killed has c
   });
   expect(confirmedMeanwhile).toBe(0);
   expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
-}, 120_000);
+});
 
 it('a master that was frozen meanwhile confirms nothing that its follower does not have', async () => {
   const seed = newSeed();
@@ -91,4 +91,4 @@ it('a master that was frozen meanwhile confirms nothing that its follower does n
   const ending = await traffic.finish();
   tellFigures('sentinel-frozen', { seed, backMs, frozenMs: FROZEN_MS, ...figuresOf(ending) });
   expect(ending).toMatchObject({ ...FLAWLESS, left: 0, deadLetters: 0 });
-}, 120_000);
+});

@@ -141,7 +141,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     expect({ committed: committed.size, lost, ghosts, doubled }).toEqual({
       ...{ committed: 30, lost: [], ghosts: [], doubled: [] },
     });
-  }, 60_000);
+  });
 
   it('and without acks it is not: this test can fail', async () => {
     await placeEach(numbered('before', 3), ONE);
@@ -154,7 +154,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     );
     const { lost } = await (await afterFailover()).differences(await orders());
     expect(lost).toHaveLength(3 * TOPICS.length);
-  }, 60_000);
+  });
 
   it('all messages of a set whose send resolved, and all or none of one that is unknown', async () => {
     const send = (body: string, acks = ONE) =>
@@ -172,7 +172,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     expect(await floor.differences(new Set(numbered('sent', 5)))).toEqual({
       ...{ lost: [], ghosts: [], doubled: [] },
     });
-  }, 60_000);
+  });
 
   it('the commit of a half message, when it resolved', async () => {
     const options = (acks: Acks) => ({ name: 'transfer', acks });
@@ -184,7 +184,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     await expect(next).rejects.toThrow(/was not stored: 0 of 1 replicas .* was not run/);
     const floor = await afterFailover();
     expect(await floor.messages('orders')).toEqual(new Map([['a', 1]]));
-  }, 60_000);
+  });
 
   async function until(is: () => Promise<boolean>): Promise<void> {
     while (!(await is()));

@@ -84,4 +84,4 @@ it('never runs more handlers of one key than it may, in any process, and loses n
     .map(([, until]) => Number(until));
   expect(heldUntil.filter((until) => until > lastKillAt + CLAIM_LEASE_MS)).toEqual([]);
   await producing.stop();
-}, 60_000);
+});

@@ -64,7 +64,7 @@ it('stores each send once and in order, or says what it does not know, while con
   expect(outcomes.size).toBe(SENDS);
   // A slow machine puts more sends into each batch, and so has fewer of them to cut.
   expect(proxy.cuts).toBeGreaterThan(2);
-}, 120_000);
+});
 
 /** Bursts per message group, without waiting in between: the order of the calls is the order that counts. */
 async function sendAll(producing: Rivulet, random: () => number): Promise<Map<string, Outcome>> {

@@ -83,4 +83,4 @@ it('handles each message once, with true attempt numbers, while the connections 
   expect(handled.repeated).toBe(0);
   expect(cuts).toBeGreaterThan(10);
   await Promise.all([producing.stop(2_000), consuming.stop(2_000)]);
-}, 90_000);
+});

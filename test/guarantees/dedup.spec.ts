@@ -91,4 +91,4 @@ it('stores a message once, however often its sender tries again with the same de
   expect(handled.repeated).toBe(0);
   expect(disagree).toEqual([]);
   await Promise.all([...senders, consuming].map((one) => one.stop(2_000)));
-}, 120_000);
+});

@@ -60,4 +60,4 @@ it('an owner that is frozen in its handler for longer than its lease starts noth
     await producing.stop();
     await Promise.all([redis.stop(), traceRedis.stop()]);
   }
-}, 60_000);
+});

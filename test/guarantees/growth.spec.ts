@@ -79,4 +79,4 @@ it('keeps the order of every message group while its topic grows from 4 to 8 to 
   expect(report.done).toBe(sent);
   expect(stored).toBe(sent);
   expect(inNew).toBeGreaterThan(0);
-}, 120_000);
+});

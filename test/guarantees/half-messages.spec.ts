@@ -122,7 +122,7 @@ it('appends what was committed, once, while connections are cut and Redis forget
   expect(proxy.cuts).toBeGreaterThan(2);
   await Promise.all([stores.close(), direct.close(), proxy.close()]);
   operator.disconnect();
-}, 60_000);
+});
 
 const POINTS = [
   ...['claimed', 'decided', 'commit sent', 'commit answered'],
@@ -131,7 +131,7 @@ const POINTS = [
 
 it('leaves to another checker what one that is killed had not finished, wherever that was', async () => {
   expect(await Promise.all(POINTS.map(decidedAfterDeath))).toEqual(POINTS);
-}, 60_000);
+});
 
 /** One transaction is committed, one is not; the owner of both is gone, and the first checker dies at this point. */
 async function decidedAfterDeath(point: string): Promise<string> {

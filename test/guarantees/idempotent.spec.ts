@@ -69,7 +69,7 @@ it('makes as many effects as there are messages, although each is delivered agai
   expect(after).toEqual(before);
   // At most what was in hand of the one that was killed.
   expect(twice).toBeLessThanOrEqual(8);
-}, 60_000);
+});
 
 it.each([
   { dieAt: 'after-complete', effects: 1 },
@@ -100,5 +100,4 @@ it.each([
     counts.delete(dieOf);
     expect([...counts.values()]).toEqual(Array.from({ length: 30 }, () => 1));
   },
-  30_000,
 );

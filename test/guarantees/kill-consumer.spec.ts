@@ -61,7 +61,7 @@ it('handles every message although consumers are killed with deliveries in hand'
   // A start cut off by a crash is not counted, unless the message ran alone: one at most for each crash.
   expect(fleet.attemptsLost).toBeLessThanOrEqual(KILLS);
   expect(fleet.deadLettered).toEqual([]);
-}, 120_000);
+});
 
 it.each(DEATHS)(
   'dead-letters the message that ends its consumers (%s), and none of those beside it',
@@ -99,7 +99,6 @@ it.each(DEATHS)(
     expect(dead).toBe(1);
     expect(starts).toBeLessThanOrEqual(maxAttempts + 1);
   },
-  120_000,
 );
 
 async function publish(namespace: string, messages: number): Promise<Rivulet> {

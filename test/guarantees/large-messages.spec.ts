@@ -55,4 +55,4 @@ it('has no more large messages in hand than its bytes allow, however many slots 
   expect(later.length).toBeGreaterThan(MESSAGES / 2);
   expect(Math.max(...later)).toBeLessThanOrEqual(IN_HAND);
   await Promise.all([sending, consuming].map((one) => one.stop(2_000)));
-}, 60_000);
+});

@@ -82,4 +82,4 @@ it('has no more large messages in memory than its bytes allow, and none of those
   // The first read knows no sizes; what a connection receives is there a second and a third time until it is taken apart.
   expect(Math.max(most, waiting)).toBeLessThan(MOST_BYTES + 3 * FIRST_READ * BYTES);
   await Promise.all([sending, consuming].map((one) => one.stop(2_000)));
-}, 150_000);
+});

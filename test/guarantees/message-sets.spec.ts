@@ -103,4 +103,4 @@ it('is all or nothing, and nothing twice, wherever its sender is killed', async 
   for (const point of NOTHING) expect([point, seen.get(point)]).toEqual([point, []]);
   for (const point of ALL) expect([point, seen.get(point)]).toEqual([point, everything]);
   for (const point of EITHER) expect([[], everything]).toContainEqual(seen.get(point));
-}, 150_000);
+});

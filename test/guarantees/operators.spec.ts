@@ -90,7 +90,7 @@ describe('operators who act at the same time as the library, and as each other',
     expect(ghosts).toEqual([]);
     expect(handled.repeated).toBe(0);
     await Promise.all([rivulet.stop(2_000), other.stop(2_000)]);
-  }, 90_000);
+  });
 
   it('bring messages forward and put them off; each comes once, not before its last time', async () => {
     const rivulet = connect(redis.url, 'again');
@@ -131,7 +131,7 @@ describe('operators who act at the same time as the library, and as each other',
     expect(handled.repeated).toBe(0);
     expect(early).toBe(0);
     await rivulet.stop(2_000);
-  }, 90_000);
+  });
 
   it('redrive and delete the same dead letters: each comes once, or is gone', async () => {
     const rivulet = connect(redis.url, 'redrive');
@@ -177,5 +177,5 @@ describe('operators who act at the same time as the library, and as each other',
       lag: 0,
     });
     await Promise.all([rivulet.stop(2_000), other.stop(2_000)]);
-  }, 90_000);
+  });
 });

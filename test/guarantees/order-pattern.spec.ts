@@ -69,4 +69,4 @@ it('keeps the order of every message group in each topic of a pattern, also of o
   await traceRedis.stop();
   expect(report.violations).toEqual([]);
   expect(report.done).toBe(sent);
-}, 120_000);
+});

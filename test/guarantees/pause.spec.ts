@@ -87,4 +87,4 @@ it('a group that is paused stays so while its processes are killed, frozen and r
   });
   expect(startedInVain(fleet)).toEqual([]);
   expect(left).toEqual([0, 0]);
-}, 90_000);
+});

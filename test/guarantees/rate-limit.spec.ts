@@ -51,4 +51,4 @@ it('a rate limit holds for all processes together while some are killed and froz
   // A full bucket and what flows into it, and what was in the hands of who died or stood still.
   expect(most).toBeLessThanOrEqual(2 * LIMIT.max + 2 * CONCURRENCY);
   expect(times.length).toBeLessThanOrEqual(MESSAGES + 2 * CONCURRENCY);
-}, 60_000);
+});

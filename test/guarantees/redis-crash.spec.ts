@@ -128,7 +128,7 @@ describe.each([
     expect(handled.missing(resolved).filter((key) => !isYoung(key))).toEqual([]);
     expect(failed).toEqual([]);
     expect(doubled).toBe(0);
-  }, 60_000);
+  });
 });
 
 describe('a power failure that takes the newest writes of Redis with it', () => {
@@ -167,5 +167,5 @@ describe('a power failure that takes the newest writes of Redis with it', () => 
     await redis.stop();
     expect(after).toHaveLength(80);
     expect(handled.missing(after)).toEqual([]);
-  }, 60_000);
+  });
 });

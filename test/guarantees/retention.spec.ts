@@ -103,7 +103,7 @@ describe('retention', () => {
     const { length } = await new MessageAdmin({ rivulet }).describeTopic('orders');
     expect(length).toBe(0);
     await rivulet.stop(2_000);
-  }, 60_000);
+  });
 
   it('takes nothing of a group that was destroyed by hand and will be made again', async () => {
     const rivulet = await start('destroyed');
@@ -134,7 +134,7 @@ describe('retention', () => {
     );
     expect(handled.missing(sent)).toEqual([]);
     await rivulet.stop(2_000);
-  }, 90_000);
+  });
 
   it('keeps dead letters, redriven messages and scheduled ones', async () => {
     const rivulet = await start('kept');
@@ -168,5 +168,5 @@ describe('retention', () => {
     console.log(`retention dead-letters=20 redriven=${redriven} handled=${handled.times.size}`);
     expect(redriven).toBe(20);
     await rivulet.stop(2_000);
-  }, 90_000);
+  });
 });

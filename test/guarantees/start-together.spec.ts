@@ -41,7 +41,7 @@ it('handles every message although everybody starts at once on an empty Redis', 
   expect(handled.missing(keys)).toEqual([]);
   expect(handled.repeated).toBe(0);
   await Promise.all(processes.map((one) => one.stop(2_000)));
-}, 60_000);
+});
 
 it('goes on although the topic is deleted under its producers and consumers again and again', async () => {
   const rivulet = connect(redis.url, 'deleted');
@@ -86,4 +86,4 @@ it('goes on although the topic is deleted under its producers and consumers agai
   expect(handled.missing(keys)).toEqual([]);
   expect(refused).toBe(0);
   await rivulet.stop(2_000);
-}, 60_000);
+});

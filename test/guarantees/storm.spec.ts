@@ -147,4 +147,4 @@ it('handles everything that was confirmed, whatever goes wrong at the same time'
   operator.disconnect();
   await proxy.close();
   await redis.stop();
-}, 120_000);
+});

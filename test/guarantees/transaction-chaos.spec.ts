@@ -23,7 +23,7 @@ beforeAll(async () => {
   redis = await startRedis({ persistence: 'aof-always' });
   postgres = await startPostgres();
   wire = await TcpProxy.inFrontOf(Number(new URL(postgres.url).port));
-}, 60_000);
+});
 afterAll(async () => {
   await wire.close();
   await redis.stop();

@@ -44,7 +44,7 @@ describe('the tests of transactions see what is lost by those', () => {
     );
     expect(lost.length).toBeGreaterThan(0);
     await shop.close();
-  }, 120_000);
+  });
 
   it('that look into the database instead of deciding', async () => {
     const shop = await open('control_select');
@@ -67,5 +67,5 @@ describe('the tests of transactions see what is lost by those', () => {
     console.log(`control select-only committed=${size} lost=${lost.length}`);
     expect(lost.length).toBeGreaterThan(0);
     await shop.close();
-  }, 120_000);
+  });
 });

@@ -76,7 +76,7 @@ it('makes order and messages visible together or not at all, wherever the proces
     order: orders.has(`${store} ${point}`),
   }));
   expect(found).toEqual(decided);
-}, 90_000);
+});
 
 describe('a process that stood still while it was checked', () => {
   const half: Transactor = { transactions: { store: 'half', checkAfterMs: CHECK_AFTER_MS } };
@@ -99,7 +99,7 @@ describe('a process that stood still while it was checked', () => {
     for (const one of [sleeper, checker]) await ended(one);
     await shop.settle();
     expect(await shop.differences()).toEqual({ lost: [], ghosts: [], doubled: [] });
-  }, 60_000);
+  });
 
   it('after its marker: nobody decides, and it commits when it wakes', async () => {
     const key = 'slept after the marker';
@@ -114,7 +114,7 @@ describe('a process that stood still while it was checked', () => {
     await shop.settle();
     expect((await shop.orders()).has(key)).toBe(true);
     expect(await shop.differences()).toEqual({ lost: [], ghosts: [], doubled: [] });
-  }, 60_000);
+  });
 });
 
 async function whenChecked(checker: ChildProcess, resolution: string) {

@@ -168,7 +168,7 @@ describe.each(clients)('with the wire to %s cut at any byte, COMMIT included', (
       });
       const placed = await orders();
       expect([...told.failed].filter((key) => placed.has(key)).length).toBeGreaterThan(0);
-    }, 60_000);
+    });
   });
 });
 

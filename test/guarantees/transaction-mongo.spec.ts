@@ -100,5 +100,5 @@ describeWith('mongo')('transactions in MongoDB', () => {
       expect.stringContaining(`${topic} ${namespace}:`),
     );
     expect(differences).toEqual({ lost, ghosts: [], doubled: [] });
-  }, 120_000);
+  });
 });
