@@ -227,8 +227,10 @@ export class MessageAdmin {
   }
 
   /**
-   * Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first: the first 1 000 of
-   * them, or what `options` say. Those behind are listed `after` the last one.
+   * Lanes of an ordered group that stopped at a message that used up its attempts, longest parked first: at most 1 000 and
+   * 16 MiB of first messages, or what `options` say. Those behind are listed `after` the last one; only an empty list is the end.
+   *
+   * @throws InvalidInputError, GroupNotFoundError.
    */
   listParkedLanes(
     topic: TopicName,
@@ -239,11 +241,12 @@ export class MessageAdmin {
   }
 
   /**
-   * Let a parked lane go on: with another run of its first message (default), with that among the dead letters, or
-   * without it. Attempts begin anew, and what waited behind it follows in its order. The member that owns the queue hears of it
-   * with its next call to the store, within `ordered.renewMs` (5 s).
+   * Let a parked lane go on: with another run of its first message (default), with that among the dead letters, which
+   * keep why it was parked, or without it. Attempts begin anew, and what waited behind it follows in its order. The member that
+   * owns the queue hears of it with its next call to the store, within `ordered.renewMs` (5 s).
    *
    * Safe to repeat. @returns false when the lane is not parked (any more); nothing changed.
+   * @throws InvalidInputError also when a message group is given in place of its lane.
    */
   resumeLane(
     topic: TopicName,

@@ -25,8 +25,8 @@ export interface StreamsRequest {
   blockMs: number;
   signal: AbortSignal;
   /**
-   * Called with what a read brings as soon as it is there. The promise is answered with nothing then. Only when one server
-   * is asked, and never with nothing.
+   * Called with what a read brings as soon as it is there, if it brings anything and only when one server is asked; the
+   * promise then answers an empty list.
    */
   onArrival?: ((entries: StreamsReply) => void) | undefined;
 }

@@ -4,7 +4,7 @@ import type { Outcome } from './outcome.js';
 import type { Decision } from './settle.js';
 import type { SettleAnswer, SettleTask } from './settler.js';
 
-/** What is said of a message when it is settled. A class, too. */
+/** What is said of a message when it is settled. A class, as `Settling` is (decision 7). */
 export class SettledMessage implements Pick<MessageView, 'messageId' | 'key' | 'receiptTo'> {
   readonly messageId: MessageView['messageId'];
   readonly key: MessageView['key'];

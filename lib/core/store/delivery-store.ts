@@ -74,8 +74,8 @@ export interface GroupReader {
    * Messages that no member of the group was given before, at most `perQueue` from each queue. Waits up to
    * `blockMs` when there is none (0: does not wait).
    *
-   * `onArrival` may be called with them, once, as soon as they are there: a handler need not wait for promises. Nothing is
-   * answered then.
+   * `onArrival` may be called with them, once, as soon as they are there, never before `read` has returned: a handler need not
+   * wait for promises. The promise answers `[]` then.
    *
    * @throws QueueFaultedError one queue cannot be read. Others may be.
    * @throws StoreUnavailableError the reply may have been lost: what it held is pending under this consumer's name

@@ -22,7 +22,7 @@ export interface TopicSettings {
 
 export interface TopicInfo extends TopicSettings {
   topic: string;
-  /** Grows when the queues change: a producer that routed by an older generation is told `moved`. */
+  /** Grows when the queues change, and when a topic is made anew: a producer that routed by an older generation is told `moved`. */
   generation: number;
 }
 

@@ -3,7 +3,7 @@ import { WORTH_ANOTHER_CALL } from '../producer/producer-settings.js';
 
 /** Fewer are no portion: each call costs something, however little travels in it. */
 const LEAST = 8;
-/** With so many in flight the process is busy throughout, and gains more by larger calls. */
+/** With so many prepares in flight the process is busy throughout, and gains more by larger calls. */
 const MANY = 8 * WORTH_ANOTHER_CALL;
 
 /** What the store answered to one call: `handOn(from, to)` tells those who asked in these places, in order. */
@@ -14,7 +14,7 @@ interface Answered {
 }
 
 /**
- * Answers are handed on in portions of about half of what is in flight, one in every other turn of the event loop: what is asked
+ * Answers are handed on in portions of about half of the prepares in flight, one in every other turn of the event loop: what is asked
  * because of one has left before the next is worked on.
  *
  * Handed on at once, all of many transactions in flight would ask at the same time, and be answered at the same time: process and

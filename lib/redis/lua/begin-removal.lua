@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Mark a topic as being deleted. Its keys lie in other slots, so a deletion that is cut off must be found again.
--- Whoever finds its group gone learns from KEYS[3] that this was meant.
+-- Whoever finds its group gone learns from KEYS[3] that this was meant, and declare-topic which generation comes next.
 --
 -- KEYS[1]  HASH    meta: settings, generation, version of the settings
 -- KEYS[2]  HASH    groups: consumer group -> mode and filter digest

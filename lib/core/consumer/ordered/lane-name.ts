@@ -31,8 +31,9 @@ export function laneOfGroup(messageGroup: string): string {
   return `=${messageGroup}`;
 }
 
+/** Whether it may be the name of a lane; a bare message group is none. */
 export function isLaneName(text: string): boolean {
-  return text === WHOLE_QUEUE.name || /^[=#]./su.test(text);
+  return text === WHOLE_QUEUE.name || /^(=|#.)/su.test(text);
 }
 
 /** Whether the lane is that of a single message, which no other one waits for. */
