@@ -1,4 +1,5 @@
-import { type Clock, sleep } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
 import type { HalfMessageStore } from '../store/half-message-store.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
@@ -8,8 +9,6 @@ import { boardOf, checkWork, type HalfOwner } from './half-owner.js';
 const NOTED_EVERY_MS = 30_000;
 /** No half is stored in a queue whose last note is older; a checker does not strike it off the list before. */
 const TRUSTED_MS = 90_000;
-/** Between attempts to list again what may be forgotten, doubled each time. */
-const PAUSE_MS = { from: 100, to: 5_000 };
 
 /** A queue in which somebody has halves. */
 export interface Listed extends QueueRef {
@@ -34,7 +33,7 @@ export class CheckList {
   private readonly storeTime: StoreTime;
   private readonly onError: (error: unknown) => void;
   private readonly notes = new Map<Listed, Note>();
-  private repair = new AbortController();
+  private repair: Loop | undefined;
 
   constructor(options: {
     halves: HalfMessageStore;
@@ -66,31 +65,33 @@ export class CheckList {
    */
   again(): void {
     this.close();
-    this.repair = new AbortController();
     this.dropOld();
     // What is asked for at this moment proves nothing.
     for (const note of this.notes.values())
       Object.assign(note, { isListed: false, noting: undefined });
-    void this.listAll(this.repair.signal);
+    const repair = new Loop({
+      name: 'list queues again',
+      clock: this.clock,
+      step: async () => {
+        await this.listMissing();
+        void repair.stop();
+        return 0;
+      },
+      onError: (error, failures) => {
+        if (failures === 1) this.onError(error);
+      },
+    });
+    this.repair = repair.start();
   }
 
   /** Nothing is listed again any more. */
   close(): void {
-    this.repair.abort();
+    void this.repair?.stop();
   }
 
-  private async listAll(over: AbortSignal): Promise<void> {
-    for (let pauseMs = PAUSE_MS.from; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
-      const missing = [...this.notes].filter(([, { isListed }]) => !isListed);
-      const ends = await Promise.allSettled(
-        missing.map(([queue, note]) => note.noting ?? this.list(queue, note)),
-      );
-      const failed = ends.find((end) => end.status === 'rejected');
-      if (!failed || over.aborted) return;
-      if (pauseMs === PAUSE_MS.from) this.onError(failed.reason);
-      await sleep(this.clock, pauseMs, over);
-      if (over.aborted) return;
-    }
+  private async listMissing(): Promise<void> {
+    const missing = [...this.notes].filter(([, { isListed }]) => !isListed);
+    await Promise.all(missing.map(([queue, note]) => note.noting ?? this.list(queue, note)));
   }
 
   private first(queue: Listed, checkAfterMs: number): Note {
