@@ -1,4 +1,4 @@
-// Of the module, not the global one, here and wherever core waits for a turn: a test that fakes the global timers stops
+// Of the module, not the global one, here and wherever the library waits for a turn: a test that fakes the global timers stops
 // time, and what happens without time goes on.
 import { setImmediate } from 'node:timers';
 

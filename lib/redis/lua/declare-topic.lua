@@ -15,8 +15,7 @@
 --          { 'removing' }  the topic is being deleted; nothing changed
 --
 -- Invariant: what exists keeps its settings. A topic that is declared again after its removal has another generation,
--- so that no producer goes on with the queues it knew; a later one than `deleted`
--- remembers, wherever the clock went.
+-- so that no producer goes on with the queues it knew; a later one than `deleted` remembers, wherever the clock went.
 
 local meta, deleted = KEYS[1], KEYS[2]
 

@@ -38,6 +38,16 @@ describe('Heartbeat', () => {
   const beatAt = async (): Promise<number | undefined> =>
     (await stores.members.beat('observer')).members.find(({ member }) => member === 'me')?.beatAt;
 
+  /** Another member and we were there before. */
+  async function outlastOutage(): Promise<void> {
+    await stores.members.beat('other');
+    await heartbeat.start();
+    await clock.advance(5_000);
+    stores.goDown();
+    await clock.advance(30_000);
+    stores.comeUp();
+  }
+
   it('goes on while a take-over lasts', async () => {
     await stores.members.beat('dead');
     let end = (): void => {};
@@ -61,24 +71,14 @@ describe('Heartbeat', () => {
   });
 
   it('takes nobody for dead whom it could not hear', async () => {
-    await stores.members.beat('other');
-    await heartbeat.start();
-    await clock.advance(5_000);
-    stores.goDown();
-    await clock.advance(30_000);
-    stores.comeUp();
+    await outlastOutage();
     await stores.members.beat('other');
     await clock.advance(5_000);
     expect(takenOver).toEqual([]);
   });
 
   it('does not count the time in which nobody could beat, and counts what comes after it', async () => {
-    await stores.members.beat('other');
-    await heartbeat.start();
-    await clock.advance(5_000);
-    stores.goDown();
-    await clock.advance(30_000);
-    stores.comeUp();
+    await outlastOutage();
     // We are back first.
     await clock.advance(4_000);
     await stores.members.beat('other');
