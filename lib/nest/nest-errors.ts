@@ -15,6 +15,15 @@ export function isRpcException(error: unknown): error is RpcException {
   );
 }
 
+/** What is wrong: a validation pipe puts it into the response, and "Bad Request Exception" into the message. */
+export function saidBy(error: HttpException): string {
+  const response = error.getResponse();
+  const message =
+    typeof response === 'string' ? response : (response as { message?: unknown }).message;
+  if (Array.isArray(message)) return message.map(String).join('; ');
+  return typeof message === 'string' ? message : error.message;
+}
+
 /** What a guard or a pipe of a shared package throws may come from another copy of Nest, which `instanceof` does not know. */
 function descends(error: unknown, name: string, methods: readonly string[]): boolean {
   return (

@@ -1,6 +1,6 @@
-import { type HttpException, HttpStatus } from '@nestjs/common';
+import { HttpStatus } from '@nestjs/common';
 import type { RpcException } from '@nestjs/microservices';
-import { isHttpException, isRpcException } from './nest-errors.js';
+import { isHttpException, isRpcException, saidBy } from './nest-errors.js';
 
 const REFUSALS: ReadonlySet<unknown> = new Set([
   HttpStatus.BAD_REQUEST,
@@ -20,7 +20,7 @@ const DENIED = 'Forbidden resource';
 export function rejection(error: unknown): string | undefined {
   if (isRpcException(error)) return rejectionOfRpc(error);
   if (!isHttpException(error) || !REFUSALS.has(error.getStatus())) return undefined;
-  return `${error.name}: ${detail(error)}`;
+  return `${error.name}: ${saidBy(error)}`;
 }
 
 function rejectionOfRpc(error: RpcException): string | undefined {
@@ -30,13 +30,4 @@ function rejectionOfRpc(error: RpcException): string | undefined {
   if (typeof said !== 'object' || said === null) return undefined;
   const { status, statusCode = status } = said as { status?: unknown; statusCode?: unknown };
   return REFUSALS.has(statusCode) ? `RpcException: ${error.message}` : undefined;
-}
-
-/** A validation pipe puts what it found into the response, and "Bad Request Exception" into the message. */
-function detail(error: HttpException): string {
-  const response = error.getResponse();
-  const message =
-    typeof response === 'string' ? response : (response as { message?: unknown }).message;
-  if (Array.isArray(message)) return message.map(String).join('; ');
-  return typeof message === 'string' ? message : error.message;
 }

@@ -327,6 +327,26 @@ describe('A request through the transport', () => {
     });
     expect(await app.producer.request('sum', [1, 2])).toBe(3);
   });
+
+  it('that a pipe finds invalid is answered, and told in the log, with all it found', async () => {
+    @Controller()
+    class Strict {
+      @Subscribe('buy', { reply: true })
+      buy() {
+        throw new BadRequestException(['id: missing', 'x: wrong']); // as ValidationPipe does
+      }
+    }
+    const warned: string[] = [];
+    const warn = (line: string): void => void warned.push(line);
+    const logger = { error() {}, log() {}, debug() {}, warn };
+    const { producer } = await start({ controllers: [Strict], rivulet: { logger } });
+    await expect(producer.request('buy', {})).rejects.toMatchObject({
+      payload: { status: 'error', message: 'id: missing; x: wrong' },
+    });
+    expect(warned).toEqual([
+      expect.stringMatching(/ failed: BadRequestException: id: missing; x: wrong$/),
+    ]);
+  });
 });
 
 describe('Giving up on a request', () => {
