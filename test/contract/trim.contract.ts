@@ -1,5 +1,6 @@
 import { type OpenHarness, useHarness } from './harness.js';
 import {
+  AUDIT,
   BILLING,
   declare,
   entryOf,
@@ -88,6 +89,40 @@ export function describeTrim(open: OpenHarness): void {
       let removed = first;
       for (let call = 0; call < 20; call++) removed += await h.stores.log.trim(QUEUE, 100);
       expect(removed).toBe(1_000);
+    });
+
+    it('keeps to a small limit, and gets there in the end', async () => {
+      await publishTexts(h.stores, numbered(250));
+      await h.advance(2 * DAY_MS);
+      const first = await h.stores.log.trim(QUEUE, 10);
+      expect(first).toBeGreaterThan(0);
+      expect(first).toBeLessThanOrEqual(20);
+      let removed = first;
+      for (let call = 0; call < 25; call++) removed += await h.stores.log.trim(QUEUE, 10);
+      expect(removed).toBe(250);
+    });
+
+    it('removes many in one call', async () => {
+      await publishTexts(h.stores, numbered(1_000));
+      await h.advance(2 * DAY_MS);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBe(1_000);
+    });
+
+    it('leaves a redriven message to its group', async () => {
+      await join(h.stores, 'billing');
+      await join(h.stores, 'audit');
+      await publishTexts(h.stores, numbered(2));
+      const billing = h.consumer(BILLING, 'b');
+      const audit = h.consumer(AUDIT, 'a');
+      await audit.ack(...(await audit.read()));
+      for (const entry of await billing.read()) await billing.deadLetter(entry);
+      const [letter] = await h.stores.deadLetters.list(BILLING, { count: 1 });
+      await h.advance(2 * DAY_MS);
+      await h.stores.deadLetters.redrive(BILLING, letter!.id);
+      expect(await h.stores.log.trim(QUEUE, 1_000)).toBeGreaterThan(0);
+      expect(await h.stores.deliveries.lag(AUDIT)).toMatchObject({ undelivered: 0 });
+      expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ undelivered: 1 });
+      expect(texts(await billing.read())).toEqual(['m1']);
     });
 
     it('does not touch scheduled messages', async () => {

@@ -1,0 +1,58 @@
+import { Redis } from 'ioredis';
+import { Keys } from '../../lib/redis/keys.js';
+import type { RedisStores } from '../../lib/redis/redis-stores.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+
+const HOUR_MS = 3_600_000;
+
+describe('the note for which group a redriven message is', () => {
+  const namespace = newNamespace();
+  const clock = new ManualClock(Date.now());
+  const ref = { topic: 'orders', queue: 0, group: 'billing' };
+  let server: TestRedis;
+  let redis: Redis;
+  let stores: RedisStores;
+  beforeAll(async () => {
+    server = await startRedis();
+    redis = new Redis(server.url);
+    stores = await openStores(server.url, { namespace, now: () => clock.now() });
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await stores.close();
+    await server.stop();
+  });
+
+  /** What the group has not been given yet. */
+  async function readOne() {
+    const reader = stores.deliveries.openReader('billing', 'c');
+    const { signal } = new AbortController();
+    const [entry] = await reader.read({ queues: [ref], perQueue: 9, blockMs: 0, signal });
+    await reader.close();
+    return entry!;
+  }
+
+  it('goes with the message when that is trimmed, and not before', async () => {
+    const { topics, deliveries, deadLetters, log } = stores;
+    const settings = { queues: 1, retentionMs: HOUR_MS };
+    const { generation } = await topics.declare('orders', settings);
+    const how = { mode: 'unordered', filterDigest: '', from: 'earliest' } as const;
+    await topics.joinGroup('orders', { group: 'billing', ...how });
+    await log.append(session('orders', generation).call(entries('a')));
+    const settlement = { kind: 'dead-letter', note: 'n' } as const;
+    await deliveries.settle(ref, 'c', [{ ...(await readOne()), settlement }]);
+    const [letter] = await deadLetters.list(ref, { count: 1 });
+    const offset = await deadLetters.redrive(ref, letter!.id);
+
+    const notes = () => redis.hgetall(new Keys({ namespace }).queue(ref).only);
+    await log.trim(ref, 100);
+    expect(await notes()).toEqual({ [offset!]: 'billing' });
+    const ack = { kind: 'ack' } as const;
+    await deliveries.settle(ref, 'c', [{ ...(await readOne()), settlement: ack }]);
+    await clock.advance(2 * HOUR_MS);
+    expect(await log.trim(ref, 100)).toBeGreaterThan(0);
+    expect(await notes()).toEqual({});
+  });
+});
