@@ -40,7 +40,8 @@ class HangingStores {
     const methods = port as Record<string, (...args: unknown[]) => unknown>;
     for (const name of Object.getOwnPropertyNames(Object.getPrototypeOf(port))) {
       const real = methods[name];
-      if (name === 'constructor' || typeof real !== 'function') continue;
+      // What an inbox calls itself is no call to the store.
+      if (name === 'constructor' || name === 'keep' || typeof real !== 'function') continue;
       methods[name] = (...args) => {
         if (this.hanging) return new Promise((_, reject) => this.open.add(reject));
         const made = real.apply(port, args);
@@ -136,6 +137,27 @@ describe('stop', () => {
     expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
     expect((await answers)[0]).toMatchObject({ reason: { code: 'CLOSED' } });
     expect(clock.armed).toBe(0);
+  });
+
+  it('ends within the drain limit when the store stops to answer and keeps an inbox', async () => {
+    await rivulet.open();
+    const answer = Promise.allSettled([rivulet.requester.request('orders', 'anybody?')]);
+    await clock.advance(10);
+    hanging.hang();
+    expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
+    expect((await answer)[0]).toMatchObject({ reason: { code: 'CLOSED' } });
+    expect(clock.armed).toBe(0);
+  });
+
+  it('answers sends that wait for a receipt, and leaves no timer behind', async () => {
+    await rivulet.open();
+    const receipt = { groups: ['nobody'], timeoutMs: 3_600_000 };
+    const sent = Promise.allSettled([rivulet.producer.send('orders', 'a', { receipt })]);
+    await clock.advance(10);
+    expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
+    await clock.settle();
+    expect(clock.armed).toBe(0);
+    expect((await sent)[0]).toMatchObject({ reason: { code: 'RECEIPT_TIMEOUT' } });
   });
 
   it('closes the connections although the store is down and keeps an inbox', async () => {

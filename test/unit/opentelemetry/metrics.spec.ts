@@ -101,5 +101,6 @@ describe('openTelemetry, metrics', () => {
     await bed.advance(10);
     await bed.close();
     expect(await sdk.measured('messaging.rivulet.group.lag')).toEqual({});
+    expect(await sdk.measured('messaging.rivulet.producer.buffered')).toEqual({});
   });
 });

@@ -95,6 +95,17 @@ describe('a transaction without a database', () => {
     expect(asked.length).toBeGreaterThan(0);
   });
 
+  it('is not asked about once the process stops to consume, though sending goes on', async () => {
+    let end = (): void => {};
+    const placed = place(() => new Promise<void>((resolve) => (end = resolve)));
+    await bed.advance(1);
+    await bed.rivulet.stopConsuming();
+    await bed.advance(2 * 3_600_000);
+    expect(asked).toEqual([]);
+    end();
+    await placed;
+  });
+
   it('leaves nothing to ask about when it was not run because nobody knew whether its message is stored', async () => {
     await bed.publish('orders', 'before');
     const { halves } = bed.stores;
