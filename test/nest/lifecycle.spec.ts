@@ -303,6 +303,8 @@ describe('A store that is down when the application starts', () => {
         /^RivuletModule could not connect: .* set connectOnBoot to "background"/,
       ),
     });
+    // What went on connecting would keep the process alive.
+    await expect(stores.open(0)).rejects.toThrow(/closed/);
     await app.close();
   });
 
