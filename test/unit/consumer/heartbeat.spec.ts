@@ -109,4 +109,22 @@ describe('Heartbeat', () => {
     await heartbeat.stop();
     expect(clock.armed).toBe(0);
   });
+
+  it('has nothing to take over from a member that left', async () => {
+    await stores.members.beat('other');
+    await heartbeat.start();
+    await stores.members.leave('other');
+    await clock.advance(60_000);
+    expect(takenOver).toEqual([]);
+  });
+
+  it('keeps a dead member listed for an hour, so that every group takes over, and no longer', async () => {
+    await stores.members.beat('dead');
+    await heartbeat.start();
+    await clock.advance(3_600_000);
+    expect(await stores.members.listed(['dead'])).toEqual(['dead']);
+    await clock.advance(60_000);
+    expect(await stores.members.listed(['dead', 'me'])).toEqual(['me']);
+    expect(takenOver).toEqual(['dead']);
+  });
 });

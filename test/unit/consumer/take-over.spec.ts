@@ -1,3 +1,4 @@
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
@@ -28,6 +29,25 @@ describe('take-over', () => {
     await other.subscribe({ topic: 'orders', group: 'billing' });
     bed.crash();
     await bed.advance(25_000);
+    expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
+  });
+
+  it('is tried again in a queue that refused it, once that takes it', async () => {
+    await bed.subscribe({ topic: 'orders', group: 'billing', handler: hang });
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.nextDelivery('billing');
+    const other = await another();
+    await other.subscribe({ topic: 'orders', group: 'billing' });
+    const { deliveries } = other.stores;
+    const reclaim = deliveries.reclaim.bind(deliveries);
+    let refused = 0;
+    deliveries.reclaim = (...args) =>
+      ++refused <= 2
+        ? Promise.reject(new StoreRefusedError('WRONGTYPE', { reason: 'WRONGTYPE' }))
+        : reclaim(...args);
+    bed.crash();
+    await bed.advance(60_000);
+    expect(refused).toBeGreaterThan(2);
     expect(await other.settled(messageId)).toMatchObject({ state: 'acked', attempt: 1 });
   });
 
