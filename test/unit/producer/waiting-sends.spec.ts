@@ -66,4 +66,28 @@ describe('sends that nobody awaits', () => {
     }
     expect(refused).toBe(0);
   });
+
+  it('that give up while there is no room leave their place to others', async () => {
+    bed.stores.goDown();
+    const holding = sendAll('orders', 1, { timeoutMs: 60_000 });
+    for (let round = 0; round < 3; round++) {
+      const sends = sendAll('orders', FIT / 2, { timeoutMs: 100 });
+      await bed.advance(200);
+      await sends;
+    }
+    expect(refused).toBe(0);
+    bed.stores.comeUp();
+    await bed.advance(5_000);
+    expect(await holding).toMatchObject([{ status: 'fulfilled' }]);
+  });
+
+  it('may be one, however large it is', async () => {
+    bed.stores.goDown();
+    const holding = sendAll('orders', 1);
+    const large = bed.publish('orders', 'x'.repeat(2 * MOST_BYTES));
+    bed.stores.comeUp();
+    await bed.advance(5_000);
+    expect(await large).toMatchObject({ state: 'stored' });
+    expect(await holding).toMatchObject([{ status: 'fulfilled' }]);
+  });
 });

@@ -1,3 +1,4 @@
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import type { SetMessage } from '../../../lib/core/transaction/message-set.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
@@ -84,6 +85,20 @@ describe('a set of messages to several topics', () => {
     await bed.advance(60_000);
     expect(await visible()).toEqual(['before']);
   });
+
+  it.each(['prepare', 'publish'] as const)(
+    'is refused at once when the store has no memory for it (%s)',
+    async (call) => {
+      const { halves } = bed.stores;
+      const cause = new StoreRefusedError('no memory', { reason: 'OOM' });
+      const real = halves[call];
+      halves[call] = () => Promise.reject(cause);
+      await expect(sendAll()).rejects.toMatchObject({ code: 'FLOW_BLOCKED', cause });
+      Object.assign(halves, { [call]: real });
+      await bed.advance(60_000);
+      expect(await visible()).toEqual([]);
+    },
+  );
 
   it('belongs to the transaction it is sent in', async () => {
     const failed = bed.rivulet.transactions.run(async () => {
