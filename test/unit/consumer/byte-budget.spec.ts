@@ -23,6 +23,10 @@ describe('ByteBudget', () => {
     expect(budget.room).toBe(0);
     budget.give(700);
     expect(budget.room).toBe(4);
+    budget.give(200);
+    // A small one in between says little about the next.
+    budget.learn([1]);
+    expect(budget.room).toBe(5);
     for (let i = 0; i < 20; i++) budget.learn([1]);
     expect(budget.room).toBeGreaterThan(20);
   });

@@ -236,6 +236,26 @@ describe('what a handler does with a delivery', () => {
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
   });
 
+  it('frees its slot once when it takes too long, also when it ends after all', async () => {
+    const ends: (() => void)[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handlerTimeoutMs: 1_000,
+      retry: { maxAttempts: 1 },
+      concurrency: 1,
+      handler: () => new Promise<void>((resolve) => ends.push(resolve)),
+    });
+    await bed.publish('orders', 'late');
+    await bed.advance(1_100);
+    ends.pop()!();
+    await bed.advance(1);
+    await bed.publish('orders', 'next');
+    await bed.publish('orders', 'after it');
+    await bed.advance(500);
+    expect(ends).toHaveLength(1);
+  });
+
   it('sees at most as many at once as its concurrency allows', async () => {
     let running = 0;
     let most = 0;

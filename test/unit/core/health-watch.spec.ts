@@ -54,6 +54,13 @@ describe('the health of the store', () => {
     expect(events.map((health) => health.problems.length)).toEqual([1, 2, 1]);
   });
 
+  it('is told again when a problem has become worse, and not while it stays', async () => {
+    problems = [{ ...NO_APPEND_ONLY, level: 'error' }];
+    await clock.advance(120_000);
+    expect(lines.slice(2)).toEqual(['error: appendonly is no']);
+    expect(events).toHaveLength(2);
+  });
+
   it('is part of what the operator is told', async () => {
     const admin = new MessageAdmin({ rivulet });
     rivulet.subscribe({ topic: 'orders', group: 'billing', origin: 'test', handler: () => {} });

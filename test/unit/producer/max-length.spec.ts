@@ -78,6 +78,16 @@ describe('a topic with maxLength', () => {
     expect((await bodies()).slice(-5)).toEqual(numbers(10, 15));
   });
 
+  it('waits with what does not fit only, when it is told to', async () => {
+    await open({ whenFull: 'wait' }, { handler: () => new Promise(() => {}), concurrency: 100 });
+    await send(0, 7);
+    const outcomes = send(7, 12, { timeoutMs: 1_000 });
+    await bed.advance(1);
+    expect(await bodies()).toEqual(numbers(0, 10));
+    await bed.advance(1_500);
+    expect(stored(await outcomes)).toBe(3);
+  });
+
   it('drops the oldest when it is told to, and says so', async () => {
     await open(
       { whenFull: 'drop-oldest' },

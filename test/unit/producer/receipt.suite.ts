@@ -1,6 +1,7 @@
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
 import { tags } from '../../../lib/core/filter/message-filter.js';
 import type { SendOptions, SendResult } from '../../../lib/core/message/message.js';
+import type { ReceiptTimeoutError } from '../../../lib/core/producer/receipt.js';
 import { consume, type OpenAdminBed, useBed } from '../inspect/bed.js';
 
 /** What a sender is told about its message, whatever the store. */
@@ -59,6 +60,8 @@ export function describeReceipts(where: string, open: OpenAdminBed): void {
       await consume(bed, () => {}, 'billing');
       let release = (): void => {};
       await consume(bed, () => new Promise<void>((resolve) => (release = resolve)), 'slow');
+      // Nobody waits for this one: it is not told of.
+      await consume(bed, () => {}, 'unasked');
       const sent = send(['billing', 'slow', 'nobody'], 3_000);
       const error = await bed.until(sent.catch((e: unknown) => e));
       expect(error).toMatchObject({
@@ -67,6 +70,7 @@ export function describeReceipts(where: string, open: OpenAdminBed): void {
         outcomes: { billing: { state: 'handled' } },
         missing: ['slow', 'nobody'],
       });
+      expect(Object.keys((error as ReceiptTimeoutError).outcomes)).toEqual(['billing']);
       expect((error as Error).message).toMatch(
         /slow \(in its queue 0 undelivered, 1 in hand, .*nobody \(has not subscribed to the topic\); billing: handled/,
       );

@@ -20,12 +20,14 @@ describe('Requester', () => {
   let clock: ManualClock;
   let requester: Requester;
   let confirms: (() => void)[];
+  let refusals: ((error: Error) => void)[];
   let deliver: (packets: Buffer[]) => Promise<void>;
   let errors: unknown[];
 
   beforeEach(() => {
     clock = new ManualClock();
     confirms = [];
+    refusals = [];
     errors = [];
     let arrived: ((packets: Buffer[]) => void) | undefined;
     const inbox: ReplyInbox = {
@@ -48,6 +50,7 @@ describe('Requester', () => {
     const producer = {
       ask: (_request, answer) => {
         const messageId = id(confirms.length + 1);
+        refusals.push((error) => answer.reject(error));
         confirms.push(() => answer.resolve({ messageId } as SendResult));
       },
     } satisfies Pick<Producer, 'ask'> as unknown as Producer;
@@ -80,6 +83,34 @@ describe('Requester', () => {
     await deliver([packet(1, 'c', 'last-value', 2), packet(1, 'c again', 'last-value', 2)]);
     expect(values).toEqual(['a', 'b', 'c']);
     expect([ends, errors]).toEqual([1, []]);
+  });
+
+  it('takes the steps of an answer in their order, and none instead of one that is missing', async () => {
+    const values: unknown[] = [];
+    const listener = {
+      value: (body: unknown) => void values.push(body),
+      error: (error: Error) => void errors.push(error),
+      end: () => {},
+    };
+    requester.open('orders', null, {}, listener);
+    await clock.settle();
+    confirms[0]!();
+    await clock.settle();
+    await deliver([packet(1, 'b', 'value', 1)]);
+    expect(values).toEqual([]);
+    await deliver([packet(1, 'a', 'value', 0), packet(1, 'b', 'value', 1)]);
+    expect(values).toEqual(['a', 'b']);
+  });
+
+  it('keeps no answer to a request that could not be sent', async () => {
+    const answer = requester.request('orders', null);
+    answer.catch(() => {});
+    await clock.settle();
+    await deliver([packet(1_000, 'late')]);
+    expect(requester.kept).toBe(1);
+    refusals[0]!(new Error('no room'));
+    await expect(answer).rejects.toThrow('no room');
+    expect(requester.kept).toBe(0);
   });
 
   it('hands over an answer that overtook the confirm of its request', async () => {
