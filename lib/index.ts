@@ -149,6 +149,7 @@ export type { ParkedLane, ParkedLanesOptions } from './inspect/parked-lanes.js';
 export type { QueueGate } from './core/store/queue-lease-store.js';
 export type { GroupDescription } from './inspect/groups.js';
 export type { DecidedHalf, Half, HalfPage } from './inspect/halves.js';
+export type { ScheduledMessage, ScheduledPage } from './inspect/scheduled.js';
 export type { PausedGroup } from './core/store/pause-store.js';
 export type { Health } from './inspect/health.js';
 export { RivuletHealth } from './nest/rivulet-health.js';

@@ -54,7 +54,7 @@ export function makeAdminParts({
     removal: new Removal({ registry: stores.topics, topics, groups, halves, paused }),
     rewinds: new Rewind({ stores, groups, storeTime }),
     messages: new Messages({ stores, topics, deadLetters, codecs }),
-    scheduled: new Scheduled({ stores, topics, storeTime }),
+    scheduled: new Scheduled({ stores, topics, storeTime, codecs }),
     parkedLanes: new ParkedLanes({ stores, groups, codecs, clock }),
     redrives: new Redrive({ store: stores.deadLetters, deadLetters, groups, clock }),
   };

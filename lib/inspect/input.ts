@@ -34,6 +34,13 @@ export function dateProblem(name: string, value: unknown): Problem {
   return `${name} must be a valid Date, got: ${value instanceof Date ? 'an invalid Date' : describeValue(value)}`;
 }
 
+/** Of two dates that may both be missing. */
+export function timeRangeProblems(from: Date | undefined, to: Date | undefined): Problem[] {
+  const dates = [dateProblem('from', from), dateProblem('to', to)];
+  const areOrdered = !from || !to || dates.some((problem) => problem) || from <= to;
+  return [...dates, areOrdered ? undefined : 'from must not be later than to'];
+}
+
 export function functionProblem(name: string, value: unknown): Problem {
   if (value === undefined || typeof value === 'function') return undefined;
   return `${name} must be a function, got: ${describeValue(value)}`;

@@ -20,7 +20,7 @@ import type { FoundEntry, FoundMessage, MessagePlace, SearchOptions } from './me
 import type { ParkedLane, ParkedLanesOptions } from './parked-lanes.js';
 import type { RedriveOptions, RedriveResult } from './redrive.js';
 import type { RewindTarget } from './rewind.js';
-import type { NewDueTime } from './scheduled.js';
+import type { NewDueTime, ScheduledPage, ScheduledPageOptions } from './scheduled.js';
 import type { TopicChanges, TopicDescription } from './topics.js';
 
 /**
@@ -210,6 +210,14 @@ export class MessageAdmin {
   /** Nothing is sent any more; what was sent stays. @returns false when there is none of this name. */
   cancelRecurring(name: string): Promise<boolean> {
     return this.parts.recurring.cancel(name);
+  }
+
+  /**
+   * One page of the messages that become visible later, all of them or those that are due between `from` and `to`: queue
+   * after queue, in each by when they are due. One that is moved while you list may come twice or not at all.
+   */
+  listScheduled(topic: TopicName, page: ScheduledPageOptions = {}): Promise<ScheduledPage> {
+    return this.parts.scheduled.list(topic, page);
   }
 
   /** @returns true: it will never become visible. False: it is not scheduled (any more). Safe to repeat. */

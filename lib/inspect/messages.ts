@@ -13,7 +13,13 @@ import type { Stores } from '../core/store/stores.js';
 import type { TopicInfo } from '../core/store/topic-registry.js';
 import type { DeadLetter, DeadLetters } from './dead-letters.js';
 import { bytesOfView, type EntryView, type MessageEntry, viewEntry } from './entry-view.js';
-import { dateProblem, messageIdProblem, type Problem, refuse, topicNameProblem } from './input.js';
+import {
+  messageIdProblem,
+  type Problem,
+  refuse,
+  timeRangeProblems,
+  topicNameProblem,
+} from './input.js';
 import { EVERYTHING, scan, type ScanRange } from './log-scan.js';
 import type { Topics } from './topics.js';
 
@@ -187,12 +193,9 @@ function searchProblems(options: SearchOptions): Problem[] {
   const problems: Problem[] = unknownOptions(options, ['from', 'to', 'limit']);
   if (typeof options !== 'object' || options === null) return problems;
   const { from, to, limit } = options;
-  const dates = [dateProblem('from', from), dateProblem('to', to)];
-  const areOrdered = !from || !to || dates.some((problem) => problem) || from <= to;
   return [
     ...problems,
-    ...dates,
-    areOrdered ? undefined : 'from must not be later than to',
+    ...timeRangeProblems(from, to),
     limit === undefined ? undefined : integerProblem('limit', limit, { min: 1 }),
   ];
 }

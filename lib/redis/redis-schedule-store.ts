@@ -1,6 +1,6 @@
-import { parseMessageId } from '../core/message/message-id.js';
+import { formatMessageId, parseMessageId } from '../core/message/message-id.js';
 import type { QueueRef } from '../core/store/refs.js';
-import type { ScheduleStore } from '../core/store/schedule-store.js';
+import type { ScheduledEntry, ScheduleStore } from '../core/store/schedule-store.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { whenArgument } from './redis-message-log.js';
@@ -61,6 +61,28 @@ export class RedisScheduleStore implements ScheduleStore {
       args: { id: parseMessageId(messageId) },
     })) as [Buffer?, Buffer?];
     return frame && dueAt ? { frame, dueAt: Number(dueAt.toString('latin1')) } : undefined;
+  }
+
+  async list(
+    ref: QueueRef,
+    { after, count }: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
+  ): Promise<ScheduledEntry[]> {
+    const parts = (await scripts.listScheduled.runBinary(this.host, {
+      keys: this.keys.queue(ref),
+      args: {
+        afterDue: after ? String(after.dueAt) : '',
+        afterId: after ? parseMessageId(after.messageId) : '',
+        count: String(count),
+      },
+    })) as Buffer[];
+    const listed: ScheduledEntry[] = [];
+    for (let i = 0; i < parts.length; i += 3)
+      listed.push({
+        messageId: formatMessageId(parts[i]!),
+        dueAt: Number(parts[i + 1]!.toString('latin1')),
+        frame: parts[i + 2]!,
+      });
+    return listed;
   }
 
   async count(ref: QueueRef): Promise<number> {

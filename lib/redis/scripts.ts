@@ -169,6 +169,11 @@ export const scripts = {
   cancel: new Script({ name: 'cancel', keys: ['scheduled', 'due'], args: ['id'] }),
   reschedule: new Script({ name: 'reschedule', keys: ['due'], args: ['id', 'when'] }),
   findScheduled: new Script({ name: 'find-scheduled', keys: ['scheduled', 'due'], args: ['id'] }),
+  listScheduled: new Script({
+    name: 'list-scheduled',
+    keys: ['scheduled', 'due'],
+    args: ['afterDue', 'afterId', 'count'],
+  }),
 
   prepareHalf: new Script({
     name: 'prepare-half',

@@ -1,5 +1,5 @@
 import type { QueueRef } from '../core/store/refs.js';
-import type { ScheduleStore } from '../core/store/schedule-store.js';
+import type { ScheduledEntry, ScheduleStore } from '../core/store/schedule-store.js';
 import type { MemoryGate } from './memory-gate.js';
 import { appendFrame } from './memory-message-log.js';
 import type { MemoryState, QueueState, ScheduledMessage } from './memory-state.js';
@@ -57,6 +57,20 @@ export class MemoryScheduleStore implements ScheduleStore {
     });
   }
 
+  list(
+    ref: QueueRef,
+    { after, count }: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
+  ): Promise<ScheduledEntry[]> {
+    return this.gate.call(() => {
+      const queue = this.state.queue(ref);
+      if (!queue) return [];
+      return inOrder(queue)
+        .filter((one) => !after || compare(one, after) > 0)
+        .slice(0, count)
+        .map(({ messageId, dueAt, frame }) => ({ messageId, dueAt, frame: Buffer.from(frame) }));
+    });
+  }
+
   count(ref: QueueRef): Promise<number> {
     return this.gate.call(() => this.state.queue(ref)?.scheduled.size ?? 0);
   }
@@ -64,7 +78,12 @@ export class MemoryScheduleStore implements ScheduleStore {
 
 /** By due time; equal times by message id, which is the order in which one process sent them. */
 function inOrder(queue: QueueState): ScheduledMessage[] {
-  return [...queue.scheduled.values()].sort(
-    (a, b) => a.dueAt - b.dueAt || (a.messageId < b.messageId ? -1 : 1),
-  );
+  return [...queue.scheduled.values()].sort(compare);
+}
+
+type Place = Pick<ScheduledMessage, 'dueAt' | 'messageId'>;
+
+function compare(a: Place, b: Place): number {
+  if (a.messageId === b.messageId) return a.dueAt - b.dueAt;
+  return a.dueAt - b.dueAt || (a.messageId < b.messageId ? -1 : 1);
 }

@@ -1,4 +1,6 @@
+import { parseMessageId } from '../../lib/core/message/message-id.js';
 import { frameMessageId } from '../../lib/core/message/wire-format.js';
+import type { ScheduledEntry } from '../../lib/core/store/schedule-store.js';
 import { type OpenHarness, useHarness } from './harness.js';
 import {
   BILLING,
@@ -123,6 +125,62 @@ export function describeScheduleStore(open: OpenHarness): void {
       const found = await h.stores.schedule.find(QUEUE, frameMessageId(entry.frame));
       expect(found!.dueAt).toBe(h.now() + 1_000);
       expect(found!.frame.equals(entry.frame)).toBe(true);
+    });
+
+    it('lists by due time, and equal times in the order of the sends, in parts of any size', async () => {
+      const delays = [300, 100, 200, 100, 100];
+      const entries = delays.map((delayMs, i) => later(`${i}`, delayMs));
+      await publish(h.stores, entries);
+      const [e0, e1, e2, e3, e4] = entries.map(({ frame }) => frameMessageId(frame));
+      const all = await h.stores.schedule.list(QUEUE, { count: 10 });
+      expect(all.map(({ messageId }) => messageId)).toEqual([e1, e3, e4, e2, e0]);
+      expect(all[4]).toEqual({ messageId: e0, dueAt: h.now() + 300, frame: entries[0]!.frame });
+      for (const count of [1, 2, 3]) {
+        const found: ScheduledEntry[] = [];
+        for (;;) {
+          const after = found.at(-1);
+          const part = await h.stores.schedule.list(QUEUE, { ...(after && { after }), count });
+          found.push(...part);
+          if (part.length < count) break;
+        }
+        expect(found).toEqual(all);
+      }
+    });
+
+    it('lists on behind a message that is gone, or was moved', async () => {
+      const entries = numbered(5).map((body) => later(body, 1_000));
+      await publish(h.stores, entries);
+      const ids = entries.map(({ frame }) => frameMessageId(frame));
+      const after = { dueAt: h.now() + 1_000, messageId: ids[1]! };
+      const behind = async (): Promise<string[]> =>
+        (await h.stores.schedule.list(QUEUE, { after, count: 10 })).map((one) => one.messageId);
+      expect(await behind()).toEqual(ids.slice(2));
+      await h.stores.schedule.cancel(QUEUE, ids[1]!);
+      expect(await behind()).toEqual(ids.slice(2));
+      await h.stores.schedule.reschedule(QUEUE, ids[2]!, { at: h.now() + 1 });
+      expect(await behind()).toEqual(ids.slice(3));
+      await h.stores.schedule.reschedule(QUEUE, ids[0]!, { delayMs: 9_000 });
+      expect(await behind()).toEqual([ids[3], ids[4], ids[0]]);
+    });
+
+    it('lists by the bytes of ids, whatever the language of the server', async () => {
+      const entries = [0xff, 0x00, 0x7f, 0x80, 0xe9, 0x61, 0x41].map((first) => {
+        const entry = later('x', 1_000);
+        entry.frame[entry.frame.indexOf(parseMessageId(frameMessageId(entry.frame)))] = first;
+        return entry;
+      });
+      await publish(h.stores, entries);
+      const sorted = entries.map(({ frame }) => frameMessageId(frame)).sort();
+      for (const [i, messageId] of sorted.entries()) {
+        const after = { dueAt: h.now() + 1_000, messageId };
+        const listed = await h.stores.schedule.list(QUEUE, { after, count: 10 });
+        expect(listed.map((one) => one.messageId)).toEqual(sorted.slice(i + 1));
+      }
+    });
+
+    it('lists nothing where there is no such queue', async () => {
+      const nowhere = { topic: 'nowhere', queue: 0 };
+      expect(await h.stores.schedule.list(nowhere, { count: 10 })).toEqual([]);
     });
 
     it('cancels a scheduled message, once', async () => {

@@ -1,5 +1,12 @@
 import type { QueueRef } from './refs.js';
 
+/** A message that is not visible yet; `dueAt` is Unix ms by the store's clock. */
+export interface ScheduledEntry {
+  readonly messageId: string;
+  readonly frame: Buffer;
+  readonly dueAt: number;
+}
+
 /** Messages that become visible later. They are put there by `MessageLog.append` with `due`. */
 export interface ScheduleStore {
   /**
@@ -24,6 +31,12 @@ export interface ScheduleStore {
   ): Promise<boolean>;
 
   find(ref: QueueRef, messageId: string): Promise<{ frame: Buffer; dueAt: number } | undefined>;
+
+  /** By due time, equal times by message id; from `after` (exclusive) on, which need not be there any more. */
+  list(
+    ref: QueueRef,
+    page: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
+  ): Promise<ScheduledEntry[]>;
 
   count(ref: QueueRef): Promise<number>;
 }

@@ -166,6 +166,62 @@ export function describeMessageAdmin(open: OpenAdminBed): void {
   describe('scheduled messages', () => {
     const bed = useBed(open, { topics: { queues: 3 } });
 
+    it('are listed page by page, queue after queue, by when they are due', async () => {
+      const dueAt = (minutes: number) => new Date(Date.UTC(2100, 0, 1, 0, minutes));
+      for (const [i, minutes] of [5, 1, 4, 2, 3].entries())
+        await publish(bed, i, { deliverAt: dueAt(minutes), queue: i % 2 });
+      await publish(bed, 'visible', { queue: 0 });
+      const found = [];
+      for (let after: string | undefined; ;) {
+        const page = await bed.admin.listScheduled('orders', { ...(after && { after }), limit: 2 });
+        expect(page.messages.length).toBeLessThanOrEqual(2);
+        found.push(...page.messages);
+        if (page.next === null) break;
+        after = page.next;
+      }
+      expect(
+        found.map(({ queue, dueAt: at, entry }) => [
+          ...[queue, (at - dueAt(0).getTime()) / 60_000],
+          entry.kind === 'message' && 'value' in entry.body && entry.body.value,
+        ]),
+      ).toEqual([
+        [0, 3, 4],
+        [0, 4, 2],
+        [0, 5, 0],
+        [1, 1, 1],
+        [1, 2, 3],
+      ]);
+      const due = await bed.admin.listScheduled('orders', { from: dueAt(2), to: dueAt(4) });
+      expect(due.next).toBeNull();
+      expect(due.messages.map((one) => (one.dueAt - dueAt(0).getTime()) / 60_000)).toEqual([
+        3, 4, 2,
+      ]);
+      const { messages, next } = await bed.admin.listScheduled('orders', { maxBytes: 1 });
+      expect(messages).toHaveLength(1);
+      expect(next).not.toBeNull();
+    });
+
+    it('are listed with the ids by which they are cancelled', async () => {
+      const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
+      const { messages } = await bed.admin.listScheduled('orders');
+      expect(messages).toMatchObject([{ messageId, topic: 'orders' }]);
+      expect(await bed.admin.cancelScheduled('orders', messages[0]!.messageId)).toBe(true);
+      expect(await bed.admin.listScheduled('orders')).toEqual({ messages: [], next: null });
+    });
+
+    it.each([
+      [{ after: 'x' }, /after must be `next` of the page before, got: "x"/],
+      [{ after: 5 }, /after must be `next`/],
+      [{ limit: 0 }, /limit must be an integer/],
+      [{ from: new Date(5), to: new Date(4) }, /from must not be later than to/],
+      [{ to: 'tomorrow' }, /to must be a valid Date/],
+      [{ form: new Date() }, /did you mean "from"/],
+      [null, /options must be an object/],
+    ])('are not listed by the page %p', async (page, problem) => {
+      await publish(bed, 'later', { delayMs: 3_600_000 });
+      await expect(bed.admin.listScheduled('orders', page as never)).rejects.toThrow(problem);
+    });
+
     it('cancels one, once', async () => {
       const { messageId } = await publish(bed, 'later', { delayMs: 3_600_000 });
       expect(await bed.admin.cancelScheduled('orders', messageId)).toBe(true);
