@@ -1,5 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
+import type { FailingFilters } from './failing-filters.js';
 
 /** What Nest made of the exception filters of a handler. */
 export interface Filters {
@@ -14,12 +15,13 @@ const HANDLED = Symbol('handled');
  *
  * A filter that returns a value, or an Observable that completes, has handled the error. No filter, or one that returns
  * nothing, leaves the error as it was. A filter that throws an Error replaces it; one that throws anything else (as the
- * filters of Nest's microservices do, with what a remote caller may see) does not.
+ * filters of Nest's microservices do, with what a remote caller may see) does not, nor one that fails by itself.
  */
 export async function afterFilters(
   error: unknown,
   host: ArgumentsHost,
   filters: Pick<Filters, 'invokeCustomFilters'>,
+  failing: FailingFilters,
 ): Promise<unknown> {
   let result: unknown;
   try {
@@ -27,7 +29,7 @@ export async function afterFilters(
     if (isObservable(result)) result = await lastValueFrom(result, { defaultValue: HANDLED });
     else if (result === undefined || result === null) throw error;
   } catch (thrown) {
-    throw thrown instanceof Error ? thrown : error;
+    throw thrown instanceof Error && !failing.hasFailed(thrown, error) ? thrown : error;
   }
   return result === HANDLED ? undefined : result;
 }

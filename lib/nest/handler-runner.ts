@@ -7,6 +7,7 @@ import { catchError, isObservable, type Observable } from 'rxjs';
 import { directCall, type HandlerParam, Surroundings } from './direct-call.js';
 import type { HandlerMethod } from './explorer.js';
 import { afterFilters, type Filters } from './exception-filters.js';
+import type { FailingFilters } from './failing-filters.js';
 
 /**
  * Calls a handler for one message: a promise of what it returns, or what it returned at once. A returned Observable has
@@ -47,10 +48,12 @@ const ALL = { guards: true, interceptors: true, filters: true };
  */
 export class HandlerRunner {
   private readonly creator: ExternalContextCreator;
+  private readonly failing: FailingFilters;
   private readonly params = new RpcParamsFactory();
 
-  constructor(options: { creator: ExternalContextCreator }) {
+  constructor(options: { creator: ExternalContextCreator; failing: FailingFilters }) {
     this.creator = options.creator;
+    this.failing = options.failing;
   }
 
   async runnerFor(handler: HandlerMethod, pattern: unknown): Promise<RunHandler> {
@@ -91,7 +94,7 @@ export class HandlerRunner {
     const { method, wrapper } = handler;
     const callback = (instance as Record<string, (...args: unknown[]) => unknown>)[method]!;
     const around = new Surroundings();
-    const errors = new ErrorsToFilters();
+    const errors = new ErrorsToFilters(this.failing);
     const whole = this.creatorFor(wrapper.host!.token, around, errors).create(
       instance,
       callback,
@@ -156,7 +159,12 @@ function moduleRefOf({ wrapper }: HandlerMethod): ModuleRef {
 
 /** Exception filters get the errors of the handler, and those of an Observable it returned. */
 class ErrorsToFilters {
+  private readonly failing: FailingFilters;
   rescue!: (error: unknown, args: unknown[]) => Promise<unknown>;
+
+  constructor(failing: FailingFilters) {
+    this.failing = failing;
+  }
 
   readonly observed = (result: Observable<unknown>, args: unknown[]): Observable<unknown> =>
     result.pipe(catchError((error: unknown) => this.rescue(error, args)));
@@ -166,7 +174,7 @@ class ErrorsToFilters {
     return {
       createProxy: (target: Target, filters: Filters, type: string) => {
         const ours: Pick<Filters, 'next'> = {
-          next: (error, host) => afterFilters(error, host, filters),
+          next: (error, host) => afterFilters(error, host, filters, this.failing),
         };
         this.rescue = (error, args) =>
           original.createProxy(() => Promise.reject(error), ours, type)(...args);

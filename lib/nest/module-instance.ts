@@ -3,6 +3,7 @@ import type { Rivulet } from '../core/rivulet.js';
 import type { Stores } from '../core/store/stores.js';
 import { MessageAdmin } from '../inspect/message-admin.js';
 import type { HandlerExplorer } from './explorer.js';
+import { FailingFilters } from './failing-filters.js';
 import { HandlerRunner } from './handler-runner.js';
 import { loggerOf, rivuletOf } from './instance.js';
 import { type HookOrder, RivuletLifecycle } from './lifecycle.js';
@@ -44,7 +45,8 @@ export class ModuleInstance {
     this.consumer = new MessageConsumer({ rivulet, group: settings.group });
     this.admin = new MessageAdmin({ rivulet });
 
-    const runner = new HandlerRunner({ creator });
+    const failing = new FailingFilters({ logger, clock: settings.clock });
+    const runner = new HandlerRunner({ creator, failing });
     const subscriber = new Subscriber({ name, rivulet, settings, explorer, runner, logger });
     const binder = new TransactionBinder({ name, rivulet, explorer });
     const lifecycle = (this.lifecycle = new RivuletLifecycle({

@@ -265,6 +265,32 @@ describe('What exception filters answer', () => {
     expect(await fate(made, 1)).toEqual(expected);
   });
 
+  it('is not what one made for HTTP fails with: the error stands, and the log tells what to do', async () => {
+    @Catch()
+    class ForHttp implements ExceptionFilter {
+      catch(_error: unknown, host: ArgumentsHost) {
+        host.switchToHttp().getResponse<{ status(code: number): void }>().status(500);
+      }
+    }
+    const warned: string[] = [];
+    const warn = (line: string): void => void warned.push(line);
+    const logger = { error() {}, log() {}, debug() {}, warn };
+    const refusal = new UnprocessableEntityException('no such item');
+    const made = await start({
+      providers: [handlerWith(new ForHttp(), refusal)],
+      rivulet: { logger },
+    });
+    expect(await fate(made, 1)).toEqual({
+      state: 'dead-lettered',
+      reason: 'UnprocessableEntityException: no such item',
+    });
+    expect(warned).toEqual([
+      expect.stringMatching(
+        /^An exception filter failed \(TypeError: .*\), and the error it was given stands: UnprocessableEntityException: no such item\. .*getType/,
+      ),
+    ]);
+  });
+
   it('is not asked for: an RpcException is an error as any other', async () => {
     @Injectable()
     class Handlers {

@@ -2,6 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
 import { throwError } from 'rxjs';
 import { errorPayload, UNKNOWN_ERROR } from '../failed-request.js';
+import type { FailingFilters } from '../failing-filters.js';
 import { isRpcException } from '../nest-errors.js';
 import { RivuletContext } from '../rivulet-context.js';
 
@@ -45,6 +46,17 @@ export function keepOriginalErrors(): void {
     (context as Keeping)[KEPT] = error;
     return this.invokeCustomFilters(error, host) || throwError(() => new Unfiltered(error));
   };
+}
+
+/** What a handler Nest made has failed with; a filter that failed by itself counts as none. */
+export function heedingFilters(
+  given: unknown,
+  context: RivuletContext,
+  failing: FailingFilters,
+): unknown {
+  if (!(KEPT in context)) return given;
+  const error = (context as Keeping)[KEPT];
+  return failing.hasFailed(given, error) ? new Unfiltered(error) : given;
 }
 
 /** The error behind the one that a handler Nest made has failed with: what was thrown, or what a filter made of it. */

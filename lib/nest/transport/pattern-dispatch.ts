@@ -4,10 +4,11 @@ import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
 import { answer, completed } from '../answer.js';
 import { failedAttempt } from '../failed-attempt.js';
+import { FailingFilters } from '../failing-filters.js';
 import { logFailedRequest } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 import { FanOut } from './fan-out.js';
-import { originalError, payloadForCaller } from './original-error.js';
+import { heedingFilters, originalError, payloadForCaller } from './original-error.js';
 import type { PatternHandler, PatternSubscription } from './pattern-book.js';
 import { type ProcessingHooks, withinHooks } from './processing-span.js';
 
@@ -22,9 +23,12 @@ export interface PatternDispatchOptions {
 export class PatternDispatch {
   private readonly options: PatternDispatchOptions;
   private readonly fanOut = new FanOut<PatternHandler>();
+  private readonly failing: FailingFilters;
 
   constructor(options: PatternDispatchOptions) {
     this.options = options;
+    const { logger, rivulet } = options;
+    this.failing = new FailingFilters({ logger, clock: rivulet.clock });
   }
 
   /** Resolves when every handler has ended. Rejects with what decides how the delivery is settled. */
@@ -64,8 +68,8 @@ export class PatternDispatch {
   ): Promise<void> {
     try {
       await completed(await handler.callback(delivery.body, context), delivery);
-    } catch (given) {
-      const error = originalError(given, context);
+    } catch (thrown) {
+      const error = originalError(heedingFilters(thrown, context, this.failing), context);
       this.options.logger.debug(failedAttempt(delivery, error));
       throw error;
     }
@@ -79,11 +83,12 @@ export class PatternDispatch {
     return withinHooks(hooks(context), async () => {
       try {
         await answer(await handler.callback(delivery.body, context), responder, delivery);
-      } catch (error) {
+      } catch (thrown) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
-        if (delivery.signal.aborted) throw error;
-        logFailedRequest(logger, delivery, originalError(error, context));
-        await responder.error(payloadForCaller(error));
+        if (delivery.signal.aborted) throw thrown;
+        const given = heedingFilters(thrown, context, this.failing);
+        logFailedRequest(logger, delivery, originalError(given, context));
+        await responder.error(payloadForCaller(given));
       }
     });
   }

@@ -279,6 +279,8 @@ describe('An event through the transport', () => {
       [() => throwError(() => ({ status: 'error' })), 'failed once; last: Error: original'],
       [() => throwError(() => new RejectMessageError('replaced')), 'replaced'],
       [() => fail(new RejectMessageError('replaced')), 'replaced'],
+      [() => fail(new TypeError('no response')), 'failed once; last: Error: original'],
+      [async () => fail(new TypeError('no response')), 'failed once; last: Error: original'],
     ];
     for (const [answer, expected] of outcomes)
       expect(await fate(await startHybrid({ controllers: [handlerWith(answer)] }), 1)).toBe(

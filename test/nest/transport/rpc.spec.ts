@@ -1,10 +1,14 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
+  type ArgumentsHost,
   BadRequestException,
+  Catch,
   Controller,
+  type ExceptionFilter,
   ForbiddenException,
   Logger,
   ParseIntPipe,
+  UseFilters,
   UseGuards,
 } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
@@ -326,6 +330,30 @@ describe('A request through the transport', () => {
       message: 'no such item',
     });
     expect(await app.producer.request('sum', [1, 2])).toBe(3);
+  });
+
+  it('is answered as without a filter where the filter fails by itself', async () => {
+    @Catch()
+    class ForHttp implements ExceptionFilter {
+      catch(_error: unknown, host: ArgumentsHost) {
+        host.switchToHttp().getResponse<{ status(code: number): void }>().status(500);
+      }
+    }
+    @Controller()
+    @UseFilters(ForHttp)
+    class Shop {
+      @MessagePattern('buy')
+      @Subscribe('buy-subscription', { reply: true })
+      buy() {
+        throw new RpcException('out of stock');
+      }
+    }
+    made = await startHybrid({ controllers: [Shop] });
+    for (const topic of ['buy', 'buy-subscription'])
+      await expect(firstValueFrom(send(topic, {}))).rejects.toEqual({
+        status: 'error',
+        message: 'out of stock',
+      });
   });
 
   it('that a pipe finds invalid is answered, and told in the log, with all it found', async () => {
