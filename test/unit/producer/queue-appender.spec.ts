@@ -5,6 +5,7 @@ import {
 } from '../../../lib/core/message/errors.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { PendingSend } from '../../../lib/core/producer/pending-send.js';
+import { WORTH_ANOTHER_CALL } from '../../../lib/core/producer/producer-settings.js';
 import { QueueAppender } from '../../../lib/core/producer/queue-appender.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { ScriptedLog } from './scripted-log.js';
@@ -37,24 +38,28 @@ describe('QueueAppender', () => {
 
   /** Enqueues at once; `await turn()` lets the calls leave. */
   function send(...bodies: string[]): void {
-    for (const body of bodies)
-      appender.enqueue(
-        new PendingSend({
-          message: {
-            frame: Buffer.from(body),
-            messageId: body,
-            topic: 'orders',
-            acks: undefined,
-            deadline: clock.monotonic() + TIMEOUT_MS,
-            timeoutMs: TIMEOUT_MS,
-          },
-          route: { by: 'turn' },
-          answer: {
-            resolve: (result) => outcomes.set(body, result),
-            reject: (error) => outcomes.set(body, error),
-          },
-        }),
-      );
+    for (const body of bodies) appender.enqueue(pending(body));
+  }
+
+  function pending(body: string, onFailed = (): void => {}): PendingSend {
+    return new PendingSend({
+      message: {
+        frame: Buffer.from(body),
+        messageId: body,
+        topic: 'orders',
+        acks: undefined,
+        deadline: clock.monotonic() + TIMEOUT_MS,
+        timeoutMs: TIMEOUT_MS,
+      },
+      route: { by: 'turn' },
+      answer: {
+        resolve: (result) => outcomes.set(body, result),
+        reject: (error) => {
+          outcomes.set(body, error);
+          onFailed();
+        },
+      },
+    });
   }
 
   const turn = (): Promise<void> => clock.settle();
@@ -132,6 +137,19 @@ describe('QueueAppender', () => {
     log.store(0);
     await turn();
     expect(log.bodies(1)).toEqual(['b', 'c']);
+  });
+
+  it('never sends what it has called failed, also when that lets enough others in for a call', async () => {
+    send('under way');
+    await turn();
+    const letIn = (): void => {
+      send(...many(0, WORTH_ANOTHER_CALL));
+      appender.flush();
+    };
+    appender.enqueue(pending('late', letIn));
+    await clock.advance(TIMEOUT_MS);
+    expect(outcomes.get('late')).toBeInstanceOf(SendFailedError);
+    expect(log.bodies(1)).toEqual(many(0, WORTH_ANOTHER_CALL));
   });
 
   it('repeats a lost call only after the store said that it never arrived', async () => {
