@@ -1,3 +1,5 @@
+import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import type { Stores } from '../../../lib/core/store/stores.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
@@ -57,12 +59,15 @@ describe('stop', () => {
   let clock: ManualClock;
   let hanging: HangingStores;
   let rivulet: Rivulet;
+  let warned: string[];
   beforeEach(() => {
+    warned = [];
     clock = new ManualClock();
     hanging = new HangingStores(new MemoryStores({ clock }));
     rivulet = new Rivulet({
       stores: hanging.stores,
       clock,
+      logger: { ...silentLogger, warn: (line) => void warned.push(line) },
       settings: { topics: { queues: 2 }, drainMs: DRAIN_MS },
     });
   });
@@ -102,6 +107,40 @@ describe('stop', () => {
     await clock.advance(100);
     hanging.hang();
     expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
+  });
+
+  // What others took over at once would be handled twice at a time.
+  it('says so when a handler does not end in time, and does not sign off', async () => {
+    const observer = hanging.stores.sibling();
+    await observer.open(0);
+    await consume(() => new Promise(() => {}));
+    await rivulet.producer.send('orders', 'a');
+    await clock.advance(100);
+    expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
+    expect(warned).toEqual([expect.stringMatching(/^Not everything was settled within 1000 ms/)]);
+    expect(await observer.members.listed([rivulet.member])).toEqual([rivulet.member]);
+  });
+
+  it('signs off when nothing is left, and says nothing', async () => {
+    const observer = hanging.stores.sibling();
+    await observer.open(0);
+    await consume();
+    await rivulet.producer.send('orders', 'a');
+    await clock.advance(100);
+    expect(await observer.members.listed([rivulet.member])).toEqual([rivulet.member]);
+    expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS);
+    expect(await observer.members.listed([rivulet.member])).toEqual([]);
+    expect(warned).toEqual([]);
+  });
+
+  it('says so when the store takes no settles, and leaves no timer behind', async () => {
+    await consume();
+    hanging.stores.deliveries.settle = () => Promise.reject(new StoreUnavailableError('cut'));
+    await rivulet.producer.send('orders', 'a');
+    await clock.advance(100);
+    expect(await within(60_000, rivulet.stop())).toBeLessThanOrEqual(DRAIN_MS + 50);
+    expect(warned).toContainEqual(expect.stringMatching(/^Not everything was settled within/));
+    expect(clock.armed).toBe(0);
   });
 
   it('ends within the drain limit when the store stops to answer at the sign-off', async () => {
