@@ -1,5 +1,5 @@
 import { TestBed } from '../../../lib/testing/test-bed.js';
-import { ByteBudget } from '../../../lib/core/consumer/byte-budget.js';
+import { ByteBudget, bytesOf } from '../../../lib/core/consumer/byte-budget.js';
 
 describe('ByteBudget', () => {
   it('begins with few, and asks for more as long as nothing is known to be large', () => {
@@ -37,6 +37,14 @@ describe('ByteBudget', () => {
     expect(budget.room).toBe(1);
     budget.take(5_000);
     expect(budget.room).toBe(0);
+  });
+});
+
+describe('bytesOf', () => {
+  it('counts what the fields of a foreign entry take beside their bytes', () => {
+    const fields = Array.from({ length: 1_000 }, () => Buffer.from('x'));
+    expect(bytesOf({ content: { kind: 'foreign', fields } })).toBeGreaterThan(50 * 1_000);
+    expect(bytesOf({ content: { kind: 'gone' } })).toBe(0);
   });
 });
 

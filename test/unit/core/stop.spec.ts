@@ -239,6 +239,27 @@ describe('stop', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('begins with nothing whose group was still being joined', async () => {
+    const { topics } = hanging.stores;
+    const join = topics.joinGroup.bind(topics);
+    let goOn = (): void => {};
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    topics.joinGroup = async (...args) => {
+      const reply = await join(...args);
+      await held;
+      return reply;
+    };
+    rivulet.subscribe({ topic: 'orders', group: 'billing', origin: 'a test', handler: () => {} });
+    const consuming = Promise.allSettled([rivulet.consume()]);
+    await clock.advance(100);
+    const stopping = rivulet.stop();
+    goOn();
+    expect(await within(60_000, stopping)).toBeLessThanOrEqual(DRAIN_MS + 50);
+    await consuming;
+    await clock.settle();
+    expect(clock.armed).toBe(0);
+  });
+
   it('is safe to repeat, and leaves nothing armed', async () => {
     await consume();
     await rivulet.producer.send('orders', 'a');
