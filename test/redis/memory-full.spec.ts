@@ -106,10 +106,12 @@ describe('when memory is full', () => {
     expect(statesOf(await halves.unpark(call, [c!]))).toEqual(['extended']);
   });
 
-  it('members beat, work is taken, and the fate of a send can be asked for', async () => {
+  it('members and groups are seen, work is noted and taken, and the fate of a send can be asked for', async () => {
     await stores.members.beat('m');
     const { taken } = await stores.agenda.take({ limit: 5, leaseMs: 1_000 });
     await stores.agenda.finish(taken[0]!.work, taken[0]!.version, null);
+    await stores.agenda.note('more work', 0);
+    await stores.presence.note('orders', ['billing']);
     const reopen = { ...queue, session: producer.id, epoch: 2, asked: [{ epoch: 1, number: 1 }] };
     expect(await stores.log.reopen(reopen)).toMatchObject({ state: 'open' });
   });
