@@ -116,7 +116,8 @@ export class MessageProducer {
    * Send a request and wait for the first value of the answer; undefined when the handler answered nothing.
    *
    * Rejects with `RequestFailedError` when the handler failed, with `RequestTimeoutError` when no answer came within
-   * `timeoutMs` (default: the option `requestTimeoutMs`), or as `send` does. A request is not run after its deadline.
+   * `timeoutMs` (default: the option `requestTimeoutMs`), or as `send` does. A request that has
+   * waited in its queue for `timeoutMs` is not run; that time begins when it is stored, a little after yours.
    */
   async request<Reply = unknown, Body = unknown>(
     topic: TopicName<Body>,

@@ -19,7 +19,7 @@ import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 import type { RequestSettings } from './request-settings.js';
 
-/** No answer came within `timeoutMs`. The request is not run after its deadline; it may have been run before. */
+/** No answer came within `timeoutMs`. It may have been run; once it has waited in its queue for that long, it is not run any more. */
 export class RequestTimeoutError extends RivuletError {
   readonly code = 'REQUEST_TIMEOUT';
 }
@@ -202,7 +202,7 @@ export class Requester {
         this.giveUp(
           request,
           new RequestTimeoutError(
-            `No answer from topic "${topic}" within ${timeoutMs} ms. It is not run after that; it may have been run before. Is a handler that replies subscribed?`,
+            `No answer from topic "${topic}" within ${timeoutMs} ms. It may have been run; once it has waited in its queue for that long, it is not run any more. Is a handler that replies subscribed?`,
           ),
         );
     }
