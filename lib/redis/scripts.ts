@@ -206,7 +206,7 @@ export const scripts = {
   }),
   claimHalves: new Script({
     name: 'claim-halves',
-    libraries: ['steady'],
+    libraries: ['halves', 'steady'],
     keys: ['meta', 'half', 'checks'],
     args: ['limit', 'leaseMs', 'what'],
   }),
