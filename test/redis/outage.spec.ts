@@ -26,7 +26,7 @@ describe('What is read of an outage of Redis', () => {
   let read: Read;
 
   beforeEach(async () => {
-    redis = await startRedis({ persistence: 'aof-everysec' });
+    redis = await startRedis({ persistence: 'aof-always' });
     read = new Read();
     const stores = new RedisStores({
       connection: redis.url,
