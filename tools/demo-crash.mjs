@@ -157,7 +157,7 @@ async function main() {
     ...['-p', 'sample/shop/tsconfig.json', '--outDir', OUT],
   ]);
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-crash-'));
-  const redis = await startRedis(binary, { persistence: 'aof-everysec' });
+  const redis = await startRedis(binary, { persistence: 'aof-always' });
   const env = {
     REDIS_URL: redis.url,
     DATABASE_URL: process.env.DATABASE_URL ?? `file:${folder}/shop.db`,
