@@ -206,7 +206,7 @@ export const scripts = {
   }),
   claimHalves: new Script({
     name: 'claim-halves',
-    libraries: ['halves', 'steady'],
+    libraries: ['steady'],
     keys: ['meta', 'half', 'checks'],
     args: ['limit', 'leaseMs', 'what'],
   }),

@@ -148,10 +148,7 @@ export class MemoryHalfMessageStore implements HalfMessageStore {
       const steady = clock?.at(now) ?? now;
       const due = mine.filter(({ checkAt }) => checkAt <= steady).slice(0, claim.limit);
       if (due.length > 0) clock?.note(now);
-      for (const half of due) {
-        half.checkAt = steady + claim.leaseMs;
-        half.preparedAt = Math.min(half.preparedAt, now);
-      }
+      for (const half of due) half.checkAt = steady + claim.leaseMs;
       const halves = due.map((half) => claimed(half, claim));
       const times = mine.map(({ checkAt }) => checkAt);
       const nextCheckAt = times.length > 0 ? Math.min(...times) - steady + now : null;

@@ -12,7 +12,7 @@ export interface MemoryHalf {
   readonly owner: string;
   readonly name: string;
   readonly entries: readonly AppendEntry[];
-  preparedAt: number;
+  readonly preparedAt: number;
   checks: number;
   checkAt: number;
   parked: string | null;

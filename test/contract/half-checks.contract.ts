@@ -70,19 +70,6 @@ export function describeHalfChecks(open: OpenHarness): void {
       expect((await claimedIds()).sort()).toEqual([early, late].sort());
     });
 
-    it('counts the age of a half from when it is found, once the clock was set back behind it', async () => {
-      const half = halfOf(['a', 'b']);
-      await prepare(h.stores, half);
-      h.jump(-3_600_000);
-      expect(await claimedIds()).toEqual([]);
-      await h.advance(CHECK_AFTER_MS);
-      const preparedAt = h.now();
-      expect((await claim()).halves).toMatchObject([{ id: half.id, preparedAt }]);
-      await h.advance(LEASE_MS);
-      const frames = half.entries.map(({ frame }) => frame);
-      expect((await claim(1, true)).halves).toMatchObject([{ id: half.id, preparedAt, frames }]);
-    });
-
     it('gives each half to one checker until the lease ends', async () => {
       const ids = await prepared(h.stores, ...numbered(30));
       await h.advance(CHECK_AFTER_MS);

@@ -76,7 +76,7 @@ export interface HalfFacts {
   readonly id: TransactionId;
   readonly owner: string;
   readonly name: string;
-  /** Unix ms by the store's clock; when it was first claimed afterwards, if that clock was set back behind it. */
+  /** Unix ms by the store's clock. */
   readonly preparedAt: number;
   /** How often somebody answered "unknown". A check that nobody answered is not counted. */
   readonly checks: number;

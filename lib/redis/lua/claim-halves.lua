@@ -13,7 +13,7 @@
 --                                                           waits; waiting = halves of this owner, these included
 --
 -- Invariant: a half leaves the list by commit, publish, rollback or park only; a checker that died leaves it to the next one.
--- Nothing waits for longer because the clock was set back: of a half from before that the age counts from here on.
+-- Nothing waits for longer because the clock was set back.
 
 local meta, half, checks = KEYS[1], KEYS[2], KEYS[3]
 local MOST_BYTES = 1024 * 1024
@@ -31,12 +31,6 @@ for _, id in ipairs(ids) do
   if not found then
     redis.call('ZREM', checks, id)
   else
-    local facts = facts_of(found)
-    if tonumber(facts.prepared_at or 0) > server_now then
-      facts.prepared_at = whole(server_now)
-      found = half_of(facts)
-      redis.call('HSET', half, id, found)
-    end
     if ARGV[3] ~= 'frames' then found = string.sub(found, 1, string.find(found, '\n', 1, true)) end
     if bytes > 0 and bytes + #found > MOST_BYTES then break end
     bytes = bytes + #found

@@ -315,16 +315,6 @@ describe('the back-check by a method', () => {
     expect(bed.checked.at(-1)).toMatchObject({ resolution: 'rollback' });
   });
 
-  it('is believed no later than that once the clock of the store was set back by an hour', async () => {
-    answer = 'rollback';
-    const half = await bed.prepare(METHOD, ['a']);
-    await bed.clock.advance(10_000);
-    bed.clock.set(bed.clock.now() - HOUR_MS);
-    await bed.clock.advance(3 * 60_000);
-    expect(await bed.stores.halves.find(QUEUE, half.id)).toBeUndefined();
-    expect(bed.checked.at(-1)).toMatchObject({ resolution: 'rollback' });
-  });
-
   it('is not asked while the owner says that it is at work', async () => {
     const place = await bed.place(METHOD);
     const half = await bed.prepare(METHOD, ['a']);
