@@ -87,11 +87,10 @@ export class Scheduled {
   ): AsyncGenerator<Listed> {
     const first = after === undefined ? 0 : placeOf(after).queue;
     for (const ref of queuesOf(info).slice(first)) {
-      const begin = from && idOf(ref, { dueAt: from.getTime(), messageId: firstIdAt(0) });
       const scheduled = listed<Listed>({
         read: ({ after: last, count }) => this.part(ref, last, count),
         bytesOf,
-        after: after !== undefined && ref.queue === first ? after : begin,
+        after: beginIn(ref, { after, from }),
       });
       for await (const one of scheduled) {
         if (to && one.dueAt > to.getTime()) break;
@@ -164,6 +163,18 @@ function bytesOf({ frame }: Listed): number {
 
 function idOf({ queue }: QueueRef, at: Pick<ScheduledEntry, 'dueAt' | 'messageId'>): string {
   return `${queue}:${at.dueAt}:${at.messageId}`;
+}
+
+/** Behind the page before, but not before `from`. */
+function beginIn(
+  ref: QueueRef,
+  { after, from }: Pick<ScheduledPageOptions, 'after' | 'from'>,
+): string | undefined {
+  const last = after === undefined ? undefined : placeOf(after);
+  const isHere = last?.queue === ref.queue;
+  if (from === undefined || (isHere && last.dueAt >= from.getTime()))
+    return isHere ? after : undefined;
+  return idOf(ref, { dueAt: from.getTime(), messageId: firstIdAt(0) });
 }
 
 function placeOf(id: string): { queue: number; dueAt: number; messageId: MessageId } {

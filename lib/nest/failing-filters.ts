@@ -3,6 +3,7 @@ import { withoutPeriod } from '../core/message/sentence.js';
 import type { Clock } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
 import { OnceAMinute } from '../core/runtime/once-a-minute.js';
+import { isRpcException } from './nest-errors.js';
 
 /**
  * Exception filters that fail rather than answer. Most are made for HTTP and registered for the whole application, so that
@@ -21,7 +22,7 @@ export class FailingFilters {
   /** Whether what came out of a filter is no answer to the error it was given, which then stands. Told in the log. */
   hasFailed(thrown: unknown, error: unknown): boolean {
     const isFailure =
-      thrown !== error && (thrown instanceof TypeError || thrown instanceof ReferenceError);
+      (thrown instanceof TypeError || thrown instanceof ReferenceError) && !isOf(error, thrown);
     if (isFailure && this.onceAMinute.says(thrown.message) !== undefined)
       this.logger.warn(
         `An exception filter failed (${describeError(thrown)}), and the error it was given stands: ${withoutPeriod(describeError(error))}. ` +
@@ -29,4 +30,10 @@ export class FailingFilters {
       );
     return isFailure;
   }
+}
+
+/** Whether it is the error that the filter was given, or what that carries. */
+function isOf(error: unknown, thrown: unknown): boolean {
+  const carried = isRpcException(error) ? error.getError() : (error as { cause?: unknown })?.cause;
+  return thrown === error || thrown === carried;
 }

@@ -17,9 +17,9 @@ export function isRpcException(error: unknown): error is RpcException {
 
 /** What is wrong: a validation pipe puts it into the response, and "Bad Request Exception" into the message. */
 export function saidBy(error: HttpException): string {
-  const response = error.getResponse();
-  const message =
-    typeof response === 'string' ? response : (response as { message?: unknown }).message;
+  // Nest makes no error of a response that is missing: new HttpException(upstream.data, 404).
+  const response = error.getResponse() as string | { message?: unknown } | null | undefined;
+  const message = typeof response === 'string' ? response : response?.message;
   if (Array.isArray(message)) return message.map(String).join('; ');
   return typeof message === 'string' ? message : error.message;
 }

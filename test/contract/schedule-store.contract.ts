@@ -163,7 +163,7 @@ export function describeScheduleStore(open: OpenHarness): void {
       expect(await behind()).toEqual([ids[3], ids[4], ids[0]]);
     });
 
-    it('lists by the bytes of ids, whatever the language of the server', async () => {
+    it('lists equal times by the bytes of ids', async () => {
       const entries = [0xff, 0x00, 0x7f, 0x80, 0xe9, 0x61, 0x41].map((first) => {
         const entry = later('x', 1_000);
         entry.frame[entry.frame.indexOf(parseMessageId(frameMessageId(entry.frame)))] = first;

@@ -318,12 +318,15 @@ export class QueueAppender {
       }
     };
     this.isExpiring = true;
-    // "not-stored" is certain; everything else the store was asked for may have happened.
-    for (const { outcome, sends } of this.calls)
-      expireOverdue(sends, outcome === 'under-way' || outcome === 'unknown');
-    expireOverdue(this.waiting, false);
-    this.waiting = this.waiting.filter((send) => !send.answered);
-    this.isExpiring = false;
+    try {
+      // "not-stored" is certain; everything else the store was asked for may have happened.
+      for (const { outcome, sends } of this.calls)
+        expireOverdue(sends, outcome === 'under-way' || outcome === 'unknown');
+      expireOverdue(this.waiting, false);
+      this.waiting = this.waiting.filter((send) => !send.answered);
+    } finally {
+      this.isExpiring = false;
+    }
     if (this.idle) this.becomeIdle();
     return next;
   }

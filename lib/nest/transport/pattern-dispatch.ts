@@ -4,7 +4,7 @@ import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
 import { answer, completed } from '../answer.js';
 import { failedAttempt } from '../failed-attempt.js';
-import { FailingFilters } from '../failing-filters.js';
+import type { FailingFilters } from '../failing-filters.js';
 import { logFailedRequest } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 import { FanOut } from './fan-out.js';
@@ -16,6 +16,7 @@ export interface PatternDispatchOptions {
   planned: PatternSubscription;
   rivulet: Rivulet;
   logger: Logger;
+  failing: FailingFilters;
   hooks(context: RivuletContext): ProcessingHooks;
 }
 
@@ -23,12 +24,9 @@ export interface PatternDispatchOptions {
 export class PatternDispatch {
   private readonly options: PatternDispatchOptions;
   private readonly fanOut = new FanOut<PatternHandler>();
-  private readonly failing: FailingFilters;
 
   constructor(options: PatternDispatchOptions) {
     this.options = options;
-    const { logger, rivulet } = options;
-    this.failing = new FailingFilters({ logger, clock: rivulet.clock });
   }
 
   /** Resolves when every handler has ended. Rejects with what decides how the delivery is settled. */
@@ -69,7 +67,7 @@ export class PatternDispatch {
     try {
       await completed(await handler.callback(delivery.body, context), delivery);
     } catch (thrown) {
-      const error = originalError(heedingFilters(thrown, context, this.failing), context);
+      const error = originalError(heedingFilters(thrown, context, this.options.failing), context);
       this.options.logger.debug(failedAttempt(delivery, error));
       throw error;
     }
@@ -86,7 +84,7 @@ export class PatternDispatch {
       } catch (thrown) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
         if (delivery.signal.aborted) throw thrown;
-        const given = heedingFilters(thrown, context, this.failing);
+        const given = heedingFilters(thrown, context, this.options.failing);
         logFailedRequest(logger, delivery, originalError(given, context));
         await responder.error(payloadForCaller(given));
       }

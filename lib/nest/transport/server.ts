@@ -2,6 +2,7 @@ import { type CustomTransportStrategy, type MessageHandler, Server } from '@nest
 import { InvalidOptionsError } from '../../core/message/errors.js';
 import { isOptions, notOptions } from '../../core/message/options.js';
 import type { RivuletEventName, RivuletEvents } from '../../core/runtime/events.js';
+import { FailingFilters } from '../failing-filters.js';
 import { refusing } from '../failed-request.js';
 import { given } from '../given.js';
 import { coreOptions } from '../handler-options.js';
@@ -109,18 +110,21 @@ export class RivuletServer
   }
 
   private async begin(): Promise<void> {
-    for (const planned of this.book.plan()) this.subscribe(planned);
+    const { logger, rivulet } = this.host;
+    const failing = new FailingFilters({ logger, clock: rivulet.clock });
+    for (const planned of this.book.plan()) this.subscribe(planned, failing);
     await this.host.listen();
     this.isListening = true;
   }
 
-  private subscribe(planned: PatternSubscription): void {
+  private subscribe(planned: PatternSubscription, failing: FailingFilters): void {
     const { rivulet, logger } = this.host;
     const { topic, group, origin, definition } = planned;
     const dispatch = new PatternDispatch({
       planned,
       rivulet,
       logger,
+      failing,
       hooks: (context) => ({
         start:
           this.onProcessingStartHook === this.startsAtOnce

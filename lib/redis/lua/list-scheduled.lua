@@ -17,8 +17,8 @@ local after_due, after_id = tonumber(ARGV[1]), ARGV[2]
 
 -- Byte by byte, as the set sorts them: `<` of Lua goes by the language of the server.
 local function follows(id)
-  for i = 1, #id do
-    local a, b = id:byte(i), after_id:byte(i) or -1
+  for i = 1, 16 do
+    local a, b = id:byte(i) or -1, after_id:byte(i)
     if a ~= b then return a > b end
   end
   return false

@@ -4,6 +4,7 @@ import {
   BadRequestException,
   Catch,
   Controller,
+  HttpException,
   type ExceptionFilter,
   ForbiddenException,
   Logger,
@@ -356,6 +357,27 @@ describe('A request through the transport', () => {
         message: 'out of stock',
       });
   });
+
+  it.each([undefined, null])(
+    'that fails with an HTTP error of response %p is answered',
+    async (response) => {
+      const asked: number[] = [];
+      @Controller()
+      class Upstream {
+        @Subscribe('find', { reply: true })
+        find(status: number) {
+          asked.push(status);
+          throw new HttpException(response as never, status);
+        }
+      }
+      const { producer } = await start({ controllers: [Upstream] });
+      for (const status of [404, 422])
+        await expect(producer.request('find', status)).rejects.toMatchObject({
+          payload: { status: 'error', message: 'Http Exception' },
+        });
+      expect(asked).toEqual([404, 422]);
+    },
+  );
 
   it('that a pipe finds invalid is answered, and told in the log, with all it found', async () => {
     @Controller()
