@@ -11,7 +11,7 @@ import { releaseWork } from '../core/upkeep.js';
 import { type EntryView, viewEntry } from './entry-view.js';
 import { StillCheckedError } from './errors.js';
 import { type Problem, refuse, topicNameProblem, transactionIdProblem } from './input.js';
-import { firstPage, listed, type PageSize, pageSizeProblems } from './page.js';
+import { firstPage, listed, type PageSize, pageSizeProblems, placeProblem } from './page.js';
 import type { Topics } from './topics.js';
 
 /** The messages of one transaction in one queue, invisible until it is decided. */
@@ -200,9 +200,7 @@ function pageProblems(options: HalfPageOptions): Problem[] {
   const { after, state } = options;
   return [
     ...problems,
-    after === undefined || (typeof after === 'string' && PLACE.test(after))
-      ? undefined
-      : `after must be \`next\` of the page before, got: ${describeValue(after)}`,
+    placeProblem(after, PLACE),
     ...pageSizeProblems(options),
     state === undefined || state === 'waiting' || state === 'parked'
       ? undefined

@@ -213,8 +213,9 @@ export class MessageAdmin {
   }
 
   /**
-   * One page of the messages that become visible later, all of them or those that are due between `from` and `to`: queue
-   * after queue, in each by when they are due. One that is moved while you list may come twice or not at all.
+   * One page of the messages that are not visible yet, with the ids that `cancelScheduled` and `reschedule` take: queue by
+   * queue, and in each by when they are due. `from` and `to`, both inclusive, leave out those that are due earlier or later;
+   * give the same for every page. One that is rescheduled meanwhile may come twice or not at all.
    */
   listScheduled(topic: TopicName, page: ScheduledPageOptions = {}): Promise<ScheduledPage> {
     return this.parts.scheduled.list(topic, page);

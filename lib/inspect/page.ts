@@ -1,5 +1,5 @@
 import { ByteBudget } from '../core/consumer/byte-budget.js';
-import { integerProblem } from '../core/message/options.js';
+import { describeValue, integerProblem } from '../core/message/options.js';
 import type { Problem } from './input.js';
 
 /** How large a page of a list may be. */
@@ -15,6 +15,12 @@ const LARGEST_PAGE = 1_000;
 
 /** Read ahead for a page, at most. */
 const READ = { items: 100, bytes: 4 * 1024 * 1024 };
+
+/** Of `next` of the page before, as `after`. */
+export function placeProblem(after: unknown, place: RegExp): Problem {
+  if (after === undefined || (typeof after === 'string' && place.test(after))) return undefined;
+  return `after must be \`next\` of the page before, got: ${describeValue(after)}`;
+}
 
 export function pageSizeProblems(size: PageSize): Problem[] {
   const { limit, maxBytes } = size;

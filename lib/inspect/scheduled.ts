@@ -17,7 +17,7 @@ import {
   timeRangeProblems,
   topicNameProblem,
 } from './input.js';
-import { firstPage, listed, type PageSize, pageSizeProblems } from './page.js';
+import { firstPage, listed, type PageSize, pageSizeProblems, placeProblem } from './page.js';
 import type { Topics } from './topics.js';
 
 /** A message that is not visible yet. */
@@ -39,9 +39,9 @@ export interface ScheduledPage {
 export interface ScheduledPageOptions extends PageSize {
   /** `next` of the page before. */
   after?: string;
-  /** Due since then, by the store's clock. Default: whatever is first. */
+  /** Only what is due at this time or later, by the store's clock. Default: no limit. */
   from?: Date;
-  /** Due until then, inclusive. Default: whatever is last. */
+  /** Only what is due at this time or earlier. Default: no limit. */
   to?: Date;
 }
 
@@ -186,10 +186,9 @@ function pageProblems(options: ScheduledPageOptions): Problem[] {
   const problems: Problem[] = unknownOptions(options, ['after', 'limit', 'maxBytes', 'from', 'to']);
   if (typeof options !== 'object' || options === null) return problems;
   const { after, from, to } = options;
-  const isPlace = after === undefined || (typeof after === 'string' && PLACE.test(after));
   return [
     ...problems,
-    isPlace ? undefined : `after must be \`next\` of the page before, got: ${describeValue(after)}`,
+    placeProblem(after, PLACE),
     ...timeRangeProblems(from, to),
     ...pageSizeProblems(options),
   ];

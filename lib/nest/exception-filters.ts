@@ -15,7 +15,7 @@ const HANDLED = Symbol('handled');
  *
  * A filter that returns a value, or an Observable that completes, has handled the error. No filter, or one that returns
  * nothing, leaves the error as it was. A filter that throws an Error replaces it; one that throws anything else (as the
- * filters of Nest's microservices do, with what a remote caller may see) does not, nor one that fails by itself.
+ * filters of Nest's microservices do, with what a remote caller may see) does not, nor one that fails itself.
  */
 export async function afterFilters(
   error: unknown,
@@ -29,7 +29,7 @@ export async function afterFilters(
     if (isObservable(result)) result = await lastValueFrom(result, { defaultValue: HANDLED });
     else if (result === undefined || result === null) throw error;
   } catch (thrown) {
-    throw thrown instanceof Error && !failing.hasFailed(thrown, error) ? thrown : error;
+    throw thrown instanceof Error ? failing.judge(thrown, error) : error;
   }
   return result === HANDLED ? undefined : result;
 }

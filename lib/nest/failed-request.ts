@@ -3,7 +3,7 @@ import { describeError, thrownAs } from '../core/consumer/outcome.js';
 import type { Delivery } from '../core/consumer/subscription.js';
 import type { Rivulet } from '../core/rivulet.js';
 import type { Logger } from '../core/runtime/logger.js';
-import { isHttpException, isRpcException, saidBy } from './nest-errors.js';
+import { describeNestError, isHttpException, isRpcException, problemOf } from './nest-errors.js';
 
 /** As Nest says it. */
 export const UNKNOWN_ERROR = failure('Internal server error');
@@ -14,15 +14,14 @@ export function errorPayload(error: unknown): unknown {
     const payload = error.getError();
     return typeof payload === 'object' ? payload : failure(payload);
   }
-  return isRefusal(error) ? failure(saidBy(error)) : UNKNOWN_ERROR;
+  return isRefusal(error) ? failure(problemOf(error)) : UNKNOWN_ERROR;
 }
 
 /** The one line about a request whose answer is an error: nothing else tells the operator. */
 export function logFailedRequest(logger: Logger, { message }: Delivery, error: unknown): void {
   const what = `A request to topic "${message.topic}" (message ${message.messageId}) failed`;
-  if (isRpcException(error)) logger.warn(`${what}: ${describeError(error)}`);
-  else if (isRefusal(error))
-    logger.warn(`${what}: ${describeError(`${error.name}: ${saidBy(error)}`)}`);
+  if (isRpcException(error) || isRefusal(error))
+    logger.warn(`${what}: ${describeNestError(error)}`);
   else logger.error(`${what}: ${stackOf(error)}`);
 }
 

@@ -1,14 +1,14 @@
-import { describeError } from '../core/consumer/outcome.js';
 import { withoutPeriod } from '../core/message/sentence.js';
 import type { Clock } from '../core/runtime/clock.js';
 import type { Logger } from '../core/runtime/logger.js';
 import { OnceAMinute } from '../core/runtime/once-a-minute.js';
-import { isRpcException } from './nest-errors.js';
+import { stackOf } from './failed-request.js';
+import { describeNestError, isRpcException } from './nest-errors.js';
 
 /**
- * Exception filters that fail rather than answer. Most are made for HTTP and registered for the whole application, so that
- * they look for a response where there is a message. Were their TypeError believed, it would hide what happened, and what
- * a pipe refused would be tried again and again.
+ * Judges what came out of exception filters. Most are made for HTTP and registered for the whole application, so that they
+ * look for a response where there is a message. Were their TypeError believed, it would hide what happened, and what a pipe
+ * refused would be tried again and again.
  */
 export class FailingFilters {
   private readonly logger: Logger;
@@ -19,21 +19,22 @@ export class FailingFilters {
     this.onceAMinute = new OnceAMinute(options);
   }
 
-  /** Whether what came out of a filter is no answer to the error it was given, which then stands. Told in the log. */
-  hasFailed(thrown: unknown, error: unknown): boolean {
-    const isFailure =
-      (thrown instanceof TypeError || thrown instanceof ReferenceError) && !isOf(error, thrown);
-    if (isFailure && this.onceAMinute.says(thrown.message) !== undefined)
+  /** The error that counts: `thrown`, or, where the filter failed itself, the one it was given. The log tells that. */
+  judge(thrown: Error, given: unknown): unknown {
+    if (!isFailure(thrown, given)) return thrown;
+    if (this.onceAMinute.says(thrown.message) !== undefined)
       this.logger.warn(
-        `An exception filter failed (${describeError(thrown)}), and the error it was given stands: ${withoutPeriod(describeError(error))}. ` +
-          "A filter for HTTP should leave messages alone: if (host.getType() !== 'http') return.",
+        `An exception filter failed itself, so the error it was given counts: ${withoutPeriod(describeNestError(given))}. ` +
+          "If it was made for HTTP, let it begin with: if (host.getType() !== 'http') return. " +
+          `To replace an error, throw another class than TypeError or ReferenceError. The filter failed with ${stackOf(thrown)}`,
       );
-    return isFailure;
+    return given;
   }
 }
 
-/** Whether it is the error that the filter was given, or what that carries. */
-function isOf(error: unknown, thrown: unknown): boolean {
-  const carried = isRpcException(error) ? error.getError() : (error as { cause?: unknown })?.cause;
-  return thrown === error || thrown === carried;
+/** A TypeError or ReferenceError of the filter's own: neither the error it was given nor what that carries. */
+function isFailure(thrown: Error, given: unknown): boolean {
+  if (!(thrown instanceof TypeError || thrown instanceof ReferenceError)) return false;
+  const carried = isRpcException(given) ? given.getError() : (given as { cause?: unknown })?.cause;
+  return thrown !== given && thrown !== carried;
 }

@@ -1,3 +1,4 @@
+import { describeError } from '../core/consumer/outcome.js';
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { hasPrototype } from '../core/message/any-copy.js';
@@ -15,13 +16,18 @@ export function isRpcException(error: unknown): error is RpcException {
   );
 }
 
-/** What is wrong: a validation pipe puts it into the response, and "Bad Request Exception" into the message. */
-export function saidBy(error: HttpException): string {
+/** What is wrong, in words: a validation pipe puts that into the response, and "Bad Request Exception" into the message. */
+export function problemOf(error: HttpException): string {
   // Nest makes no error of a response that is missing: new HttpException(upstream.data, 404).
   const response = error.getResponse() as string | { message?: unknown } | null | undefined;
   const message = typeof response === 'string' ? response : response?.message;
   if (Array.isArray(message)) return message.map(String).join('; ');
   return typeof message === 'string' ? message : error.message;
+}
+
+/** As `describeError`, with what an HttpException says is wrong. */
+export function describeNestError(error: unknown): string {
+  return describeError(isHttpException(error) ? `${error.name}: ${problemOf(error)}` : error);
 }
 
 /** What a guard or a pipe of a shared package throws may come from another copy of Nest, which `instanceof` does not know. */

@@ -1,6 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 import type { RpcException } from '@nestjs/microservices';
-import { isHttpException, isRpcException, saidBy } from './nest-errors.js';
+import { isHttpException, isRpcException, problemOf } from './nest-errors.js';
 
 const REFUSALS: ReadonlySet<unknown> = new Set([
   HttpStatus.BAD_REQUEST,
@@ -20,7 +20,7 @@ const DENIED = 'Forbidden resource';
 export function rejection(error: unknown): string | undefined {
   if (isRpcException(error)) return rejectionOfRpc(error);
   if (!isHttpException(error) || !REFUSALS.has(error.getStatus())) return undefined;
-  return `${error.name}: ${saidBy(error)}`;
+  return `${error.name}: ${problemOf(error)}`;
 }
 
 function rejectionOfRpc(error: RpcException): string | undefined {

@@ -23,7 +23,8 @@ export class DirectCommand extends Command {
   constructor(name: string, args: (string | Buffer)[], options: DirectCommandOptions) {
     const { replyEncoding, onReply } = options;
     super(name, [], { replyEncoding });
-    // ioredis makes a flat list of its arguments, 80 ns for each. A copy, which no literal made: this one lives until its reply (decision 7).
+    // Given to `super`, they would be made flat again: 80 ns for each (decision 29). A copy, since a list that a literal made is
+    // slower where it lives until its reply (decision 7).
     this.args = args.slice();
     if (onReply) this.tell(onReply);
   }

@@ -1,6 +1,6 @@
 import { formatMessageId, parseMessageId } from '../core/message/message-id.js';
 import type { QueueRef } from '../core/store/refs.js';
-import type { ScheduledEntry, ScheduleStore } from '../core/store/schedule-store.js';
+import type { ScheduledEntry, SchedulePlace, ScheduleStore } from '../core/store/schedule-store.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { whenArgument } from './redis-message-log.js';
@@ -65,7 +65,7 @@ export class RedisScheduleStore implements ScheduleStore {
 
   async list(
     ref: QueueRef,
-    { after, count }: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
+    { after, count }: { after?: SchedulePlace; count: number },
   ): Promise<ScheduledEntry[]> {
     const parts = (await scripts.listScheduled.runBinary(this.host, {
       keys: this.keys.queue(ref),

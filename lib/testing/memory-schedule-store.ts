@@ -1,8 +1,8 @@
 import type { QueueRef } from '../core/store/refs.js';
-import type { ScheduledEntry, ScheduleStore } from '../core/store/schedule-store.js';
+import type { ScheduledEntry, SchedulePlace, ScheduleStore } from '../core/store/schedule-store.js';
 import type { MemoryGate } from './memory-gate.js';
 import { appendFrame } from './memory-message-log.js';
-import type { MemoryState, QueueState, ScheduledMessage } from './memory-state.js';
+import type { MemoryState, QueueState, MemoryScheduled } from './memory-state.js';
 
 export class MemoryScheduleStore implements ScheduleStore {
   private readonly state: MemoryState;
@@ -59,7 +59,7 @@ export class MemoryScheduleStore implements ScheduleStore {
 
   list(
     ref: QueueRef,
-    { after, count }: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
+    { after, count }: { after?: SchedulePlace; count: number },
   ): Promise<ScheduledEntry[]> {
     return this.gate.call(() => {
       const queue = this.state.queue(ref);
@@ -77,13 +77,11 @@ export class MemoryScheduleStore implements ScheduleStore {
 }
 
 /** By due time; equal times by message id, which is the order in which one process sent them. */
-function inOrder(queue: QueueState): ScheduledMessage[] {
+function inOrder(queue: QueueState): MemoryScheduled[] {
   return [...queue.scheduled.values()].sort(compare);
 }
 
-type Place = Pick<ScheduledMessage, 'dueAt' | 'messageId'>;
-
-function compare(a: Place, b: Place): number {
-  if (a.messageId === b.messageId) return a.dueAt - b.dueAt;
-  return a.dueAt - b.dueAt || (a.messageId < b.messageId ? -1 : 1);
+function compare(a: SchedulePlace, b: SchedulePlace): number {
+  const byId = Number(a.messageId > b.messageId) - Number(a.messageId < b.messageId);
+  return a.dueAt - b.dueAt || byId;
 }

@@ -13,7 +13,7 @@ import { MemoryQueue } from './memory-queue.js';
 import { MemorySessions } from './memory-sessions.js';
 import { MemorySteadyTime } from './memory-steady-time.js';
 
-export interface ScheduledMessage {
+export interface MemoryScheduled {
   readonly messageId: string;
   readonly frame: Buffer;
   dueAt: number;
@@ -34,7 +34,7 @@ export interface RememberedMessage {
 export class QueueState {
   readonly log: MemoryQueue;
   readonly sessions = new MemorySessions();
-  readonly scheduled = new Map<string, ScheduledMessage>();
+  readonly scheduled = new Map<string, MemoryScheduled>();
   readonly halves = new Map<string, MemoryHalf>();
   /** By which halves are due to be asked about. */
   readonly steady = new MemorySteadyTime();

@@ -45,7 +45,10 @@ console.log('Anna and Bert:', anna.state, bert.state);
 const { messages } = await admin.listScheduled('reminders', {
   to: new Date(Date.now() + 24 * HOUR_MS),
 });
-console.log('today:', messages.length, messages[0]!.messageId === anna.messageId ? 'Anna' : '?');
+console.log(
+  'due within a day:',
+  messages.map((one) => (one.messageId === anna.messageId ? 'Anna' : one.messageId)),
+);
 console.log('called off:', await admin.cancelScheduled('reminders', bert.messageId));
 console.log('called off again:', await admin.cancelScheduled('reminders', bert.messageId));
 const reminded = events.next('acked');

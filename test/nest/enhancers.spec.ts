@@ -265,7 +265,7 @@ describe('What exception filters answer', () => {
     expect(await fate(made, 1)).toEqual(expected);
   });
 
-  it('is not what one made for HTTP fails with: the error stands, and the log tells what to do', async () => {
+  it('is not a TypeError of the filter: the error it was given counts, and the log tells what to do', async () => {
     @Catch()
     class ForHttp implements ExceptionFilter {
       catch(_error: unknown, host: ArgumentsHost) {
@@ -275,7 +275,7 @@ describe('What exception filters answer', () => {
     const warned: string[] = [];
     const warn = (line: string): void => void warned.push(line);
     const logger = { error() {}, log() {}, debug() {}, warn };
-    const refusal = new UnprocessableEntityException('no such item');
+    const refusal = new UnprocessableEntityException(['no such item']);
     const made = await start({
       providers: [handlerWith(new ForHttp(), refusal)],
       rivulet: { logger },
@@ -286,7 +286,7 @@ describe('What exception filters answer', () => {
     });
     expect(warned).toEqual([
       expect.stringMatching(
-        /^An exception filter failed \(TypeError: .*\), and the error it was given stands: UnprocessableEntityException: no such item\. .*getType/,
+        /^An exception filter failed itself.* counts: UnprocessableEntityException: no such item\. .*getType.* failed with TypeError: .*\n.*ForHttp\./,
       ),
     ]);
   });

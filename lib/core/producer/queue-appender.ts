@@ -51,8 +51,8 @@ export class QueueAppender {
   /** Calls that wait for replicas or a disk go another way to the store: no other call may be under way with them. */
   private oneByOne = false;
   private recovering: Promise<void> | undefined;
-  /** Whoever is let in by the end of others must not take them along. */
-  private isExpiring = false;
+  /** While overdue sends are answered. Each gives its room to another, and a call that left then would carry those just called failed. */
+  private isAnsweringOverdue = false;
   private lastError: unknown;
   private readonly room: QueueRoom;
   private readonly deadlines: DeadlineWatch;
@@ -111,7 +111,7 @@ export class QueueAppender {
 
   /** Do not wait for the end of the event-loop turn: what waits is worth a call. */
   flush(): void {
-    if (this.recovering || this.closed || this.isExpiring) return;
+    if (this.recovering || this.closed || this.isAnsweringOverdue) return;
     if (this.session.needsReopen || this.calls.some((call) => call.outcome !== 'under-way')) {
       // Not before every call under way has ended: `proceed` sees the last one.
       if (this.calls.every((call) => call.outcome !== 'under-way')) this.recover();
@@ -317,7 +317,7 @@ export class QueueAppender {
         else send.expire(maybeStored, this.lastError);
       }
     };
-    this.isExpiring = true;
+    this.isAnsweringOverdue = true;
     try {
       // "not-stored" is certain; everything else the store was asked for may have happened.
       for (const { outcome, sends } of this.calls)
@@ -325,7 +325,7 @@ export class QueueAppender {
       expireOverdue(this.waiting, false);
       this.waiting = this.waiting.filter((send) => !send.answered);
     } finally {
-      this.isExpiring = false;
+      this.isAnsweringOverdue = false;
     }
     if (this.idle) this.becomeIdle();
     return next;

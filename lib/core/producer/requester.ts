@@ -19,7 +19,10 @@ import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 import type { RequestSettings } from './request-settings.js';
 
-/** No answer came within `timeoutMs`. It may have been run; once it has waited in its queue for that long, it is not run any more. */
+/**
+ * No answer came within `timeoutMs`. The request may have been run, and may still be until it has waited in its queue for
+ * that long.
+ */
 export class RequestTimeoutError extends RivuletError {
   readonly code = 'REQUEST_TIMEOUT';
 }
@@ -202,7 +205,7 @@ export class Requester {
         this.giveUp(
           request,
           new RequestTimeoutError(
-            `No answer from topic "${topic}" within ${timeoutMs} ms. It may have been run; once it has waited in its queue for that long, it is not run any more. Is a handler that replies subscribed?`,
+            `No answer from topic "${topic}" within ${timeoutMs} ms. The request may have been run; it will not be once it has waited in its queue for that long. Is a handler that replies subscribed?`,
           ),
         );
     }

@@ -1,10 +1,15 @@
 import type { QueueRef } from './refs.js';
 
-/** A message that is not visible yet; `dueAt` is Unix ms by the store's clock. */
-export interface ScheduledEntry {
-  readonly messageId: string;
-  readonly frame: Buffer;
+/** Where a message stands among the scheduled ones of its queue. */
+export interface SchedulePlace {
+  /** Unix ms by the store's clock. */
   readonly dueAt: number;
+  readonly messageId: string;
+}
+
+export interface ScheduledEntry extends SchedulePlace {
+  /** Empty where it was lost. */
+  readonly frame: Buffer;
 }
 
 /** Messages that become visible later. They are put there by `MessageLog.append` with `due`. */
@@ -33,10 +38,7 @@ export interface ScheduleStore {
   find(ref: QueueRef, messageId: string): Promise<{ frame: Buffer; dueAt: number } | undefined>;
 
   /** By due time, equal times by message id; from `after` (exclusive) on, which need not be there any more. */
-  list(
-    ref: QueueRef,
-    page: { after?: Pick<ScheduledEntry, 'dueAt' | 'messageId'>; count: number },
-  ): Promise<ScheduledEntry[]>;
+  list(ref: QueueRef, part: { after?: SchedulePlace; count: number }): Promise<ScheduledEntry[]>;
 
   count(ref: QueueRef): Promise<number>;
 }

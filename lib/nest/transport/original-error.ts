@@ -48,15 +48,15 @@ export function keepOriginalErrors(): void {
   };
 }
 
-/** What a handler Nest made has failed with; a filter that failed by itself counts as none. */
-export function heedingFilters(
-  given: unknown,
+/** What a handler Nest made has failed with. Where an exception filter failed itself, that is what the filter was given. */
+export function afterFailedFilter(
+  thrown: unknown,
   context: RivuletContext,
   failing: FailingFilters,
 ): unknown {
-  if (!(KEPT in context)) return given;
-  const error = (context as Keeping)[KEPT];
-  return failing.hasFailed(given, error) ? new Unfiltered(error) : given;
+  if (!(KEPT in context) || !(thrown instanceof Error)) return thrown;
+  const given = (context as Keeping)[KEPT];
+  return failing.judge(thrown, given) === thrown ? thrown : new Unfiltered(given);
 }
 
 /** The error behind the one that a handler Nest made has failed with: what was thrown, or what a filter made of it. */

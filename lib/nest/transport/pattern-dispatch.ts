@@ -8,7 +8,7 @@ import type { FailingFilters } from '../failing-filters.js';
 import { logFailedRequest } from '../failed-request.js';
 import { RivuletContext } from '../rivulet-context.js';
 import { FanOut } from './fan-out.js';
-import { heedingFilters, originalError, payloadForCaller } from './original-error.js';
+import { afterFailedFilter, originalError, payloadForCaller } from './original-error.js';
 import type { PatternHandler, PatternSubscription } from './pattern-book.js';
 import { type ProcessingHooks, withinHooks } from './processing-span.js';
 
@@ -67,7 +67,10 @@ export class PatternDispatch {
     try {
       await completed(await handler.callback(delivery.body, context), delivery);
     } catch (thrown) {
-      const error = originalError(heedingFilters(thrown, context, this.options.failing), context);
+      const error = originalError(
+        afterFailedFilter(thrown, context, this.options.failing),
+        context,
+      );
       this.options.logger.debug(failedAttempt(delivery, error));
       throw error;
     }
@@ -84,7 +87,7 @@ export class PatternDispatch {
       } catch (thrown) {
         // Given up, not failed: it is delivered again, and whoever handles it then may still answer in time.
         if (delivery.signal.aborted) throw thrown;
-        const given = heedingFilters(thrown, context, this.options.failing);
+        const given = afterFailedFilter(thrown, context, this.options.failing);
         logFailedRequest(logger, delivery, originalError(given, context));
         await responder.error(payloadForCaller(given));
       }

@@ -15,7 +15,7 @@
 local scheduled, due = KEYS[1], KEYS[2]
 local after_due, after_id = tonumber(ARGV[1]), ARGV[2]
 
--- Byte by byte, as the set sorts them: `<` of Lua goes by the language of the server.
+-- Byte by byte, as the set sorts them: `<` of Lua compares by the locale of the server.
 local function follows(id)
   for i = 1, 16 do
     local a, b = id:byte(i) or -1, after_id:byte(i)

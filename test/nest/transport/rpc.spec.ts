@@ -334,7 +334,7 @@ describe('A request through the transport', () => {
     expect(await app.producer.request('sum', [1, 2])).toBe(3);
   });
 
-  it('is answered as without a filter where the filter fails by itself', async () => {
+  it('is answered as without a filter where the filter fails itself', async () => {
     @Catch()
     class ForHttp implements ExceptionFilter {
       catch(_error: unknown, host: ArgumentsHost) {
@@ -379,7 +379,7 @@ describe('A request through the transport', () => {
     },
   );
 
-  it('that a pipe finds invalid is answered, and told in the log, with all it found', async () => {
+  it('to @Subscribe that is refused as ValidationPipe does is answered, and logged, with everything that is wrong', async () => {
     @Controller()
     class Strict {
       @Subscribe('buy', { reply: true })

@@ -219,7 +219,7 @@ export function describeMessageAdmin(open: OpenAdminBed): void {
       [{ to: 'tomorrow' }, /to must be a valid Date/],
       [{ form: new Date() }, /did you mean "from"/],
       [null, /options must be an object/],
-    ])('are not listed by the page %p', async (page, problem) => {
+    ])('are not listed when the page is %p: it says what is wrong', async (page, problem) => {
       await publish(bed, 'later', { delayMs: 3_600_000 });
       await expect(bed.admin.listScheduled('orders', page as never)).rejects.toThrow(problem);
     });

@@ -7,7 +7,7 @@ import { entries, newNamespace, openStores, session } from './helpers/open-store
 
 const HOUR_MS = 3_600_000;
 
-describe('the note for which group a redriven message is', () => {
+describe('the group that a redriven message is for', () => {
   const namespace = newNamespace();
   const clock = new ManualClock(Date.now());
   const ref = { topic: 'orders', queue: 0, group: 'billing' };
@@ -34,7 +34,7 @@ describe('the note for which group a redriven message is', () => {
     return entry!;
   }
 
-  it('goes with the message when that is trimmed, and not before', async () => {
+  it('is remembered until the message is trimmed, and no longer', async () => {
     const { topics, deliveries, deadLetters, log } = stores;
     const settings = { queues: 1, retentionMs: HOUR_MS };
     const { generation } = await topics.declare('orders', settings);
@@ -46,13 +46,13 @@ describe('the note for which group a redriven message is', () => {
     const [letter] = await deadLetters.list(ref, { count: 1 });
     const offset = await deadLetters.redrive(ref, letter!.id);
 
-    const notes = () => redis.hgetall(new Keys({ namespace }).queue(ref).only);
+    const only = () => redis.hgetall(new Keys({ namespace }).queue(ref).only);
     await log.trim(ref, 100);
-    expect(await notes()).toEqual({ [offset!]: 'billing' });
+    expect(await only()).toEqual({ [offset!]: 'billing' });
     const ack = { kind: 'ack' } as const;
     await deliveries.settle(ref, 'c', [{ ...(await readOne()), settlement: ack }]);
     await clock.advance(2 * HOUR_MS);
     expect(await log.trim(ref, 100)).toBeGreaterThan(0);
-    expect(await notes()).toEqual({});
+    expect(await only()).toEqual({});
   });
 });

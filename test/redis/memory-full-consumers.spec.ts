@@ -5,7 +5,7 @@ import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
 
 /** What is sent before may be consumed in any way, also by a process that starts then. */
-describe('when Redis is out of memory', () => {
+describe('consumers, when Redis is out of memory', () => {
   let server: TestRedis;
   let redis: Redis;
   let namespace: string;
