@@ -13,10 +13,11 @@ import {
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-// Root has servers run by somebody else, who cannot look into root's home.
+// Root has servers run by somebody else, who may look neither into root's home nor into a private XDG_CACHE_HOME.
 const caches =
-  process.env.XDG_CACHE_HOME ??
-  (process.getuid?.() === 0 ? '/var/cache' : join(homedir(), '.cache'));
+  process.getuid?.() === 0
+    ? '/var/cache'
+    : (process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'));
 export const CACHE = process.env.RIVULET_CACHE ?? join(caches, 'nestjs-rivulet');
 
 const say = (message) => process.stderr.write(`[apt] ${message}\n`);
