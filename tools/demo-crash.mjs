@@ -157,6 +157,7 @@ async function main() {
     ...['-p', 'sample/shop/tsconfig.json', '--outDir', OUT],
   ]);
   const folder = mkdtempSync(join(tmpdir(), 'rivulet-crash-'));
+  // It is killed, too: with `everysec` it would lose what it had confirmed while its disk is busy.
   const redis = await startRedis(binary, { persistence: 'aof-always' });
   const env = {
     REDIS_URL: redis.url,

@@ -25,7 +25,10 @@ export interface Half {
   readonly preparedAt: number;
   /** How often somebody answered that nothing is known yet. */
   readonly checks: number;
-  /** When somebody is asked next, Unix ms by the store's clock; null while it is parked. */
+  /**
+   * When somebody is asked next, Unix ms by the store's clock, and later by as much as that was set back since the queue had
+   * halves; null while it is parked.
+   */
   readonly checkAt: number | null;
   /** Why nobody is asked any more, so that you must decide; null while somebody is. */
   readonly parked: string | null;

@@ -3,7 +3,7 @@ import type { Codecs } from '../core/message/codecs.js';
 import { firstIdAt, type MessageId } from '../core/message/message-id.js';
 import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
-import type { ScheduledEntry } from '../core/store/schedule-store.js';
+import type { ScheduledEntry, SchedulePlace } from '../core/store/schedule-store.js';
 import type { StoreTime } from '../core/store/store-time.js';
 import type { Stores } from '../core/store/stores.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
@@ -80,6 +80,34 @@ export class Scheduled {
     };
   }
 
+  async cancel(name: TopicName, messageId: MessageId): Promise<boolean> {
+    refuse('cancelScheduled', [topicNameProblem(name), messageIdProblem(messageId)]);
+    const info = await this.topics.existing(name, 'cancelScheduled');
+    const cancelled = await Promise.all(
+      queuesOf(info).map((ref) => this.stores.schedule.cancel(ref, messageId)),
+    );
+    return cancelled.includes(true);
+  }
+
+  async reschedule(name: TopicName, messageId: MessageId, due: NewDueTime): Promise<boolean> {
+    refuse('reschedule', [
+      topicNameProblem(name),
+      messageIdProblem(messageId),
+      ...dueProblems(due),
+    ]);
+    const info = await this.topics.existing(name, 'reschedule');
+    const when: When =
+      'deliverAt' in due ? { at: due.deliverAt.getTime() } : { delayMs: due.delayMs };
+    const dueAt = 'at' in when ? when.at : this.storeTime.now() + when.delayMs;
+    for (const ref of queuesOf(info)) {
+      if (!(await this.stores.schedule.find(ref, messageId))) continue;
+      // Before it is stored: an entry of the agenda must never be later than what is due.
+      await this.stores.agenda.note(releaseWork(ref), dueAt);
+      return this.stores.schedule.reschedule(ref, messageId, when);
+    }
+    return false;
+  }
+
   /** Queue after queue, in each by when they are due. */
   private async *listed(
     info: TopicInfo,
@@ -110,34 +138,6 @@ export class Scheduled {
     const entry = viewEntry({ topic, queue, offset: '' }, content, this.codecs);
     return { messageId, topic, queue, dueAt, entry };
   }
-
-  async cancel(name: TopicName, messageId: MessageId): Promise<boolean> {
-    refuse('cancelScheduled', [topicNameProblem(name), messageIdProblem(messageId)]);
-    const info = await this.topics.existing(name, 'cancelScheduled');
-    const cancelled = await Promise.all(
-      queuesOf(info).map((ref) => this.stores.schedule.cancel(ref, messageId)),
-    );
-    return cancelled.includes(true);
-  }
-
-  async reschedule(name: TopicName, messageId: MessageId, due: NewDueTime): Promise<boolean> {
-    refuse('reschedule', [
-      topicNameProblem(name),
-      messageIdProblem(messageId),
-      ...dueProblems(due),
-    ]);
-    const info = await this.topics.existing(name, 'reschedule');
-    const when: When =
-      'deliverAt' in due ? { at: due.deliverAt.getTime() } : { delayMs: due.delayMs };
-    const dueAt = 'at' in when ? when.at : this.storeTime.now() + when.delayMs;
-    for (const ref of queuesOf(info)) {
-      if (!(await this.stores.schedule.find(ref, messageId))) continue;
-      // Before it is stored: an entry of the agenda must never be later than what is due.
-      await this.stores.agenda.note(releaseWork(ref), dueAt);
-      return this.stores.schedule.reschedule(ref, messageId, when);
-    }
-    return false;
-  }
 }
 
 function dueProblems(due: NewDueTime): Problem[] {
@@ -161,7 +161,7 @@ function bytesOf({ frame }: Listed): number {
   return frame.length;
 }
 
-function idOf({ queue }: QueueRef, at: Pick<ScheduledEntry, 'dueAt' | 'messageId'>): string {
+function idOf({ queue }: QueueRef, at: SchedulePlace): string {
   return `${queue}:${at.dueAt}:${at.messageId}`;
 }
 
@@ -177,7 +177,7 @@ function beginIn(
   return idOf(ref, { dueAt: from.getTime(), messageId: firstIdAt(0) });
 }
 
-function placeOf(id: string): { queue: number; dueAt: number; messageId: MessageId } {
+function placeOf(id: string): SchedulePlace & { queue: number } {
   const [, queue, dueAt, messageId] = PLACE.exec(id) as unknown as [string, string, string, string];
   return { queue: Number(queue), dueAt: Number(dueAt), messageId };
 }

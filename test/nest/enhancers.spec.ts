@@ -24,6 +24,8 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { Ctx, Payload, RpcException } from '@nestjs/microservices';
 import { RejectMessageError, RivuletContext, Subscribe } from 'nestjs-rivulet';
 import { defer, EMPTY, from, type Observable, of, tap, throwError } from 'rxjs';
+import { silentLogger } from '../../lib/core/runtime/logger.js';
+import { ForHttp } from './helpers/for-http.js';
 import { AT_ONCE, closeApps, start, startHybrid, type TestApp } from './helpers/open-app.js';
 
 const steps: string[] = [];
@@ -266,15 +268,8 @@ describe('What exception filters answer', () => {
   });
 
   it('is not a TypeError of the filter: the error it was given counts, and the log tells what to do', async () => {
-    @Catch()
-    class ForHttp implements ExceptionFilter {
-      catch(_error: unknown, host: ArgumentsHost) {
-        host.switchToHttp().getResponse<{ status(code: number): void }>().status(500);
-      }
-    }
     const warned: string[] = [];
-    const warn = (line: string): void => void warned.push(line);
-    const logger = { error() {}, log() {}, debug() {}, warn };
+    const logger = { ...silentLogger, warn: (line: string) => void warned.push(line) };
     const refusal = new UnprocessableEntityException(['no such item']);
     const made = await start({
       providers: [handlerWith(new ForHttp(), refusal)],

@@ -1,33 +1,23 @@
-import { Redis } from 'ioredis';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 /** What is sent before may be consumed in any way, also by a process that starts then. */
 describe('consumers, when Redis is out of memory', () => {
-  let server: TestRedis;
-  let redis: Redis;
+  const own = ownServer();
   let namespace: string;
   const applications: Rivulet[] = [];
-  beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-  });
   beforeEach(() => {
     namespace = newNamespace();
   });
   afterEach(async () => {
     await Promise.all(applications.splice(0).map((application) => application.stop(1_000)));
-    await redis.config('SET', 'maxmemory', '0');
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await server.stop();
+    await own.redis.config('SET', 'maxmemory', '0');
   });
 
   const start = async (): Promise<Rivulet> => {
-    const application = new Rivulet({ stores: await openStores(server.url, { namespace }) });
+    const application = new Rivulet({ stores: await openStores(own.url, { namespace }) });
     applications.push(application);
     return application;
   };
@@ -45,7 +35,7 @@ describe('consumers, when Redis is out of memory', () => {
     const sent = ['stuck', 'behind it', ...Array.from({ length: 20 }, (_, i) => `m${i}`)];
     for (const [i, body] of sent.entries())
       await producer.send('orders', body, { messageGroup: i < 2 ? 'broken' : 'whole' });
-    await redis.config('SET', 'maxmemory', '1');
+    await own.redis.config('SET', 'maxmemory', '1');
 
     const consuming = await start();
     const handled: unknown[] = [];
@@ -84,7 +74,7 @@ describe('consumers, when Redis is out of memory', () => {
     const { producer } = await start();
     const bodies = Array.from({ length: 20 }, (_, i) => i);
     for (const body of bodies) await producer.send('orders', body, { key: `${body % 3}` });
-    await redis.config('SET', 'maxmemory', '1');
+    await own.redis.config('SET', 'maxmemory', '1');
 
     const consuming = await start();
     const handled: unknown[] = [];

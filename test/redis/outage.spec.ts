@@ -26,6 +26,7 @@ describe('What is read of an outage of Redis', () => {
   let read: Read;
 
   beforeEach(async () => {
+    // With `everysec` a server that is killed while its disk is busy forgets groups, which is told by further lines.
     redis = await startRedis({ persistence: 'aof-always' });
     read = new Read();
     const stores = new RedisStores({

@@ -1,9 +1,8 @@
-import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
+import { ownServer } from './helpers/own-server.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,19 +10,12 @@ describe('the group that a redriven message is for', () => {
   const namespace = newNamespace();
   const clock = new ManualClock(Date.now());
   const ref = { topic: 'orders', queue: 0, group: 'billing' };
-  let server: TestRedis;
-  let redis: Redis;
+  const own = ownServer();
   let stores: RedisStores;
   beforeAll(async () => {
-    server = await startRedis();
-    redis = new Redis(server.url);
-    stores = await openStores(server.url, { namespace, now: () => clock.now() });
+    stores = await openStores(own.url, { namespace, now: () => clock.now() });
   });
-  afterAll(async () => {
-    redis.disconnect();
-    await stores.close();
-    await server.stop();
-  });
+  afterAll(() => stores.close());
 
   /** What the group has not been given yet. */
   async function readOne() {
@@ -46,7 +38,7 @@ describe('the group that a redriven message is for', () => {
     const [letter] = await deadLetters.list(ref, { count: 1 });
     const offset = await deadLetters.redrive(ref, letter!.id);
 
-    const only = () => redis.hgetall(new Keys({ namespace }).queue(ref).only);
+    const only = () => own.redis.hgetall(new Keys({ namespace }).queue(ref).only);
     await log.trim(ref, 100);
     expect(await only()).toEqual({ [offset!]: 'billing' });
     const ack = { kind: 'ack' } as const;

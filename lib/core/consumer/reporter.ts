@@ -187,7 +187,7 @@ export class Reporter {
     const names = messageGroups.map((name) => JSON.stringify(name)).join(', ');
     const reasons: Partial<Record<QueueGate['waitsFor'], string>> = {
       parked: `message groups ${names} have parked lanes in queue ${behind}, where they were before the topic grew. See MessageAdmin.listParkedLanes, and resume them with resumeLane`,
-      scheduled: `delayed messages wait in queue ${behind}, from before the topic grew. It is read once they became visible and were settled; See MessageAdmin.listScheduled; reschedule or cancelScheduled brings that forward`,
+      scheduled: `delayed messages wait in queue ${behind}, from before the topic grew. It is read once they became visible and were settled. See MessageAdmin.listScheduled; reschedule or cancelScheduled brings that forward`,
       half: `messages of a transaction that is not decided wait in queue ${behind}, from before the topic grew. See MessageAdmin.listHalves`,
     };
     const reason = reasons[waitsFor];

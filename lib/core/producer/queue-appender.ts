@@ -51,7 +51,10 @@ export class QueueAppender {
   /** Calls that wait for replicas or a disk go another way to the store: no other call may be under way with them. */
   private oneByOne = false;
   private recovering: Promise<void> | undefined;
-  /** While overdue sends are answered. Each gives its room to another, and a call that left then would carry those just called failed. */
+  /**
+   * While overdue sends are answered. Each gives its room to another, and a call that left then would carry those just
+   * called failed.
+   */
   private isAnsweringOverdue = false;
   private lastError: unknown;
   private readonly room: QueueRoom;

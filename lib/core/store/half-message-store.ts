@@ -103,7 +103,10 @@ export interface ClaimedHalves {
 
 export interface HalfView extends QueueRef, HalfFacts {
   readonly frames: readonly Buffer[];
-  /** When it is asked about next, Unix ms by the store's clock; null while it is parked. */
+  /**
+   * When it is asked about next, Unix ms by the store's clock, and later by as much as that was set back since the queue had
+   * halves; null while it is parked.
+   */
   readonly checkAt: number | null;
   /** Why the library will not decide it; null while it will. */
   readonly parked: string | null;

@@ -1,11 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
-  type ArgumentsHost,
   BadRequestException,
-  Catch,
   Controller,
   HttpException,
-  type ExceptionFilter,
   ForbiddenException,
   Logger,
   ParseIntPipe,
@@ -31,6 +28,8 @@ import {
 } from 'rxjs';
 import { sleep, systemClock } from '../../../lib/core/runtime/clock.js';
 import { deferred } from '../helpers/deferred.js';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
+import { ForHttp } from '../helpers/for-http.js';
 import { closeApps, start, startHybrid, type TestApp } from '../helpers/open-app.js';
 
 afterEach(closeApps);
@@ -335,12 +334,6 @@ describe('A request through the transport', () => {
   });
 
   it('is answered as without a filter where the filter fails itself', async () => {
-    @Catch()
-    class ForHttp implements ExceptionFilter {
-      catch(_error: unknown, host: ArgumentsHost) {
-        host.switchToHttp().getResponse<{ status(code: number): void }>().status(500);
-      }
-    }
     @Controller()
     @UseFilters(ForHttp)
     class Shop {
@@ -388,8 +381,7 @@ describe('A request through the transport', () => {
       }
     }
     const warned: string[] = [];
-    const warn = (line: string): void => void warned.push(line);
-    const logger = { error() {}, log() {}, debug() {}, warn };
+    const logger = { ...silentLogger, warn: (line: string) => void warned.push(line) };
     const { producer } = await start({ controllers: [Strict], rivulet: { logger } });
     await expect(producer.request('buy', {})).rejects.toMatchObject({
       payload: { status: 'error', message: 'id: missing; x: wrong' },
@@ -476,7 +468,7 @@ describe('Giving up on a request', () => {
     await expect(caller.producer.request('sum', 1, { timeoutMs: 500 })).rejects.toThrow(
       'within 500 ms',
     );
-    // Its time is counted from when it is stored: on a busy machine a while after it was asked, and before now.
+    // Its time to live passes by the store's clock, and begins when it is stored: on a busy machine well after it was asked.
     await sleep(systemClock, 510);
     const second = await startHybrid({
       controllers: [Late],
