@@ -1,10 +1,11 @@
 import { ClosedError, LimitReachedError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
-import { decodeReceipt, type GroupOutcome, type ReceiptPacket } from '../message/receipt-packet.js';
+import { decodeReceipt, type ReceiptPacket } from '../message/receipt-packet.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import type { DeliveryStore } from '../store/delivery-store.js';
 import type { ReplyStore } from '../store/reply-store.js';
 import type { TopicRegistry } from '../store/topic-registry.js';
+import { AwaitedReceipts, type Waiting } from './awaited-receipts.js';
 import { EarlyPackets } from './early-packets.js';
 import { OwnInbox } from './own-inbox.js';
 import { ReceiptTimeoutError, type ReceiptWanted } from './receipt.js';
@@ -19,17 +20,10 @@ export interface ReceiptsOptions {
   onError(error: unknown): void;
 }
 
-interface Waiting {
-  readonly outcomes: Record<string, GroupOutcome>;
-  readonly missing: Set<string>;
-  /** Everything is there. */
-  done(): void;
-}
-
 /** Senders that wait for what becomes of their messages. One inbox per process, opened when somebody first asks. */
 export class Receipts {
   private readonly options: ReceiptsOptions;
-  private readonly waiting = new Map<string, Waiting>();
+  private readonly awaited = new AwaitedReceipts();
   /** Receipts that may have overtaken the confirm of their message. */
   private readonly early: EarlyPackets<ReceiptPacket>;
   /** Numbers of the sends that are not confirmed, oldest first. */
@@ -52,6 +46,11 @@ export class Receipts {
   /** Messages whose receipts are kept for a confirm that may still come. */
   get kept(): number {
     return this.early.size;
+  }
+
+  /** Messages whose receipts somebody waits for. */
+  get waitedFor(): number {
+    return this.awaited.size;
   }
 
   /** Resolves when there is a place where receipts can go. After a failure the next call tries again. */
@@ -90,9 +89,8 @@ export class Receipts {
   ): Promise<SendResult> {
     const address = await this.address();
     const missing = new Set(groups);
-    const outcomes: Record<string, GroupOutcome> = {};
     const over = new AbortController();
-    const waiting = { outcomes, missing, done: () => over.abort() };
+    const waiting: Waiting = { outcomes: new Map(), missing, done: () => over.abort() };
     const sent = await this.sendWith(() => send(address), waiting);
     try {
       if (missing.size > 0)
@@ -102,16 +100,16 @@ export class Receipts {
           AbortSignal.any([over.signal, this.closing.signal]),
         );
     } finally {
-      this.waiting.delete(sent.messageId);
+      this.awaited.leave(sent.messageId, waiting);
     }
     if (missing.size > 0)
       throw new ReceiptTimeoutError(sent, {
         timeoutMs,
-        outcomes,
+        outcomes: Object.fromEntries(waiting.outcomes),
         known: await this.known(sent, [...missing]),
       });
     // As they were asked for, not as they came.
-    const inOrder = groups.map((group) => [group, outcomes[group]!] as const);
+    const inOrder = groups.map((group) => [group, waiting.outcomes.get(group)!] as const);
     return { ...sent, outcomes: Object.fromEntries(inOrder) };
   }
 
@@ -120,9 +118,8 @@ export class Receipts {
     this.sending.add(number);
     try {
       const sent = await send();
-      const { messageId } = sent;
-      this.waiting.set(messageId, waiting);
-      for (const receipt of this.early.take(messageId)) this.note(waiting, receipt);
+      this.awaited.join(sent.messageId, waiting);
+      for (const receipt of this.early.take(sent.messageId)) this.awaited.take(receipt);
       return sent;
     } finally {
       this.sending.delete(number);
@@ -133,21 +130,12 @@ export class Receipts {
   }
 
   private take(receipt: ReceiptPacket, bytes: number): void {
+    if (this.awaited.take(receipt) || this.sending.size === 0) return;
     const { messageId } = receipt;
-    const waiting = this.waiting.get(messageId);
-    if (waiting) return this.note(waiting, receipt);
-    if (this.sending.size === 0) return;
     if (!this.early.keep(messageId, receipt, { bytes, lastNumber: this.lastNumber }))
       throw new Error(
         `a receipt of message ${messageId} is dropped: those that wait for the confirms of their messages take as many bytes as requests.maxInboxBytes allows`,
       );
-  }
-
-  private note(waiting: Waiting, { group, outcome }: ReceiptPacket): void {
-    // A group that nobody asked for ends with it, too.
-    if (!waiting.missing.delete(group)) return;
-    waiting.outcomes[group] = outcome;
-    if (waiting.missing.size === 0) waiting.done();
   }
 
   /** What the queue says about each of these groups. Never rejects. */

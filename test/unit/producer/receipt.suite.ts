@@ -89,6 +89,31 @@ export function describeReceipts(where: string, open: OpenAdminBed): void {
       expect(sent.every(({ outcomes }) => outcomes?.['billing']?.state === 'handled')).toBe(true);
     });
 
+    it('reaches every sender of a message that a dedup id made one, each for as long as it waits', async () => {
+      let release = (): void => {};
+      const released = new Promise<void>((resolve) => (release = resolve));
+      await consume(bed, () => {}, 'mail');
+      await consume(bed, () => released, 'billing');
+      const again = (groups: string[], timeoutMs = 30_000): Promise<SendResult> => {
+        const receipt = { groups, timeoutMs };
+        return bed.rivulet.producer.send('orders', 1, { dedupId: 'one', receipt });
+      };
+      const mailed = bed.rivulet.events.next('acked', ({ group }) => group === 'mail');
+      const first = again(['billing', 'mail']);
+      first.catch(() => undefined);
+      await bed.until(mailed);
+      await expect(bed.until(again(['billing'], 500))).rejects.toMatchObject({
+        code: 'RECEIPT_TIMEOUT',
+      });
+      const second = again(['mail', 'billing']);
+      second.catch(() => undefined);
+      await bed.until(again(['mail']));
+      release();
+      const outcomes = { billing: { state: 'handled' }, mail: { state: 'handled' } };
+      expect(await bed.until(first)).toMatchObject({ duplicate: false, outcomes });
+      expect(await bed.until(second)).toMatchObject({ duplicate: true, outcomes });
+    });
+
     it('costs nothing where none is asked for', async () => {
       const replies: unknown[] = [];
       const reply = bed.stores.replies.reply.bind(bed.stores.replies);

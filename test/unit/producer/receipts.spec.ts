@@ -42,7 +42,33 @@ describe('Receipts', () => {
     }
     expect(errors).toEqual([]);
     expect(receipts.kept).toBeLessThanOrEqual(2);
+    // Of all those that were answered none is remembered.
+    expect(receipts.waitedFor).toBe(0);
     endOfLast();
+    await receipts.close();
+  });
+
+  it('remembers none of those whose time is up', async () => {
+    const clock = new ManualClock();
+    const stores = new MemoryStores({ clock });
+    const receipts = new Receipts({
+      ...{ replies: stores.replies, deliveries: stores.deliveries, topics: stores.topics, clock },
+      limits: { maxReceipts: 10, maxInboxBytes: 1_000 },
+      onError: (error) => {
+        throw error;
+      },
+    });
+    const late = [1, 1, 2].map((n) =>
+      receipts.collect({ groups: ['billing'], timeoutMs: 1_000 }, () =>
+        Promise.resolve({ ...SENT, messageId: idOf(n) }),
+      ),
+    );
+    const all = Promise.allSettled(late);
+    await clock.settle();
+    expect(receipts.waitedFor).toBe(2);
+    await clock.advance(1_000);
+    await all;
+    expect(receipts.waitedFor).toBe(0);
     await receipts.close();
   });
 
