@@ -127,10 +127,19 @@ export class OpenRequests {
     this.places[place] = request;
   }
 
+  /** The last of them that was confirmed, when a dedup id made several one message. */
   find(messageId: MessageId): OpenRequest | undefined {
     let found = this.places[placeOf(messageId)];
     while (found && found.messageId !== messageId) found = found.next;
     return found;
+  }
+
+  /** Those whose message a dedup id made the same one, from the first to the last that was confirmed. */
+  twinsOf(request: OpenRequest): readonly OpenRequest[] {
+    const found = [request];
+    for (let each = request.next; each; each = each.next)
+      if (each.messageId === request.messageId) found.push(each);
+    return found.reverse();
   }
 
   /** Its answer has ended, or nobody waits for it any more. @returns false when it had finished before. */

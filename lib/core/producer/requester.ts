@@ -236,13 +236,18 @@ export class Requester {
     const request = this.requests.find(packet.requestId);
     if (!request) {
       if (this.requests.isSending) this.keep(packet);
-    } else if (packet.seq === request.nextSeq) {
-      request.nextSeq += 1;
-      try {
-        this.take(request, packet);
-      } catch (error) {
-        this.options.onError(error);
-      }
+    } else if (request.next === undefined) this.step(request, packet);
+    else for (const each of this.requests.twinsOf(request)) this.step(each, packet);
+  }
+
+  private step(request: OpenRequest, packet: ReplyPacket): void {
+    // One that was stopped by the listener of a twin is told of nothing more.
+    if (packet.seq !== request.nextSeq || request.isFinished) return;
+    request.nextSeq += 1;
+    try {
+      this.take(request, packet);
+    } catch (error) {
+      this.options.onError(error);
     }
   }
 

@@ -19,7 +19,8 @@ const packet = (n: number, body: unknown, kind: ReplyKind = 'last-value', seq = 
 describe('Requester', () => {
   let clock: ManualClock;
   let requester: Requester;
-  let confirms: (() => void)[];
+  /** Confirms one with its own message, or another. */
+  let confirms: ((n?: number) => void)[];
   let refusals: ((error: Error) => void)[];
   let deliver: (packets: Buffer[]) => Promise<void>;
   let errors: unknown[];
@@ -49,9 +50,9 @@ describe('Requester', () => {
     };
     const producer = {
       ask: (_request, answer) => {
-        const messageId = id(confirms.length + 1);
+        const own = confirms.length + 1;
         refusals.push((error) => answer.reject(error));
-        confirms.push(() => answer.resolve({ messageId } as SendResult));
+        confirms.push((n = own) => answer.resolve({ messageId: id(n) } as SendResult));
       },
     } satisfies Pick<Producer, 'ask'> as unknown as Producer;
     requester = new Requester({
@@ -100,6 +101,35 @@ describe('Requester', () => {
     expect(values).toEqual([]);
     await deliver([packet(1, 'a', 'value', 0), packet(1, 'b', 'value', 1)]);
     expect(values).toEqual(['a', 'b']);
+  });
+
+  it('hands an answer to every request that a dedup id made one message, whoever gives up meanwhile', async () => {
+    const steps: string[] = [];
+    const ask = (name: string) =>
+      requester.open(
+        'orders',
+        null,
+        { dedupId: 'one' },
+        {
+          value: (body) => {
+            steps.push(`${name}: ${body as string}`);
+            if (name === 'second') third.stop();
+          },
+          error: (error) => void errors.push(error),
+          end: () => void steps.push(`${name} ends`),
+        },
+      );
+    ask('first');
+    ask('second');
+    const third = ask('third');
+    await clock.settle();
+    for (const confirm of confirms) confirm(1);
+    await deliver([packet(1, 'a', 'value', 0), packet(1, 'b', 'last-value', 1)]);
+    expect(steps).toEqual([
+      ...['first: a', 'second: a'],
+      ...['first: b', 'first ends', 'second: b', 'second ends'],
+    ]);
+    expect(errors).toEqual([]);
   });
 
   it('keeps no answer to a request that could not be sent', async () => {
