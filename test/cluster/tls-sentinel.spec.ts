@@ -10,7 +10,7 @@ import { MutualTls, SOCKET } from '../redis/helpers/mutual-tls.js';
 describe('Sentinels and servers with mutual TLS', () => {
   const mutual = new MutualTls();
   const { trusted } = mutual;
-  let fleet: TestSentinel;
+  let fleet: TestSentinel | undefined;
 
   beforeAll(async () => {
     fleet = await startSentinel({
@@ -18,13 +18,13 @@ describe('Sentinels and servers with mutual TLS', () => {
     });
   });
   afterAll(async () => {
-    await fleet.stop();
+    await fleet?.stop();
     mutual.remove();
   });
 
   it('lead to the server that follows one that is killed, with all that was confirmed', async () => {
     const connection = {
-      ...fleet.connection,
+      ...fleet!.connection,
       ...{ tls: trusted, sentinelTLS: trusted, enableTLSForSentinelMode: true },
     };
     const application = new Rivulet({
@@ -33,7 +33,7 @@ describe('Sentinels and servers with mutual TLS', () => {
     });
     await application.open();
     await application.producer.send('orders', 'before');
-    const [master, ...followers] = fleet.nodes;
+    const [master, ...followers] = fleet!.nodes;
     await master!.kill('SIGKILL');
     const operators = followers.map(({ dir }) => new Redis(join(dir, SOCKET)));
     const isPromoted = async (): Promise<boolean> =>
@@ -61,7 +61,7 @@ describe('Sentinels and servers with mutual TLS', () => {
   it('are not asked by who has no certificate', async () => {
     const tls = { ca: trusted.ca };
     const connection = {
-      ...fleet.connection,
+      ...fleet!.connection,
       ...{ tls, sentinelTLS: tls, enableTLSForSentinelMode: true },
     };
     const stores = new RedisStores({ connection, namespace: 'tls' });

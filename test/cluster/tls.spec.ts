@@ -14,7 +14,7 @@ const CONFIRMED = { acks: { replicas: 1, timeoutMs: 20_000 } } as const;
 describe('a cluster with mutual TLS', () => {
   const mutual = new MutualTls();
   const { trusted } = mutual;
-  let cluster: TestCluster;
+  let cluster: TestCluster | undefined;
 
   beforeAll(async () => {
     cluster = await startCluster({
@@ -23,11 +23,11 @@ describe('a cluster with mutual TLS', () => {
     });
   });
   afterAll(async () => {
-    await cluster.stop();
+    await cluster?.stop();
     mutual.remove();
   });
 
-  const nodes = (): string[] => cluster.url.split(',');
+  const nodes = (): string[] => cluster!.url.split(',');
 
   it('carries messages to every node and back, and a primary that is killed loses none that was confirmed', async () => {
     const connection = { cluster: nodes().slice(0, 2), tls: trusted };
@@ -49,7 +49,7 @@ describe('a cluster with mutual TLS', () => {
     };
     await Promise.all(queues.map((queue) => send(queue, `before-${queue}`)));
 
-    const [victim, follower] = [cluster.nodes[0]!, cluster.nodes[3]!];
+    const [victim, follower] = [cluster!.nodes[0]!, cluster!.nodes[3]!];
     await victim.kill('SIGKILL');
     const operator = new Redis(join(follower.dir, SOCKET));
     while ((await operator.role())[0] !== 'master') await pass(20);
