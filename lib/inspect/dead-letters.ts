@@ -1,9 +1,9 @@
 import { bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
+import { yesOrNo } from '../core/filter/yes-or-no.js';
 import type { Codecs } from '../core/message/codecs.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
-import { isThenable } from '../core/runtime/thenable.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
 import type { GroupQueue } from '../core/store/delivery-store.js';
 import type { Stores } from '../core/store/stores.js';
@@ -194,12 +194,9 @@ export class DeadLetters {
   }
 }
 
-/** @throws InvalidInputError for an answer that is a promise, which would mean "yes" whatever comes of it. */
+/** @throws InvalidInputError for an answer that is a promise. */
 export function isWanted(letter: DeadLetter, filter: DeadLetterFilter): boolean {
-  const answer: unknown = filter(letter);
-  if (isThenable(answer))
-    refuse('filter of dead letters', ['it must answer at once, and answered a promise']);
-  return Boolean(answer);
+  return yesOrNo(filter(letter), 'filter of dead letters');
 }
 
 function idProblem(name: string, id: unknown): string | undefined {

@@ -13,8 +13,9 @@ export interface IdleGroupSettings {
   afterMs: number;
   /**
    * Whether it is removed then, with its progress, retries and dead letters, as by `MessageAdmin.deleteGroup`; messages that
-   * only it had not settled are trimmed afterwards. Or a function that says so of each. The answer of any process of the
-   * namespace that uses the topic counts. Default false.
+   * only it had not settled are trimmed afterwards. Or a function that says so of each, at once; where it throws, or answers
+   * a promise, nothing is done, and it is asked again. The answer of any process of the namespace that uses the topic
+   * counts. Default false.
    */
   expire: boolean | ((idle: IdleGroupFacts) => boolean);
 }

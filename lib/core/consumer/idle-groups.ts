@@ -1,3 +1,4 @@
+import { yesOrNo } from '../filter/yes-or-no.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -71,7 +72,7 @@ export class IdleGroups {
   }
 
   private async meet(idle: IdleGroupFacts): Promise<void> {
-    const { stores, settings } = this.options;
+    const { stores } = this.options;
     const { topic, group } = idle;
     const info = await stores.topics.find(topic);
     const groups = info ? await stores.topics.groups(topic) : [];
@@ -80,10 +81,22 @@ export class IdleGroups {
     if (!info || mode === undefined || mode === 'broadcasting') return;
     const refs = queuesOf(info).map((ref) => ({ ...ref, group }));
     if (await this.hasMember(refs)) return;
-    const isUnwanted =
-      typeof settings.expire === 'function' ? settings.expire({ ...idle }) : settings.expire;
-    if (isUnwanted) await this.expire(idle);
-    else await this.report(idle);
+    const isUnwanted = this.isUnwanted(idle);
+    if (isUnwanted === true) await this.expire(idle);
+    if (isUnwanted === false) await this.report(idle);
+  }
+
+  /** Undefined: whoever decides cannot say. It is asked again at the next look, and other groups have theirs. */
+  private isUnwanted(idle: IdleGroupFacts): boolean | undefined {
+    const { settings, onError } = this.options;
+    const { expire } = settings;
+    if (typeof expire !== 'function') return expire;
+    try {
+      return yesOrNo(expire({ ...idle }), 'idleGroups.expire');
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
   }
 
   /** Of a library that does not note them, too. */

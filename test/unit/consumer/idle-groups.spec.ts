@@ -136,6 +136,24 @@ describe('a group that nobody consumes', () => {
     };
   }
 
+  it('stays when the decision is a promise, which says neither yes nor no', async () => {
+    const decides = (() => Promise.reject(new Error('too late'))) as never;
+    run({ expire: decides }, 'billing', 'try-1');
+    await clock.advance(7 * DAY_MS + 30 * MINUTE_MS);
+    expect(await groups()).toContain('audit');
+    expect(said[0]).toMatch(/idleGroups\.expire.*must answer at once, and answered a promise/);
+  });
+
+  it('is decided about although the decision about another fails', async () => {
+    const decide = ({ group }: { group: string }): boolean => {
+      if (group === 'audit') throw new Error('cannot decide');
+      return true;
+    };
+    run({ expire: decide }, 'billing');
+    await clock.advance(7 * DAY_MS + 30 * MINUTE_MS);
+    expect(await groups()).toEqual(['audit', 'billing', 'cache']);
+  });
+
   it('no longer keeps messages from being trimmed when it is gone', async () => {
     const bed = await TestBed.open({
       settings: {
