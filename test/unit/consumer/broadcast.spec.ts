@@ -169,6 +169,23 @@ describe('a broadcast', () => {
     expect(await one.sent('prices')).toEqual([]);
   });
 
+  it('reads a queue that was added once, however many looks find it', async () => {
+    const [one] = beds as [TestBed, TestBed];
+    const running = one.rivulet.subscribe({
+      topic: 'prices',
+      group: 'cache',
+      mode: 'broadcasting',
+      origin: 'test',
+      handler: ({ body }) => seen.get(one)!.push(body),
+    });
+    await one.rivulet.consume();
+    await one.stores.topics.alter('prices', { queues: 4 });
+    await Promise.all([running.growTo('prices', 4), running.growTo('prices', 4)]);
+    for (let queue = 0; queue < 4; queue++) await one.publish('prices', queue, { queue });
+    await one.advance(10_000);
+    expect(bodies()[0]).toEqual([0, 1, 2, 3]);
+  });
+
   it('goes on with a topic that was made anew', async () => {
     const [one] = beds as [TestBed, TestBed];
     await subscribe(one);

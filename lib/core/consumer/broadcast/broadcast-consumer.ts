@@ -38,6 +38,8 @@ export class BroadcastConsumer implements RunningSubscription, FetchedTopic {
   private readonly reporter: Reporter;
   private readonly runner: BroadcastRunner;
   private looking: Loop | undefined;
+  /** Over once every queue that was found so far is read. */
+  private following: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(options: BroadcastConsumerOptions) {
@@ -150,8 +152,15 @@ export class BroadcastConsumer implements RunningSubscription, FetchedTopic {
       throw groupConflict({ origin, topic }, wanted, reply.registered);
   }
 
-  /** Queues that were not read yet are read from here on. */
-  private async follow(queues: number, from: Subscription['from']): Promise<void> {
+  /** Queues that were not read yet are read from here on. In turns: two who find the same new queue would both begin in it. */
+  private follow(queues: number, from: Subscription['from']): Promise<void> {
+    const followed = this.following.then(() => this.begin(queues, from));
+    // Whoever asked for it hears of a failure; the next one begins where it ended.
+    this.following = followed.catch(() => undefined);
+    return followed;
+  }
+
+  private async begin(queues: number, from: Subscription['from']): Promise<void> {
     const { topic } = this.subscription;
     for (let queue = this.refs.length; queue < queues; queue++) {
       await this.reading.follower.begin({ topic, queue }, from);
