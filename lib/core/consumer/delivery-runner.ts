@@ -190,6 +190,8 @@ export class DeliveryRunner {
     const settled = this.unsettled === 0;
     this.inHand.stop();
     for (const settler of this.settlers) settler.close();
+    // Other topics may want their slots, and nobody looks any more whether their time is up.
+    for (const attempt of left) this.end(attempt, { kind: 'not-started' });
     return left.length === 0 && settled;
   }
 

@@ -57,6 +57,24 @@ describe('a broadcast to a pattern of topics', () => {
     expect(lines()).toEqual([['price.a 1', 'price.a 2', 'price.a 3']]);
   });
 
+  it('is given the slot back of a handler that hangs in a topic that is removed', async () => {
+    await one.publish('price.a', 1);
+    await subscribe(one, {
+      from: 'earliest',
+      concurrency: 1,
+      handlerTimeoutMs: 60_000,
+      handler: ({ message }) => {
+        seen.get(one)!.push(message.topic);
+        return message.topic === 'price.a' ? new Promise(() => {}) : undefined;
+      },
+    });
+    await one.stores.topics.remove('price.a');
+    await one.advance(3_000);
+    await one.publish('price.b', 2);
+    await one.advance(120_000);
+    expect(lines()).toEqual([['price.a', 'price.b']]);
+  });
+
   it('begins where it is told to, in every topic', async () => {
     for (const topic of ['price.a', 'price.b']) await one.publish(topic, 'old');
     await one.advance(5_000);

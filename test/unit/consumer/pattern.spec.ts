@@ -209,6 +209,23 @@ describe('a subscription to a pattern of topics', () => {
     await other.close();
   });
 
+  it('is given the slot back of a handler that hangs in a topic that is removed', async () => {
+    await bed.publish('order.a', 1);
+    await subscribe({
+      concurrency: 1,
+      handlerTimeoutMs: 60_000,
+      handler: ({ message }) => {
+        handled.push(message.topic);
+        return message.topic === 'order.a' ? new Promise(() => {}) : undefined;
+      },
+    });
+    await bed.stores.topics.remove('order.a');
+    await bed.advance(3_000);
+    await bed.publish('order.b', 2);
+    await bed.advance(120_000);
+    expect(handled).toEqual(['order.a', 'order.b']);
+  });
+
   it('takes a topic that was made anew in the same moment', async () => {
     await bed.publish('order.a', 1);
     await subscribe();

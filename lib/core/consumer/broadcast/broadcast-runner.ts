@@ -59,16 +59,21 @@ export class BroadcastRunner {
     }
   }
 
-  /** Nothing more is started. Resolves once no handler runs; those that do when `timeUp` aborts are told by their signals. */
+  /**
+   * Nothing more is started. Resolves once no handler runs; those that do when `timeUp` aborts are told by their signals, and
+   * give their slots back.
+   */
   async stop(timeUp: AbortSignal): Promise<void> {
     this.stopped = true;
     this.leaveLine();
     this.capacity.queue(-this.waiting.splice(0).length);
     await this.capacity.whenIdle(timeUp);
     const { origin } = this.options.subscription;
-    for (const attempt of this.inHand.of())
-      attempt.abort(new ClosedError(`${origin} did not finish within the drain limit`));
     this.inHand.stop();
+    for (const attempt of this.inHand.of()) {
+      attempt.abort(new ClosedError(`${origin} did not finish within the drain limit`));
+      this.end(attempt, { kind: 'not-started' });
+    }
   }
 
   private startWaiting(): void {
