@@ -96,17 +96,18 @@ export function joinedHalves(
 }
 
 /**
- * What a script answered for each of them (see `replying` in halves.lua).
+ * What a script answered for each of them, whose ids it echoes (see `replying` in halves.lua).
  *
  * @throws StoreUnavailableError when the answer is about something else: replies of a dying connection were seen to
  *   reach the wrong call (ioredis #1931).
  */
 export function readAnswers(
   items: readonly Item[],
+  ids: Buffer,
   [echo, ...runs]: readonly Buffer[],
 ): (Item & HalfState)[] {
   const answers: (Item & HalfState)[] = [];
-  if (echo?.equals(idBytes(items)))
+  if (echo?.equals(ids))
     for (const run of runs) {
       const text = run.toString('latin1');
       const space = text.indexOf(' ');

@@ -52,13 +52,13 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   prepare(call: HalfCall): Promise<PrepareReply[]> {
     const wordOf = rememberingLast(toWord);
     return this.confirmed.run(call, (host) =>
-      this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, halves) =>
+      this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, ids, halves) =>
         scripts.prepareHalf.runBinary(host, {
           keys,
           args: {
             generation: String(call.generation),
             owner: toWord(call.owner),
-            ids: idBytes(halves),
+            ids,
             halves: joinedHalves(
               halves,
               (half) =>
@@ -83,14 +83,14 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     queue: HalfQueue,
     ids: readonly TransactionId[],
   ): Promise<({ id: TransactionId } & Resolved)[]> {
-    return this.move(queue, ids.map(toItem), (keys, items) =>
-      scripts.rollbackHalf.runBinary(this.host, { keys, args: { ids: idBytes(items) } }),
+    return this.move(queue, ids.map(toItem), (keys, bytes) =>
+      scripts.rollbackHalf.runBinary(this.host, { keys, args: { ids: bytes } }),
     );
   }
 
   publish(call: HalfCall): Promise<PublishReply[]> {
     return this.confirmed.run(call, (host) =>
-      this.move<HalfMessages, PublishReply>(call, call.halves, (keys, halves) => {
+      this.move<HalfMessages, PublishReply>(call, call.halves, (keys, ids, halves) => {
         const dedupIds = halves.flatMap(({ entries }) =>
           entries.flatMap(({ dedupId }) => dedupId ?? []),
         );
@@ -98,7 +98,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
           keys,
           ...withDedup(keys, dedupIds, {
             generation: String(call.generation),
-            ids: idBytes(halves),
+            ids,
             halves: joinedHalves(halves, (half) => `${contentWords(half)}\n`),
           }),
         });
@@ -124,11 +124,11 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     queue: HalfQueue,
     items: readonly { id: TransactionId; afterMs: number; answered: boolean }[],
   ): Promise<ExtendReply[]> {
-    return this.move(queue, items, (keys, some) =>
+    return this.move(queue, items, (keys, ids, some) =>
       scripts.extendHalf.runBinary(this.host, {
         keys,
         args: {
-          ids: idBytes(some),
+          ids,
           times: some
             .map(({ afterMs, answered }) => `${Math.round(afterMs)}${answered ? '!' : ''}`)
             .join(' '),
@@ -157,17 +157,17 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     queue: HalfQueue,
     items: readonly { id: TransactionId; reason: string }[],
   ): Promise<ExtendReply[]> {
-    return this.move(queue, items, (keys, some) =>
+    return this.move(queue, items, (keys, ids, some) =>
       scripts.parkHalf.runBinary(this.host, {
         keys,
-        args: { ids: idBytes(some), reasons: some.map(({ reason }) => toWord(reason)).join(' ') },
+        args: { ids, reasons: some.map(({ reason }) => toWord(reason)).join(' ') },
       }),
     );
   }
 
   unpark(queue: HalfQueue, ids: readonly TransactionId[]): Promise<ExtendReply[]> {
-    return this.move(queue, ids.map(toItem), (keys, items) =>
-      scripts.unparkHalf.runBinary(this.host, { keys, args: { ids: idBytes(items) } }),
+    return this.move(queue, ids.map(toItem), (keys, bytes) =>
+      scripts.unparkHalf.runBinary(this.host, { keys, args: { ids: bytes } }),
     );
   }
 
@@ -229,10 +229,10 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     const replies = await this.move<Item, ResolveReply | NeedsDedup>(
       queue,
       ids.map(toItem),
-      (keys, items) =>
+      (keys, bytes) =>
         scripts.commitHalf.runBinary(host, {
           keys,
-          ...withDedup(keys, dedupIds, { ids: idBytes(items) }),
+          ...withDedup(keys, dedupIds, { ids: bytes }),
         }),
     );
     const needed = replies.flatMap((reply) => (reply.state === 'dedup' ? reply.dedups : []));
@@ -244,11 +244,12 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   private async move<I extends Item, Reply>(
     queue: HalfQueue,
     items: readonly I[],
-    call: (keys: HalfQueueKeys, items: readonly I[]) => Promise<unknown[]>,
+    call: (keys: HalfQueueKeys, ids: Buffer, items: readonly I[]) => Promise<unknown[]>,
   ): Promise<Reply[]> {
     const calls = byMinute(items).map(async ({ minute, items: some }) => {
-      const reply = (await call(this.keys.halfQueue({ ...queue, minute }), some)) as Buffer[];
-      return readAnswers(some, reply) as Reply[];
+      const ids = idBytes(some);
+      const reply = (await call(this.keys.halfQueue({ ...queue, minute }), ids, some)) as Buffer[];
+      return readAnswers(some, ids, reply) as Reply[];
     });
     return calls.length === 1 ? calls[0]! : (await Promise.all(calls)).flat();
   }

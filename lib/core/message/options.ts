@@ -14,6 +14,12 @@ export function isOptions(given: unknown): given is object {
   return typeof given === 'object' && given !== null && !Array.isArray(given);
 }
 
+/** Whether the options are `{}`, without a list of their names. */
+export function saysNothing(options: object): boolean {
+  for (const _ in options) return false;
+  return true;
+}
+
 /** Says what is there instead. Of a text only that it is one: a URL in the place of options holds a password. */
 export function notOptions(name: string, given: unknown): string {
   return `${name} must be an object, got: ${typeof given === 'string' ? 'a text' : describeValue(given)}`;

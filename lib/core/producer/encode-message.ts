@@ -16,6 +16,7 @@ import {
   type Header,
   NO_HEADER,
 } from '../message/wire-format.js';
+import { saysNothing } from '../message/options.js';
 import type { Clock } from '../runtime/clock.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { AppendEntry } from '../store/message-log.js';
@@ -157,12 +158,6 @@ function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope
     receiptTo: system.receiptTo,
     dedupId: options.dedupId,
   };
-}
-
-/** Whether the options are `{}`, without a list of their names. */
-export function saysNothing(options: object): boolean {
-  for (const _ in options) return false;
-  return true;
 }
 
 /** A trace is not what a message fails for: baggage that finds no room stays behind. */

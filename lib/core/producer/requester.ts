@@ -2,6 +2,7 @@ import type { Codecs } from '../message/codecs.js';
 import { ClosedError, LimitReachedError, RivuletError } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
+import { saysNothing } from '../message/options.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
@@ -14,7 +15,7 @@ import {
   type ReplyListener,
   type RequestOwner,
 } from './open-requests.js';
-import { saysNothing, type SystemHeader } from './encode-message.js';
+import type { SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 import type { RequestSettings } from './request-settings.js';

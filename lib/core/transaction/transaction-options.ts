@@ -1,4 +1,10 @@
-import { describeValue, isOptions, notOptions, unknownOptions } from '../message/options.js';
+import {
+  describeValue,
+  isOptions,
+  notOptions,
+  saysNothing,
+  unknownOptions,
+} from '../message/options.js';
 
 /** How a transaction is begun. */
 export interface TransactionOptions {
@@ -19,6 +25,7 @@ const KNOWN: readonly (keyof TransactionOptions)[] = ['participant', 'propagatio
 /** Problems with how a transaction is to be begun, for decorators that find them early. */
 export function transactionOptionProblems(options: TransactionOptions): string[] {
   if (!isOptions(options)) return [notOptions('options', options)];
+  if (saysNothing(options)) return [];
   const { propagation = 'required', participant } = options;
   return [
     ...unknownOptions(options, KNOWN),
