@@ -4,6 +4,7 @@ import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors
 import { withoutPeriod } from '../core/message/sentence.js';
 import { decodeReplies } from './decode-replies.js';
 import { plain, refusalReason, sanitised } from './errors.js';
+import { quietSentinels } from './quiet-sentinels.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
 const LOST_AFTER_MS = 30_000;
@@ -138,6 +139,7 @@ export class Connection<C extends Client = Redis> {
 
   private adopt(client: C): C {
     const events: EventEmitter = client;
+    quietSentinels(client);
     let wasConnected = false;
     events.on('error', (error: ClientError) => {
       if (client !== this.client) return;

@@ -12,6 +12,7 @@ export interface SentinelFleetOptions {
 export interface RunningSentinel {
   /** The first master, then its replicas. */
   nodes: RunningRedis[];
+  sentinels: RunningRedis[];
   /** What `connection` must be. */
   connection: { sentinels: { host: string; port: number }[]; name: string };
   stop(): Promise<void>;
