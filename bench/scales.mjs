@@ -15,7 +15,7 @@ export const scales = {
     besideFailing: { messages: 100_000, concurrency: 100, turns: 2 },
     idempotent: { warmUp: 50_000, messages: 100_000, concurrency: 100 },
     transactional: { warmUp: 50_000, messages: 100_000, inFlight: 200 },
-    request: { warmUp: 20_000, messages: 50_000, inFlight: 100 },
+    request: { warmUp: 60_000, messages: 50_000, inFlight: 100 },
     handover: { warmUp: 100, messages: 2_000, perSecond: 50 },
     lateness: { messages: 100_000, firstDueInMs: 10_000, spreadMs: MINUTE },
     idle: { messages: 100_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 20_000 },
