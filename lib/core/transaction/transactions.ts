@@ -256,7 +256,7 @@ export class Transactions {
       inner?.release();
       return result;
     } catch (error) {
-      inner?.discard();
+      inner?.discard(error);
       throw error;
     }
   }

@@ -68,6 +68,10 @@ export class UnitOfWork implements Enlistment {
   private readonly outer: UnitOfWork | undefined;
   /** What waits for a topic or a schema. */
   private pending: Promise<unknown>[] | undefined;
+  /** Those within that have not ended. */
+  private savepoints: Set<UnitOfWork> | undefined;
+  /** Of a savepoint: what waits for its end. */
+  private waiter: { resolve(): void; reject(error: unknown): void } | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
   private turns: Turn | undefined;
   private last: Kept | undefined;
@@ -106,18 +110,23 @@ export class UnitOfWork implements Enlistment {
 
   savepoint(tx: unknown): UnitOfWork {
     const { id, participant, tools } = this;
-    return new UnitOfWork({ id, participant, tx, tools }, this);
+    const savepoint = new UnitOfWork({ id, participant, tx, tools }, this);
+    (this.savepoints ??= new Set()).add(savepoint);
+    return savepoint;
   }
 
   /**
-   * Take nothing more. What was called and not awaited is waited for.
+   * Take nothing more. What was called and not awaited is waited for: sends, and savepoints that have sent something, which
+   * would be committed without their messages.
    *
    * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to
    *   hear of it, so the transaction must not commit.
    */
   seal(): Promise<unknown> | void {
     this.isOpen = false;
-    if (this.pending?.length) return Promise.all(this.pending);
+    if (!this.pending?.length && !this.savepoints?.size) return;
+    const unended = [...(this.savepoints ?? [])].filter((savepoint) => savepoint.hasSent);
+    return Promise.all([...(this.pending ?? []), ...unended.map((each) => each.whenOver())]);
   }
 
   /** The savepoint succeeded: what it sent belongs to the outer one now. */
@@ -126,12 +135,16 @@ export class UnitOfWork implements Enlistment {
     for (let one = this.last; one && outer; one = one.before)
       outer.last = new Kept(one.number, one.message, outer.last);
     this.last = undefined;
+    outer?.savepoints?.delete(this);
+    this.waiter?.resolve();
   }
 
-  /** Take nothing more, and forget what was sent. */
-  discard(): void {
+  /** Take nothing more, and forget what was sent. `error`: why the savepoint failed. */
+  discard(error?: unknown): void {
     this.isOpen = false;
     this.last = undefined;
+    this.outer?.savepoints?.delete(this);
+    this.waiter?.reject(error);
   }
 
   /** In the order of the calls. */
@@ -141,6 +154,15 @@ export class UnitOfWork implements Enlistment {
     const all: Kept[] = [];
     for (let one = last; one; one = one.before) all.push(one);
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
+  }
+
+  private get hasSent(): boolean {
+    if (this.last || this.pending?.length) return true;
+    return [...(this.savepoints ?? [])].some((savepoint) => savepoint.hasSent);
+  }
+
+  private whenOver(): Promise<void> {
+    return new Promise((resolve, reject) => (this.waiter = { resolve, reject }));
   }
 
   private get outermost(): UnitOfWork {

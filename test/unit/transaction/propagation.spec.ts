@@ -136,6 +136,30 @@ describe('a transaction inside another', () => {
     await expect(inner).rejects.toMatchObject({ code: 'TRANSACTION_ENDED' });
   });
 
+  it.each([
+    ['commits what it sent, once it has ended', 'carried out'],
+    ['is rolled back with it when it fails', 'failed'],
+  ])('waits for a savepoint that sent and that nobody awaited: %s', async (_what, how) => {
+    const [sent, ended] = [gate(), gate()];
+    const whole = run(async () => {
+      await bed.publish('orders', 'outer');
+      const inner = run(async (level) => {
+        level.set('inner', 1);
+        await run(() => bed.publish('orders', 'inner'), 'nested');
+        sent.open();
+        await ended.opened;
+        if (how === 'failed') throw new Error('inner failed');
+      }, 'nested');
+      inner.catch(() => undefined);
+      await sent.opened;
+    }).catch((error: Error) => error.message);
+    await nextTurn();
+    ended.open();
+    expect(await whole).toBe(how === 'failed' ? 'inner failed' : undefined);
+    expect(await inQueues(bed)).toEqual(how === 'failed' ? [] : ['outer', 'inner']);
+    expect(bed.database.get('inner')).toBe(how === 'failed' ? undefined : 1);
+  });
+
   it('gives its handle to whoever asks for it', async () => {
     const { transactions } = bed.rivulet;
     expect(transactions.current()).toBeUndefined();
