@@ -20,6 +20,9 @@ export class TopicWatch {
   private readonly loop: Loop;
   private known: number | undefined;
   private listedAt = -Infinity;
+  /** How many have begun to follow, and how many of them had when all were told for the last time. */
+  private joined = 0;
+  private told = 0;
 
   constructor(options: { registry: TopicRegistry; clock: Clock; onError(error: unknown): void }) {
     this.registry = options.registry;
@@ -41,7 +44,7 @@ export class TopicWatch {
   /** From now on. */
   follow(onTopics: OnTopics): void {
     this.followers.push(onTopics);
-    this.listedAt = -Infinity;
+    this.joined += 1;
     this.loop.start();
   }
 
@@ -58,11 +61,14 @@ export class TopicWatch {
     if (this.followers.length === 0) return LOOK_MS;
     const count = await this.registry.count();
     const now = this.clock.monotonic();
-    if (count === this.known && now - this.listedAt < LIST_EVERY_MS) return LOOK_MS;
+    const { joined } = this;
+    const isDue = joined !== this.told || now - this.listedAt >= LIST_EVERY_MS;
+    if (count === this.known && !isDue) return LOOK_MS;
     const topics = await this.registry.list();
     await Promise.all(this.followers.map((onTopics) => onTopics(topics)));
     // Not before all have done with them: after a failure they are told again.
     this.known = count;
+    this.told = joined;
     this.listedAt = now;
     return LOOK_MS;
   }
