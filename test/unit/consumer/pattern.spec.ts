@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { DuplicateSubscriptionError, RejectMessageError, tags } from 'nestjs-rivulet';
 import { TestBed, type TestSubscription } from '../../../lib/testing/test-bed.js';
 
@@ -66,6 +67,20 @@ describe('a subscription to a pattern of topics', () => {
     await subscribe({ from: 'latest' });
     bed.clock.set(bed.clock.now() - 3_600_000);
     await bed.publish('order.created', 1);
+    await bed.advance(3_000);
+    expect(handled).toEqual(['order.created 1']);
+  });
+
+  it('misses nothing of a topic that is made while it asks which topics there are', async () => {
+    const { topics } = bed.stores;
+    const list = topics.list.bind(topics);
+    jest.spyOn(topics, 'list').mockImplementationOnce(async () => {
+      const listed = await list();
+      await bed.publish('order.created', 1);
+      bed.clock.set(bed.clock.now() + 1_000);
+      return listed;
+    });
+    await subscribe({ from: 'latest' });
     await bed.advance(3_000);
     expect(handled).toEqual(['order.created 1']);
   });

@@ -27,4 +27,21 @@ describe('TopicWatch', () => {
     goOn();
     await watch.stop();
   });
+
+  it('tells again whoever failed, without waiting for another topic', async () => {
+    const clock = new ManualClock();
+    const registry = {
+      count: () => Promise.resolve(1),
+      list: () => Promise.resolve(['order.old']),
+    } as unknown as TopicRegistry;
+    const errors: unknown[] = [];
+    const watch = new TopicWatch({ registry, clock, onError: (error) => errors.push(error) });
+    let told = 0;
+    watch.follow(() => (++told < 3 ? Promise.reject(new Error('away')) : Promise.resolve()));
+    await clock.settle();
+    for (let n = 0; n < 40; n++) await clock.advance(100);
+    expect(told).toBe(3);
+    expect(errors).toHaveLength(2);
+    await watch.stop();
+  });
 });
