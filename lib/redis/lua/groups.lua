@@ -15,3 +15,9 @@ local function group_facts(stream, group)
     if facts['name'] == group then return facts end
   end
 end
+
+-- How many entries of a stream come after one; nil when they are more than `most`: each that is counted costs its bytes.
+local function count_after(stream, offset, most)
+  local found = #redis.call('XRANGE', stream, '(' .. offset, '+', 'COUNT', most + 1)
+  return found <= most and found or nil
+end

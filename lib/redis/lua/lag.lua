@@ -11,19 +11,25 @@
 -- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '', held }
 --          { 'no-group' }
 --
--- Invariant: a number is exact or absent. Redis cannot count past deleted entries; up to 100 are counted here.
+-- Invariant: a number is exact or absent. Redis cannot count past deleted entries; up to 100 are counted here. Where Redis 7.0
+-- was a replica before, or started from its append-only file, it counts too many: a few are counted here in any case, and
+-- trim.lua puts its count right.
 
 local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
 local group = ARGV[1]
-local COUNTED, MOST_REDRIVEN = 100, 10000
+local COUNTED, FEW, MOST_REDRIVEN = 100, 10, 10000
 
 local facts = group_facts(log, group)
 if not facts then return { 'no-group' } end
 
 local delivered, undelivered = facts['last-delivered-id'], facts['lag']
-if not undelivered then
-  local found = #redis.call('XRANGE', log, '(' .. delivered, '+', 'COUNT', COUNTED + 1)
-  if found <= COUNTED then undelivered = found end
+if undelivered ~= 0 then
+  undelivered = count_after(log, delivered, undelivered and FEW or COUNTED) or undelivered
+end
+local length = redis.call('XLEN', log)
+if undelivered and undelivered > length then
+  local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1][1]
+  undelivered = is_before(delivered, first) and length or nil
 end
 if undelivered and undelivered > 0 and redis.call('HLEN', only) > 0 then
   if redis.call('HLEN', only) > MOST_REDRIVEN then
