@@ -1,5 +1,6 @@
 import { InvalidInputError } from '../../lib/core/message/errors.js';
 import type { GroupQueue } from '../../lib/core/store/delivery-store.js';
+import { frameMessageId } from '../../lib/core/message/wire-format.js';
 import { appendCall, callOf } from './append-call.js';
 import { halfOf, MINE, prepare } from './halves.js';
 import { type OpenHarness, useHarness } from './harness.js';
@@ -137,6 +138,34 @@ export function describeGrowth(open: OpenHarness): void {
       expect(await owner(ADDED).acquire()).toBe(true);
     });
 
+    it('waits for the last of many delayed messages, when all others are cancelled', async () => {
+      const delayed = Array.from({ length: 300 }, (_, n) =>
+        groupedEntry(MOVES, `d${n}`, { due: { delayMs: 60_000 } }),
+      );
+      await publish(h.stores, delayed);
+      await grow(2);
+      const [last, ...others] = delayed.map(({ frame }) => frameMessageId(frame));
+      for (const id of others) expect(await h.stores.schedule.cancel(OLD, id)).toBe(true);
+      // A store may look through some of them each time.
+      for (let n = 0; n < 20; n++) expect(await gate()).toBeDefined();
+      expect(await gate()).toEqual({ behind: 0, waitsFor: 'scheduled', messageGroups: [] });
+      expect(await h.stores.schedule.cancel(OLD, last!)).toBe(true);
+      while ((await gate())?.waitsFor === 'unread');
+      expect(await owner(ADDED).acquire()).toBe(true);
+    });
+
+    it('waits for what is in hand behind many that stay', async () => {
+      const stay = Array.from({ length: 150 }, (_, n) => groupedEntry(STAYS, `s${n}`));
+      await publish(h.stores, [...stay, groupedEntry(MOVES, 'm1')]);
+      await grow(2);
+      const a = owner(OLD);
+      await a.own();
+      const offsets = await a.readOffsets(200);
+      expect(offsets).toHaveLength(151);
+      expect(await gate()).toMatchObject({ behind: 0, waitsFor: 'unsettled' });
+      expect(await owner(ADDED).acquire()).toBe(false);
+    });
+
     it('commits halves where they were prepared, and waits for them', async () => {
       const half = halfOf([groupedEntry(MOVES, 'm1')]);
       await prepare(h.stores, half);
@@ -166,6 +195,28 @@ export function describeGrowth(open: OpenHarness): void {
       const lastGate = { behind: 1, waitsFor: 'gated', messageGroups: [] };
       expect(await gate({ ...ADDED, queue: 3 })).toEqual(lastGate);
       expect(await owner(ADDED).acquire()).toBe(true);
+      expect(await last.acquire()).toBe(true);
+    });
+
+    it('waits through every growth for what was delayed before the first', async () => {
+      const far = groupIn(2, 4);
+      const delayed = groupedEntry(far, 'later', { due: { delayMs: 60_000 } });
+      await publish(h.stores, [delayed]);
+      await grow(2);
+      await grow(4);
+      const { a } = await readOld();
+      const last = owner({ ...ADDED, queue: 2 });
+      expect(await last.acquire()).toBe(false);
+      await h.advance(60_000);
+      await h.stores.schedule.releaseDue(OLD, 10);
+      // Of the first growth: another than the one that the last queue waits for.
+      expect(await owner(ADDED).acquire()).toBe(false);
+      expect(await last.acquire()).toBe(false);
+      await a.own();
+      const [offset] = await a.readOffsets();
+      expect(await last.acquire()).toBe(false);
+      await a.begin(`=${far}`, offset!);
+      await a.ack(`=${far}`, offset!);
       expect(await last.acquire()).toBe(true);
     });
   });

@@ -74,4 +74,14 @@ describe('a request to an idempotent handler', () => {
     expect(String(await ask())).toContain('its answer was not kept');
     expect(runs).toBe(1);
   });
+
+  it('keeps nothing of an answer that is too long as a whole', async () => {
+    await subscribe({ key: () => 'pay-17', storeResult: true }, async function* () {
+      runs += 1;
+      for (let n = 0; n < 3; n++) yield 'x'.repeat(30_000);
+    });
+    expect(await ask()).toHaveLength(30_000);
+    expect(String(await ask())).toContain('its answer was not kept');
+    expect(runs).toBe(1);
+  });
 });
