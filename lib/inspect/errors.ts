@@ -30,7 +30,7 @@ export class GroupNotFoundError extends RivuletError {
   }
 }
 
-/** Living consumers would go on with what is to be deleted, and bring it back; nothing was deleted. */
+/** Living consumers would go on with what is to be deleted or moved, and bring it back. Nothing changed. */
 export class InUseError extends RivuletError {
   readonly code = 'IN_USE';
   /** Names of the living members. */
@@ -38,7 +38,7 @@ export class InUseError extends RivuletError {
 
   constructor(what: string, members: readonly string[]) {
     super(
-      `${what} is being consumed by ${members.join(', ')}. Nothing was deleted: stop them first, or pass { force: true }.`,
+      `${what} is being consumed by ${members.join(', ')}. Nothing was done: stop them first, or pass { force: true }.`,
     );
     this.members = members;
   }

@@ -127,19 +127,25 @@ export class Groups {
     const owners = views.flatMap(({ owner }) => (owner === null ? [] : [owner]));
     const names = [...new Set([...listed.flat(), ...owners])].sort();
     if (names.length === 0) return [];
-    const alive = await this.living();
+    const alive = await this.livingOf(names);
     return names.map((member) => ({ member, alive: alive.has(member) }));
   }
 
-  /** The store lists members to those that beat: this asks under a name of its own, which it takes back. */
-  private async living(): Promise<Set<string>> {
+  private async livingOf(names: readonly string[]): Promise<Set<string>> {
+    const now = await this.storeNow();
+    // Not what a beat answers: of very many members it shows those that are silent the longest.
+    const beats = await this.stores.members.lastBeats(names);
+    const recent = beats.filter(({ beatAt }) => now - beatAt < this.deadAfterMs);
+    return new Set(recent.map(({ member }) => member));
+  }
+
+  /** The store tells its time to those that beat: this asks under a name of its own, which it takes back. */
+  private async storeNow(): Promise<number> {
     const { members } = this.stores;
     const asking = `admin-${randomBytes(9).toString('base64url')}`;
-    const reply = await members.beat(asking);
+    const { now } = await members.beat(asking);
     await members.leave(asking);
-    // Both times are the store's own.
-    const recent = reply.members.filter(({ beatAt }) => reply.now - beatAt < this.deadAfterMs);
-    return new Set(recent.map(({ member }) => member));
+    return now;
   }
 }
 

@@ -29,14 +29,17 @@ export class RedisMembership implements Membership {
     return { now: Number(now), members: beats };
   }
 
-  async listed(members: readonly string[]): Promise<string[]> {
+  async lastBeats(members: readonly string[]): Promise<MemberBeat[]> {
     if (members.length === 0) return [];
     const { key } = this;
     const beats = await answer(
       { operation: 'ZMSCORE', key },
       this.host.redis.zmscore(key, ...members),
     );
-    return members.filter((_, i) => beats[i] !== null);
+    return members.flatMap((member, i) => {
+      const beatAt = beats[i];
+      return beatAt == null ? [] : [{ member, beatAt: Number(beatAt) }];
+    });
   }
 
   async leave(member: string): Promise<void> {

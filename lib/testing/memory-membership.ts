@@ -23,8 +23,13 @@ export class MemoryMembership implements Membership {
     });
   }
 
-  listed(members: readonly string[]): Promise<string[]> {
-    return this.gate.call(() => members.filter((member) => this.list().has(member)));
+  lastBeats(members: readonly string[]): Promise<MemberBeat[]> {
+    return this.gate.call(() =>
+      members.flatMap((member) => {
+        const beatAt = this.list().get(member);
+        return beatAt === undefined ? [] : [{ member, beatAt }];
+      }),
+    );
   }
 
   leave(member: string): Promise<void> {

@@ -32,12 +32,18 @@ export function describeMembership(open: OpenHarness): void {
       expect(members.find(({ member }) => member === 'a')?.beatAt).toBe(h.now() - 1_000);
     });
 
-    it('knows who is listed', async () => {
+    it('tells the last beats of those that are asked for, and are members', async () => {
+      const first = h.now();
       await h.stores.members.beat('a');
       await h.stores.members.beat('b');
       await h.stores.members.leave('b');
-      expect(await h.stores.members.listed(['b', 'stranger', 'a'])).toEqual(['a']);
-      expect(await h.stores.members.listed([])).toEqual([]);
+      await h.advance(1_000);
+      await h.stores.members.beat('c');
+      expect(await h.stores.members.lastBeats(['c', 'b', 'stranger', 'a'])).toEqual([
+        { member: 'c', beatAt: h.now() },
+        { member: 'a', beatAt: first },
+      ]);
+      expect(await h.stores.members.lastBeats([])).toEqual([]);
     });
 
     it('shows no member that left; leaving twice is harmless', async () => {

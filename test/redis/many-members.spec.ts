@@ -21,7 +21,11 @@ it('takes nobody for gone among more members than a beat answers', async () => {
     Array.from({ length: 10_000 }, (_, i) => `m${i}`),
   );
   const asked = ['newest', 'stranger', 'm0', 'm10999'];
-  expect(await stores.members.listed(asked)).toEqual(['newest', 'm0', 'm10999']);
+  expect(await stores.members.lastBeats(asked)).toMatchObject([
+    { member: 'newest' },
+    { member: 'm0', beatAt: 1 },
+    { member: 'm10999', beatAt: 11_000 },
+  ]);
   redis.disconnect();
   await stores.close();
 });

@@ -94,7 +94,8 @@ export class Heartbeat {
   async unlisted(names: readonly string[]): Promise<string[]> {
     if (names.every((name) => name === this.options.member)) return [];
     // Not what the last beat answered: of very many members it shows some.
-    const listed = new Set(await this.options.members.listed(names));
+    const beats = await this.options.members.lastBeats(names);
+    const listed = new Set(beats.map(({ member }) => member));
     return names.filter((name) => !listed.has(name));
   }
 

@@ -108,7 +108,7 @@ export class IdleGroups {
     const leased = await Promise.all(refs.map((ref) => leases.view(ref)));
     const owners = leased.flatMap(({ owner }) => (owner === null ? [] : [owner]));
     const names = [...new Set([...consumers.flat(), ...owners])];
-    return names.length > 0 && (await members.listed(names)).length > 0;
+    return names.length > 0 && (await members.lastBeats(names)).length > 0;
   }
 
   private async report(idle: IdleGroupFacts): Promise<void> {

@@ -13,8 +13,8 @@ export interface Membership {
    */
   beat(member: string): Promise<{ now: number; members: MemberBeat[] }>;
 
-  /** Which of these are members, silent ones included. */
-  listed(members: readonly string[]): Promise<string[]>;
+  /** Of those of these that are members, silent ones included, in the order they are asked for. */
+  lastBeats(members: readonly string[]): Promise<MemberBeat[]>;
 
   /** The member is gone for good (after a clean stop, or once all its deliveries were taken over). */
   leave(member: string): Promise<void>;

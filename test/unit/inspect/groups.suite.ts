@@ -89,6 +89,17 @@ export function describeGroupAdmin(open: OpenAdminBed): void {
       await expect(bed.admin.deleteGroup('orders', 'billing')).rejects.toThrow(InUseError);
     });
 
+    it('sees a living member among more of them than a beat shows', async () => {
+      await consume(bed, () => {});
+      const { members } = bed.stores;
+      const { now } = await members.beat(bed.rivulet.member);
+      // As a beat answers where ten thousand others have been silent for longer.
+      members.beat = async () => ({ now, members: [{ member: 'silent', beatAt: 0 }] });
+      await expect(bed.admin.deleteGroup('orders', 'billing')).rejects.toThrow(
+        /is being consumed by .* Nothing was done: stop them first/,
+      );
+    });
+
     it('names the groups there are when one is missing', async () => {
       await consume(bed, () => {});
       const asked = bed.admin.describeGroup('orders', 'biling');
