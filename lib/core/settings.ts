@@ -10,6 +10,7 @@ import { type Codec, codecProblems } from './message/codec.js';
 import { InvalidOptionsError } from './message/errors.js';
 import {
   describeValue,
+  given,
   integerProblem,
   isOptions,
   notOptions,
@@ -96,20 +97,20 @@ export function settingsFrom(input: RivuletSettingsInput): RivuletSettings {
 
 function withDefaults(input: RivuletSettingsInput): RivuletSettings {
   return {
-    producer: { ...DEFAULT_SETTINGS.producer, ...given(input.producer) },
-    topics: { ...DEFAULT_SETTINGS.topics, ...given(input.topics) },
-    consumer: { ...DEFAULT_SETTINGS.consumer, ...given(input.consumer) },
-    transactions: { ...DEFAULT_SETTINGS.transactions, ...given(input.transactions) },
-    ordered: { ...DEFAULT_SETTINGS.ordered, ...given(input.ordered) },
+    producer: { ...DEFAULT_SETTINGS.producer, ...said(input.producer) },
+    topics: { ...DEFAULT_SETTINGS.topics, ...said(input.topics) },
+    consumer: { ...DEFAULT_SETTINGS.consumer, ...said(input.consumer) },
+    transactions: { ...DEFAULT_SETTINGS.transactions, ...said(input.transactions) },
+    ordered: { ...DEFAULT_SETTINGS.ordered, ...said(input.ordered) },
     autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
     codec: input.codec,
     codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
-    idleGroups: { ...DEFAULT_SETTINGS.idleGroups, ...given(input.idleGroups) },
+    idleGroups: { ...DEFAULT_SETTINGS.idleGroups, ...said(input.idleGroups) },
     heartbeatMs: input.heartbeatMs ?? DEFAULT_SETTINGS.heartbeatMs,
     deadAfterMs: input.deadAfterMs ?? DEFAULT_SETTINGS.deadAfterMs,
     drainMs: input.drainMs ?? DEFAULT_SETTINGS.drainMs,
     requestTimeoutMs: input.requestTimeoutMs ?? DEFAULT_SETTINGS.requestTimeoutMs,
-    requests: { ...DEFAULT_SETTINGS.requests, ...given(input.requests) },
+    requests: { ...DEFAULT_SETTINGS.requests, ...said(input.requests) },
   };
 }
 
@@ -183,9 +184,7 @@ function knownIn(settings: object, known: object): [string, unknown][] {
   return Object.entries(settings).filter(([name]) => Object.hasOwn(known, name));
 }
 
-/** Options that are undefined count as not given, as elsewhere in Nest. */
-function given<T extends object>(options: T | undefined): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(isOptions(options) ? options : {}).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
+/** What is no object has been told of as that. */
+function said<T extends object>(options: T | undefined): Partial<T> {
+  return isOptions(options) ? (given(options) as Partial<T>) : {};
 }

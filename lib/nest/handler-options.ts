@@ -1,5 +1,4 @@
-import { suggestion, unknownOptions } from '../core/message/options.js';
-import { given } from './given.js';
+import { given, suggestion, unknownOptions } from '../core/message/options.js';
 import type { HandlerOptions } from './subscribe.js';
 
 /** Handed on to core as they are, and checked there. */

@@ -2,6 +2,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import { groupProblem } from '../core/message/names.js';
 import {
   describeValue,
+  given as onlyGiven,
   integerProblem,
   isOptions,
   notOptions,
@@ -185,7 +186,7 @@ function coreSettings(given: RivuletModuleOptions): RivuletSettingsInput {
   if (given.group === undefined || groupProblem(given.group)) return settings;
   const { transactions = {} } = settings;
   if (!isOptions(transactions)) return settings;
-  return { ...settings, transactions: { producerGroup: given.group, ...transactions } };
+  return { ...settings, transactions: { producerGroup: given.group, ...onlyGiven(transactions) } };
 }
 
 function sourceProblems(

@@ -2,13 +2,13 @@ import type { BatchHandler } from '../core/consumer/batch/batcher.js';
 import type { Delivery, Handler } from '../core/consumer/subscription.js';
 import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
+import { given } from '../core/message/options.js';
 import { topicOf } from '../core/message/topic.js';
 import { answer, completed, lastOf } from './answer.js';
 import { BatchContext } from './batch-context.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
 import { failedAttempt, failedBatch } from './failed-attempt.js';
 import { errorPayload, logFailedRequest, refusing } from './failed-request.js';
-import { given } from './given.js';
 import {
   coreOptions,
   HANDLER_OPTIONS,

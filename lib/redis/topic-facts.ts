@@ -1,5 +1,5 @@
 import { StoreRefusedError } from '../core/message/errors.js';
-import { describeValue } from '../core/message/options.js';
+import { describeValue, given } from '../core/message/options.js';
 import { MOST_QUEUES } from '../core/message/topic.js';
 import {
   type ConsumeMode,
@@ -19,8 +19,7 @@ export interface TopicFacts extends TopicInfo {
 }
 
 export function withDefaults(settings: Partial<TopicSettings>): TopicSettings {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return { ...DEFAULT_TOPIC_SETTINGS, ...(Object.fromEntries(given) as Partial<TopicSettings>) };
+  return { ...DEFAULT_TOPIC_SETTINGS, ...given(settings) };
 }
 
 /** Missing ones become '-': keep. */

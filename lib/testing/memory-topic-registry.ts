@@ -1,4 +1,5 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
+import { given } from '../core/message/options.js';
 import { growthProblem, refusedGrowth } from '../core/message/topic.js';
 import type { QueueRef, StartFrom } from '../core/store/refs.js';
 import {
@@ -196,11 +197,4 @@ function establish(
 function differs({ info, order }: GroupState, join: GroupJoin): boolean {
   if (info.mode !== join.mode || (order && order.orderedBy !== join.orderedBy)) return true;
   return info.filterDigest !== join.filterDigest && !join.allowFilterChange;
-}
-
-/** Settings that are `undefined` count as not given. */
-function given<T extends object>(settings: T): T {
-  return Object.fromEntries(
-    Object.entries(settings).filter(([, value]) => value !== undefined),
-  ) as T;
 }

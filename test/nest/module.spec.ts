@@ -76,6 +76,12 @@ describe('RivuletModule', () => {
     expect(client).toBeInstanceOf(RivuletClient);
   });
 
+  it('takes an option that is undefined for one that was not given', async () => {
+    const transactions = { producerGroup: undefined } as unknown as { producerGroup: string };
+    const { app } = await start({ rivulet: { group: 'shop', transactions } });
+    expect(app.get(Rivulet).settings.transactions.producerGroup).toBe('shop');
+  });
+
   it('answers a health check as Terminus takes it, for each instance', async () => {
     const { app, stores } = await start({
       imports: [RivuletModule.forRoot(inMemory({ name: 'audit' }))],

@@ -20,6 +20,13 @@ export function saysNothing(options: object): boolean {
   return true;
 }
 
+/** Options that are undefined count as not given. */
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
 /** Says what is there instead. Of a text only that it is one: a URL in the place of options holds a password. */
 export function notOptions(name: string, given: unknown): string {
   return `${name} must be an object, got: ${typeof given === 'string' ? 'a text' : describeValue(given)}`;

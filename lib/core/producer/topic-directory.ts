@@ -1,5 +1,5 @@
 import { InvalidInputError, TopicNotFoundError } from '../message/errors.js';
-import { nearestName } from '../message/options.js';
+import { given, nearestName } from '../message/options.js';
 import { topicArgumentProblem, type TopicDefinition } from '../message/topic.js';
 import type { TopicInfo, TopicRegistry, TopicSettings } from '../store/topic-registry.js';
 
@@ -105,8 +105,7 @@ export class TopicDirectory {
     if (this.autoCreate || this.definitions.has(topic)) {
       const { queues, retentionMs, maxLength, whenFull, dedupWindowMs } =
         this.definitions.get(topic)?.options ?? {};
-      const said = Object.entries({ queues, retentionMs, maxLength, whenFull, dedupWindowMs });
-      const own = Object.fromEntries(said.filter(([, value]) => value !== undefined));
+      const own = given({ queues, retentionMs, maxLength, whenFull, dedupWindowMs });
       return this.registry.declare(topic, { ...this.defaults, ...own });
     }
     const info = await this.registry.find(topic);

@@ -1,10 +1,9 @@
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import { InvalidOptionsError } from '../../core/message/errors.js';
-import { isOptions, notOptions } from '../../core/message/options.js';
+import { given, isOptions, notOptions } from '../../core/message/options.js';
 import type { RivuletEventName, RivuletEvents } from '../../core/runtime/events.js';
 import { FailingFilters } from '../failing-filters.js';
 import { refusing } from '../failed-request.js';
-import { given } from '../given.js';
 import { coreOptions } from '../handler-options.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { rejection } from '../rejection.js';

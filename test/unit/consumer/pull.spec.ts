@@ -85,6 +85,12 @@ describe('receive', () => {
     expect(first[0]).toMatchObject({ attempt: 1, message: { topic: 'jobs' } });
   });
 
+  it('takes an option that is undefined for one that was not given', async () => {
+    await publish(2);
+    const nothing = { max: undefined, maxBytes: undefined, invisibleDurationMs: undefined };
+    expect(bodies(await receive(nothing as Partial<ReceiveOptions>))).toEqual([0, 1]);
+  });
+
   it('hands out what its filter wants; the rest is settled', async () => {
     await bed.publish('jobs', 1, { tag: 'small' });
     await bed.publish('jobs', 2, { tag: 'large' });

@@ -4,6 +4,7 @@ import { InvalidInputError } from '../../message/errors.js';
 import { groupProblem, topicProblem } from '../../message/names.js';
 import {
   describeValue,
+  given,
   integerProblem,
   isOptions,
   notOptions,
@@ -73,7 +74,7 @@ export class Pulls {
   async receive(options: ReceiveOptions): Promise<ReceivedMessage[]> {
     if (!isOptions(options)) check('Receive', [notOptions('options', options)]);
     const { topic, group, filter } = options;
-    const call = { ...DEFAULTS, maxBytes: this.options.maxBytes, ...options };
+    const call = { ...DEFAULTS, maxBytes: this.options.maxBytes, ...given(options) };
     check(`Receive from topic "${String(topic)}"`, [
       ...unknownOptions(options, KNOWN),
       isTopicPattern(topic)
