@@ -73,7 +73,7 @@ export class Subscriber {
     const known = subscribe.isBatch ? BATCH_OPTIONS : SUBSCRIBE_OPTIONS;
     const found = handlerOptionProblems(subscribe.options, known);
     const { name = origin, ...declared } = subscribe.options;
-    const options = { ...declared, ...settings.handlers[name] };
+    const options = { ...declared, ...given(settings.handlers[name] ?? {}) };
     const group = options.group ?? settings.group;
     if (group === undefined) found.push(NO_GROUP);
     problems.add(origin, found);

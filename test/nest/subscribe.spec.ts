@@ -7,6 +7,7 @@ import {
   Events,
   InvalidOptionsError,
   RejectMessageError,
+  Rivulet,
   type RivuletContext,
   RetryLaterError,
   selector,
@@ -440,6 +441,16 @@ describe('Options of handlers', () => {
     const done = events.next('acked');
     await producer.send('orders', 1);
     expect((await done).group).toBe('from-config');
+  });
+
+  it('from the module say nothing where they are undefined', async () => {
+    const unset = { concurrency: undefined, ordered: undefined } as object;
+    const { app } = await start({
+      providers: [handlerWith({ group: 'billing', concurrency: 2, ordered: true })],
+      rivulet: { handlers: { 'Billing.charge': unset } },
+    });
+    const [made] = app.get(Rivulet).subscriptions;
+    expect(made).toMatchObject({ concurrency: 2, ordered: { by: 'message-group' } });
   });
 
   it('from the module are refused for a handler that does not exist, or when they are wrong', async () => {

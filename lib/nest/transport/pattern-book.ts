@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MessageHandler } from '@nestjs/microservices';
-import { describeValue } from '../../core/message/options.js';
+import { describeValue, given } from '../../core/message/options.js';
 import type { TopicDefinition } from '../../core/message/topic.js';
 import { HANDLER_OPTIONS, handlerOptionProblems } from '../handler-options.js';
 import { Problems } from '../problems.js';
@@ -61,7 +61,7 @@ export class PatternBook {
     const origin = originOf(extras) ?? decoratorOf(pattern, isEvent);
     const found = handlerOptionProblems(extras, HANDLER_OPTIONS);
     const { name = origin, ...own } = extras;
-    const options = { ...own, ...overrides[name] };
+    const options = { ...given(own), ...given(overrides[name] ?? {}) };
     const group = options.group ?? this.options.group;
     const { topic, definition, problem } = topicsOfPattern(pattern);
     if (problem !== undefined) found.push(problem);

@@ -219,6 +219,22 @@ describe('Two handlers', () => {
     );
   });
 
+  it('of one event take what the other, or the module, leaves undefined', async () => {
+    const unset = { concurrency: undefined } as object;
+    @Controller()
+    class Handlers {
+      @EventPattern<string>('orders', unset)
+      first() {}
+      @EventPattern<string>('orders', { concurrency: 2 })
+      second() {}
+    }
+    const { app } = await startHybrid({
+      controllers: [Handlers],
+      rivulet: { handlers: { 'Handlers.second': unset } },
+    });
+    expect(app.get(Rivulet).subscriptions).toMatchObject([{ concurrency: 2 }]);
+  });
+
   it('of one event have one filter, or none', async () => {
     const both = (first: object, second: object): Type => {
       @Controller()
