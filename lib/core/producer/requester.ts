@@ -138,7 +138,9 @@ export class Requester {
       this.address().then(
         (replyTo) => {
           this.system = { replyTo };
-          this.send(request, name, body, options);
+          // Nothing is to be run for a request whose time is over, or that nobody wants any more.
+          if (request.isFinished) this.requests.sent(request);
+          else this.send(request, name, body, options);
         },
         (error: Error) => this.refused(request, error),
       );

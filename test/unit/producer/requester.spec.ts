@@ -2,7 +2,7 @@ import { Codecs } from '../../../lib/core/message/codecs.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { encodeReply, type ReplyKind } from '../../../lib/core/message/reply-packet.js';
 import type { Producer } from '../../../lib/core/producer/producer.js';
-import { Requester } from '../../../lib/core/producer/requester.js';
+import { Requester, RequestTimeoutError } from '../../../lib/core/producer/requester.js';
 import type { ReplyInbox, ReplyStore } from '../../../lib/core/store/reply-store.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 
@@ -24,9 +24,12 @@ describe('Requester', () => {
   let refusals: ((error: Error) => void)[];
   let deliver: (packets: Buffer[]) => Promise<void>;
   let errors: unknown[];
+  /** The inbox opens after it. */
+  let storeIsThere: Promise<void>;
 
   beforeEach(() => {
     clock = new ManualClock();
+    storeIsThere = Promise.resolve();
     confirms = [];
     refusals = [];
     errors = [];
@@ -57,7 +60,7 @@ describe('Requester', () => {
     } satisfies Pick<Producer, 'ask'> as unknown as Producer;
     requester = new Requester({
       producer,
-      replies: { openInbox: () => Promise.resolve(inbox) } as unknown as ReplyStore,
+      replies: { openInbox: () => storeIsThere.then(() => inbox) } as unknown as ReplyStore,
       codecs: new Codecs(),
       clock,
       timeoutMs: 1_000,
@@ -84,6 +87,26 @@ describe('Requester', () => {
     await deliver([packet(1, 'c', 'last-value', 2), packet(1, 'c again', 'last-value', 2)]);
     expect(values).toEqual(['a', 'b', 'c']);
     expect([ends, errors]).toEqual([1, []]);
+  });
+
+  it('sends nothing for a request that was given up before there was an inbox', async () => {
+    let isThere = (): void => {};
+    storeIsThere = new Promise((resolve) => (isThere = resolve));
+    const late = requester.request('orders', null).catch((error: unknown) => error);
+    const listener = {
+      value: () => {},
+      error: (error: Error) => errors.push(error),
+      end: () => {},
+    };
+    requester.open('orders', null, { timeoutMs: 5_000 }, listener).stop();
+    await clock.advance(1_000);
+    expect(await late).toBeInstanceOf(RequestTimeoutError);
+    isThere();
+    await clock.settle();
+    expect(confirms).toEqual([]);
+    requester.open('orders', null, {}, listener);
+    await clock.settle();
+    expect([confirms.length, errors]).toEqual([1, []]);
   });
 
   it('takes the steps of an answer in their order, and none instead of one that is missing', async () => {
