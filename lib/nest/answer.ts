@@ -1,5 +1,6 @@
 // Of the module, not the global one: see core/runtime/turn.ts.
 import { nextTick } from 'node:process';
+import { types } from 'node:util';
 import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';
 import { isAsyncIterable } from '../core/consumer/replying.js';
@@ -12,15 +13,26 @@ interface Abortable {
 
 /** Waits for the end of what a handler returned; the values of a stream are of no use to anybody. */
 export async function completed(result: unknown, delivery: Abortable): Promise<void> {
-  if (isObservable(result)) await drained(result, () => {}, delivery);
+  await lastOf(result, delivery);
 }
 
-/** What a handler returned; of an Observable the last value, once it has ended. */
+/** What a handler returned; of an Observable or a generator the last value, once it has ended. */
 export async function lastOf(result: unknown, delivery: Abortable): Promise<unknown> {
-  if (!isObservable(result)) return result;
+  const values = isGenerator(result) ? from(result) : result;
+  if (!isObservable(values)) return result;
   let last: unknown;
-  await drained(result, (value) => (last = value), delivery);
+  await drained(values.pipe(concatMap(eachOf)), (value) => (last = value), delivery);
   return last;
+}
+
+/** An interceptor makes an Observable of whatever the handler returns. */
+function eachOf(value: unknown): Observable<unknown> {
+  return isGenerator(value) ? from(value) : of(value);
+}
+
+/** Nothing of the handler has run yet. Other iterables are results like any other: what makes their values is under way. */
+function isGenerator(value: unknown): value is AsyncGenerator | Generator {
+  return types.isGeneratorObject(value);
 }
 
 /**

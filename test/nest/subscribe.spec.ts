@@ -95,6 +95,36 @@ describe('@Subscribe', () => {
     expect(seen).toEqual([['a']]);
   });
 
+  it('runs a method to its end that is a generator, for requests or not', async () => {
+    const steps: unknown[] = [];
+
+    @Injectable()
+    class Generating {
+      @Subscribe('orders', { group: 'plain' })
+      async *plain(@Payload() body: string) {
+        yield await Promise.resolve(1);
+        steps.push(`plain ${body}`);
+      }
+      @Subscribe('orders', { group: 'replying', reply: true })
+      async *replying(@Payload() body: string) {
+        yield await Promise.resolve(1);
+        steps.push(`replying ${body}`);
+      }
+      @Subscribe('orders', { group: 'at-once' })
+      *atOnce(@Payload() body: string) {
+        yield 1;
+        steps.push(`at once ${body}`);
+      }
+      @SubscribeBatch('orders', { group: 'batch', batch: { size: 1 } })
+      async *batch(@Payload() bodies: string[]) {
+        yield await Promise.resolve(1);
+        steps.push(`batch ${String(bodies)}`);
+      }
+    }
+    await acked([Generating], ['a'], 4);
+    expect(steps.sort()).toEqual(['at once a', 'batch a', 'plain a', 'replying a']);
+  });
+
   it('works on controllers, on what factories made and on values', async () => {
     const seen: string[] = [];
 

@@ -90,6 +90,24 @@ describe('the whole journey of a message, without a framework and without Redis'
     await bed.close();
   });
 
+  it('a message that nobody waits for is handled to its end by a handler that streams its answers', async () => {
+    const bed = await TestBed.open();
+    const steps: unknown[] = [];
+    await bed.subscribe({
+      topic: 'questions',
+      group: 'answers',
+      reply: true,
+      handler: async function* ({ body }: Delivery) {
+        yield await Promise.resolve(1);
+        steps.push(body);
+      },
+    });
+    await bed.publish('questions', 'for the record');
+    await bed.advance(1_000);
+    expect(steps).toEqual(['for the record']);
+    await bed.close();
+  });
+
   it('a request is answered with values, an error and nothing after its time', async () => {
     const bed = await TestBed.open();
     await bed.subscribe({

@@ -12,7 +12,7 @@ export function replying(
   responderFor: (delivery: Delivery) => Responder,
 ): Handler {
   return async (delivery) => {
-    if (delivery.message.replyTo === undefined) return handler(delivery);
+    if (delivery.message.replyTo === undefined) return toTheEnd(await handler(delivery), delivery);
     const responder = responderFor(delivery);
     try {
       const result = await handler(delivery);
@@ -23,6 +23,13 @@ export function replying(
       return responder.error({ status: 'error', message: describeError(error) });
     }
   };
+}
+
+/** A generator does nothing by itself: somebody has to ask for its values. */
+async function toTheEnd(result: unknown, { signal }: Delivery): Promise<unknown> {
+  if (!isAsyncIterable(result)) return result;
+  for await (const _ of result) signal.throwIfAborted();
+  return undefined;
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

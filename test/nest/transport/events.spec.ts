@@ -102,6 +102,27 @@ describe('An event through the transport', () => {
     expect(subscriptions).toBe(1);
   });
 
+  it.each<[string, NestInterceptor[]]>([
+    ['alone', []],
+    ['within an interceptor', [{ intercept: (_context, next) => next.handle() }]],
+  ])('runs a generator to its end, as a request would, %s', async (_what, interceptors) => {
+    const steps: string[] = [];
+    @Controller()
+    class Handlers {
+      @MessagePattern('orders', { retry: AT_ONCE })
+      @UseInterceptors(...interceptors)
+      async *on(@Payload() body: number, @Ctx() ctx: RivuletContext) {
+        steps.push(`began ${body}`);
+        yield await Promise.resolve(1);
+        if (ctx.attempt === 1) throw new Error('half way');
+        steps.push('ended');
+      }
+    }
+    const made = await startHybrid({ controllers: [Handlers] });
+    expect(await fate(made, 7)).toBe('acked in attempt 2');
+    expect(steps).toEqual(['began 7', 'began 7', 'ended']);
+  });
+
   it('is not waited for longer than its handler may take, and its Observable is given up', async () => {
     const tornDown = deferred();
     const endless = new Observable(() => () => tornDown.resolve());
