@@ -23,7 +23,9 @@ export class FanOut<Handler> {
     handle: (handler: Handler) => Promise<void>,
     onOther: (handler: Handler, error: unknown) => void,
   ): Promise<void> {
+    // From the beginning, not at the end: when time is up for one that hangs, the next attempt begins before that.
     const done = this.succeeded.get(messageId) ?? new Set<Handler>();
+    this.remember(messageId, done);
     const failed: { handler: Handler; error: unknown }[] = [];
     const left = handlers.filter((handler) => !done.has(handler));
     await Promise.all(
@@ -34,15 +36,20 @@ export class FanOut<Handler> {
         ),
       ),
     );
-    this.succeeded.delete(messageId);
-    if (failed.length === 0) return;
+    if (failed.length === 0) return this.forget(messageId, done);
     this.remember(messageId, done);
     const [worst, ...others] = failed.sort((a, b) => severity(b.error) - severity(a.error));
     for (const { handler, error } of others) onOther(handler, error);
     throw worst!.error;
   }
 
+  /** What an attempt of long ago ends with says nothing about the one that is under way. */
+  private forget(messageId: string, done: Set<Handler>): void {
+    if (this.succeeded.get(messageId) === done) this.succeeded.delete(messageId);
+  }
+
   private remember(messageId: string, done: Set<Handler>): void {
+    this.succeeded.delete(messageId);
     this.succeeded.set(messageId, done);
     if (this.succeeded.size > MOST_REMEMBERED)
       this.succeeded.delete(this.succeeded.keys().next().value!);

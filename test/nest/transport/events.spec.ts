@@ -357,12 +357,12 @@ function fail(error: unknown): never {
 describe('Several handlers of one event', () => {
   const several = (
     handlers: Record<string, (ctx: RivuletContext) => unknown>,
-    retry: object = AT_ONCE,
+    options: object = { retry: AT_ONCE },
   ) =>
     Object.entries(handlers).map(([name, handle]): Type => {
       @Controller()
       class Handlers {
-        @EventPattern<string>('orders', { retry })
+        @EventPattern<string>('orders', options)
         on(@Ctx() ctx: RivuletContext) {
           return handle(ctx);
         }
@@ -386,10 +386,7 @@ describe('Several handlers of one event', () => {
 
   it('wait for each other also when the first fails at once', async () => {
     const second = deferred();
-    const controllers = several(
-      { First: () => fail('first'), Second: () => second.promise },
-      { maxAttempts: 1 },
-    );
+    const controllers = several({ First: () => fail('first'), Second: () => second.promise }, ONCE);
     const made = await startHybrid({ controllers });
     const settled = fate(made, 1);
     await made.events.next('delivered');
@@ -415,6 +412,25 @@ describe('Several handlers of one event', () => {
     // The next message knows nothing of the last.
     expect(await fate(made, 2)).toBe('acked in attempt 3');
     expect(runs['First']).toEqual([1, 1]);
+  });
+
+  it('run again only if they failed, also when time was up for one that does not end', async () => {
+    const runs: string[] = [];
+    const hung = deferred();
+    const controllers = several(
+      {
+        First: () => void runs.push('First'),
+        Second: () => {
+          runs.push('Second');
+          return runs.filter((name) => name === 'Second').length === 1 ? hung.promise : undefined;
+        },
+      },
+      { retry: AT_ONCE, handlerTimeoutMs: 500 },
+    );
+    const made = await startHybrid({ controllers });
+    expect(await fate(made, 1)).toMatch(/^acked/);
+    expect(runs.filter((name) => name === 'First')).toHaveLength(1);
+    hung.resolve();
   });
 
   it('are settled by the worst outcome, and each has its own error', async () => {
