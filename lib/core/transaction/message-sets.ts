@@ -30,6 +30,8 @@ export interface MessageSetsOptions {
   producer: Pick<Producer, 'outgoing' | 'validate' | 'send'>;
   /** Whether the code that runs now is in a transaction. @throws UnmanagedTransactionError */
   isEnlisted(): boolean;
+  /** What is sent within belongs to that transaction as a whole, or not at all. */
+  asOne<R>(work: () => Promise<R>): Promise<R>;
   sender: HalfSender;
   publisher: Publisher;
   topics: TopicDirectory;
@@ -66,7 +68,7 @@ export class MessageSets {
     checkSet(messages, options);
     if (this.closing.signal.aborted)
       throw new ClosedError('sendAll: the application is closing. Nothing was stored.');
-    if (this.options.isEnlisted()) return this.enlist(messages);
+    if (this.options.isEnlisted()) return this.options.asOne(() => this.enlist(messages));
     if (messages.length === 0) return [];
     const sending = this.sendAll(messages, options.timeoutMs ?? this.options.sendTimeoutMs);
     this.underWay.add(sending);
@@ -83,7 +85,7 @@ export class MessageSets {
     await orAborted(Promise.allSettled([...this.underWay]), timeUp);
   }
 
-  /** A transaction is all or nothing already. */
+  /** A transaction is all or nothing already; a failure that its code caught leaves nothing of the set in it. */
   private async enlist(messages: readonly SetMessage[]): Promise<SendResult[]> {
     const { producer } = this.options;
     await Promise.all(

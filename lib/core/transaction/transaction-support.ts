@@ -104,6 +104,7 @@ export class TransactionSupport {
         send: (...message) => options.producer().send(...message),
       },
       isEnlisted: () => this.transactions.enlistment() !== undefined,
+      asOne: (work) => this.transactions.asOne(work),
       sender,
       publisher,
       topics,

@@ -139,6 +139,12 @@ export class Transactions {
     return this.begin(this.options.participants.get(name), body, begin);
   }
 
+  /** What `work` sends belongs to the transaction that runs here: all of it, or nothing when `work` fails. */
+  asOne<R>(work: () => Promise<R>): Promise<R> {
+    const outer = this.openUnit();
+    return outer ? this.savepoint(outer, work, (body) => body(outer.tx)) : work();
+  }
+
   /** The participant's handle of the transaction that runs here; undefined outside of one. */
   current<Tx = unknown>(participant?: string): Tx | undefined {
     const unit = this.openUnit();

@@ -100,6 +100,19 @@ describe('a set of messages to several topics', () => {
     },
   );
 
+  it.each([
+    ['has no such queue', { topic: 'orders', body: 1, queue: 9 }, 'INVALID_INPUT'],
+    ['has nobody who subscribed', { topic: 'audit', body: 1, mandatory: true }, 'UNROUTABLE'],
+  ])('leaves nothing in its transaction when a topic %s', async (_why, refused, code) => {
+    await bed.rivulet.transactions.run(async () => {
+      await bed.publish('orders', 'before');
+      await expect(sendAll([...SET, refused])).rejects.toMatchObject({ code });
+      await bed.publish('orders', 'after');
+    });
+    await bed.advance(1);
+    expect((await visible()).toSorted()).toEqual(['after', 'before']);
+  });
+
   it('belongs to the transaction it is sent in', async () => {
     const failed = bed.rivulet.transactions.run(async () => {
       expect(await sendAll()).toMatchObject(SET.map(() => ({ state: 'half' })));
