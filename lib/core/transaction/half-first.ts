@@ -1,4 +1,10 @@
-import { AcksMissedError, SendFailedError, TopicFullError, whyNotKept } from '../message/errors.js';
+import {
+  AcksMissedError,
+  isAway,
+  SendFailedError,
+  TopicFullError,
+  whyNotKept,
+} from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { TopicName } from '../message/topic.js';
 import { frameMessageId } from '../message/wire-format.js';
@@ -39,6 +45,8 @@ export interface HalfFirstOptions {
   settings: TransactionSettings;
   sendTimeoutMs: number;
   logger: Logger;
+  /** Hears what failed because the store is away: one line speaks for all of it. */
+  onTrouble(doing: string, error: unknown): void;
 }
 
 /**
@@ -131,8 +139,10 @@ export class HalfFirst {
 
   /** The decision did not reach the store, or came too late. */
   private undecided(id: TransactionId, error: Error): void {
-    const { logger } = this.options;
+    const { logger, onTrouble } = this.options;
     if (error instanceof AcksMissedError) return logger.warn(error.message);
+    if (isAway(error))
+      return onTrouble(`decide transaction ${id}, whose check method is asked then`, error);
     logger.warn(
       `The decision about transaction ${id} was not taken: ${error.message}. Its check method is asked, or was.`,
     );
@@ -140,7 +150,7 @@ export class HalfFirst {
 
   /** "I am still at work", until the time a transaction may take is over. */
   private keepRenewing(prepared: PreparedMessage): Loop {
-    const { clock, settings, logger } = this.options;
+    const { clock, settings, onTrouble } = this.options;
     const { checkAfterMs, maxTransactionMs } = settings;
     const everyMs = Math.max(1, Math.floor(checkAfterMs / 3));
     const until = clock.monotonic() + maxTransactionMs;
@@ -153,10 +163,7 @@ export class HalfFirst {
         isFirst = false;
         return everyMs;
       },
-      onError: (error) =>
-        logger.warn(
-          `Transaction ${prepared.transactionId} could not be renewed: ${(error as Error).message}. Its check method may be asked while it runs.`,
-        ),
+      onError: (error) => onTrouble(`renew transaction ${prepared.transactionId}`, error),
     }).start();
   }
 

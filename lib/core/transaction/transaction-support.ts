@@ -94,6 +94,7 @@ export class TransactionSupport {
       checks: this.checks,
       clock,
       logger,
+      onTrouble,
       settings,
       sendTimeoutMs: producer.sendTimeoutMs,
     });

@@ -84,6 +84,29 @@ describe('a transaction without a database', () => {
     expect(await placed).toBe('done');
   });
 
+  it('adds nothing to the line that says the store is away', async () => {
+    const warned: string[] = [];
+    const warn = (line: string): void => void warned.push(line);
+    const other = await TestBed.open({ logger: { error: warn, warn, log() {}, debug() {} } });
+    const { checks, halfFirst } = other.rivulet;
+    checks.answer('place-order', () => 'unknown', 'Orders.wasPlaced');
+    const message = { topic: 'orders', body: 1, options: { name: 'place-order' } };
+    let end = (): void => {};
+    const work = new Promise<void>((resolve) => (end = resolve));
+    const placed = halfFirst.run(() => work, message);
+    await other.advance(1);
+    other.stores.goDown();
+    const refused = halfFirst.run(() => work, message);
+    refused.catch(() => undefined);
+    await other.advance(30_000);
+    await expect(refused).rejects.toMatchObject({ code: 'SEND_FAILED' });
+    end();
+    await other.advance(15_000);
+    await placed;
+    expect(warned).toEqual([expect.stringContaining('is away')]);
+    await other.close();
+  });
+
   it('asks nobody while it runs, however long that takes', async () => {
     await place(() => bed.advance(60_000));
     expect(asked).toEqual([]);
