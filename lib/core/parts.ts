@@ -62,7 +62,10 @@ export interface Parts {
 }
 
 /** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
-export function makeParts(options: RivuletOptions, open: () => Promise<void>): Parts {
+export function makeParts(
+  options: RivuletOptions,
+  { open, ending }: { open(): Promise<void>; ending: AbortSignal },
+): Parts {
   if (!isOptions(options) || !isOptions(options.stores))
     throw new InvalidOptionsError('Rivulet', [
       'stores are missing: new Rivulet({ stores }), as MemoryStores of nestjs-rivulet/testing; RivuletModule makes those of Redis',
@@ -150,6 +153,7 @@ export function makeParts(options: RivuletOptions, open: () => Promise<void>): P
     producer,
     storeTime,
     nextRun: options.nextRun,
+    wait: { clock, timeoutMs: settings.producer.sendTimeoutMs, signal: ending },
     note: (name, at) => upkeep.noteRecurring(name, at),
   });
   const requester = new Requester({

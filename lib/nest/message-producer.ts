@@ -92,7 +92,8 @@ export class MessageProducer {
    * there. Times that pass while none runs come once, late. Find and cancel it by its name with `MessageAdmin`.
    *
    * Safe to repeat, e.g. by every process when it starts; another definition with the same name replaces the one there
-   * is. The body is kept as JSON.
+   * is. The body is kept as JSON. While Redis is away it is waited for, for `sendTimeoutMs`; then this rejects with
+   * `StoreUnavailableError`, or `StoreRefusedError`.
    */
   async sendRecurring<Body>(
     topic: TopicName<Body>,

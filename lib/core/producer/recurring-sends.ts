@@ -4,9 +4,12 @@ import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
 import { describeValue, unknownOptions } from '../message/options.js';
+import { withoutPeriod } from '../message/sentence.js';
 import { type TopicName, topicOf } from '../message/topic.js';
+import type { Clock } from '../runtime/clock.js';
 import type { RecurringEntry, RecurringStore } from '../store/recurring-store.js';
 import type { StoreTime } from '../store/store-time.js';
+import { lookUpPatiently } from './patient-look-up.js';
 import type { Producer } from './producer.js';
 
 /** When a recurring send comes. */
@@ -53,6 +56,8 @@ export interface RecurringSendsOptions {
   producer: Producer;
   storeTime: StoreTime;
   nextRun: NextRun | undefined;
+  /** How long `set` waits for a store that is away. */
+  wait: { clock: Clock; timeoutMs: number; signal: AbortSignal };
   /** There will be work at `at`. Called before it is stored. */
   note(name: string, at: number): void;
 }
@@ -70,20 +75,42 @@ export class RecurringSends {
     this.options = options;
   }
 
-  /** @throws InvalidInputError naming every problem. */
+  /**
+   * While the store is away it is waited for, as by a send.
+   *
+   * @throws InvalidInputError naming every problem.
+   */
   async set(topic: TopicName, body: unknown, given: RecurringOptions): Promise<RecurringSend> {
-    const { store, producer, storeTime, note } = this.options;
+    const { producer, storeTime, wait } = this.options;
     const { name, cron, timezone = 'UTC', ...options } = given;
-    const next = this.firstRun(given, storeTime.now());
-    await producer.validate(topic, body, { ...options, dedupId: dedupId(name, next) });
+    const first = this.firstRun(given, storeTime.now());
+    await producer.validate(topic, body, { ...options, dedupId: dedupId(name, first) });
     const definition: Definition = { topic: topicOf(topic), cron, timezone, body, options };
     const text = kept(name, definition);
-    const known = await store.find(name);
-    // Every process says it when it starts: a time that is due must not be lost to that.
-    const nextAt = known?.definition === text ? known.nextAt : next;
-    note(name, nextAt);
-    if (known?.definition !== text) await store.put({ name, definition: text, nextAt });
+    const until = wait.clock.monotonic() + wait.timeoutMs;
+    const nextAt = await lookUpPatiently({
+      lookUp: () => this.keep(name, text, { cron, timezone, first }),
+      goOn: () => wait.clock.monotonic() < until && !wait.signal.aborted,
+      ...wait,
+    });
     return { name, topic: definition.topic, cron, timezone, nextAt: new Date(nextAt) };
+  }
+
+  /** Safe to repeat. @returns its next time. */
+  private async keep(
+    name: string,
+    definition: string,
+    { first, ...recurrence }: Recurrence & { first: number },
+  ): Promise<number> {
+    const { store, storeTime, note } = this.options;
+    const known = await store.find(name);
+    const isKnown = known?.definition === definition;
+    // Every process says it when it starts: a time that is due must not be lost to that. Of a new one no time comes late
+    // because the store was waited for, unless it is the only one.
+    const nextAt = isKnown ? known.nextAt : (this.nextRun(recurrence, storeTime.now()) ?? first);
+    note(name, nextAt);
+    if (!isKnown) await store.put({ name, definition, nextAt });
+    return nextAt;
   }
 
   async list(): Promise<RecurringSend[]> {
@@ -147,7 +174,9 @@ export class RecurringSends {
         if (next === null) problems.push(`cron ${describeValue(cron)} has no time to come`);
       } catch (error) {
         if (error instanceof InvalidOptionsError) throw error;
-        problems.push(`cron ${describeValue(cron)} in ${timezone}: ${(error as Error).message}`);
+        problems.push(
+          `cron ${describeValue(cron)} in ${timezone}: ${withoutPeriod((error as Error).message)}`,
+        );
       }
     if (problems.length > 0 || next === null)
       throw new InvalidInputError(`Recurring send ${describeValue(name)}`, problems);

@@ -1,4 +1,4 @@
-import { InvalidInputError, type RecurringOptions } from 'nestjs-rivulet';
+import { InvalidInputError, type RecurringOptions, StoreUnavailableError } from 'nestjs-rivulet';
 import { storedAt } from '../../../lib/core/message/offset.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { nextRun } from '../../../lib/cron/next-run.js';
@@ -32,6 +32,31 @@ describe('a recurring send', () => {
       key: 'k',
       body: { hello: 1 },
     });
+  });
+
+  it('waits for a store that is away, as a send does, and no longer', async () => {
+    bed.stores.goDown();
+    const waiting = each('*/5 * * * *');
+    await bed.advance(6_000);
+    bed.stores.comeUp();
+    await bed.advance(500);
+    expect((await waiting).nextAt.toISOString()).toBe('2026-01-01T00:05:00.000Z');
+
+    bed.stores.goDown();
+    await Promise.all([
+      expect(each('0 6 * * *')).rejects.toThrow(StoreUnavailableError),
+      bed.advance(10_500),
+    ]);
+    bed.stores.comeUp();
+  });
+
+  it('that waited begins with a time that is still to come', async () => {
+    bed.stores.goDown();
+    const waiting = each('* * * * * *');
+    await bed.advance(5_500);
+    bed.stores.comeUp();
+    await bed.advance(500);
+    expect((await waiting).nextAt.toISOString()).toBe('2026-01-01T00:00:06.000Z');
   });
 
   it('that waits for room keeps nothing else that is due waiting', async () => {
