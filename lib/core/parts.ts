@@ -93,6 +93,7 @@ export function makeParts(
     registry: stores.topics,
     autoCreate: settings.autoCreateTopics,
     defaults: settings.topics,
+    logger,
     onKnown: (info) => upkeep.look(info),
   });
   const health = new HealthWatch({

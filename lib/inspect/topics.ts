@@ -8,7 +8,7 @@ import {
 } from '../core/message/topic.js';
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
 import type { Stores } from '../core/store/stores.js';
-import type { TopicInfo, TopicSettings } from '../core/store/topic-registry.js';
+import { differences, type TopicInfo, type TopicSettings } from '../core/store/topic-registry.js';
 import { TopicExistsError } from './errors.js';
 import { refuse, topicNameProblem } from './input.js';
 
@@ -84,10 +84,8 @@ export class Topics {
     ]);
     const asked = { ...saidBy(name), ...said(settings) };
     const info = await this.stores.topics.declare(topicOf(name), { ...this.defaults, ...asked });
-    const differences = SETTINGS.filter(
-      (setting) => asked[setting] !== undefined && asked[setting] !== info[setting],
-    ).map((setting) => `${setting} is ${info[setting]}, asked for ${asked[setting]}`);
-    if (differences.length > 0) throw new TopicExistsError(info.topic, differences);
+    const different = differences(info, asked);
+    if (different.length > 0) throw new TopicExistsError(info.topic, different);
     return info;
   }
 

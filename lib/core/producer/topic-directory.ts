@@ -1,7 +1,13 @@
 import { InvalidInputError, TopicNotFoundError } from '../message/errors.js';
 import { given, nearestName } from '../message/options.js';
 import { topicArgumentProblem, type TopicDefinition } from '../message/topic.js';
-import type { TopicInfo, TopicRegistry, TopicSettings } from '../store/topic-registry.js';
+import type { Logger } from '../runtime/logger.js';
+import {
+  differences,
+  type TopicInfo,
+  type TopicRegistry,
+  type TopicSettings,
+} from '../store/topic-registry.js';
 
 /**
  * What this process knows of topics: each looked up once, created when it is missing (unless that is switched
@@ -11,7 +17,10 @@ export class TopicDirectory {
   private readonly registry: TopicRegistry;
   private readonly autoCreate: boolean;
   private readonly defaults: Partial<TopicSettings>;
+  private readonly logger: Logger;
   private readonly onKnown: (info: TopicInfo) => void;
+  /** Topics whose definition was held against what there is. */
+  private readonly compared = new Set<string>();
   private readonly definitions = new Map<string, TopicDefinition>();
   private readonly known = new Map<string, TopicInfo>();
   private readonly lookups = new Map<string, Promise<TopicInfo>>();
@@ -20,12 +29,14 @@ export class TopicDirectory {
     registry: TopicRegistry;
     autoCreate: boolean;
     defaults: Partial<TopicSettings>;
+    logger: Logger;
     /** A topic was looked up: this process uses it from now on. */
     onKnown(info: TopicInfo): void;
   }) {
     this.registry = options.registry;
     this.autoCreate = options.autoCreate;
     this.defaults = options.defaults;
+    this.logger = options.logger;
     this.onKnown = options.onKnown;
   }
 
@@ -106,12 +117,24 @@ export class TopicDirectory {
       const { queues, retentionMs, maxLength, whenFull, dedupWindowMs } =
         this.definitions.get(topic)?.options ?? {};
       const own = given({ queues, retentionMs, maxLength, whenFull, dedupWindowMs });
-      return this.registry.declare(topic, { ...this.defaults, ...own });
+      const info = await this.registry.declare(topic, { ...this.defaults, ...own });
+      this.compare(own, info);
+      return info;
     }
     const info = await this.registry.find(topic);
     if (info) return info;
     throw new TopicNotFoundError(
       `Topic "${topic}" does not exist and autoCreateTopics is off. Create it with MessageAdmin.createTopic or defineTopic.`,
     );
+  }
+  /** Whoever changes a definition may think that this changes the topic. What an operator alters later is meant. */
+  private compare(asked: Partial<TopicSettings>, info: TopicInfo): void {
+    if (this.compared.has(info.topic)) return;
+    this.compared.add(info.topic);
+    const different = differences(info, asked);
+    if (different.length > 0)
+      this.logger.warn(
+        `Topic "${info.topic}" exists with other settings than it is defined with here: ${different.join('; ')}. It stays as it is; MessageAdmin.alterTopic changes it`,
+      );
   }
 }

@@ -34,6 +34,13 @@ export const DEFAULT_TOPIC_SETTINGS: TopicSettings = {
   dedupWindowMs: 600_000,
 };
 
+/** Which settings are others than those that are asked for, in words. */
+export function differences(info: TopicSettings, asked: Partial<TopicSettings>): string[] {
+  return (Object.keys(DEFAULT_TOPIC_SETTINGS) as (keyof TopicSettings)[])
+    .filter((name) => asked[name] !== undefined && asked[name] !== info[name])
+    .map((name) => `${name} is ${info[name]}, asked for ${asked[name]}`);
+}
+
 export type ConsumeMode = 'unordered' | 'ordered' | 'broadcasting';
 
 /** What every member of a consumer group must agree on. */
