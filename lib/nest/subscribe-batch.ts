@@ -1,5 +1,6 @@
 import type { BatchOptions } from '../core/consumer/batch/batch-options.js';
 import type { TopicDefinition, TopicName } from '../core/message/topic.js';
+import type { BatchContext } from './batch-context.js';
 import { declareSubscription, type HandlerOptions, type SubscribeDecorator } from './subscribe.js';
 
 export interface SubscribeBatchOptions extends Omit<HandlerOptions, 'concurrency'> {
@@ -20,7 +21,7 @@ export interface SubscribeBatchOptions extends Omit<HandlerOptions, 'concurrency
 export function SubscribeBatch<Body>(
   topic: TopicDefinition<Body>,
   options?: SubscribeBatchOptions,
-): SubscribeDecorator<Body[]>;
+): SubscribeDecorator<Body[], BatchContext>;
 export function SubscribeBatch(
   topic: string,
   options?: SubscribeBatchOptions,

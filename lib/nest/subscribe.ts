@@ -16,6 +16,7 @@ import {
 } from '../core/message/topic.js';
 import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
+import type { RivuletContext } from './rivulet-context.js';
 
 /** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
 export interface HandlerOptions extends OrderedOptions {
@@ -75,9 +76,14 @@ export interface SubscribeMetadata {
   readonly isBatch: boolean;
 }
 
-/** Fits methods that take the body first, or nothing. */
-// oxlint-disable-next-line typescript/no-explicit-any -- what follows the body is up to Nest's parameter decorators
-export type SubscribeDecorator<Body> = <F extends (body: Body, ...rest: any[]) => unknown>(
+/**
+ * Fits methods that take the body first, or nothing, or the context first (`@Ctx()`): what each parameter gets is up to
+ * Nest's parameter decorators.
+ */
+export type SubscribeDecorator<Body, Context = RivuletContext> = <
+  // oxlint-disable-next-line typescript/no-explicit-any -- what follows
+  F extends ((body: Body, ...rest: any[]) => unknown) | ((ctx: Context, ...rest: any[]) => unknown),
+>(
   target: object,
   method: string,
   descriptor: TypedPropertyDescriptor<F>,

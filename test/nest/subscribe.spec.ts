@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Injectable, Module } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import {
+  type BatchContext,
   defineTopic,
   DuplicateSubscriptionError,
   Events,
@@ -303,11 +304,20 @@ describe('@Subscribe', () => {
       nothing() {}
       @Subscribe(orders)
       async more(_order: { id: number }, _ctx: RivuletContext): Promise<void> {}
+      @Subscribe(orders)
+      contextOnly(@Ctx() _ctx: RivuletContext) {}
+      @Subscribe(orders)
+      contextFirst(@Ctx() _ctx: RivuletContext, @Payload() _order: { id: number }) {}
+      @SubscribeBatch(orders)
+      batch(@Ctx() _ctx: BatchContext) {}
       @Subscribe('orders')
       anything(_order: string, _ctx: RivuletContext) {}
       // @ts-expect-error the body is no string
       @Subscribe(orders)
       wrong(_order: string) {}
+      // @ts-expect-error it gets many bodies
+      @SubscribeBatch(orders)
+      single(_order: { id: number }) {}
       // @ts-expect-error no such option
       @Subscribe(orders, { concurency: 1 })
       misspelt() {}
