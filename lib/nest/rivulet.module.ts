@@ -1,5 +1,11 @@
-import { type DynamicModule, Module, type Provider, type Type } from '@nestjs/common';
-import { DiscoveryModule } from '@nestjs/core';
+import {
+  type DynamicModule,
+  Module,
+  type OnModuleInit,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { DiscoveryModule, ModulesContainer } from '@nestjs/core';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { describeValue, isOptions, notOptions, unknownOptions } from '../core/message/options.js';
 import type { RivuletModuleExtras, RivuletModuleOptions } from './options.js';
@@ -29,7 +35,24 @@ export interface RivuletModuleAsyncOptions extends RivuletModuleExtras {
  * Options that are wrong stop the start of the application with every problem at once.
  */
 @Module({})
-export class RivuletModule {
+export class RivuletModule implements OnModuleInit {
+  private readonly modules: ModulesContainer;
+
+  constructor(modules: ModulesContainer) {
+    this.modules = modules;
+  }
+
+  /** Imported as a bare class it brings nothing. Beside one with options that does no harm; alone, no handler would ever run. */
+  onModuleInit(): void {
+    const isWithOptions = [...this.modules.values()].some(
+      ({ metatype, exports }) => metatype === RivuletModule && exports.size > 0,
+    );
+    if (!isWithOptions)
+      throw new InvalidOptionsError('RivuletModule', [
+        "it is imported without options, so that nothing is sent and no handler runs: RivuletModule.forRoot({ connection: 'redis://localhost:6379', group: 'shop' })",
+      ]);
+  }
+
   /** @throws InvalidOptionsError for what are no options; what is wrong with them is told when the application starts. */
   static forRoot(options: RivuletModuleOptions & RivuletModuleExtras): DynamicModule {
     if (!isOptions(options))

@@ -196,6 +196,12 @@ function optionProblems(options: RedisOptions, blockMs: number): string[] {
   const problems = decidedProblems(options).map((problem) => `connection: ${problem}`);
   const dbProblem = integerProblem('connection: db', options.db ?? 0, { min: 0 });
   if (dbProblem) problems.push(dbProblem);
+  // ioredis reads a text as well; what it makes nothing of is a variable that is not set.
+  const portProblem = integerProblem('connection: port', Number(options.port ?? 6379), {
+    min: 1,
+    max: 65_535,
+  });
+  if (portProblem) problems.push(portProblem);
   if (options.sentinels) {
     if (!options.name)
       problems.push('connection: sentinels need the name of the master: { sentinels, name }');

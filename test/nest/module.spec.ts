@@ -51,6 +51,19 @@ async function problemsOf(options: object): Promise<readonly string[]> {
 }
 
 describe('RivuletModule', () => {
+  it('is refused as a bare class, unless it has options elsewhere', async () => {
+    const bare = await Test.createTestingModule({ imports: [RivuletModule] }).compile();
+    await expect(bare.init()).rejects.toThrow(/imported without options.*RivuletModule\.forRoot\(/);
+
+    @Module({ imports: [RivuletModule] })
+    class Feature {}
+    const app = await Test.createTestingModule({
+      imports: [RivuletModule.forRoot(inMemory()), Feature],
+    }).compile();
+    await app.init();
+    await app.close();
+  });
+
   it('is global, so that any module may inject what it provides', async () => {
     @Injectable()
     class Anywhere {

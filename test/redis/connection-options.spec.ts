@@ -101,6 +101,9 @@ describe('connection options', () => {
   it.each([
     [{ connection: 'http://localhost' }, /must begin with redis:\/\/ or rediss:\/\//],
     [{ connection: 'redis://h:port' }, /is no URL/],
+    [{ connection: { host: 'h', port: NaN } }, /connection: port must be an integer from 1 to/],
+    [{ connection: { host: 'h', port: '6379x' } }, /connection: port must be an integer from 1 to/],
+    [{ connection: { host: 'h', port: 0 } }, /connection: port must be an integer from 1 to/],
     [{ connection: 'redis://%E0@localhost' }, /must be percent-encoded/],
     [{ connection: 'redis://localhost/abc' }, /db must be an integer/],
     [
