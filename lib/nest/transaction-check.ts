@@ -45,7 +45,9 @@ export function TransactionCheck(
       problems.unshift(`the transaction's name must be text, got: ${describeValue(name)}`);
     if (typeof target === 'function') problems.push('only methods of instances can answer');
     if (problems.length > 0) throw new InvalidOptionsError(where, problems);
-    const others = transactionChecks(target, method);
+    // Its own only: a method of a subclass answers in the place of the one it overrides.
+    const others = (Reflect.getOwnMetadata(KEY, target, method) ??
+      []) as TransactionCheckMetadata[];
     const own: TransactionCheckMetadata = { name, instance: options.instance };
     Reflect.defineMetadata(KEY, [own, ...others], target, method);
   };

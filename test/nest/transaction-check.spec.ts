@@ -55,6 +55,18 @@ describe('@Transactional({ name, topic, message })', () => {
     expect(published).toEqual(['a']);
   });
 
+  it('is answered for by the method of a subclass in the place of the inherited one', async () => {
+    @Injectable()
+    class Stricter extends Transfers {
+      @TransactionCheck('transfer')
+      override async wasTransferred(message: HalfMessage): Promise<CheckAnswer> {
+        return super.wasTransferred(message);
+      }
+    }
+    const { app } = await start({ providers: [Stricter, Bank] });
+    expect(await app.get(Stricter).transfer({ id: 'a', cents: 5 })).toBe(5);
+  });
+
   it('stops the start when no method answers for it, and names the one that needs it', async () => {
     @Injectable()
     class Unchecked {
