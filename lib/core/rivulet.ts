@@ -185,6 +185,11 @@ export class Rivulet {
     return this.stopping;
   }
 
+  /** Whether `stop` was called: it does not begin again. */
+  get isStopping(): boolean {
+    return this.stopping !== undefined;
+  }
+
   private onceOpen(timeoutMs: number, begin: () => Promise<void>): Promise<void> {
     const { clock, ending } = this;
     return onceThere(

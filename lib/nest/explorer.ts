@@ -14,6 +14,8 @@ export interface HandlerMethod {
   readonly method: string;
   readonly prototype: object;
   readonly wrapper: InstanceWrapper;
+  /** Of every provider that has instances of the class; `wrapper` is the first. */
+  readonly wrappers: readonly InstanceWrapper[];
   /** Modules that have instances of the class, by name: more than one when several provide it. */
   readonly modules: readonly string[];
 }
@@ -93,26 +95,27 @@ export class HandlerExplorer {
 
   private methodsOf(wrappers: readonly InstanceWrapper[]): HandlerMethod[] {
     // A class that several modules provide has several instances, and still declares each handler once.
-    const modules = new Map<object, string[]>();
+    const classes = new Map<object, { modules: string[]; wrappers: InstanceWrapper[] }>();
     const found: HandlerMethod[] = [];
     for (const wrapper of wrappers) {
       const prototype = prototypeOf(wrapper);
       if (!prototype || wrapper.isAlias) continue;
       const module = wrapper.host?.metatype.name ?? '?';
-      const known = modules.get(prototype);
+      const known = classes.get(prototype);
       if (known) {
-        known.push(module);
+        known.modules.push(module);
+        known.wrappers.push(wrapper);
         continue;
       }
-      const of = [module];
-      modules.set(prototype, of);
+      const all = { modules: [module], wrappers: [wrapper] };
+      classes.set(prototype, all);
       for (const method of this.scanner.getAllMethodNames(prototype))
         found.push({
           origin: `${prototype.constructor.name}.${method}`,
           method,
           prototype,
           wrapper,
-          modules: of,
+          ...all,
         });
     }
     return found;

@@ -23,10 +23,14 @@ export function injectInstance(prototype: object, instance: string | undefined):
   Inject(getRivuletToken(instance))(prototype, slot);
 }
 
-/** For objects that a factory made: Nest fills nothing in there. */
+/**
+ * For values, and what factories made: Nest fills nothing in there. What an application before this one filled in is of no
+ * use when that has stopped, as in tests that share an object.
+ */
 export function fillSlot(object: object, instance: string | undefined, rivulet: Rivulet): void {
   const slot = slotOf(instance);
-  if ((object as Record<symbol, unknown>)[slot] === undefined && Object.isExtensible(object))
+  const found = (object as Record<symbol, Rivulet | undefined>)[slot];
+  if ((found === undefined || found.isStopping) && Object.isExtensible(object))
     Object.defineProperty(object, slot, { value: rivulet, configurable: true });
 }
 

@@ -55,11 +55,13 @@ export class TransactionBinder {
     }
   }
 
-  private fill({ wrapper }: HandlerMethod): void {
+  private fill({ wrappers }: HandlerMethod): void {
     const { name, rivulet } = this.options;
-    const isMadeByNest = wrapper.metatype !== null && !wrapper.inject;
-    if (!isMadeByNest && wrapper.isDependencyTreeStatic())
-      fillSlot(wrapper.instance as object, name, rivulet);
+    for (const wrapper of wrappers) {
+      const isMadeByNest = wrapper.metatype !== null && !wrapper.inject;
+      if (!isMadeByNest && wrapper.isDependencyTreeStatic())
+        fillSlot(wrapper.instance as object, name, rivulet);
+    }
   }
 }
 

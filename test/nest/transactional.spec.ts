@@ -200,6 +200,39 @@ describe('@Transactional', () => {
     expect(await app.get<Orders>('ORDERS').place('a')).toBe('half');
   });
 
+  it('works on each of several objects of one class that factories made', async () => {
+    const made = (provide: string) => ({
+      provide,
+      inject: [MessageProducer, Transactions],
+      useFactory: (producer: MessageProducer, transactions: Transactions) =>
+        new Orders(producer, transactions),
+    });
+    const { app } = await start({
+      providers: [made('FIRST'), made('SECOND')],
+      rivulet: { transactions: { participants: [database()] } },
+    });
+    for (const name of ['FIRST', 'SECOND'])
+      expect(await app.get<Orders>(name).place('a')).toBe('half');
+  });
+
+  it('works on an object that an application was given which another one had before', async () => {
+    class Given {
+      @Transactional()
+      async run(): Promise<string> {
+        return 'ran';
+      }
+    }
+    const given = new Given();
+    for (let i = 0; i < 2; i++) {
+      await start({
+        providers: [{ provide: Given, useValue: given }],
+        rivulet: { transactions: { participants: [database()] } },
+      });
+      expect(await given.run()).toBe('ran');
+      await closeApps();
+    }
+  });
+
   it('never meets another application of the process', async () => {
     const [first, second] = [database(), database()];
     const apps = await Promise.all(
