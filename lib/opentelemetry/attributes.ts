@@ -44,6 +44,10 @@ function classified(message: Pick<SentFacts, 'key' | 'tag' | 'messageGroup'>): A
 /** Of few kinds, so that it may label a metric: the `code` of an error of ours, else its class. */
 export function errorType(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  const { code, name } = error as Error & { code?: unknown };
-  return typeof code === 'string' ? code : name;
+  try {
+    const { code, name } = error as Error & { code?: unknown };
+    return typeof code === 'string' ? code : String(name);
+  } catch {
+    return 'Error'; // a getter that throws
+  }
 }

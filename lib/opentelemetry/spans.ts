@@ -8,6 +8,7 @@ import {
   trace,
   type Tracer,
 } from '@opentelemetry/api';
+import { describeError } from '../core/consumer/outcome.js';
 import type { TraceContext } from '../core/runtime/trace-context.js';
 import type {
   HandledFacts,
@@ -114,9 +115,15 @@ export class Spans {
   }
 }
 
+/** Whatever it is that was thrown: the delivery is settled by what comes after this. */
 function fail(span: Span, error: unknown): void {
-  const isError = error instanceof Error;
-  span.recordException(isError ? error : String(error));
+  span.setStatus({ code: SpanStatusCode.ERROR });
   span.setAttribute('error.type', errorType(error));
-  span.setStatus({ code: SpanStatusCode.ERROR, ...(isError && { message: error.message }) });
+  try {
+    const isError = error instanceof Error;
+    span.recordException(isError ? error : String(error));
+    if (isError) span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+  } catch {
+    span.recordException(describeError(error)); // it has no text, or will not be read
+  }
 }

@@ -44,6 +44,30 @@ describe('openTelemetry, traces', () => {
     );
   });
 
+  it('tell of what has no text, and hold nothing up', async () => {
+    await open();
+    const unreadable = Object.defineProperty(new Error(), 'message', {
+      get() {
+        throw new Error('not even that');
+      },
+    });
+    for (const thrown of [Object.create(null) as object, Symbol('odd'), unreadable]) {
+      const group = `throws-${typeof thrown}-${String(thrown instanceof Error)}`;
+      await bed.subscribe({
+        topic: 'orders',
+        group,
+        retry: { maxAttempts: 1 },
+        handler: () => {
+          throw thrown;
+        },
+      });
+      const { messageId } = await bed.publish('orders', 1);
+      expect(await bed.settled(messageId, group)).toMatchObject({ state: 'dead-lettered' });
+    }
+    const ended = sdk.spans('process orders').map(({ status }) => status.code);
+    expect(new Set(ended)).toEqual(new Set([SpanStatusCode.ERROR]));
+  });
+
   it('make one trace of a send, its handlers, and what those send', async () => {
     await open();
     const inHandler: unknown[] = [];
