@@ -2,6 +2,7 @@ import { bytesOf } from '../core/consumer/byte-budget.js';
 import type { DeadLetterNote, HistoryItem } from '../core/consumer/history.js';
 import { yesOrNo } from '../core/filter/yes-or-no.js';
 import type { Codecs } from '../core/message/codecs.js';
+import { textProblem } from '../core/message/names.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import type { DeadLetterEntry } from '../core/store/dead-letter-store.js';
@@ -94,7 +95,10 @@ export class DeadLetters {
     group: string,
     { id, ...options }: { id: string } & ForceOptions,
   ): Promise<string | undefined> {
-    refuse('redriveDeadLetter', unknownOptions(options, ['force', 'dedupKey']));
+    refuse('redriveDeadLetter', [
+      ...unknownOptions(options, ['force', 'dedupKey']),
+      options.dedupKey === undefined ? undefined : textProblem('dedupKey', options.dedupKey),
+    ]);
     const place = await this.place(name, group, { id, method: 'redriveDeadLetter' });
     if (!place) return undefined;
     if (options.force === true) {

@@ -1,3 +1,4 @@
+import { textProblem } from '../core/message/names.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { TopicName } from '../core/message/topic.js';
 import { type Clock, sleep } from '../core/runtime/clock.js';
@@ -77,7 +78,7 @@ export class Redrive {
           if (signal?.aborted) return { ...progress, state: 'stopped' };
           nextAt = Math.max(nextAt, this.clock.monotonic()) + 1_000 / perSecond;
         }
-        if (force) await this.deadLetters.forgetWork(letter, dedupKey?.(letter));
+        if (force) await this.deadLetters.forgetWork(letter, keyOf(letter, dedupKey));
         const offset = await this.store.redrive(ref, id);
         progress[offset === undefined ? 'gone' : 'redriven'] += 1;
       } else progress.skipped += 1;
@@ -90,6 +91,19 @@ export class Redrive {
     const waitMs = dueAt - this.clock.monotonic();
     if (waitMs > 0) await sleep(this.clock, waitMs, signal);
   }
+}
+
+/** @throws InvalidInputError for what is no key, such as a promise: another work would be forgotten, and this one skipped. */
+function keyOf(
+  letter: DeadLetter,
+  dedupKey: ((letter: DeadLetter) => unknown) | undefined,
+): string | undefined {
+  const answered = dedupKey?.(letter);
+  if (answered === undefined) return undefined;
+  // Nobody waits for it: that it fails must not end the process.
+  if (answered instanceof Promise) answered.catch(() => undefined);
+  refuse('dedupKey of dead letters', [textProblem('dedupKey', answered)]);
+  return answered as string;
 }
 
 function redriveProblems(options: RedriveOptions): Problem[] {

@@ -103,6 +103,20 @@ export function describeDeadLetterAdmin(open: OpenAdminBed): void {
       await bed.until(again);
       expect(handled).toEqual(['c', 'b']);
 
+      for (const answered of [Promise.resolve('pay:order-1'), ''] as never[])
+        await expect(
+          bed.admin.redriveDeadLetters('orders', 'billing', {
+            force: true,
+            dedupKey: () => answered,
+          }),
+        ).rejects.toThrow('dedupKey');
+      const { letters: kept } = await bed.admin.listDeadLetters('orders', 'billing');
+      const [third] = kept.map(({ id }) => id) as [string];
+      const wrong = { force: true, dedupKey: 17 as never };
+      await expect(bed.admin.redriveDeadLetter('orders', 'billing', third, wrong)).rejects.toThrow(
+        'dedupKey',
+      );
+
       const all = bed.rivulet.events.next('acked');
       const dedupKey = ({ entry }: DeadLetter): string =>
         `pay:${entry.kind === 'message' ? entry.message.key : ''}`;
