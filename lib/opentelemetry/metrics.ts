@@ -48,7 +48,7 @@ export class Metrics {
   private readonly buffered;
   private readonly labels = new Map<string, Attributes>();
   /** Of each instance that is measured. */
-  private readonly declaredTopics: Measured['declaredTopic'][] = [];
+  private readonly declaredTopics = new Set<Measured['declaredTopic']>();
 
   constructor({ meter, hasLag }: { meter: Meter; hasLag: boolean }) {
     this.meter = meter;
@@ -112,7 +112,7 @@ export class Metrics {
   }
 
   measure({ events, lags, buffered, declaredTopic }: Measured): () => void {
-    this.declaredTopics.push(declaredTopic);
+    this.declaredTopics.add(declaredTopic);
     const stop = [
       events.on('published', ({ topic }) => this.sent.add(1, destination(topic))),
       events.on('publish-failed', ({ topic, error }) =>
@@ -137,7 +137,11 @@ export class Metrics {
       ),
       this.observe(lags, buffered),
     ];
-    return () => stop.forEach((end) => end());
+    return () => {
+      stop.forEach((end) => end());
+      this.declaredTopics.delete(declaredTopic);
+      this.labels.clear();
+    };
   }
 
   private observe(lags: Measured['lags'], buffered: Measured['buffered']): () => void {
@@ -161,7 +165,7 @@ export class Metrics {
     const id = `${group} ${topic}`;
     const known = this.labels.get(id);
     if (known) return known;
-    const declared = this.declaredTopics.map((of) => of(topic, group));
+    const declared = [...this.declaredTopics].map((of) => of(topic, group));
     const labels = {
       ...destination(declared.find((name) => name !== topic) ?? topic),
       'messaging.consumer.group.name': group,

@@ -95,6 +95,23 @@ describe('openTelemetry, metrics', () => {
     expect(await sdk.measured('messaging.rivulet.alarms')).toEqual({ 'orders group-recreated': 1 });
   });
 
+  it('forget what an instance declared when it ends', async () => {
+    const { tracerProvider, meterProvider } = sdk;
+    const telemetry = openTelemetry({ tracerProvider, meterProvider });
+    for (const topic of ['order.*', 'order.placed']) {
+      const instance = await TestBed.open({ telemetry });
+      await instance.subscribe({ topic, group: 'billing' });
+      const { messageId } = await instance.publish('order.placed', 1);
+      await instance.advance(60_000);
+      await instance.settled(messageId);
+      await instance.close();
+    }
+    expect(await sdk.measured('messaging.rivulet.settled')).toEqual({
+      'order.* billing acked': 1,
+      'order.placed billing acked': 1,
+    });
+  });
+
   it('end with the instance', async () => {
     await bed.subscribe({ topic: 'orders', group: 'billing' });
     await bed.publish('orders', {});
