@@ -36,20 +36,21 @@ function isGenerator(value: unknown): value is AsyncGenerator | Generator {
 }
 
 /**
- * Answers a request with what its handler returned: one value, or each value of an Observable or an async iterable.
+ * Answers a request with what its handler returned: one value, or each value of an Observable, an async iterable or a generator.
  * Nothing at all (undefined, or a stream without values) is an answer without a value. Resolves when all is sent.
  *
  * @throws what the stream fails with; the answer has not ended then.
  */
 export function answer(result: unknown, responder: Responder, delivery: Abortable): Promise<void> {
   if (isObservable(result)) return answerObservable(result, responder, delivery);
-  if (isAsyncIterable(result)) return answerEach(result, responder, delivery);
+  if (isAsyncIterable(result) || isGenerator(result))
+    return answerEach(result, responder, delivery);
   return result === undefined ? responder.end() : responder.lastValue(result);
 }
 
 /** Given up at the first value that comes after the signal: the next one is not asked for, and a generator ends there. */
 async function answerEach(
-  values: AsyncIterable<unknown>,
+  values: AsyncIterable<unknown> | Iterable<unknown>,
   responder: Responder,
   { signal }: Abortable,
 ): Promise<void> {
@@ -83,7 +84,9 @@ async function answerObservable(
     if (responder.isBehind) throw new RpcException(TOO_FAST);
   };
   const each = (value: unknown): Observable<unknown> =>
-    isAsyncIterable(value) ? from(paced(value, responder)) : of(value).pipe(tap(refuse));
+    isAsyncIterable(value) || isGenerator(value)
+      ? from(paced(value, responder))
+      : of(value).pipe(tap(refuse));
   let last: unknown;
   try {
     await drained(values.pipe(concatMap(each)), hold, delivery);
@@ -123,7 +126,7 @@ const TOO_FAST =
  * makes one of whatever the handler returns.
  */
 async function* paced(
-  values: AsyncIterable<unknown>,
+  values: AsyncIterable<unknown> | Iterable<unknown>,
   responder: Responder,
 ): AsyncGenerator<unknown, void> {
   for await (const value of values) {

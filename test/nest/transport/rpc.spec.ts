@@ -68,6 +68,11 @@ class Handlers {
     for (const number of data) yield number * 2;
   }
 
+  @MessagePattern('generate-at-once')
+  *generateAtOnce(@Payload() data: number[]) {
+    for (const number of data) yield number * 2;
+  }
+
   @MessagePattern('empty')
   empty() {
     return EMPTY;
@@ -122,7 +127,7 @@ describe('A request through the transport', () => {
   let made: TestApp<unknown>;
   const send = (pattern: unknown, data: unknown) => made.client.send<unknown>(pattern, data);
 
-  it('is answered by a value, a promise, an Observable or an async generator', async () => {
+  it('is answered by a value, a promise, an Observable or a generator', async () => {
     made = await startHybrid({ controllers: [Handlers] });
     expect(await all(send('sum', [1, 2, 3]))).toEqual([6]);
     expect(await all(send({ cmd: 'async-sum' }, [1, 2, 3]))).toEqual([6]);
@@ -130,6 +135,7 @@ describe('A request through the transport', () => {
     expect(await all(send('each', [1, 2, 3]))).toEqual([1, 2, 3]);
     expect(await all(send('slowly', {}))).toEqual([0, 1, 2]);
     expect(await all(send('generate', [1, 2, 3]))).toEqual([2, 4, 6]);
+    expect(await all(send('generate-at-once', [1, 2, 3]))).toEqual([2, 4, 6]);
   });
 
   it('ends the generator that answers it when its handler has no more time', async () => {
