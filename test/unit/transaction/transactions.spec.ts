@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { defineTopic } from '../../../lib/core/message/topic.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
@@ -63,6 +64,21 @@ describe('a transaction', () => {
     await expect(failing).rejects.toBe(error);
     expect(bed.database.get('order-1')).toBeUndefined();
     expect(await visible(bed)).toEqual([]);
+  });
+
+  it('leaves no half behind when its marker is refused: nobody has to ask about it', async () => {
+    const { queues } = await bed.rivulet.topics.get('orders');
+    const mark = jest.spyOn(bed.database, 'mark').mockRejectedValue(new Error('no marker'));
+    const prepare = jest.spyOn(bed.stores.halves, 'prepare');
+    const failing = bed.rivulet.transactions.run(() => bed.publish('orders', 1));
+    await expect(failing).rejects.toThrow('no marker');
+    expect([mark, prepare].map(({ mock }) => mock.calls.length)).toEqual([1, 1]);
+    await bed.advance(1);
+    for (let queue = 0; queue < queues; queue++)
+      expect(await bed.stores.halves.count({ topic: 'orders', queue })).toEqual({
+        waiting: 0,
+        parked: 0,
+      });
   });
 
   it('keeps the order of its messages in a queue, also of those nobody awaited', async () => {
