@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { describeError } from './consumer/outcome.js';
 import { Consumers } from './consumer/consumers.js';
 import { IdleGroups } from './consumer/idle-groups.js';
 import { Pulls } from './consumer/pull/pulls.js';
@@ -15,6 +16,7 @@ import { TopicDirectory } from './producer/topic-directory.js';
 import { type Clock, systemClock } from './runtime/clock.js';
 import { Events } from './runtime/events.js';
 import { type Logger, silentLogger, steadyLogger } from './runtime/logger.js';
+import { OnceAMinute } from './runtime/once-a-minute.js';
 import type { Telemetry } from './runtime/telemetry.js';
 import { TraceScope } from './runtime/trace.js';
 import { type RivuletSettings, type RivuletSettingsInput, settingsFrom } from './settings.js';
@@ -75,7 +77,16 @@ export function makeParts(
   const settings = settingsFrom(options.settings ?? {});
   const member = `m-${randomBytes(9).toString('base64url')}`;
   const events = new Events({ logger });
-  const trace = new TraceScope({ telemetry: options.telemetry });
+  const onceAMinute = new OnceAMinute({ clock });
+  const trace = new TraceScope({
+    telemetry: options.telemetry,
+    onFailure: (error) => {
+      if (onceAMinute.says('telemetry') !== undefined)
+        logger.error(
+          `Telemetry failed, and what it should have told of goes on without it: ${describeError(error)}`,
+        );
+    },
+  });
   const storeTime = new StoreTime({ clock });
   const codecs = new Codecs({
     ...(settings.codec && { preferred: settings.codec }),

@@ -14,11 +14,19 @@ import type {
  */
 export class TraceScope {
   private readonly telemetry: Telemetry | undefined;
+  private readonly onFailure: (error: unknown) => void;
   private readonly storage = new AsyncLocalStorage<TraceContext>();
   private used = false;
 
-  constructor(options: { telemetry?: Telemetry | undefined } = {}) {
+  constructor(
+    options: {
+      telemetry?: Telemetry | undefined;
+      /** Hears what telemetry itself failed with, such as a processor of spans that throws. */
+      onFailure?: (error: unknown) => void;
+    } = {},
+  ) {
     this.telemetry = options.telemetry;
+    this.onFailure = options.onFailure ?? (() => undefined);
   }
 
   /** Whether anybody is told of sends: without, a send need not make anything for it. */
@@ -36,7 +44,8 @@ export class TraceScope {
     sent: () => SentFacts,
     run: (context: TraceContext | undefined) => Promise<R>,
   ): Promise<R> {
-    return this.telemetry ? this.telemetry.sending(sent(), run) : run(undefined);
+    const { telemetry } = this;
+    return telemetry ? this.told((once) => telemetry.sending(sent(), once), run) : run(undefined);
   }
 
   /** One attempt. Free of cost without telemetry, for messages that carry no trace context. */
@@ -45,15 +54,45 @@ export class TraceScope {
     run: () => O | Promise<O>,
   ): O | Promise<O> {
     const context = traceContextOf(delivery.message);
-    return this.telemetry
-      ? this.telemetry.handling(delivery, () => this.within(context, run))
-      : this.within(context, run);
+    const { telemetry } = this;
+    if (!telemetry) return this.within(context, run);
+    let outcome: O | Promise<O> | undefined;
+    const once = (): O | Promise<O> => (outcome ??= this.within(context, run));
+    const untold = (error: unknown): O | Promise<O> => {
+      this.onFailure(error);
+      return once();
+    };
+    try {
+      const told = telemetry.handling(delivery, once);
+      return told instanceof Promise ? told.catch(untold) : told;
+    } catch (error) {
+      return untold(error);
+    }
   }
 
   /** A batch, which belongs to the trace of none of its messages alone. */
   handlingBatch<R>(deliveries: readonly HandledFacts[], run: () => Promise<R>): Promise<R> {
     const apart = (): Promise<R> => this.within(undefined, run);
-    return this.telemetry ? this.telemetry.handlingBatch(deliveries, apart) : apart();
+    const { telemetry } = this;
+    return telemetry
+      ? this.told((once) => telemetry.handlingBatch(deliveries, () => once(undefined)), apart)
+      : apart();
+  }
+
+  /** The work is done once, and what comes of it is what comes of this, whatever telemetry fails with. */
+  private async told<R>(
+    tell: (once: (context: TraceContext | undefined) => Promise<R>) => Promise<R>,
+    work: (context: TraceContext | undefined) => Promise<R>,
+  ): Promise<R> {
+    let working: Promise<R> | undefined;
+    const once = (context: TraceContext | undefined): Promise<R> => (working ??= work(context));
+    try {
+      return await tell(once);
+    } catch (error) {
+      const result = await once(undefined);
+      this.onFailure(error);
+      return result;
+    }
   }
 
   within<T>(context: TraceContext | undefined, work: () => T): T {

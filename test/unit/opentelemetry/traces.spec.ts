@@ -68,6 +68,46 @@ describe('openTelemetry, traces', () => {
     expect(new Set(ended)).toEqual(new Set([SpanStatusCode.ERROR]));
   });
 
+  it('hold nothing up, and change nothing, when the SDK fails', async () => {
+    const lines: string[] = [];
+    const logger = { error: (line: string) => lines.push(line), warn() {}, log() {}, debug() {} };
+    const { tracerProvider, meterProvider } = sdk;
+    const failing = {
+      getTracer: () => ({
+        ...tracerProvider.getTracer('failing'),
+        startSpan: (name: string) => {
+          const span = sdk.tracer.startSpan(name);
+          const fail = (): never => {
+            throw new Error('a processor of spans failed');
+          };
+          return name.startsWith('process') ? fail() : Object.assign(span, { end: fail });
+        },
+      }),
+    } as never;
+    bed = await TestBed.open({
+      logger,
+      telemetry: openTelemetry({ tracerProvider: failing, meterProvider }),
+    });
+    const handled: unknown[] = [];
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'billing',
+      handler: ({ body }) => void handled.push(body),
+    });
+    await bed.subscribe({
+      topic: 'orders',
+      group: 'slow',
+      handler: async ({ body }) => void handled.push(await Promise.resolve(body)),
+    });
+    for (const body of [1, 2]) {
+      const { messageId } = await bed.publish('orders', body);
+      for (const group of ['billing', 'slow'])
+        expect(await bed.settled(messageId, group)).toMatchObject({ state: 'acked' });
+    }
+    expect(handled).toEqual([1, 1, 2, 2]);
+    expect(lines).toEqual([expect.stringContaining('a processor of spans failed')]);
+  });
+
   it('make one trace of a send, its handlers, and what those send', async () => {
     await open();
     const inHandler: unknown[] = [];
