@@ -127,6 +127,7 @@ export class TopicDirectory {
       `Topic "${topic}" does not exist and autoCreateTopics is off. Create it with MessageAdmin.createTopic or defineTopic.`,
     );
   }
+
   /** Whoever changes a definition may think that this changes the topic. What an operator alters later is meant. */
   private compare(asked: Partial<TopicSettings>, info: TopicInfo): void {
     if (this.compared.has(info.topic)) return;

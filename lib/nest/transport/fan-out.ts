@@ -23,7 +23,8 @@ export class FanOut<Handler> {
     handle: (handler: Handler) => Promise<void>,
     onOther: (handler: Handler, error: unknown) => void,
   ): Promise<void> {
-    // From the beginning, not at the end: when time is up for one that hangs, the next attempt begins before that.
+    // At the beginning, not at the end: when time is up for one that hangs, the next attempt begins before that, and when
+    // it has succeeded, all run again if the message ever comes again.
     const done = this.succeeded.get(messageId) ?? new Set<Handler>();
     this.remember(messageId, done);
     const failed: { handler: Handler; error: unknown }[] = [];
@@ -37,7 +38,6 @@ export class FanOut<Handler> {
       ),
     );
     if (failed.length === 0) return this.forget(messageId, done);
-    this.remember(messageId, done);
     const [worst, ...others] = failed.sort((a, b) => severity(b.error) - severity(a.error));
     for (const { handler, error } of others) onOther(handler, error);
     throw worst!.error;
