@@ -97,20 +97,20 @@ export function settingsFrom(input: RivuletSettingsInput): RivuletSettings {
 
 function withDefaults(input: RivuletSettingsInput): RivuletSettings {
   return {
-    producer: { ...DEFAULT_SETTINGS.producer, ...said(input.producer) },
-    topics: { ...DEFAULT_SETTINGS.topics, ...said(input.topics) },
-    consumer: { ...DEFAULT_SETTINGS.consumer, ...said(input.consumer) },
-    transactions: { ...DEFAULT_SETTINGS.transactions, ...said(input.transactions) },
-    ordered: { ...DEFAULT_SETTINGS.ordered, ...said(input.ordered) },
+    producer: { ...DEFAULT_SETTINGS.producer, ...givenIn(input.producer) },
+    topics: { ...DEFAULT_SETTINGS.topics, ...givenIn(input.topics) },
+    consumer: { ...DEFAULT_SETTINGS.consumer, ...givenIn(input.consumer) },
+    transactions: { ...DEFAULT_SETTINGS.transactions, ...givenIn(input.transactions) },
+    ordered: { ...DEFAULT_SETTINGS.ordered, ...givenIn(input.ordered) },
     autoCreateTopics: input.autoCreateTopics ?? DEFAULT_SETTINGS.autoCreateTopics,
     codec: input.codec,
     codecs: input.codecs ?? DEFAULT_SETTINGS.codecs,
-    idleGroups: { ...DEFAULT_SETTINGS.idleGroups, ...said(input.idleGroups) },
+    idleGroups: { ...DEFAULT_SETTINGS.idleGroups, ...givenIn(input.idleGroups) },
     heartbeatMs: input.heartbeatMs ?? DEFAULT_SETTINGS.heartbeatMs,
     deadAfterMs: input.deadAfterMs ?? DEFAULT_SETTINGS.deadAfterMs,
     drainMs: input.drainMs ?? DEFAULT_SETTINGS.drainMs,
     requestTimeoutMs: input.requestTimeoutMs ?? DEFAULT_SETTINGS.requestTimeoutMs,
-    requests: { ...DEFAULT_SETTINGS.requests, ...said(input.requests) },
+    requests: { ...DEFAULT_SETTINGS.requests, ...givenIn(input.requests) },
   };
 }
 
@@ -184,7 +184,7 @@ function knownIn(settings: object, known: object): [string, unknown][] {
   return Object.entries(settings).filter(([name]) => Object.hasOwn(known, name));
 }
 
-/** What is no object has been told of as that. */
-function said<T extends object>(options: T | undefined): Partial<T> {
+/** Nothing of what is no object: that was told of already. */
+function givenIn<T extends object>(options: T | undefined): Partial<T> {
   return isOptions(options) ? (given(options) as Partial<T>) : {};
 }

@@ -74,7 +74,7 @@ export class StoreTroubles {
     };
   }
 
-  /** Something in the background failed, and is tried again. */
+  /** Something in the background failed, and is tried again: by this or, where `doing` says so, by others. */
   tell(doing: string, error: unknown): void {
     const { availability, logger } = this.options;
     const line = `Could not ${doing}: ${tryingAgain(error)}`;

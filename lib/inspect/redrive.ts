@@ -9,6 +9,7 @@ import {
   type DeadLetters,
   isWanted,
 } from './dead-letters.js';
+import { unawaited } from '../core/runtime/thenable.js';
 import type { Groups } from './groups.js';
 import { functionProblem, groupProblem, type Problem, refuse, topicNameProblem } from './input.js';
 
@@ -17,7 +18,10 @@ export interface RedriveOptions {
   filter?: DeadLetterFilter;
   /** Handle them even if an idempotent handler has done what their dedup keys stand for. Default false. */
   force?: boolean;
-  /** Those keys, when `idempotent.key` makes them. Default: the `dedupId` of each message, else its id. */
+  /**
+   * Those keys, when `idempotent.key` makes them, at once: an answer that is no key ends it there. Default: the `dedupId` of
+   * each message, else its id.
+   */
   dedupKey?: (letter: DeadLetter) => string;
   /** At most so many a second, so that what failed before does not come back at once. Default: as fast as it goes. */
   perSecond?: number;
@@ -100,8 +104,7 @@ function keyOf(
 ): string | undefined {
   const answered = dedupKey?.(letter);
   if (answered === undefined) return undefined;
-  // Nobody waits for it: that it fails must not end the process.
-  if (answered instanceof Promise) answered.catch(() => undefined);
+  unawaited(answered);
   refuse('dedupKey of dead letters', [textProblem('dedupKey', answered)]);
   return answered as string;
 }

@@ -1,5 +1,5 @@
 import { TopicNotFoundError } from '../core/message/errors.js';
-import { describeValue, unknownOptions } from '../core/message/options.js';
+import { describeValue, given, unknownOptions } from '../core/message/options.js';
 import {
   growthProblem,
   type TopicName,
@@ -135,6 +135,5 @@ function saidBy(name: TopicName): Partial<TopicSettings> {
 
 /** The settings that were given a value. */
 function said(settings: Partial<TopicSettings>): Partial<TopicSettings> {
-  const entries = SETTINGS.map((setting) => [setting, settings[setting]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+  return given(Object.fromEntries(SETTINGS.map((setting) => [setting, settings[setting]])));
 }

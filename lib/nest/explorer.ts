@@ -14,7 +14,7 @@ export interface HandlerMethod {
   readonly method: string;
   readonly prototype: object;
   readonly wrapper: InstanceWrapper;
-  /** Of every provider that has instances of the class; `wrapper` is the first. */
+  /** One for each provider of the class; the first is `wrapper`. */
   readonly wrappers: readonly InstanceWrapper[];
   /** Modules that have instances of the class, by name: more than one when several provide it. */
   readonly modules: readonly string[];

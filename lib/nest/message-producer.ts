@@ -72,7 +72,7 @@ export class MessageProducer {
 
   /**
    * Send messages to any number of topics, all or nothing: whoever dies in between, all become visible, each once, or none.
-   * Inside a transaction they are a part of it.
+   * Inside a transaction they are a part of it, all or none, also when its code catches the error.
    *
    * Resolved: each is stored; one whose state is `half` becomes visible in a moment. Rejected: none is stored, now or later,
    * except for `SendOutcomeUnknownError`: then all are, or none. A full queue refuses all of them, whatever `whenFull` says.

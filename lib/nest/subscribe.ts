@@ -81,7 +81,7 @@ export interface SubscribeMetadata {
  * Nest's parameter decorators.
  */
 export type SubscribeDecorator<Body, Context = RivuletContext> = <
-  // oxlint-disable-next-line typescript/no-explicit-any -- what follows
+  // oxlint-disable-next-line typescript/no-explicit-any -- what follows the first parameter is up to Nest
   F extends ((body: Body, ...rest: any[]) => unknown) | ((ctx: Context, ...rest: any[]) => unknown),
 >(
   target: object,

@@ -1,7 +1,12 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { namespaceProblem } from '../core/message/names.js';
-import { describeValue, integerProblem, unknownOptions } from '../core/message/options.js';
+import {
+  describeValue,
+  given as onlyGiven,
+  integerProblem,
+  unknownOptions,
+} from '../core/message/options.js';
 import type { Logger } from '../core/runtime/logger.js';
 import {
   type ClusterConnection,
@@ -142,19 +147,18 @@ function readConnection(connection: RedisConnection): Given {
       ],
     };
   if ('cluster' in connection) {
-    const { nodes, ...read } = readCluster({ ...told(connection), cluster: connection.cluster });
+    const { nodes, ...read } = readCluster({
+      ...onlyGiven(connection),
+      cluster: connection.cluster,
+    });
     return { ...read, options: nodes };
   }
-  const given = told(connection);
+  // Without what is undefined: it would take the place of a default.
+  const said = onlyGiven(connection);
   const problems = (['retryStrategy', 'reconnectOnError'] as const)
-    .filter((name) => name in given)
+    .filter((name) => name in said)
     .map((name) => `connection: ${name} is decided by the library; leave it out`);
-  return { problems, options: given };
-}
-
-/** Without what is undefined: it would take the place of a default. */
-function told<T extends object>(given: T): T {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
+  return { problems, options: said };
 }
 
 /** The URL is taken apart here: ioredis would let its query overrule the options that keep messages safe. */
@@ -196,7 +200,7 @@ function optionProblems(options: RedisOptions, blockMs: number): string[] {
   const problems = decidedProblems(options).map((problem) => `connection: ${problem}`);
   const dbProblem = integerProblem('connection: db', options.db ?? 0, { min: 0 });
   if (dbProblem) problems.push(dbProblem);
-  // ioredis reads a text as well; what it makes nothing of is a variable that is not set.
+  // A text of digits is fine, as with ioredis. NaN is mostly a variable that is not set.
   const portProblem = integerProblem('connection: port', Number(options.port ?? 6379), {
     min: 1,
     max: 65_535,

@@ -10,7 +10,7 @@ export type Outcome =
   | { kind: 'retry-later'; delayMs: number; error: unknown }
   /** No attempt will ever succeed. */
   | { kind: 'rejected'; reason: string; error: unknown }
-  /** It was never started: the consumer is stopping or has no room. */
+  /** Nothing came of it, and it counts as no attempt: it was never started, or is given up with its consumer. */
   | { kind: 'not-started' }
   /** A duplicate of it is being handled: it waits for the end of that. */
   | { kind: 'busy'; delayMs: number }

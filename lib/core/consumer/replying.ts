@@ -4,8 +4,9 @@ import { describeError } from './outcome.js';
 
 /**
  * A handler whose result is the answer to a request. An error is an answer, too, and never a retry: whoever asked
- * knows, and asks again if it wants to. An async iterable answers with each of its values. Messages that nobody
- * waits for are handled as usual.
+ * knows, and asks again if it wants to. An async iterable answers with each of its values; where nobody waits for an answer
+ * it is read to its end, and errors are failures as usual. (A generator that is not async is a value here: `nest/answer.ts`
+ * is for handlers of Nest.)
  */
 export function replying(
   handler: Handler,
@@ -25,7 +26,7 @@ export function replying(
   };
 }
 
-/** A generator does nothing by itself: somebody has to ask for its values. */
+/** What makes the values may do nothing until somebody asks for them, as a generator. */
 async function toTheEnd(result: unknown, { signal }: Delivery): Promise<unknown> {
   if (!isAsyncIterable(result)) return result;
   for await (const _ of result) signal.throwIfAborted();

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../message/errors.js';
-import { isThenable } from '../runtime/thenable.js';
+import { isThenable, unawaited } from '../runtime/thenable.js';
 
 /**
  * What a function of the application answered where it is asked yes or no, and yes destroys something. `asked` names it.
@@ -8,7 +8,6 @@ import { isThenable } from '../runtime/thenable.js';
  */
 export function yesOrNo(answer: unknown, asked: string): boolean {
   if (!isThenable(answer)) return Boolean(answer);
-  // Nobody waits for it: that it fails must not end the process.
-  void Promise.resolve(answer).catch(() => undefined);
+  unawaited(answer);
   throw new InvalidInputError(asked, ['it must answer at once, and answered a promise']);
 }

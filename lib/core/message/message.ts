@@ -61,8 +61,8 @@ export interface SendOptions {
   /**
    * Wait for what becomes of the message in these consumer groups: the result says it in `outcomes`. Rejects with
    * `ReceiptTimeoutError`, which says what is known, when one of them has not ended with it in `timeoutMs`: it is stored
-   * then, and they go on. Sends that do not ask pay nothing. A duplicate (`dedupId`) of a message of this
-   * process hears what the senders hear that wait for that one.
+   * then, and they go on. Sends that do not ask pay nothing. A duplicate (`dedupId`) of a message that this
+   * process sent with a receipt hears what comes from then on, and what senders that still wait have heard.
    */
   receipt?: { groups: readonly string[]; timeoutMs: number };
   /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */

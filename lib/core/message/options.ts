@@ -14,7 +14,7 @@ export function isOptions(given: unknown): given is object {
   return typeof given === 'object' && given !== null && !Array.isArray(given);
 }
 
-/** Whether the options are `{}`, without a list of their names. */
+/** Whether the options are `{}`: asked without making a list of their names. */
 export function saysNothing(options: object): boolean {
   for (const _ in options) return false;
   return true;

@@ -4,8 +4,8 @@ import { type Clock, sleep } from '../runtime/clock.js';
 const PAUSE_MS = { from: 20, to: 500 };
 
 /**
- * Looks a topic up, or does what else may be repeated, again and again while the store is down or refuses: a fault that
- * passes fails nothing whose time is not up.
+ * Does what may be repeated (looks a topic up, keeps a recurring send), again and again while the store is down or refuses: a
+ * fault that passes fails nothing whose time is not up.
  *
  * @throws the last error, when another try cannot help or nobody waits for it any more (`goOn` answers false).
  */

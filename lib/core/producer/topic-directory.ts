@@ -128,14 +128,14 @@ export class TopicDirectory {
     );
   }
 
-  /** Whoever changes a definition may think that this changes the topic. What an operator alters later is meant. */
+  /** Whoever changes a definition may think that this changes the topic. Once: what is altered while this process runs is meant. */
   private compare(asked: Partial<TopicSettings>, info: TopicInfo): void {
     if (this.compared.has(info.topic)) return;
     this.compared.add(info.topic);
     const different = differences(info, asked);
     if (different.length > 0)
       this.logger.warn(
-        `Topic "${info.topic}" exists with other settings than it is defined with here: ${different.join('; ')}. It stays as it is; MessageAdmin.alterTopic changes it`,
+        `Topic "${info.topic}" exists with other settings than it is defined with here: ${different.join('; ')}. It stays as it is: change the definition, or the topic with MessageAdmin.alterTopic (queues only become more)`,
       );
   }
 }

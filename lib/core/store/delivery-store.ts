@@ -49,7 +49,10 @@ export interface SettleItem {
 export type SettleReply = 'settled' | 'stale';
 
 export interface GroupLag {
-  /** Visible and never handed out; null when the store cannot tell. */
+  /**
+   * Visible and never handed out; null when the store cannot tell. Too high after a failover or a restart of Redis 7.0, until
+   * the group has had few left.
+   */
   undelivered: number | null;
   /** In some consumer's hands. */
   inFlight: number;

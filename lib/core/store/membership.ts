@@ -13,7 +13,7 @@ export interface Membership {
    */
   beat(member: string): Promise<{ now: number; members: MemberBeat[] }>;
 
-  /** Of those of these that are members, silent ones included, in the order they are asked for. */
+  /** The last beats of those of `members` that have not left, silent ones included, in the order asked for; strangers are left out. */
   lastBeats(members: readonly string[]): Promise<MemberBeat[]>;
 
   /** The member is gone for good (after a clean stop, or once all its deliveries were taken over). */

@@ -45,7 +45,7 @@ export interface HalfFirstOptions {
   settings: TransactionSettings;
   sendTimeoutMs: number;
   logger: Logger;
-  /** Hears what failed because the store is away: one line speaks for all of it. */
+  /** Hears of every renewal that failed, and of decisions that did not reach a store that is away: one line speaks for an outage. */
   onTrouble(doing: string, error: unknown): void;
 }
 
@@ -142,7 +142,7 @@ export class HalfFirst {
     const { logger, onTrouble } = this.options;
     if (error instanceof AcksMissedError) return logger.warn(error.message);
     if (isAway(error))
-      return onTrouble(`decide transaction ${id}, whose check method is asked then`, error);
+      return onTrouble(`decide transaction ${id} (that is left to its check method)`, error);
     logger.warn(
       `The decision about transaction ${id} was not taken: ${error.message}. Its check method is asked, or was.`,
     );
@@ -163,7 +163,11 @@ export class HalfFirst {
         isFirst = false;
         return everyMs;
       },
-      onError: (error) => onTrouble(`renew transaction ${prepared.transactionId}`, error),
+      onError: (error) =>
+        onTrouble(
+          `renew transaction ${prepared.transactionId}, whose check method may be asked while it runs`,
+          error,
+        ),
     }).start();
   }
 

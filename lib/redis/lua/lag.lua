@@ -11,9 +11,9 @@
 -- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '', held }
 --          { 'no-group' }
 --
--- Invariant: a number is exact or absent. Redis cannot count past deleted entries; up to 100 are counted here. Where Redis 7.0
--- was a replica before, or started from its append-only file, it counts too many: a few are counted here in any case, and
--- trim.lua puts its count right.
+-- Invariant: a number is exact or absent, but for one that Redis 7.0 counts too high after it was a replica, or was started from
+-- its append-only file: until trim.lua has met the group with no more than ten messages left. Redis cannot count past deleted
+-- entries; up to 100 are counted here.
 
 local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
 local group = ARGV[1]

@@ -1,6 +1,9 @@
 #!lua flags=allow-oom
 -- Drop messages older than the retention, never one that a group has not settled.
 --
+-- Also tells Redis again how much a group was given, where ten messages or fewer are left: replicas of version 7.0, and a
+-- server that starts from its append-only file, have not counted what was read.
+--
 -- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  HASH    only: offset of a redriven message -> the group it is for
@@ -8,9 +11,6 @@
 -- ARGV[2]  ms      test time, '' = TIME
 --
 -- Returns  { removed }  number
---
--- Puts right, too, how much Redis believes a group was given: its replicas of version 7.0, and a start from its append-only
--- file, do not count what is read.
 --
 -- Invariant: for every group, the log reaches back to its first pending delivery, or, when there is none, to the one
 -- after the last delivered. For a group that was lost, to where it first began: there it will go on.

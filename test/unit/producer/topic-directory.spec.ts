@@ -19,7 +19,7 @@ describe('A topic that is defined', () => {
     await bed.publish(orders, 1);
     expect(warned).toEqual([
       'Topic "orders" exists with other settings than it is defined with here: queues is 2, asked for 8; ' +
-        'whenFull is reject, asked for wait. It stays as it is; MessageAdmin.alterTopic changes it',
+        'whenFull is reject, asked for wait. It stays as it is: change the definition, or the topic with MessageAdmin.alterTopic (queues only become more)',
     ]);
     await bed.stores.topics.alter('orders', { queues: 4 });
     expect(await bed.rivulet.topics.refresh('orders')).toMatchObject({
