@@ -12,22 +12,27 @@ interface Abortable {
 }
 
 /** Waits for the end of what a handler returned; the values of a stream are of no use to anybody. */
-export async function completed(result: unknown, delivery: Abortable): Promise<void> {
-  await lastOf(result, delivery);
+export function completed(result: unknown, delivery: Abortable): Promise<unknown> {
+  return lastOf(result, delivery);
 }
 
 /** What a handler returned; of an Observable or a generator the last value, once it has ended. */
 export async function lastOf(result: unknown, delivery: Abortable): Promise<unknown> {
-  const values = isGenerator(result) ? from(result) : result;
-  if (!isObservable(values)) return result;
+  if (isGenerator(result)) return lastOf(from(result), delivery);
+  if (!isObservable(result)) return result;
   let last: unknown;
-  await drained(values.pipe(concatMap(eachOf)), (value) => (last = value), delivery);
+  // An interceptor makes an Observable of whatever the handler returns. No operator: every event goes through here.
+  let generators: unknown[] | undefined;
+  const each = (value: unknown): void => {
+    last = value;
+    if (isGenerator(value)) (generators ??= []).push(value);
+  };
+  await drained(result, each, delivery);
+  for (const generator of generators ?? []) {
+    const ended = await lastOf(generator, delivery);
+    if (generator === last) last = ended;
+  }
   return last;
-}
-
-/** An interceptor makes an Observable of whatever the handler returns. */
-function eachOf(value: unknown): Observable<unknown> {
-  return isGenerator(value) ? from(value) : of(value);
 }
 
 /** Nothing of the handler has run yet. Other iterables are results like any other: what makes their values is under way. */

@@ -49,6 +49,11 @@ export class EarlyPackets<P> {
     return this.forget(messageId)?.packets ?? [];
   }
 
+  /** The same, and they are kept. */
+  of(messageId: string): readonly P[] {
+    return this.byMessage.get(messageId)?.packets ?? [];
+  }
+
   /** What is about none of the sends under way, the oldest of which has this number, is late, not early. */
   forgetBefore(oldestSending: number): void {
     for (const [messageId, { lastNumber }] of this.byMessage) {

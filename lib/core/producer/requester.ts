@@ -182,8 +182,8 @@ export class Requester {
   private confirmed(request: OpenRequest, messageId: MessageId): void {
     this.requests.sent(request, messageId);
     if (this.early.size > 0) {
-      const early = this.early.take(messageId);
-      if (!request.isFinished) for (const packet of early) this.deliver(packet);
+      // They stay for others that a dedup id made the same message, until `forgetLate` finds that none is under way.
+      for (const packet of this.early.of(messageId)) this.step(request, packet);
       this.forgetLate();
     }
   }

@@ -254,6 +254,8 @@ export class Transactions {
     let inner: UnitOfWork | undefined;
     try {
       const result = await begin<R>(async (tx) => {
+        // Who begins it may try it again: what the try before has sent is of no more use.
+        inner?.discard();
         inner = outer.savepoint(tx);
         const value = await this.scope.run(inner, () => body(tx));
         await inner.seal();

@@ -16,8 +16,14 @@ local function group_facts(stream, group)
   end
 end
 
--- How many entries of a stream come after one; nil when they are more than `most`: each that is counted costs its bytes.
-local function count_after(stream, offset, most)
-  local found = #redis.call('XRANGE', stream, '(' .. offset, '+', 'COUNT', most + 1)
-  return found <= most and found or nil
+-- How many entries of a stream come after one; nil when they are more than `most`, or when those that were counted have more
+-- than `bytes`: an entry cannot be counted without its body.
+local function count_after(stream, offset, most, bytes)
+  for found = 0, most do
+    local entry = redis.call('XRANGE', stream, '(' .. offset, '+', 'COUNT', 1)[1]
+    if not entry then return found end
+    if bytes < 0 then return nil end
+    offset = entry[1]
+    for _, value in ipairs(entry[2]) do bytes = bytes - #value end
+  end
 end

@@ -13,18 +13,18 @@
 --
 -- Invariant: a number is exact or absent, but for one that Redis 7.0 counts too high after it was a replica, or was started from
 -- its append-only file: until trim.lua has met the group with no more than ten messages left. Redis cannot count past deleted
--- entries; up to 100 are counted here.
+-- entries; up to 100 are counted here. What is counted is read, so that more than 64 KB of it are not.
 
 local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
 local group = ARGV[1]
-local COUNTED, FEW, MOST_REDRIVEN = 100, 10, 10000
+local COUNTED, FEW, MOST_BYTES, MOST_REDRIVEN = 100, 10, 65536, 10000
 
 local facts = group_facts(log, group)
 if not facts then return { 'no-group' } end
 
 local delivered, undelivered = facts['last-delivered-id'], facts['lag']
 if undelivered ~= 0 then
-  undelivered = count_after(log, delivered, undelivered and FEW or COUNTED) or undelivered
+  undelivered = count_after(log, delivered, undelivered and FEW or COUNTED, MOST_BYTES) or undelivered
 end
 local length = redis.call('XLEN', log)
 if undelivered and undelivered > length then

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Drop messages older than the retention, never one that a group has not settled.
 --
--- Also tells Redis again how much a group was given, where ten messages or fewer are left: replicas of version 7.0, and a
+-- Also tells Redis again how much a group was given, where ten messages or fewer (64 KB) are left: replicas of version 7.0, and a
 -- server that starts from its append-only file, have not counted what was read.
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began
@@ -17,7 +17,7 @@
 
 local meta, log, only = KEYS[1], KEYS[2], KEYS[3]
 local limit = math.max(tonumber(ARGV[1]), 1)
-local SWEPT, FEW = 100, 10
+local SWEPT, FEW, MOST_BYTES = 100, 10, 65536
 
 local now = now_ms(ARGV[2])
 local retention, starts = nil, {}
@@ -38,7 +38,7 @@ end
 local function recount(group)
   if group['lag'] == 0 then return end
   local delivered = group['last-delivered-id']
-  local left = count_after(log, delivered, FEW)
+  local left = count_after(log, delivered, FEW, MOST_BYTES)
   if not left or left == group['lag'] then return end
   local added = named(redis.call('XINFO', 'STREAM', log))['entries-added']
   redis.call('XGROUP', 'SETID', log, group['name'], delivered, 'ENTRIESREAD', whole(added - left))

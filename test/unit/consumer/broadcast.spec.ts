@@ -214,6 +214,26 @@ describe('a broadcast', () => {
     expect(signal!.aborted).toBe(true);
   });
 
+  it('tells of what did not end in time when its process ends', async () => {
+    const bed = await TestBed.open({ settings: { drainMs: 1_000 } });
+    beds.push(bed);
+    const told: string[] = [];
+    bed.rivulet.events.on('dropped', ({ reason }) => void told.push(reason));
+    await bed.subscribe({
+      ...{ topic: 'prices', group: 'cache', mode: 'broadcasting', from: 'earliest' },
+      handler: ({ signal }) =>
+        new Promise((_, reject) =>
+          signal.addEventListener('abort', () => reject(signal.reason as Error)),
+        ),
+    });
+    await bed.publish('prices', 'a');
+    await bed.advance(10);
+    const stopped = bed.rivulet.stop();
+    await bed.advance(5_000);
+    await stopped;
+    expect(told).toEqual([expect.stringContaining('did not finish within the drain limit')]);
+  });
+
   it('is another mode than sharing, in one group', async () => {
     const [one, other] = beds as [TestBed, TestBed];
     await subscribe(one);

@@ -155,6 +155,30 @@ describe('Requester', () => {
     expect(errors).toEqual([]);
   });
 
+  it('hands an answer that overtook the confirms to each of them that still waits', async () => {
+    const steps: string[] = [];
+    const ask = (name: string) =>
+      requester.open(
+        'orders',
+        null,
+        { dedupId: 'one' },
+        {
+          value: (body) => void steps.push(`${name}: ${body as string}`),
+          error: (error) => void errors.push(error),
+          end: () => void steps.push(`${name} ends`),
+        },
+      );
+    const first = ask('first');
+    ask('second');
+    ask('third');
+    await clock.settle();
+    await deliver([packet(1, 'a')]);
+    first.stop();
+    for (const confirm of confirms) confirm(1);
+    expect(steps).toEqual(['second: a', 'second ends', 'third: a', 'third ends']);
+    expect([requester.kept, errors]).toEqual([0, []]);
+  });
+
   it('keeps no answer to a request that could not be sent', async () => {
     const answer = requester.request('orders', null);
     answer.catch(() => {});

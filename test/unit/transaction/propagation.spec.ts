@@ -76,6 +76,20 @@ describe('a transaction inside another', () => {
     expect([bed.database.get('outer'), bed.database.get('inner')]).toEqual([1, undefined]);
   });
 
+  it('ends also where its savepoint is tried again, without what the first try sent', async () => {
+    const participant = bed.rivulet.transactions.participant();
+    const nested = participant.nested!.bind(participant);
+    participant.nested = (tx, body) => nested(tx, body).catch(() => nested(tx, body));
+    let tries = 0;
+    await run(() =>
+      run(async () => {
+        await bed.publish('orders', ++tries);
+        if (tries === 1) throw new Error('serialization failure');
+      }, 'nested'),
+    );
+    expect(await inQueues(bed)).toEqual([2]);
+  });
+
   it('keeps the order of the calls between a savepoint and what is sent beside it', async () => {
     const outside = gate();
     await run(async () => {

@@ -71,8 +71,10 @@ export class BroadcastRunner {
     const { origin } = this.options.subscription;
     this.inHand.stop();
     for (const attempt of this.inHand.of()) {
-      attempt.abort(new ClosedError(`${origin} did not finish within the drain limit`));
-      this.end(attempt, { kind: 'not-started' });
+      const error = new ClosedError(`${origin} did not finish within the drain limit`);
+      attempt.abort(error);
+      // As when its time is up: nobody else gets the message, so that it is told of.
+      this.end(attempt, { kind: 'failed', error });
     }
   }
 
