@@ -214,7 +214,16 @@ export class QueueAppender {
   ): void {
     const at = this.calls.indexOf(call);
     if (at >= 0) this.calls.splice(at, 1);
-    call.sends.forEach((send, i) => send.succeed(this.options.queue, results[i]!, reached));
+    call.sends.forEach((send, i) => {
+      const result = results[i];
+      // A store that answers less than it was asked leaves nobody waiting.
+      if (result) send.succeed(this.options.queue, result, reached);
+      else
+        send.expire(
+          true,
+          new Error(`The store answered ${results.length} of ${call.sends.length} messages`),
+        );
+    });
     // V8 may have made the call in the old generation, where it would keep all of them alive (decision 7).
     call.sends.length = 0;
   }

@@ -473,6 +473,23 @@ describe('QueueAppender', () => {
     expect(outcomes.get('d')).toMatchObject({ state: 'scheduled', offset: null });
   });
 
+  it('leaves nobody waiting whom the store does not answer, also when it is asked again', async () => {
+    const [only] = log.stored({ entries: [{}] } as never);
+    send('a', 'b');
+    await turn();
+    log.appends[0]!.answer({ state: 'appended', results: [only!], repeat: true });
+    await turn();
+    send('c', 'd');
+    await turn();
+    log.appends[1]!.lose();
+    await pause();
+    log.reopens[0]!.answer({ state: 'open', answers: [[only!]] });
+    await turn();
+    expect(stored()).toEqual(['a', 'c']);
+    expect(rejectedWith(SendOutcomeUnknownError)).toEqual(['b', 'd']);
+    expect(log.appends).toHaveLength(2);
+  });
+
   it('is idle once every send was answered', async () => {
     let idle = false;
     send('a');
