@@ -17,6 +17,8 @@ interface Weather {
   pieceBytes?: number;
 }
 
+const FINE: Weather = { delayMs: () => 0 };
+
 /**
  * Stands between a client and a server (Redis, a database) and breaks what passes: cuts connections within a request or a
  * reply, swallows everything without a word, holds it up and chops it, or refuses to connect.
@@ -116,11 +118,9 @@ export class TcpProxy {
     const target = net.connect(this.targetPort, '127.0.0.1');
     const link: Link = {
       ...{ client, target, fate: this.fateOf(), passed: { request: 0, reply: 0 } },
-      ...{
-        swallows: new Set(),
-        swallowed: [],
-        late: { request: Promise.resolve(), reply: Promise.resolve() },
-      },
+      ...{ swallows: new Set(), swallowed: [], ended: new Set() },
+      late: { request: Promise.resolve(), reply: Promise.resolve() },
+      held: { request: 0, reply: 0 },
     };
     this.links.add(link);
     client.on('data', (chunk) => this.pass(link, 'request', chunk));
@@ -135,7 +135,9 @@ export class TcpProxy {
   private pass(link: Link, direction: Direction, chunk: Buffer): void {
     if (this.swallowing || link.swallows.has(direction))
       return void link.swallowed.push({ direction, chunk });
-    if (this.weather) this.passLate(link, direction, chunk, this.weather);
+    // Also when the weather is fine again: what comes now must not overtake what is still held up.
+    if (this.weather || link.held[direction] > 0)
+      this.passLate(link, direction, chunk, this.weather ?? FINE);
     else this.passOn(link, direction, chunk);
   }
 
@@ -146,26 +148,36 @@ export class TcpProxy {
 
   private passLate(link: Link, direction: Direction, chunk: Buffer, weather: Weather): void {
     const { delayMs, pieceBytes = chunk.length } = weather;
+    link.held[direction] += 1;
     link.late[direction] = link.late[direction].then(async () => {
       for (let at = 0; at < chunk.length && this.links.has(link); at += pieceBytes) {
         await new Promise((resolve) => setTimeout(resolve, delayMs()));
         this.passOn(link, direction, chunk.subarray(at, at + pieceBytes));
       }
+      link.held[direction] -= 1;
     });
   }
 
   private passOn(link: Link, direction: Direction, chunk: Buffer): void {
+    // The cut comes once what stands before it has left: nothing may come behind the gap.
+    if (link.ended.has(direction)) return;
     const to = direction === 'request' ? link.target : link.client;
     const { fate, passed } = link;
     const cut = this.cutAt(direction, chunk, link);
     if (cut === 'mute') link.swallows.add('reply');
     if (cut === 'before') return this.cut(link);
-    if (cut === 'after') return void to.write(chunk, () => this.cut(link));
+    if (cut === 'after') return this.cutBehind(link, direction, chunk);
     const left = fate?.direction === direction ? fate.cutAfterBytes - passed[direction] : Infinity;
     passed[direction] += chunk.length;
     if (chunk.length < left) return void to.write(chunk);
     // What came before the cut still arrives: a server that got a whole request carries it out.
-    to.write(chunk.subarray(0, left), () => this.cut(link));
+    this.cutBehind(link, direction, chunk.subarray(0, left));
+  }
+
+  private cutBehind(link: Link, direction: Direction, last: Buffer): void {
+    link.ended.add(direction);
+    const to = direction === 'request' ? link.target : link.client;
+    to.write(last, () => this.cut(link));
   }
 
   private cut(link: Link): void {
@@ -187,6 +199,9 @@ interface Link {
   passed: Record<Direction, number>;
   swallows: Set<Direction>;
   swallowed: { direction: Direction; chunk: Buffer }[];
-  /** What is held up, in order. */
+  /** What is held up, in order, and how many chunks that are. */
   late: Record<Direction, Promise<void>>;
+  held: Record<Direction, number>;
+  /** Directions in which nothing passes any more: it is about to be cut. */
+  ended: Set<Direction>;
 }
