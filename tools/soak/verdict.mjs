@@ -64,10 +64,13 @@ function growth(curve, what, of) {
   return { from: ofThese(curve.slice(quarter, 2 * quarter)), to: ofThese(curve.slice(-quarter)) };
 }
 
-/** What leaks with a hundredth of the messages exceeds either bar in the shortest run. */
+/**
+ * What leaks with a hundredth of the messages exceeds either bar in the shortest run. Immediates are over with their turn: how
+ * many there are in one moment says nothing.
+ */
 function holdsMore(
-  { Timeout: timersBefore = 0, ...before },
-  { Timeout: timersAfter = 0, ...after },
+  { Timeout: timersBefore = 0, Immediate: _before, ...before },
+  { Timeout: timersAfter = 0, Immediate: _after, ...after },
 ) {
   return timersAfter > timersBefore + TIMERS_VARY_BY || sumOf(after) > sumOf(before) + 2;
 }
