@@ -12,6 +12,7 @@ import { InstanceName } from './instance-names.js';
 import { ModuleInstance } from './module-instance.js';
 import { type ModuleSettings, moduleSettings, type RivuletModuleOptions } from './options.js';
 import { RivuletHealth } from './rivulet-health.js';
+import { withClockOf } from './shared-clock.js';
 import {
   getAdminToken,
   getClientToken,
@@ -80,7 +81,7 @@ export function providersOf(name: string | undefined): { providers: Provider[]; 
         new ModuleInstance({
           name,
           title,
-          settings: from,
+          settings: withClockOf(over, from, `Options of ${title}`),
           stores: over,
           explorer: new HandlerExplorer({ discovery, scanner }),
           creator,

@@ -21,7 +21,7 @@ const LONGEST_LOCK_MS = 2_000;
 /**
  * A database that takes part in transactions, in this process: for tests of what is `@Transactional`, without a database.
  *
- * Keeps to the contract of the real ones. `sibling()` is another process on the same data; each can be cut off
+ * Keeps to the contract of the real ones, also beside a clock that the test moves and that it was not given. `sibling()` is another process on the same data; each can be cut off
  * (`goDown`), and can lose the answer to a COMMIT.
  */
 export class MemoryParticipant implements TransactionParticipant<MemoryTransaction> {
@@ -30,7 +30,8 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
   readonly inbox: InboxTable<MemoryTransaction>;
   private readonly clock: Clock;
   private readonly database: MemoryDatabase;
-  private readonly own = new Set<MemoryTransaction>();
+  /** By when it began. */
+  private readonly own = new Map<MemoryTransaction, number>();
   private down: Error | undefined;
   private lost: LostCommit | undefined;
 
@@ -77,7 +78,7 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
   /** From now on every call of this process rejects, and what it had open is rolled back. */
   goDown(error: Error = new Error('the memory database was taken down by a test')): void {
     this.down = error;
-    for (const transaction of this.own) this.database.rollBack(transaction);
+    for (const transaction of this.own.keys()) this.database.rollBack(transaction);
     this.own.clear();
   }
 
@@ -102,7 +103,7 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
   async run<R>(body: (tx: MemoryTransaction) => Promise<R>): Promise<R> {
     this.enter();
     const transaction = new MemoryTransaction(this.database);
-    this.own.add(transaction);
+    this.own.set(transaction, this.clock.now());
     try {
       const result = await body(transaction);
       this.commit(transaction);
@@ -138,7 +139,7 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
       new MarkerRefusedError({ participant: this.name, id, reason });
     if (!tx.isOpen) throw refused('ended');
     if (this.database.markers.has(id)) throw refused('decided');
-    if (this.clock.now() >= deadline) throw refused('too-late');
+    if (this.elapsedMs(tx) >= deadline - mintedAt(id)) throw refused('too-late');
     tx.changes.markers.set(id, 'commit');
   }
 
@@ -153,6 +154,12 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
     const old = [...markers.keys()].filter((id) => mintedAt(id) < before).slice(0, limit);
     for (const id of old) markers.delete(id);
     return old.length;
+  }
+
+  /** How long it took, and not what time it is: an application whose clock a test moves may not have told us of it. */
+  private elapsedMs(tx: MemoryTransaction): number {
+    const now = this.clock.now();
+    return now - (this.own.get(tx) ?? now);
   }
 
   private verdict(id: TransactionId): Verdict {

@@ -46,20 +46,21 @@ export class MemoryStores implements Stores {
   readonly members: MemoryMembership;
   readonly presence: MemoryGroupPresence;
   readonly replies: MemoryReplyStore;
+  readonly clock: Clock;
   /** What happens behind the library's back. Works while the stores are down. */
   readonly tamper: Tampering;
   private readonly state: MemoryState;
   private readonly gate: MemoryGate;
 
   /**
-   * @param options.clock the one that the application goes by, too (`RivuletModule.forRoot({ stores, clock })`). Default: time
-   *   as it is.
+   * @param options.clock the application goes by it, too (`RivuletModule.forRoot({ stores })`). Default: time as it is.
    * @param options.shared whose data to work on; its own by default.
    */
   constructor(options: { clock?: Clock; shared?: MemoryStores } = {}) {
     const problems = unknownOptions(options, ['clock', 'shared']);
     if (problems.length > 0) throw new InvalidOptionsError('Options of MemoryStores', problems);
     const { clock = systemClock } = options;
+    this.clock = clock;
     const state = (this.state = options.shared?.state ?? new MemoryState());
     const gate = (this.gate = new MemoryGate(clock));
     this.topics = new MemoryTopicRegistry(state, gate);
@@ -83,7 +84,7 @@ export class MemoryStores implements Stores {
 
   /** Another client of the same data. */
   sibling(): MemoryStores {
-    return new MemoryStores({ clock: this.gate.clock, shared: this });
+    return new MemoryStores({ clock: this.clock, shared: this });
   }
 
   /** From now on every call of this client rejects with StoreUnavailableError and does nothing. */

@@ -14,6 +14,7 @@ import type { RateLimitStore } from './rate-limit-store.js';
 import type { RecurringStore } from './recurring-store.js';
 import type { ReplyStore } from './reply-store.js';
 import type { ScheduleStore } from './schedule-store.js';
+import type { Clock } from '../runtime/clock.js';
 import type { StoreHealth } from '../runtime/store-health.js';
 import type { TopicRegistry } from './topic-registry.js';
 
@@ -39,6 +40,9 @@ export interface Stores {
   readonly members: Membership;
   readonly presence: GroupPresence;
   readonly replies: ReplyStore;
+
+  /** Only of stores in this process: what they go by. Whoever uses them has to go by it, too. */
+  readonly clock?: Clock;
 
   /**
    * Resolves when the store can be used; rejects when that is out of the question within `timeoutMs`.
