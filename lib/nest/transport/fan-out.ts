@@ -14,7 +14,7 @@ const MOST_REMEMBERED = 10_000;
  * handler runs again: as after any redelivery.
  */
 export class FanOut<Handler> {
-  private readonly succeeded = new Map<string, Set<Handler>>();
+  private readonly latest = new Map<string, Attempt<Handler>>();
 
   /** @throws the worst error; `onOther` hears of the others. */
   async run(
@@ -25,8 +25,9 @@ export class FanOut<Handler> {
   ): Promise<void> {
     // At the beginning, not at the end: when time is up for one that hangs, the next attempt begins before that, and when
     // it has succeeded, all run again if the message ever comes again.
-    const done = this.succeeded.get(messageId) ?? new Set<Handler>();
-    this.remember(messageId, done);
+    const done = this.latest.get(messageId)?.done ?? new Set<Handler>();
+    const attempt = { done };
+    this.remember(messageId, attempt);
     const failed: { handler: Handler; error: unknown }[] = [];
     const left = handlers.filter((handler) => !done.has(handler));
     await Promise.all(
@@ -37,23 +38,27 @@ export class FanOut<Handler> {
         ),
       ),
     );
-    if (failed.length === 0) return this.forget(messageId, done);
+    if (failed.length === 0) return this.forget(messageId, attempt);
     const [worst, ...others] = failed.sort((a, b) => severity(b.error) - severity(a.error));
     for (const { handler, error } of others) onOther(handler, error);
     throw worst!.error;
   }
 
   /** What an attempt of long ago ends with says nothing about the one that is under way. */
-  private forget(messageId: string, done: Set<Handler>): void {
-    if (this.succeeded.get(messageId) === done) this.succeeded.delete(messageId);
+  private forget(messageId: string, attempt: Attempt<Handler>): void {
+    if (this.latest.get(messageId) === attempt) this.latest.delete(messageId);
   }
 
-  private remember(messageId: string, done: Set<Handler>): void {
-    this.succeeded.delete(messageId);
-    this.succeeded.set(messageId, done);
-    if (this.succeeded.size > MOST_REMEMBERED)
-      this.succeeded.delete(this.succeeded.keys().next().value!);
+  private remember(messageId: string, attempt: Attempt<Handler>): void {
+    this.latest.delete(messageId);
+    this.latest.set(messageId, attempt);
+    if (this.latest.size > MOST_REMEMBERED) this.latest.delete(this.latest.keys().next().value!);
   }
+}
+
+/** The attempts at a message share what is done; each is another one. */
+interface Attempt<Handler> {
+  readonly done: Set<Handler>;
 }
 
 /** A dead letter is worse than a retry, and a retry by policy worse than one that was asked for. */
