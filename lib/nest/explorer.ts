@@ -31,6 +31,12 @@ export interface PatternMethod extends HandlerMethod {
   readonly extras: object;
 }
 
+/** One pattern of one controller, as Nest will hand it to the transport. */
+export interface PatternRegistration {
+  readonly origin: string;
+  readonly extras: object;
+}
+
 /** Finds the methods that were decorated. Answers data; starts nothing, and touches no getter. */
 export class HandlerExplorer {
   private readonly discovery: DiscoveryService;
@@ -81,12 +87,19 @@ export class HandlerExplorer {
   /** Every handler of a pattern. Nest registers them with the transport; here they are found by name. */
   patternMethods(): PatternMethod[] {
     return this.methodsOf(this.discovery.getControllers()).flatMap((handler) => {
-      const callback = (handler.prototype as Record<string, object>)[handler.method]!;
-      const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) as object | undefined;
-      return Reflect.hasMetadata(PATTERN_METADATA, callback)
-        ? [{ ...handler, extras: extras ?? {} }]
-        : [];
+      const declared = patternsOf(handler);
+      return declared ? [{ ...handler, extras: declared.extras }] : [];
     });
+  }
+
+  /** In the order in which Nest hands them over: module by module, and of each controller. */
+  patternRegistrations(): PatternRegistration[] {
+    return this.discovery.getControllers().flatMap((controller) =>
+      this.methodsOf([controller]).flatMap((handler) => {
+        const { patterns = [], extras = {} } = patternsOf(handler) ?? {};
+        return patterns.map(() => ({ origin: handler.origin, extras }));
+      }),
+    );
   }
 
   private hostedMethods(): HandlerMethod[] {
@@ -120,6 +133,14 @@ export class HandlerExplorer {
     }
     return found;
   }
+}
+
+/** What `@EventPattern` or `@MessagePattern` noted on the function, which a class that inherits it shares. */
+function patternsOf({ prototype, method }: HandlerMethod) {
+  const callback = (prototype as Record<string, object>)[method]!;
+  const patterns = Reflect.getMetadata(PATTERN_METADATA, callback) as unknown[] | undefined;
+  const extras = (Reflect.getMetadata(PATTERN_EXTRAS_METADATA, callback) ?? {}) as object;
+  return patterns && { patterns, extras };
 }
 
 /** Of what Nest constructs by itself: the class. Of values and what factories made: the class of the instance. */

@@ -14,6 +14,7 @@ import { Subscriber } from './subscriber.js';
 import { TransactionBinder } from './transaction-binder.js';
 import { RivuletClient } from './transport/client.js';
 import { ClientHost } from './transport/client-host.js';
+import { PatternOrigins } from './transport/pattern-origins.js';
 import { RivuletServer } from './transport/server.js';
 import { ServerHost } from './transport/server-host.js';
 
@@ -60,8 +61,7 @@ export class ModuleInstance {
       },
     }));
 
-    const patterns = explorer.patternMethods();
-    const origins = new Map(patterns.map(({ extras, origin }) => [extras, origin]));
+    const origins = new PatternOrigins(explorer.patternRegistrations());
     this.server = new RivuletServer(
       new ServerHost({
         name,
@@ -70,7 +70,7 @@ export class ModuleInstance {
         logger,
         listen: () => lifecycle.listen(),
         close: () => lifecycle.stopConsuming(),
-        originOf: (extras) => origins.get(extras),
+        nextOrigin: (extras) => origins.next(extras),
       }),
     );
     const { connectTimeoutMs } = settings;

@@ -36,8 +36,8 @@ export interface PatternBookOptions {
   group: string | undefined;
   /** Options by handler, from the module. */
   overrides: Readonly<Record<string, HandlerOptions>>;
-  /** `ClassName.methodName` of the extras that Nest hands over; unknown without a module. */
-  originOf(extras: object): string | undefined;
+  /** `ClassName.methodName` of the handler that Nest registers now, with these extras; unknown without a module. */
+  nextOrigin(extras: object): string | undefined;
 }
 
 /** Collects the handlers Nest registers, and makes subscriptions of them. */
@@ -57,8 +57,8 @@ export class PatternBook {
     extras: HandlerOptions;
   }): void {
     const { pattern, callback, isEvent, extras } = registered;
-    const { originOf, overrides } = this.options;
-    const origin = originOf(extras) ?? decoratorOf(pattern, isEvent);
+    const { nextOrigin, overrides } = this.options;
+    const origin = nextOrigin(extras) ?? decoratorOf(pattern, isEvent);
     const found = handlerOptionProblems(extras, HANDLER_OPTIONS);
     const { name = origin, ...own } = extras;
     const options = { ...given(own), ...given(overrides[name] ?? {}) };

@@ -12,7 +12,7 @@ export class ServerHost {
   readonly logger: Logger;
   readonly listen: () => Promise<void>;
   readonly close: () => Promise<void>;
-  readonly originOf: (extras: object) => string | undefined;
+  readonly nextOrigin: (extras: object) => string | undefined;
 
   constructor(options: {
     name: string | undefined;
@@ -21,7 +21,7 @@ export class ServerHost {
     logger: Logger;
     listen(): Promise<void>;
     close(): Promise<void>;
-    originOf(extras: object): string | undefined;
+    nextOrigin(extras: object): string | undefined;
   }) {
     this.name = options.name;
     this.rivulet = options.rivulet;
@@ -29,7 +29,7 @@ export class ServerHost {
     this.logger = options.logger;
     this.listen = () => options.listen();
     this.close = () => options.close();
-    this.originOf = (extras) => options.originOf(extras);
+    this.nextOrigin = (extras) => options.nextOrigin(extras);
   }
 }
 
@@ -59,6 +59,6 @@ export function ownHost(options: RivuletModuleOptions, name: string | undefined)
       await lifecycle.onModuleDestroy();
       await lifecycle.onApplicationShutdown();
     },
-    originOf: () => undefined,
+    nextOrigin: () => undefined,
   });
 }

@@ -53,12 +53,12 @@ export class RivuletServer
     super();
     keepOriginalErrors();
     this.host = options instanceof ServerHost ? options : hostOf(options);
-    const { name, settings, rivulet, originOf } = this.host;
+    const { name, settings, rivulet, nextOrigin } = this.host;
     this.transportId = getTransportId(name);
     this.book = new PatternBook({
       group: settings.group,
       overrides: settings.handlers,
-      originOf,
+      nextOrigin,
     });
     followStatus(rivulet, (status) => this._status$.next(status));
   }

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Controller, type Type } from '@nestjs/common';
+import { Controller, Module, type Type } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import {
   defineTopic,
@@ -178,6 +178,64 @@ describe('Extras of a pattern', () => {
       { topic: 'orders', concurrency: 3 },
       { topic: 'returns', group: 'other' },
     ]);
+  });
+
+  it('that several controllers inherit are those of each, by its name', async () => {
+    abstract class Base {
+      @EventPattern<string[]>(['orders', 'returns'])
+      on() {}
+    }
+    @Controller()
+    class Billing extends Base {}
+    @Controller()
+    class Audit extends Base {}
+    @Module({ controllers: [Billing] })
+    class Elsewhere {}
+    const { app } = await startHybrid({
+      imports: [Elsewhere],
+      controllers: [Audit],
+      rivulet: {
+        handlers: {
+          'Audit.on': { group: 'audit', concurrency: 3 },
+          'Billing.on': { group: 'billing', concurrency: 4 },
+        },
+      },
+    });
+    const audit = { group: 'audit', concurrency: 3, origin: 'Audit.on' };
+    const billing = { group: 'billing', concurrency: 4, origin: 'Billing.on' };
+    const { subscriptions } = app.get(Rivulet);
+    expect(subscriptions).toHaveLength(4);
+    expect(subscriptions).toEqual(
+      expect.arrayContaining(
+        ['orders', 'returns'].flatMap((topic) =>
+          [audit, billing].map((own) => expect.objectContaining({ topic, ...own })),
+        ),
+      ),
+    );
+  });
+
+  it('that one controller inherits in several modules are those of each instance', async () => {
+    abstract class Base {
+      @EventPattern<string>('orders')
+      on() {}
+    }
+    @Controller()
+    class Billing extends Base {}
+    @Controller()
+    class Audit extends Base {}
+    @Module({ controllers: [Billing, Audit] })
+    class Elsewhere {}
+    const { app } = await startHybrid({
+      imports: [Elsewhere],
+      controllers: [Billing],
+      rivulet: { handlers: { 'Audit.on': { group: 'audit' } } },
+    });
+    expect(app.get(Rivulet).subscriptions.map(({ group, origin }) => [group, origin])).toEqual(
+      expect.arrayContaining([
+        ['audit', 'Audit.on'],
+        [expect.any(String), 'Billing.on and Billing.on'],
+      ]),
+    );
   });
 
   it('or the module must name a group', async () => {
