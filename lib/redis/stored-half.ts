@@ -10,7 +10,7 @@ import type {
 import type { AppendEntry } from '../core/store/message-log.js';
 import { fromWord } from './half-words.js';
 
-const FACTS = /^(\S+) (\S+) (\d{1,16}) (\d{1,9}) (\S+) (\d{1,6}) (\S+) (\S+)$/;
+const FACTS = /^(\d{1,16}) (\d{1,9}) (\S+) (\S+) (\S+) (\d{1,6}) (\S+) (\S+)$/;
 
 /** What claim-halves.lua answered. */
 export function readClaimed([now, next, waiting, ...pairs]: readonly Buffer[]): ClaimedHalves {
@@ -46,7 +46,7 @@ export function readHalf(id: TransactionId, stored: Buffer): StoredHalf | undefi
   const parts = parted(frames, most + 1);
   // None when they were not asked for.
   if (parts.length > 0 && parts.length !== most) return undefined;
-  const [, owner, name, preparedAt, checks, parked, messages, dues] = facts as unknown as [
+  const [, preparedAt, checks, parked, owner, name, messages, dues] = facts as unknown as [
     ...[string, string, string, string, string, string, string, string],
   ];
   try {

@@ -30,15 +30,20 @@ local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('H
 local append = appender(keys, ARGV[2], 9, ARGV[3])
 
 local reply, gone, ends, seen = replying(ARGV[1]), { ids = {}, messages = 0 }, {}, {}
+-- Of each half its facts, or only where its frame begins.
 local all, is_complete = {}, true
 for i in ipairs(ids) do
-  all[i] = not ended[i] and halves[i] and facts_of(halves[i])
-  if all[i] and not append.knows(all[i].dedups) then is_complete = false end
+  if halves[i] and not ended[i] then
+    local frame_at = string.match(halves[i], PLAIN)
+    all[i] = frame_at or facts_of(halves[i])
+    if not frame_at and not append.knows(all[i].dedups) then is_complete = false end
+  end
 end
 if not is_complete then
-  for i in ipairs(ids) do reply.add('dedup ' .. (all[i] and all[i].dedups or '-')) end
+  for i in ipairs(ids) do reply.add('dedup ' .. (type(all[i]) == 'table' and all[i].dedups or '-')) end
   return reply.all()
 end
+local count, messages, visible = 0, 0, append.visible
 for i, id in ipairs(ids) do
   local facts, known = all[i], ended[i] or seen[id]
   if known then
@@ -46,15 +51,24 @@ for i, id in ipairs(ids) do
   elseif not facts then
     reply.add('unknown')
   else
-    local results, _, offset, follows = append.all(facts)
-    seen[id] = 'c' .. results
-    ends[#ends + 1] = id
-    ends[#ends + 1] = seen[id]
-    gone.ids[#gone.ids + 1] = id
-    gone.messages = gone.messages + facts.messages
-    gone.parked = gone.parked or facts.parked ~= '-'
-    if offset then reply.add_stored(offset, follows) else reply.add(resolution(seen[id])) end
+    local result
+    if type(facts) == 'number' then
+      local offset, follows = visible(string.sub(halves[i], facts))
+      result = 'cstored ' .. offset .. ' 1'
+      messages = messages + 1
+      reply.add_stored(offset, follows)
+    else
+      local frames = frames_in(halves[i], facts.frames_at, #halves[i])
+      result = 'c' .. append.all(frames, facts.dues, facts.dedups)
+      messages = messages + facts.messages
+      gone.parked = gone.parked or facts.parked ~= '-'
+      reply.add(resolution(result))
+    end
+    seen[id], count = result, count + 1
+    gone.ids[count] = id
+    ends[2 * count - 1], ends[2 * count] = id, result
   end
 end
+gone.messages = messages
 resolve(keys, gone, ends)
 return reply.all()

@@ -1,31 +1,44 @@
 -- Shared by the scripts about half messages: stands between the prelude and their code.
 --
 -- A half is facts, a line feed, and its frames, each with its length (4 bytes, big endian) before it. The facts are words with a space between:
---   owner · name · prepared at (Unix ms) · checks answered · why it is parked or '-' · messages · dues · dedup ids
+--   prepared at (Unix ms) · checks answered · why it is parked or '-' · owner · name · messages · dues · dedup ids
 -- Dues and dedup ids: one for each message and a comma between, '-' for none; '-' alone when no message has one.
 -- Text is percent-encoded. What became of a transaction is 'r' (rolled back) or 'c' and the results of its append.
 
-local FACT = '^(%S+) (%S+) (%d+) (%d+) (%S+) (%d+) (%S+) (%S+)\n()'
+local FACT = '^(%d+) (%d+) (%S+) (%S+) (%S+) (%d+) (%S+) (%S+)\n()'
+-- One message, visible at once, without a dedup id, not parked, as nearly all are; and where its frame begins.
+local PLAIN = '^%d+ %d+ %- %S+ %S+ 1 %- %-\n....()'
 local REMEMBERED_MS = 24 * 3600 * 1000
 
 -- The 16-byte ids in a string of them.
 local function split_ids(text)
   local ids = {}
-  for at = 1, #text, 16 do ids[#ids + 1] = string.sub(text, at, at + 15) end
+  for n = 1, #text / 16 do ids[n] = string.sub(text, 16 * n - 15, 16 * n) end
   return ids
 end
 
 local function facts_of(half)
-  local owner, name, prepared_at, checks, parked, messages, dues, dedups, frames_at = string.match(half, FACT)
+  local prepared_at, checks, parked, owner, name, messages, dues, dedups, frames_at = string.match(half, FACT)
   return {
-    owner = owner, name = name, prepared_at = prepared_at, checks = checks, parked = parked,
-    messages = tonumber(messages), dues = dues, dedups = dedups, text = half, at = frames_at, last = #half,
+    prepared_at = prepared_at, checks = checks, parked = parked, owner = owner, name = name,
+    messages = tonumber(messages), dues = dues, dedups = dedups, half = half, frames_at = frames_at,
   }
 end
 
 local function half_of(facts)
-  return table.concat({ facts.owner, facts.name, facts.prepared_at, facts.checks, facts.parked, whole(facts.messages),
-    facts.dues, facts.dedups }, ' ') .. '\n' .. string.sub(facts.text, facts.at)
+  return table.concat({ facts.prepared_at, facts.checks, facts.parked, facts.owner, facts.name, whole(facts.messages),
+    facts.dues, facts.dedups }, ' ') .. '\n' .. string.sub(facts.half, facts.frames_at)
+end
+
+-- The frames in a text of them, from `at` to `last`.
+local function frames_in(text, at, last)
+  local frames = {}
+  while at <= last do
+    local ends = at + 3 + struct.unpack('>I4', text, at)
+    frames[#frames + 1] = string.sub(text, at + 4, ends)
+    at = ends + 1
+  end
+  return frames
 end
 
 -- What became of a transaction as an answer.
@@ -37,10 +50,10 @@ end
 -- A reply: the ids as they came, then answers in their order, neighbours that are the same told once: '<how many> <answer>'.
 -- Transactions of one message each that were appended one after the other: '<how many> following <offset of the first>'.
 local function replying(ids)
-  local reply, answer, count = { ids }, nil, 0
+  local reply, answer, count, is_following = { ids }, nil, 0, false
   local function flush(next)
     if count > 0 then reply[#reply + 1] = count .. ' ' .. answer end
-    answer, count = next, 1
+    answer, count, is_following = next, 1, false
   end
   return {
     add = function(next)
@@ -48,10 +61,11 @@ local function replying(ids)
     end,
     -- `follows`: directly after the one before it in the log.
     add_stored = function(offset, follows)
-      if follows and answer and string.sub(answer, 1, 9) == 'following' then
+      if follows and is_following then
         count = count + 1
       else
         flush('following ' .. offset)
+        is_following = true
       end
     end,
     all = function()
@@ -98,6 +112,17 @@ local function appender(keys, named, first, test_time)
     end
   end
 
+  -- @returns its offset, and whether it stands directly after the one before.
+  local function visible(frame)
+    local follows, offset = is_run, redis.call('XADD', keys.log, next_one, 'rv', frame)
+    if not is_run then
+      -- Redis counts on from here, so that the first offset of a run says the others.
+      local ms, seq = string.match(offset, '^(%d+%-)(%d+)$')
+      if #seq < 15 then next_one, is_run = ms .. '*', true end
+    end
+    return offset, follows
+  end
+
   local function one(frame, when, dedup)
     local id, visible_at = string.sub(frame, 2, 17), now
     if when ~= '-' then
@@ -111,12 +136,7 @@ local function appender(keys, named, first, test_time)
       redis.call('HSET', keys.scheduled, id, frame)
       redis.call('ZADD', keys.due, whole(visible_at), id)
     else
-      offset = redis.call('XADD', keys.log, next_one, 'rv', frame)
-      if not is_run then
-        -- Redis counts on from here, so that the first offset of a run says the others.
-        local ms, seq = string.match(offset, '^(%d+%-)(%d+)$')
-        if #seq < 15 then next_one, is_run = ms .. '*', true end
-      end
+      offset = visible(frame)
     end
     if key then
       local hex = string.gsub(id, '.', function(byte) return string.format('%02x', string.byte(byte)) end)
@@ -130,32 +150,23 @@ local function appender(keys, named, first, test_time)
   end
 
   return {
+    visible = visible,
     knows = function(dedups)
       for dedup in string.gmatch(dedups, '[^,]+') do
         if dedup ~= '-' and not places[dedup] then return false end
       end
       return true
     end,
-    -- The frames of `messages.text` from `messages.at` to `messages.last`.
-    -- @returns the results as append.lua words them, and how many messages took room; of a single one that is stored also
-    -- its offset, and whether it stands directly after the one before.
-    all = function(messages)
-      local text, at, last = messages.text, messages.at, messages.last
-      if messages.messages == 1 and messages.dues == '-' and messages.dedups == '-' then
-        local follows = is_run
-        local _, offset = one(string.sub(text, at + 4, last), '-', '-')
-        return 'stored ' .. offset .. ' 1', 1, offset, follows
-      end
+    -- @returns the results as append.lua words them, and how many messages took room.
+    all = function(frames, dues, dedups)
       local results, first_of_run, count, placed = {}, nil, 0, 0
-      local each_due = messages.dues ~= '-' and string.gmatch(messages.dues, '[^,]+')
-      local each_dedup = messages.dedups ~= '-' and string.gmatch(messages.dedups, '[^,]+')
+      local each_due = dues ~= '-' and string.gmatch(dues, '[^,]+')
+      local each_dedup = dedups ~= '-' and string.gmatch(dedups, '[^,]+')
       local function end_run()
         if first_of_run then results[#results + 1] = 'stored ' .. first_of_run .. ' ' .. count end
         first_of_run, count = nil, 0
       end
-      while at <= last do
-        local frame = string.sub(text, at + 4, at + 3 + struct.unpack('>I4', text, at))
-        at = at + 4 + #frame
+      for _, frame in ipairs(frames) do
         local word, detail = one(frame, each_due and each_due() or '-', each_dedup and each_dedup() or '-')
         if word ~= 'duplicate' then placed = placed + 1 end
         if word == 'stored' then

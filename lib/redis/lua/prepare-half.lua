@@ -35,12 +35,19 @@ if tonumber(settings[2]) then
 end
 
 local reply, halves, times, reserved, seen = replying(ARGV[3]), {}, {}, 0, {}
-local text, at = ARGV[4], 1
-local since = ' ' .. whole(now) .. ' 0 - '
+-- What most say as their neighbours do.
+local said, after, messages, head
+local function listen(facts)
+  local head_at
+  after, head_at, messages = string.match(facts, '^(%d+) ()%S+ (%d+)')
+  said, messages = facts, tonumber(messages)
+  head = whole(now) .. ' 0 - ' .. owner .. ' ' .. string.sub(facts, head_at)
+end
+local text, at, count = ARGV[4], 1, 0
 for i, id in ipairs(ids) do
   local last = at + 3 + struct.unpack('>I4', text, at)
-  local after, name, rest_at, messages = string.match(text, '^(%d+) (%S+) ()(%d+)', at + 4)
-  messages = tonumber(messages)
+  local facts, frames_at = string.match(text, '^([^\n]*\n)()', at + 4)
+  if facts ~= said then listen(facts) end
   if ended[i] then
     reply.add(resolution(ended[i]))
   elseif known[i] or seen[id] then
@@ -51,17 +58,19 @@ for i, id in ipairs(ids) do
     reply.add('full ' .. whole(math.max(room - reserved, 0)) .. ' ' .. (settings[5] or 'reject'))
   else
     seen[id], reserved = true, reserved + messages
-    halves[#halves + 1] = id
-    halves[#halves + 1] = owner .. ' ' .. name .. since .. string.sub(text, rest_at, last)
-    times[#times + 1] = after
-    times[#times + 1] = id
+    halves[count + 1], halves[count + 2] = id, head .. string.sub(text, frames_at, last)
+    times[count + 1], times[count + 2] = after, id
+    count = count + 2
     reply.add('prepared')
   end
   at = last + 1
 end
-if #halves > 0 then
-  local steady = steady_ms(meta, now, true)
-  for n = 1, #times, 2 do times[n] = whole(steady + tonumber(times[n])) end
+if count > 0 then
+  local steady, asked_after, ask_at = steady_ms(meta, now, true), nil, nil
+  for n = 1, count, 2 do
+    if times[n] ~= asked_after then asked_after, ask_at = times[n], whole(steady + tonumber(times[n])) end
+    times[n] = ask_at
+  end
   redis.call('HSET', half, unpack(halves))
   redis.call('ZADD', checks, unpack(times))
   redis.call('HINCRBY', meta, 'reserved', reserved)

@@ -50,7 +50,7 @@ for i, id in ipairs(ids) do
   elseif not halves[i] and tonumber(messages) > room then
     reply.add('full ' .. whole(math.max(room, 0)) .. ' ' .. (settings[4] or 'reject'))
   else
-    local results, placed = append.all({ messages = tonumber(messages), dues = dues, dedups = dedups, text = text, at = frames_at, last = last })
+    local results, placed = append.all(frames_in(text, frames_at, last), dues, dedups)
     room = room - placed
     if halves[i] then
       local facts = facts_of(halves[i])
