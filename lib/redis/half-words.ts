@@ -1,5 +1,10 @@
 import { LENGTH_BYTES } from '../core/message/joined.js';
-import { MESSAGE_ID_BYTES, mintedAt, writeMessageId } from '../core/message/message-id.js';
+import {
+  bytesMintedAt,
+  MESSAGE_ID_BYTES,
+  mintedAt,
+  writeMessageId,
+} from '../core/message/message-id.js';
 import { StoreUnavailableError } from '../core/message/errors.js';
 import { offsetsOfRun } from '../core/message/offset.js';
 import type { HalfMessages, Resolved, TransactionId } from '../core/store/half-message-store.js';
@@ -16,16 +21,26 @@ export function minuteOf(id: TransactionId): number {
   return Math.floor(mintedAt(id) / MINUTE_MS);
 }
 
-/** Runs of neighbours that one script call can be about: what became of them stands in one `done` key. */
-export function byMinute<I extends { id: TransactionId }>(
-  items: readonly I[],
-): { minute: number; items: I[] }[] {
-  const runs: { minute: number; items: I[] }[] = [];
-  for (const item of items) {
-    const minute = minuteOf(item.id);
-    const run = runs.at(-1);
-    if (run?.minute === minute && run.items.length < MOST_PER_CALL) run.items.push(item);
-    else runs.push({ minute, items: [item] });
+/** Neighbours that one script call can be about: what became of them stands in one `done` key. */
+export interface MinuteRun<I extends Item> {
+  minute: number;
+  items: readonly I[];
+  /** Of these items, one after the other. */
+  ids: Buffer;
+}
+
+export function byMinute<I extends Item>(items: readonly I[]): MinuteRun<I>[] {
+  const ids = idBytes(items);
+  const minuteAt = (i: number): number =>
+    Math.floor(bytesMintedAt(ids, i * MESSAGE_ID_BYTES) / MINUTE_MS);
+  const runs: MinuteRun<I>[] = [];
+  for (let from = 0; from < items.length;) {
+    const minute = minuteAt(from);
+    let to = from + 1;
+    while (to < items.length && to - from < MOST_PER_CALL && minuteAt(to) === minute) to++;
+    const bytes = ids.subarray(from * MESSAGE_ID_BYTES, to * MESSAGE_ID_BYTES);
+    runs.push({ minute, items: items.slice(from, to), ids: bytes });
+    from = to;
   }
   return runs;
 }
@@ -64,7 +79,7 @@ export interface Item {
   id: TransactionId;
 }
 
-export function idBytes(items: readonly Item[]): Buffer {
+function idBytes(items: readonly Item[]): Buffer {
   const bytes = Buffer.allocUnsafe(items.length * MESSAGE_ID_BYTES);
   items.forEach(({ id }, i) => writeMessageId(id, bytes, i * MESSAGE_ID_BYTES));
   return bytes;

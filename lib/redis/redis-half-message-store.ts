@@ -24,7 +24,6 @@ import {
   contentWords,
   fromWord,
   type HalfState,
-  idBytes,
   type Item,
   joinedHalves,
   minuteOf,
@@ -246,8 +245,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
     items: readonly I[],
     call: (keys: HalfQueueKeys, ids: Buffer, items: readonly I[]) => Promise<unknown[]>,
   ): Promise<Reply[]> {
-    const calls = byMinute(items).map(async ({ minute, items: some }) => {
-      const ids = idBytes(some);
+    const calls = byMinute(items).map(async ({ minute, ids, items: some }) => {
       const reply = (await call(this.keys.halfQueue({ ...queue, minute }), ids, some)) as Buffer[];
       return readAnswers(some, ids, reply) as Reply[];
     });

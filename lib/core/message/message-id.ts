@@ -80,27 +80,36 @@ export function parseMessageId(id: MessageId): Buffer {
   return bytes;
 }
 
-/** The 16 bytes of a formatted id, into `target` at `at`. */
+/** What a digit is worth, by its character. */
+const WORTH = new Uint8Array(256);
+DIGITS.forEach((digit, worth) => (WORTH[digit] = worth));
+const read = Buffer.alloc(36);
+
+/**
+ * The 16 bytes of a formatted id, into `target` at `at`. Its characters are asked for all at once: one by one they would cost
+ * five times as much.
+ */
 export function writeMessageId(id: MessageId, target: Buffer, at: number): void {
+  read.write(id, 0, 36, 'latin1');
   for (let i = 0; i < MESSAGE_ID_BYTES; i++) {
     const place = PLACES[i]!;
-    target[at + i] = (digitAt(id, place) << 4) | digitAt(id, place + 1);
+    target[at + i] = (WORTH[read[place]!]! << 4) | WORTH[read[place + 1]!]!;
   }
-}
-
-/** '0' to '9' are 0x30 to 0x39, 'a' to 'f' 0x61 to 0x66. */
-function digitAt(id: MessageId, place: number): number {
-  const code = id.charCodeAt(place);
-  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 /** When the id was minted, by the sender's clock. */
 export function mintedAt(id: MessageId): number {
-  let ms = 0;
-  // Its first twelve digits. No bits are shifted: 48 of them are more than shifts take.
-  for (let at = 0; at < 13; at++) if (at !== 8) ms = ms * 16 + digitAt(id, at);
-  return ms;
+  writeMessageId(id, parsed, 0);
+  return bytesMintedAt(parsed, 0);
 }
+
+/** Of the 16 bytes at `at`. */
+export function bytesMintedAt(bytes: Buffer, at: number): number {
+  return bytes.readUIntBE(at, 6);
+}
+
+/** Read out at once. */
+const parsed = Buffer.alloc(MESSAGE_ID_BYTES);
 
 /** The smallest id that could be minted at `ms` (Unix ms), to compare with: as text and as bytes, ids are in the order of time. */
 export function firstIdAt(ms: number): MessageId {
