@@ -134,7 +134,8 @@ export class DatabaseTransaction {
       if (!unit.isEmpty) {
         const messages = unit.messages();
         attempt.half = new LateHalf({ facts, messages, participant, deadline, tools });
-        await attempt.half.place(unit.tx);
+        const rest = await attempt.half.place(unit.tx);
+        if (rest) await rest();
       }
       attempt.value = value;
       attempt.isReady = true;

@@ -18,7 +18,7 @@ import { CheckList, type Listed } from './check-list.js';
 import { type HalfOwner, ownerKey } from './half-owner.js';
 import { patientCall } from './patient-call.js';
 import { ReleaseNotes } from './release-notes.js';
-import { TurnBatch, type TurnTimes } from './turn-batch.js';
+import { Answer, TurnBatch, type TurnTimes } from './turn-batch.js';
 
 /** Where the messages of one transaction for one queue go. */
 export interface HalfPlace extends QueueRef {
@@ -41,6 +41,9 @@ export interface SentHalf extends HalfMessages {
   /** How far it must be stored before that is answered; undefined: the memory of one server. */
   readonly acks?: SharedAcks | undefined;
 }
+
+/** What its commit needs to know. */
+type CommittedHalf = Pick<SentHalf, 'id' | 'entries' | 'acks'>;
 
 /** How long a commit is repeated before it is left to the back-check. */
 const PATIENT_COMMIT = { patienceMs: 2_000 };
@@ -113,12 +116,21 @@ export class HalfSender {
    *   AcksMissedError once the time that its `acks` name is over: it is stored, and not that far.
    */
   prepare(place: HalfPlace, half: SentHalf, timeoutMs: number): Promise<PrepareReply> {
+    return new Promise((resolve, reject) =>
+      this.prepareFor(new Answer(resolve, reject), place, half, timeoutMs),
+    );
+  }
+
+  /** As `prepare`, without a promise. */
+  prepareFor(
+    answer: Answer<PrepareReply>,
+    place: HalfPlace,
+    half: SentHalf,
+    timeoutMs: number,
+  ): void {
     const { acks } = half;
-    return this.prepares.ask(this.queueOf(place, acks), half, {
-      bytes: bytesOf(half),
-      patienceMs: timeoutMs,
-      acksMs: acksMsOf(acks),
-    });
+    const weight = { bytes: bytesOf(half), patienceMs: timeoutMs, acksMs: acksMsOf(acks) };
+    this.prepares.put(this.queueOf(place, acks), half, weight, answer);
   }
 
   /**
@@ -127,12 +139,20 @@ export class HalfSender {
    * @throws when it could not be done for a while: the back-check will do it. AcksMissedError: it is visible, and not stored as
    *   far as its `acks` say; a server that fails now may bring back the half, which is then checked again.
    */
-  commit(
+  commit(place: HalfPlace, half: CommittedHalf): Promise<ResolveReply> {
+    return new Promise((resolve, reject) =>
+      this.commitFor(new Answer(resolve, reject), place, half),
+    );
+  }
+
+  /** As `commit`, without a promise. */
+  commitFor(
+    answer: Answer<ResolveReply>,
     place: HalfPlace,
-    { id, entries, acks }: Pick<SentHalf, 'id' | 'entries' | 'acks'>,
-  ): Promise<ResolveReply> {
+    { id, entries, acks }: CommittedHalf,
+  ): void {
     const times = acks ? patientCommit(acks) : PATIENT_COMMIT;
-    return this.noted(place, entries, () => this.commits.ask(this.queueOf(place, acks), id, times));
+    this.commits.put(this.queueOf(place, acks), id, times, this.noted(place, entries, answer));
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
@@ -153,9 +173,10 @@ export class HalfSender {
       patienceMs: acks ? patienceMs || PUBLISHED_WITHIN_MS : patienceMs,
       acksMs: acksMsOf(acks),
     };
-    return this.noted(place, half.entries, () =>
-      this.publishes.ask(this.queueOf(place, acks), half, times),
-    );
+    return new Promise((resolve, reject) => {
+      const answer = this.noted(place, half.entries, new Answer<PublishReply>(resolve, reject));
+      this.publishes.put(this.queueOf(place, acks), half, times, answer);
+    });
   }
 
   /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */
@@ -200,17 +221,18 @@ export class HalfSender {
   private noted<Reply extends ResolveReply | PublishReply>(
     queue: QueueRef,
     entries: readonly AppendEntry[],
-    ask: () => Promise<Reply>,
-  ): Promise<Reply> {
-    if (!entries.some(({ due }) => due)) return ask();
+    answer: Answer<Reply>,
+  ): Answer<Reply> {
+    if (!entries.some(({ due }) => due)) return answer;
     const notedAt = this.notes.before(
       queue,
       entries.map(({ due }) => due),
     );
-    return ask().then((reply) => {
+    const resolve = (reply: Reply): void => {
       this.notes.after(queue, reply, notedAt);
-      return reply;
-    });
+      answer.resolve(reply);
+    };
+    return new Answer(resolve, answer.reject);
   }
 
   private repeatedly<T>(

@@ -18,6 +18,7 @@ import type { TransactionParticipant } from './participant.js';
 import type { Publisher } from './publisher.js';
 import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionSettings } from './transaction-settings.js';
+import { Answer } from './turn-batch.js';
 
 type FullReply = Extract<PrepareReply, { state: 'full' }>;
 
@@ -41,6 +42,9 @@ export interface LateHalfOptions {
 }
 
 const NONE: readonly QueueRun[] = [];
+
+/** What is left to do. */
+type Rest = () => Promise<void>;
 
 /**
  * The messages of one transaction, from the end of its body to their delivery.
@@ -68,38 +72,50 @@ export class LateHalf {
   }
 
   /**
-   * The marker as the last statement, while the store takes the messages. Both, or the messages in the outbox, are
-   * acknowledged when this resolves.
+   * The marker as the last statement, while the store takes the messages: both at once, and both have ended when this
+   * resolves. Both, or the messages in the outbox, are acknowledged then, unless it names what is left to do before COMMIT.
    *
    * @throws whatever must keep the transaction from being committed.
    */
-  async place(tx: unknown): Promise<void> {
-    const { participant, facts, deadline, tools } = this;
-    const marker = { id: facts.id, deadline };
-    const { store, whenBrokerDown } = tools.settings;
-    if (store === 'outbox' || (whenBrokerDown === 'outbox' && !tools.availability.ready)) {
-      await this.keepInDatabase(tx);
-      return participant.mark(tx, marker);
-    }
-    // Both at once, and both have ended before anything else is done with the transaction.
-    const stored = this.prepareAll();
-    try {
-      await participant.mark(tx, marker);
-    } catch (error) {
-      await stored;
-      throw error;
-    }
-    const refused = await stored;
-    if (refused) await this.fallBack(tx, refused);
+  place(tx: unknown): Promise<Rest | undefined> {
+    const { store, whenBrokerDown } = this.tools.settings;
+    const isForDatabase =
+      store === 'outbox' || (whenBrokerDown === 'outbox' && !this.tools.availability.ready);
+    if (isForDatabase)
+      return this.keepInDatabase(tx)
+        .then(() => this.mark(tx))
+        .then(nothing);
+    return new Promise((resolve, reject) => {
+      let left = 2;
+      let rest: Rest | undefined;
+      let unmarked: { error: unknown } | undefined;
+      const ended = (): void => {
+        if (--left > 0) return;
+        if (unmarked) reject(unmarked.error);
+        else resolve(rest);
+      };
+      const refused = (error: unknown): void => {
+        rest = () => this.fallBack(tx, error as Error);
+        ended();
+      };
+      this.prepareAll(new Answer(ended, refused));
+      this.mark(tx).then(ended, (error: unknown) => {
+        unmarked = { error };
+        ended();
+      });
+    });
   }
 
-  /** The database committed. Rejects when others have to complete it, which they will. */
-  deliver(): Promise<void> {
+  /** The database committed. `over` hears of a failure when others have to complete it, which they will. */
+  deliver(over: Answer<void>): void {
     const { facts, participant, tools } = this;
-    if (this.isInOutbox) return tools.outbox.publish(participant, facts, this.messages);
     const [only] = this.asked;
-    if (only && this.asked.length === 1) return tools.publisher.commit(facts, only);
-    return this.commitEach();
+    if (only && this.asked.length === 1 && !this.isInOutbox)
+      return tools.publisher.commitFor(over, facts, only);
+    const delivered = this.isInOutbox
+      ? tools.outbox.publish(participant, facts, this.messages)
+      : this.commitEach();
+    delivered.then(over.resolve, over.reject);
   }
 
   private async commitEach(): Promise<void> {
@@ -120,28 +136,39 @@ export class LateHalf {
     );
   }
 
-  /** Never rejects. @returns why the store did not take all of them. */
-  private prepareAll(): Promise<Error | undefined> {
-    const homeless = this.messages.find(({ place }) => !place);
-    if (homeless)
-      return Promise.resolve(this.notTaken(homeless, 'the topic could not be looked up'));
-    const runs = runsOf(this.messages);
-    const [only] = runs;
-    if (only && runs.length === 1) return this.prepareOnly(only);
-    return this.prepareRuns(runs)
-      .then((moved) => (moved.length > 0 ? this.prepareAnew(moved) : undefined))
-      .then(nothing, asError);
+  private mark(tx: unknown): Promise<void> {
+    const { participant, facts, deadline } = this;
+    try {
+      return Promise.resolve(participant.mark(tx, { id: facts.id, deadline }));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
-  /** As `prepareAll`. One promise where there is nothing else to do. */
-  private prepareOnly(run: QueueRun): Promise<Error | undefined> {
+  /** `over` hears why the store did not take all of them. */
+  private prepareAll(over: Answer<void>): void {
+    const homeless = this.messages.find(({ place }) => !place);
+    if (homeless) return over.reject(this.notTaken(homeless, 'the topic could not be looked up'));
+    const runs = runsOf(this.messages);
+    const [only] = runs;
+    if (only && runs.length === 1) return this.prepareOnly(only, over);
+    this.prepareRuns(runs)
+      .then((moved) => (moved.length > 0 ? this.prepareAnew(moved) : undefined))
+      .then(over.resolve, over.reject);
+  }
+
+  /** As `prepareAll`. No promises where there is nothing else to do. */
+  private prepareOnly(run: QueueRun, over: Answer<void>): void {
     this.asked = [run];
-    return this.ask(run).then((reply) => {
-      if (reply.state === 'prepared') return undefined;
-      return this.answered(run, reply)
+    const resolve = (reply: PrepareReply): void => {
+      if (reply.state === 'prepared') return over.resolve();
+      this.answered(run, reply)
         .then((isTaken) => (isTaken ? undefined : this.prepareAnew([run])))
-        .then(nothing, asError);
-    }, asError);
+        .then(over.resolve, over.reject);
+    };
+    const { publisher, sender, settings } = this.tools;
+    const [place, half] = [publisher.place(this.facts, run), publisher.half(this.facts, run)];
+    sender.prepareFor(new Answer(resolve, over.reject), place, half, settings.halfTimeoutMs);
   }
 
   /** @returns those whose topic has changed: nothing of them is stored. */
@@ -262,7 +289,3 @@ function cannotBeConfirmed(error: Error): boolean {
 }
 
 function nothing(): undefined {}
-
-function asError(error: unknown): Error {
-  return error as Error;
-}

@@ -4,12 +4,13 @@ import type { SharedAcks } from '../producer/wanted-acks.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendEntry, AppendResult } from '../store/message-log.js';
-import type { PublishReply, TransactionId } from '../store/half-message-store.js';
+import type { PublishReply, ResolveReply, TransactionId } from '../store/half-message-store.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfPlace, HalfSender, SentHalf } from './half-sender.js';
 import { type KeptMessage, type QueueRun, runsOf } from './kept-message.js';
 import type { Moved, MovedMessages } from './moved-messages.js';
 import type { TransactionFacts } from './transaction-facts.js';
+import { Answer } from './turn-batch.js';
 
 export interface PublisherOptions {
   sender: HalfSender;
@@ -59,13 +60,23 @@ export class Publisher {
    * @throws StoreUnavailableError the back-check completes it.
    */
   commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
-    return this.options.sender
-      .commit(this.place(facts, run), { id: facts.id, entries: run.entries })
-      .then((reply) => {
-        if (reply.state === 'committed') return this.tell(run, reply.results);
-        if (reply.state === 'unknown') return this.publishRun(facts, run);
-        this.alarmRolledBack(facts, run);
-      });
+    return new Promise((resolve, reject) =>
+      this.commitFor(new Answer(resolve, reject), facts, run),
+    );
+  }
+
+  /** As `commit`, without a promise. */
+  commitFor(over: Answer<void>, facts: TransactionFacts, run: QueueRun): void {
+    const half = { id: facts.id, entries: run.entries };
+    const resolve = (reply: ResolveReply): void => {
+      if (reply.state === 'unknown')
+        return void this.publishRun(facts, run).then(over.resolve, over.reject);
+      if (reply.state === 'committed') this.tell(run, reply.results);
+      else this.alarmRolledBack(facts, run);
+      over.resolve();
+    };
+    const answer = new Answer(resolve, over.reject);
+    this.options.sender.commitFor(answer, this.place(facts, run), half);
   }
 
   /**

@@ -18,7 +18,7 @@ export class TransactionScope {
   /** Work that is no part of the unit of work it is called from, such as what goes on after its end. */
   outside<T>(work: () => T): T {
     // Not `exit`: that switches the tracking of the whole process off and on again.
-    return this.used ? this.storage.run(undefined, work) : work();
+    return this.current() ? this.storage.run(undefined, work) : work();
   }
 
   /** Also one that has ended: code that outlived its transaction is told so. Free of cost until the first one. */

@@ -26,6 +26,7 @@ import { TransactionScope } from './transaction-scope.js';
 import { type TransactionOptions, transactionOptionProblems } from './transaction-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionTopics } from './transaction-topics.js';
+import { Answer } from './turn-batch.js';
 import type { UnitOfWork, UnitOfWorkTools } from './unit-of-work.js';
 
 export interface TransactionsOptions {
@@ -271,10 +272,11 @@ export class Transactions {
 
   private deliver(half: LateHalf, facts: TransactionFacts): void {
     this.underWay += 1;
-    void half.deliver().then(this.ended, (error: unknown) => {
+    const reject = (error: unknown): void => {
       this.tell('delivery-delayed', facts, error as Error);
       this.ended();
-    });
+    };
+    half.deliver(new Answer(this.ended, reject));
   }
 
   private tell(

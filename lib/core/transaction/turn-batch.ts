@@ -13,6 +13,9 @@ export interface TurnTimes {
   readonly acksMs: number;
 }
 
+/** What it adds to a call. */
+type Weight = { bytes?: number } & Partial<TurnTimes>;
+
 /** A call about one place. */
 type TurnCall<Place, Item, Reply> = (
   place: Place,
@@ -20,10 +23,17 @@ type TurnCall<Place, Item, Reply> = (
   times: TurnTimes,
 ) => Promise<readonly Reply[]>;
 
+/** Who hears how it ended, once, and must not throw. A class since it lives until then (decision 7). */
+export class Answer<Reply> {
+  constructor(
+    readonly resolve: (reply: Reply) => void,
+    readonly reject: (error: unknown) => void,
+  ) {}
+}
+
 interface Batch<Item, Reply> {
   items: Item[];
-  resolves: ((reply: Reply) => void)[];
-  rejects: ((error: unknown) => void)[];
+  answers: Answer<Reply>[];
   bytes: number;
   patienceMs: number;
   acksMs: number;
@@ -45,25 +55,29 @@ export class TurnBatch<Place extends object, Item, Reply> {
   }
 
   /** Rejects as the call does, together with the others of it. */
-  ask(
+  ask(place: Place, item: Item, weight: Weight = {}): Promise<Reply> {
+    return new Promise((resolve, reject) =>
+      this.put(place, item, weight, new Answer(resolve, reject)),
+    );
+  }
+
+  /** As `ask`, without a promise: one of each kind is a good part of what a transaction costs (decision 19). */
+  put(
     place: Place,
     item: Item,
-    { bytes = 0, patienceMs = 0, acksMs = 0 }: { bytes?: number } & Partial<TurnTimes> = {},
-  ): Promise<Reply> {
+    { bytes = 0, patienceMs = 0, acksMs = 0 }: Weight,
+    answer: Answer<Reply>,
+  ): void {
     const batch = this.batchFor(place);
     batch.items.push(item);
     batch.bytes += bytes;
     batch.patienceMs = Math.max(batch.patienceMs, patienceMs);
     batch.acksMs = Math.max(batch.acksMs, acksMs);
-    const answer = new Promise<Reply>((resolve, reject) => {
-      batch.resolves.push(resolve);
-      batch.rejects.push(reject);
-    });
+    batch.answers.push(answer);
     if (batch.items.length >= MOST_ITEMS || batch.bytes >= MOST_BYTES) {
       this.batches.delete(place);
       this.send(place, batch);
     }
-    return answer;
   }
 
   private batchFor(place: Place): Batch<Item, Reply> {
@@ -71,7 +85,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
     if (open) return open;
     // After all I/O callbacks and promises of this turn: whatever they ask is in the same call.
     if (this.batches.size === 0) setImmediate(() => this.flush());
-    const batch = { items: [], resolves: [], rejects: [], bytes: 0, patienceMs: 0, acksMs: 0 };
+    const batch = { items: [], answers: [], bytes: 0, patienceMs: 0, acksMs: 0 };
     this.batches.set(place, batch);
     return batch;
   }
@@ -83,17 +97,17 @@ export class TurnBatch<Place extends object, Item, Reply> {
   }
 
   private send(place: Place, batch: Batch<Item, Reply>): void {
-    const { items, resolves, rejects } = batch;
+    const { items, answers } = batch;
     // Emptied in the end: V8 may have made them in the old generation, where they would keep all of it alive (decision 7).
     const forget = (): void => {
-      items.length = resolves.length = rejects.length = 0;
+      items.length = answers.length = 0;
     };
     const { pace } = this;
     pace?.expect(items.length);
     this.call(place, items, batch).then(
       (replies) => {
         const handOn = (from: number, to: number): void => {
-          for (let i = from; i < to; i++) resolves[i]!(replies[i]!);
+          for (let i = from; i < to; i++) answers[i]!.resolve(replies[i]!);
           if (to === items.length) forget();
         };
         if (pace) pace.take(items.length, handOn);
@@ -101,7 +115,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
       },
       (error: unknown) => {
         pace?.missed(items.length);
-        for (const reject of rejects) reject(error);
+        for (const answer of answers) answer.reject(error);
         forget();
       },
     );
