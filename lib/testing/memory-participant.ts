@@ -21,8 +21,8 @@ const LONGEST_LOCK_MS = 2_000;
 /**
  * A database that takes part in transactions, in this process: for tests of what is `@Transactional`, without a database.
  *
- * Keeps to the contract of the real ones, also beside a clock that the test moves and that it was not given. `sibling()` is another process on the same data; each can be cut off
- * (`goDown`), and can lose the answer to a COMMIT.
+ * Keeps to the contract of the real ones, also beside a clock that the test moves and that it was not given. `sibling()` is
+ * another process on the same data; each can be cut off (`goDown`), and can lose the answer to a COMMIT.
  */
 export class MemoryParticipant implements TransactionParticipant<MemoryTransaction> {
   readonly name: string;
@@ -134,12 +134,12 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
     marker: { id: TransactionId; deadline: number },
   ): Promise<void> {
     this.enter();
-    const { id, deadline } = marker;
+    const { id } = marker;
     const refused = (reason: 'decided' | 'too-late' | 'ended'): MarkerRefusedError =>
       new MarkerRefusedError({ participant: this.name, id, reason });
     if (!tx.isOpen) throw refused('ended');
     if (this.database.markers.has(id)) throw refused('decided');
-    if (this.elapsedMs(tx) >= deadline - mintedAt(id)) throw refused('too-late');
+    if (this.isLate(tx, marker)) throw refused('too-late');
     tx.changes.markers.set(id, 'commit');
   }
 
@@ -156,10 +156,17 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
     return old.length;
   }
 
-  /** How long it took, and not what time it is: an application whose clock a test moves may not have told us of it. */
-  private elapsedMs(tx: MemoryTransaction): number {
+  /**
+   * By what time it is, and by how long it took: an application whose clock a test moves may not have told us of it, and ids are
+   * ahead of a clock that was set back.
+   */
+  private isLate(
+    tx: MemoryTransaction,
+    { id, deadline }: { id: string; deadline: number },
+  ): boolean {
     const now = this.clock.now();
-    return now - (this.own.get(tx) ?? now);
+    const elapsedMs = now - (this.own.get(tx) ?? now);
+    return now >= deadline && elapsedMs >= deadline - mintedAt(id);
   }
 
   private verdict(id: TransactionId): Verdict {
