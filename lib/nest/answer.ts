@@ -11,11 +11,6 @@ interface Abortable {
   readonly signal: AbortSignal;
 }
 
-/** Waits for the end of what a handler returned; the values of a stream are of no use to anybody. */
-export function completed(result: unknown, delivery: Abortable): Promise<unknown> {
-  return lastOf(result, delivery);
-}
-
 /** What a handler returned; of an Observable or a generator the last value, once it has ended. */
 export async function lastOf(result: unknown, delivery: Abortable): Promise<unknown> {
   if (isGenerator(result)) return lastOf(from(result), delivery);

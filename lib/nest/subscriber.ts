@@ -4,7 +4,7 @@ import type { Logger } from '../core/runtime/logger.js';
 import type { Rivulet } from '../core/rivulet.js';
 import { given } from '../core/message/options.js';
 import { topicOf } from '../core/message/topic.js';
-import { answer, completed, lastOf } from './answer.js';
+import { answer, lastOf } from './answer.js';
 import { BatchContext } from './batch-context.js';
 import type { DeclaredHandler, HandlerExplorer } from './explorer.js';
 import { failedAttempt, failedBatch } from './failed-attempt.js';
@@ -112,7 +112,7 @@ export class Subscriber {
   private handling(call: Call): Handler {
     const complete = async (result: unknown, delivery: Delivery): Promise<void> => {
       try {
-        await completed(await result, delivery);
+        await lastOf(await result, delivery);
       } catch (error) {
         this.options.logger.debug(failedAttempt(delivery, error));
         throw error;

@@ -132,6 +132,16 @@ export class PendingSend {
     );
   }
 
+  /** The store answered the call it was in, and not about it. */
+  miss(answered: number, asked: number): void {
+    this.fail(
+      new SendOutcomeUnknownError(
+        `The store answered ${answered} of ${asked} messages of a call: message ${this.messageId} to topic "${this.topic}" may be stored. Sending it again may double it unless both carry the same dedupId.`,
+        this,
+      ),
+    );
+  }
+
   /** Time is up. `maybeStored`: the store was asked and did not answer. */
   expire(maybeStored: boolean, cause: unknown): void {
     const options = cause === undefined ? {} : { cause };

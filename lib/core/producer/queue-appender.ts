@@ -218,11 +218,7 @@ export class QueueAppender {
       const result = results[i];
       // A store that answers less than it was asked leaves nobody waiting.
       if (result) send.succeed(this.options.queue, result, reached);
-      else
-        send.expire(
-          true,
-          new Error(`The store answered ${results.length} of ${call.sends.length} messages`),
-        );
+      else send.miss(results.length, call.sends.length);
     });
     // V8 may have made the call in the old generation, where it would keep all of them alive (decision 7).
     call.sends.length = 0;

@@ -2,7 +2,7 @@ import type { Delivery } from '../../core/consumer/subscription.js';
 import { describeError } from '../../core/consumer/outcome.js';
 import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
-import { answer, completed } from '../answer.js';
+import { answer, lastOf } from '../answer.js';
 import { failedAttempt } from '../failed-attempt.js';
 import type { FailingFilters } from '../failing-filters.js';
 import { logFailedRequest } from '../failed-request.js';
@@ -65,7 +65,7 @@ export class PatternDispatch {
     context: RivuletContext,
   ): Promise<void> {
     try {
-      await completed(await handler.callback(delivery.body, context), delivery);
+      await lastOf(await handler.callback(delivery.body, context), delivery);
     } catch (thrown) {
       const error = originalError(
         afterFailedFilter(thrown, context, this.options.failing),

@@ -126,25 +126,28 @@ describe('Requester', () => {
     expect(values).toEqual(['a', 'b']);
   });
 
+  /** A request that a dedup id makes one with others; `hear` is told each step of its answer. */
+  const askAsOne = (name: string, hear: (step: string) => void): { stop(): void } =>
+    requester.open(
+      'orders',
+      null,
+      { dedupId: 'one' },
+      {
+        value: (body) => hear(`${name}: ${body as string}`),
+        error: (error) => void errors.push(error),
+        end: () => hear(`${name} ends`),
+      },
+    );
+
   it('hands an answer to every request that a dedup id made one message, whoever gives up meanwhile', async () => {
     const steps: string[] = [];
-    const ask = (name: string) =>
-      requester.open(
-        'orders',
-        null,
-        { dedupId: 'one' },
-        {
-          value: (body) => {
-            steps.push(`${name}: ${body as string}`);
-            if (name === 'second') third.stop();
-          },
-          error: (error) => void errors.push(error),
-          end: () => void steps.push(`${name} ends`),
-        },
-      );
-    ask('first');
-    ask('second');
-    const third = ask('third');
+    const hear = (step: string): void => {
+      steps.push(step);
+      if (step === 'second: a') third.stop();
+    };
+    askAsOne('first', hear);
+    askAsOne('second', hear);
+    const third = askAsOne('third', hear);
     await clock.settle();
     for (const confirm of confirms) confirm(1);
     await deliver([packet(1, 'a', 'value', 0), packet(1, 'b', 'last-value', 1)]);
@@ -157,20 +160,10 @@ describe('Requester', () => {
 
   it('hands an answer that overtook the confirms to each of them that still waits', async () => {
     const steps: string[] = [];
-    const ask = (name: string) =>
-      requester.open(
-        'orders',
-        null,
-        { dedupId: 'one' },
-        {
-          value: (body) => void steps.push(`${name}: ${body as string}`),
-          error: (error) => void errors.push(error),
-          end: () => void steps.push(`${name} ends`),
-        },
-      );
-    const first = ask('first');
-    ask('second');
-    ask('third');
+    const hear = (step: string): void => void steps.push(step);
+    const first = askAsOne('first', hear);
+    askAsOne('second', hear);
+    askAsOne('third', hear);
     await clock.settle();
     await deliver([packet(1, 'a')]);
     first.stop();
