@@ -1,6 +1,6 @@
 import type { Delivery, Handler } from '../core/consumer/subscription.js';
 import { InvalidOptionsError } from '../core/message/errors.js';
-import { unknownOptions } from '../core/message/options.js';
+import { given, unknownOptions } from '../core/message/options.js';
 import { Codecs } from '../core/message/codecs.js';
 import type { SendOptions, SendResult } from '../core/message/message.js';
 import { type TopicName, topicOf } from '../core/message/topic.js';
@@ -123,9 +123,11 @@ export class TestBed {
 
   /** Consumes from now on. Resolves when the group exists and is being read. */
   async subscribe(options: TestSubscription): Promise<void> {
-    const { handler = () => {} } = options;
-    const topic = topicOf(options.topic);
+    const { topic: name, handler = () => {} } = options;
+    const topic = topicOf(name);
+    if (typeof name !== 'string') this.rivulet.topics.define(name);
     const made = this.rivulet.subscribe({
+      ...(typeof name !== 'string' && given({ schema: name.options.schema })),
       ...options,
       topic,
       origin: `the test's handler of ${topic}/${options.group}`,

@@ -1,4 +1,5 @@
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
+import { defineTopic } from '../../../lib/core/message/topic.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
 describe('TestBed', () => {
@@ -46,6 +47,25 @@ describe('TestBed', () => {
       attempt: 1,
     });
     expect(bodies).toEqual(['a', 'b']);
+  });
+
+  it('makes and checks a topic as it is defined', async () => {
+    const validate = (body: unknown) =>
+      typeof body === 'string' ? { value: new Date(body) } : { issues: [{ message: 'no text' }] };
+    const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const topic = defineTopic('visits', { queues: 2, schema });
+    await bed.subscribe({ topic, group: 'log' });
+    expect(await bed.stores.topics.find('visits')).toMatchObject({ queues: 2 });
+
+    const other = await bed.sibling();
+    await other.publish('visits', '2026-01-01T00:00:00Z');
+    expect((await bed.nextDelivery('log')).body).toEqual(new Date('2026-01-01T00:00:00Z'));
+    const { messageId } = await other.publish('visits', 7);
+    expect(await bed.settled(messageId)).toMatchObject({
+      state: 'dead-lettered',
+      reason: 'The body does not match the schema of topic "visits": no text',
+    });
+    await other.close();
   });
 
   it('consumes for several groups, also those that subscribe later', async () => {
