@@ -21,7 +21,10 @@ type StandardResult<Output> =
     };
 
 export interface TopicDefinitionOptions<Body> {
-  /** Checked before a message is stored and again before a handler sees it. */
+  /**
+   * Checked before a message is stored and again before a handler sees it. What it makes of a body is stored, and has to pass once
+   * more as the codec gives it back: with JSON a Date is text then, so that Zod's `z.coerce.date()` passes and `z.date()` does not.
+   */
   schema?: StandardSchema<Body>;
   /** Number of queues if the topic is created by this process. Default 4. */
   queues?: number;

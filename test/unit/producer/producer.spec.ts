@@ -168,6 +168,25 @@ describe('Producer', () => {
     expect(await bed.sent('orders')).toEqual([]);
   });
 
+  it('stores what the schema made of a body, which passes it once more on its way to a handler', async () => {
+    const bed = await open();
+    const seen: unknown[] = [];
+    const validate = (body: unknown) => {
+      seen.push(body);
+      const { at, tries = 0 } = body as { at: string | Date; tries?: number };
+      return { value: { at: new Date(at), tries: tries + 1 } };
+    };
+    const topic = defineTopic('visits', {
+      schema: { '~standard': { version: 1, vendor: 'test', validate } },
+    });
+    await bed.subscribe({ topic, group: 'log' });
+    const at = new Date('2026-01-01T00:00:00Z');
+    await bed.publish(topic, { at });
+    const { body } = await bed.nextDelivery('log');
+    expect(seen).toEqual([{ at }, { at: at.toISOString(), tries: 1 }]);
+    expect(body).toEqual({ at, tries: 2 });
+  });
+
   it('does not create a topic when that is switched off', async () => {
     const bed = await open({ autoCreateTopics: false });
     await expect(bed.publish('orders', 'a')).rejects.toThrow(TopicNotFoundError);
