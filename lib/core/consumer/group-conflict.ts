@@ -12,7 +12,7 @@ export function groupConflict(
   const remedy =
     wanted.mode === registered.mode && wanted.orderedBy === registered.orderedBy
       ? 'Use another group; or, to change the filter member by member, set allowFilterChange until all have the new one'
-      : 'Use another group, or stop the others and delete the group first';
+      : 'Use another group; or stop the others and delete the group first (MessageAdmin.deleteGroup, in a process with consume: false)';
   return new InvalidOptionsError(where.origin, [
     `consumer group "${wanted.group}" on topic "${where.topic}" is registered as ${said(registered)}, ` +
       `this handler is ${said(wanted)}; members that differ would lose messages. ${remedy}`,
