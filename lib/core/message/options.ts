@@ -1,12 +1,18 @@
+import { ownWord } from './foreign-words.js';
+
 /**
- * Problems with the names of options: one sentence for each option nobody knows, with the nearest known one.
+ * Problems with the names of options: one sentence for each option nobody knows, with the one that was probably meant.
  * An unknown option is refused, since a misspelt `concurency` that is ignored costs more than a failed start.
  */
 export function unknownOptions(given: unknown, known: readonly string[]): string[] {
   if (!isOptions(given)) return [notOptions('options', given)];
   return Object.keys(given)
     .filter((name) => !known.includes(name))
-    .map((name) => `unknown option "${name}"${suggestion(name, known)}`);
+    .map((name) => {
+      const own = ownWord(name, known);
+      const meant = own === undefined ? suggestion(name, known) : `, did you mean "${own}"?`;
+      return `unknown option "${name}"${meant}`;
+    });
 }
 
 /** Whether names can be looked up in it. A text has names, too: one for each letter. */
@@ -59,12 +65,16 @@ export function nearestName(name: string, known: readonly string[]): string | un
 const SAME_WORD = 4;
 
 function byDistance(name: string, known: readonly string[]) {
-  return known
-    .map((candidate) => ({
-      candidate,
-      distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
-    }))
-    .sort((a, b) => a.distance - b.distance);
+  return (
+    known
+      .map((candidate) => ({
+        candidate,
+        distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
+        start: commonStart(name, candidate),
+      }))
+      // "ttl" is as far from "tag", by letters, as from "ttlMs".
+      .sort((a, b) => a.distance - b.distance || b.start - a.start)
+  );
 }
 
 function commonStart(a: string, b: string): number {

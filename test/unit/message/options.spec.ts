@@ -17,8 +17,28 @@ describe('problems with options', () => {
   });
 
   it('name none that has nothing of what was given', () => {
-    expect(unknownOptions({ tz: 1 }, ['tag', 'timezone'])).toEqual([
-      'unknown option "tz" (known: tag, timezone)',
+    expect(unknownOptions({ tx: 1 }, ['tag', 'timezone'])).toEqual([
+      'unknown option "tx" (known: tag, timezone)',
+    ]);
+  });
+
+  it('name the one that goes on as what was given, among those that are as near', () => {
+    expect(unknownOptions({ ttl: 1 }, ['tag', 'ttlMs'])).toEqual([
+      'unknown option "ttl", did you mean "ttlMs"?',
+    ]);
+  });
+
+  it('name what other systems call by another word, where it can be meant', () => {
+    const known = ['cron', 'dedupId', 'messageGroup', 'timezone', 'ttlMs'];
+    const foreign = { jobId: 1, orderingKey: 1, expiration: 1, tz: 1, every: 1, prefetch: 1 };
+    expect(unknownOptions({ ...foreign, toString: 1 }, known)).toEqual([
+      'unknown option "jobId", did you mean "dedupId"?',
+      'unknown option "orderingKey", did you mean "messageGroup"?',
+      'unknown option "expiration", did you mean "ttlMs"?',
+      'unknown option "tz", did you mean "timezone"?',
+      'unknown option "every", did you mean "cron"?',
+      expect.stringContaining('unknown option "prefetch" (known: cron,'),
+      expect.stringContaining('unknown option "toString" (known: cron,'),
     ]);
   });
 
