@@ -15,6 +15,7 @@ import {
   type ReplyListener,
   type RequestOwner,
 } from './open-requests.js';
+import { checkSendOptions, timeoutProblem } from './send-options.js';
 import type { SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
@@ -113,7 +114,11 @@ export class Requester {
     });
   }
 
-  /** Every step of the answer goes to the listener, until it is stopped. @throws LimitReachedError when too many are open. */
+  /**
+   * Every step of the answer goes to the listener, until it is stopped.
+   *
+   * @throws LimitReachedError when too many are open, InvalidInputError when `timeoutMs` is no time to wait.
+   */
   open(
     name: TopicName,
     body: unknown,
@@ -122,6 +127,8 @@ export class Requester {
   ): OpenRequest {
     const { clock, limits } = this.options;
     const { timeoutMs = this.options.timeoutMs } = options;
+    // The send finds it, too, but the first one waits for the inbox, and the time would be up before.
+    if (timeoutProblem(timeoutMs)) checkSendOptions(topicOf(name), options, clock);
     if (this.requests.size >= limits.maxOpen) throw tooManyOpen(topicOf(name), limits.maxOpen);
     const request = new OpenRequest({
       topic: topicOf(name),

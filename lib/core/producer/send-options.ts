@@ -94,8 +94,7 @@ function collectProblems(
   if (dedupId !== undefined) note(textProblem('dedupId', dedupId));
   if (properties !== undefined) propertyProblems(properties).forEach(note);
   if (ttlMs !== undefined) note(integerProblem('ttlMs', ttlMs, { min: 1, max: LONGEST_DELAY_MS }));
-  if (timeoutMs !== undefined)
-    note(integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 }));
+  if (timeoutMs !== undefined) note(timeoutProblem(timeoutMs));
   if (traceparent !== undefined && !(typeof traceparent === 'string' && isTraceparent(traceparent)))
     note(`traceparent must be a W3C trace context, got: ${describeValue(traceparent)}`);
   if (options.tracestate !== undefined || options.baggage !== undefined)
@@ -112,6 +111,11 @@ function collectProblems(
     queueProblems(options).forEach(note);
   if (options.delayMs !== undefined || options.deliverAt !== undefined)
     delayProblems(options, clock).forEach(note);
+}
+
+/** Problem with how long to wait, or undefined. */
+export function timeoutProblem(timeoutMs: number): string | undefined {
+  return integerProblem('timeoutMs', timeoutMs, { min: 1, max: 3_600_000 });
 }
 
 function carriedProblems(options: SendOptions): (string | undefined)[] {

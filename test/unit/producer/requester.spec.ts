@@ -109,6 +109,23 @@ describe('Requester', () => {
     expect([confirms.length, errors]).toEqual([1, []]);
   });
 
+  it.each([0, -1, 1.5, Number.NaN, Infinity, null, '5s'])(
+    'refuses to wait for %p ms at once, also the first time',
+    async (timeoutMs) => {
+      let isThere = (): void => {};
+      storeIsThere = new Promise((resolve) => (isThere = resolve));
+      const asked = requester
+        .request('orders', null, { timeoutMs: timeoutMs as number })
+        .catch((error: unknown) => error);
+      await clock.advance(1_000);
+      isThere();
+      expect(await asked).toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('timeoutMs must be an integer from 1 to 3600000'),
+      });
+    },
+  );
+
   it('takes the steps of an answer in their order, and none instead of one that is missing', async () => {
     const values: unknown[] = [];
     const listener = {
