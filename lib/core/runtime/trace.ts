@@ -36,7 +36,16 @@ export class TraceScope {
 
   /** For a message that the code which runs now is sending. */
   current(): TraceContext | undefined {
-    return this.telemetry?.current() ?? (this.used ? this.storage.getStore() : undefined);
+    return this.ofTelemetry() ?? (this.used ? this.storage.getStore() : undefined);
+  }
+
+  private ofTelemetry(): TraceContext | undefined {
+    try {
+      return this.telemetry?.current();
+    } catch (error) {
+      this.onFailure(error);
+      return undefined;
+    }
   }
 
   /** A send, with the trace context that its message is to carry; undefined: whatever `current` says. */

@@ -1,8 +1,17 @@
-import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import {
+  context,
+  createTraceState,
+  propagation,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from '@opentelemetry/api';
 import { openTelemetry, type OpenTelemetryOptions } from 'nestjs-rivulet/opentelemetry';
 import type { Delivery } from '../../../lib/core/consumer/subscription.js';
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
+import type { Telemetry } from '../../../lib/core/runtime/telemetry.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import { Sdk } from './sdk.js';
 
@@ -106,6 +115,23 @@ describe('openTelemetry, traces', () => {
     }
     expect(handled).toEqual([1, 1, 2, 2]);
     expect(lines).toEqual([expect.stringContaining('a processor of spans failed')]);
+  });
+
+  it('let a message go without a trace when nobody can tell which it is', async () => {
+    const lines: string[] = [];
+    const logger = { error: (line: string) => lines.push(line), warn() {}, log() {}, debug() {} };
+    const { tracerProvider, meterProvider } = sdk;
+    const telemetry: Telemetry = {
+      ...openTelemetry({ tracerProvider, meterProvider }),
+      current() {
+        throw new Error('a propagator failed');
+      },
+      sending: (_sent, run) => run(undefined),
+    };
+    bed = await TestBed.open({ logger, telemetry });
+    await bed.publish('orders', 1);
+    expect(await bed.sent('orders')).toMatchObject([{ traceparent: undefined }]);
+    expect(lines).toEqual([expect.stringContaining('a propagator failed')]);
   });
 
   it('make one trace of a send, its handlers, and what those send', async () => {
@@ -281,6 +307,22 @@ describe('openTelemetry, traces', () => {
     expect(send!.parentSpanContext).toMatchObject({
       traceId: '0af7651916cd43dd8448eb211c80319c',
       spanId: 'b7ad6b7169203331',
+    });
+  });
+
+  it('carry the tracestate of the code that sends, also where it gives none', async () => {
+    await open();
+    const outer = trace.wrapSpanContext({
+      traceId: '0af7651916cd43dd8448eb211c80319c',
+      spanId: 'b7ad6b7169203331',
+      traceFlags: TraceFlags.SAMPLED,
+      traceState: createTraceState('vendor=y'),
+    });
+    await context.with(trace.setSpan(context.active(), outer), () => bed.publish('orders', {}));
+    const [sent] = await bed.sent('orders');
+    expect(sent).toMatchObject({
+      traceparent: expect.stringContaining('0af7651916cd43dd8448eb211c80319c'),
+      tracestate: 'vendor=y',
     });
   });
 
