@@ -64,10 +64,7 @@ export interface Parts {
 }
 
 /** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
-export function makeParts(
-  options: RivuletOptions,
-  { open, ending }: { open(): Promise<void>; ending: AbortSignal },
-): Parts {
+export function makeParts(options: RivuletOptions, { open }: { open(): Promise<void> }): Parts {
   if (!isOptions(options) || !isOptions(options.stores))
     throw new InvalidOptionsError('Rivulet', [
       'stores are missing: new Rivulet({ stores }), as MemoryStores of nestjs-rivulet/testing; RivuletModule makes those of Redis',
@@ -165,7 +162,7 @@ export function makeParts(
     producer,
     storeTime,
     nextRun: options.nextRun,
-    wait: { clock, timeoutMs: settings.producer.sendTimeoutMs, signal: ending },
+    wait: { clock, timeoutMs: settings.producer.sendTimeoutMs },
     note: (name, at) => upkeep.noteRecurring(name, at),
   });
   const requester = new Requester({

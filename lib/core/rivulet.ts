@@ -52,7 +52,7 @@ export class Rivulet {
   private stopMeasuring: () => void = () => {};
 
   constructor(options: RivuletOptions) {
-    const parts = makeParts(options, { open: () => this.open(), ending: this.ending.signal });
+    const parts = makeParts(options, { open: () => this.open() });
     this.parts = parts;
     this.stores = parts.stores;
     this.settings = parts.settings;

@@ -109,6 +109,11 @@ export class Producer {
     });
   }
 
+  /** Aborts when nothing more is accepted. */
+  get closingSignal(): AbortSignal {
+    return this.closing.signal;
+  }
+
   /** Messages and bytes that wait for their confirm, and sends that wait for room. */
   get held(): { messages: number; bytes: number; waiting: number } {
     return this.buffer.held;

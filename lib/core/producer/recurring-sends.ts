@@ -56,8 +56,8 @@ export interface RecurringSendsOptions {
   producer: Producer;
   storeTime: StoreTime;
   nextRun: NextRun | undefined;
-  /** How long `set` waits for a store that is away. */
-  wait: { clock: Clock; timeoutMs: number; signal: AbortSignal };
+  /** How long `set` waits for a store that is away; not once the producer closes. */
+  wait: { clock: Clock; timeoutMs: number };
   /** There will be work at `at`. Called before it is stored. */
   note(name: string, at: number): void;
 }
@@ -88,10 +88,13 @@ export class RecurringSends {
     const definition: Definition = { topic: topicOf(topic), cron, timezone, body, options };
     const text = kept(name, definition);
     const until = wait.clock.monotonic() + wait.timeoutMs;
+    // A handler that ends while the application stops sets as it sends.
+    const signal = producer.closingSignal;
     const nextAt = await lookUpPatiently({
       lookUp: () => this.keep(name, text, { cron, timezone, first }),
-      goOn: () => wait.clock.monotonic() < until && !wait.signal.aborted,
-      ...wait,
+      goOn: () => wait.clock.monotonic() < until && !signal.aborted,
+      clock: wait.clock,
+      signal,
     });
     return { name, topic: definition.topic, cron, timezone, nextAt: new Date(nextAt) };
   }

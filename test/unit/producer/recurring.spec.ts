@@ -50,6 +50,35 @@ describe('a recurring send', () => {
     bed.stores.comeUp();
   });
 
+  it('waits for a store that is away also while handlers end', async () => {
+    const set: unknown[] = [];
+    let goOn = (): void => {};
+    const begun = new Promise<void>((begin) => {
+      bed.rivulet.subscribe({
+        topic: 'orders',
+        group: 'billing',
+        origin: 'test',
+        handler: async () => {
+          begin();
+          await new Promise<void>((resolve) => (goOn = resolve));
+          set.push(await each('*/5 * * * *').catch((error: unknown) => error));
+        },
+      });
+    });
+    await bed.rivulet.consume();
+    await bed.publish('orders', 1);
+    await bed.advance(10);
+    await begun;
+    const stopping = bed.rivulet.stop();
+    bed.stores.goDown();
+    goOn();
+    await bed.advance(1_000);
+    bed.stores.comeUp();
+    await bed.advance(1_000);
+    await stopping;
+    expect(set).toMatchObject([{ name: 'r', nextAt: new Date('2026-01-01T00:05:00Z') }]);
+  });
+
   it('that waited begins with a time that is still to come', async () => {
     bed.stores.goDown();
     const waiting = each('* * * * * *');
