@@ -12,8 +12,8 @@ import { readGroup, splitOnce } from './topic-facts.js';
 export interface GroupRegistryOptions {
   host: ScriptHost;
   keys: Keys;
-  /** Opens the queues of a growth that was cut off. @returns false when there is no such topic. */
-  completeGrowth(topic: string): Promise<boolean>;
+  /** Opens the queues that are missing. @returns false when there is no such topic. */
+  completeTopic(topic: string): Promise<boolean>;
 }
 
 /** Consumer groups. The topic's list comes first when one is made and last when it is removed, so that a repeat completes. */
@@ -50,8 +50,8 @@ export class GroupRegistry {
     const openAll = (): Promise<string[]> =>
       Promise.all(refs.map((ref) => this.open(ref, beginning)));
     let words = await openAll();
-    // Some of them may not be there yet: the topic grows.
-    if (words.includes('no-queue') && (await this.options.completeGrowth(topic)))
+    // Some of them may not be there yet, since the topic grows, or any more, after a failover.
+    if (words.includes('no-queue') && (await this.options.completeTopic(topic)))
       words = await openAll();
     if (words.includes('no-queue')) throw topicNotFound(topic);
     return {

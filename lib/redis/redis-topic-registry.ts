@@ -40,7 +40,7 @@ export class RedisTopicRegistry implements TopicRegistry {
     this.removal = new TopicRemoval(options);
     this.groupRegistry = new GroupRegistry({
       ...options,
-      completeGrowth: async (topic) => (await this.find(topic)) !== undefined,
+      completeTopic: async (topic) => (await this.complete(topic)) !== undefined,
     });
   }
 
@@ -73,6 +73,20 @@ export class RedisTopicRegistry implements TopicRegistry {
   }
 
   async find(topic: string): Promise<TopicInfo | undefined> {
+    const found = await this.findFacts(topic);
+    // Whoever made it grow may have died over it.
+    if (found && found.grewFrom !== null) return this.openQueues(found);
+    return found && withoutInnerFacts(found);
+  }
+
+  async complete(topic: string): Promise<TopicInfo | undefined> {
+    const found = await this.findFacts(topic);
+    if (!found || (found.grewFrom === null && (await this.hasItsQueues(found))))
+      return found && withoutInnerFacts(found);
+    return this.openQueues(found);
+  }
+
+  private async findFacts(topic: string): Promise<TopicFacts | undefined> {
     const { meta } = this.keys.topic(topic);
     const facts = await answer(
       { operation: 'HMGET', key: meta },
@@ -92,10 +106,19 @@ export class RedisTopicRegistry implements TopicRegistry {
         ],
       ),
     );
-    if (facts[0] === null || facts[9] !== null) return undefined;
-    const found = readFacts(topic, facts);
-    // Whoever made it grow may have died over it.
-    return found.grewFrom === null ? withoutInnerFacts(found) : this.openQueues(found);
+    return facts[0] === null || facts[9] !== null ? undefined : readFacts(topic, facts);
+  }
+
+  /** Looked at before they are opened: a topic that is removed in this moment must not get queues again. */
+  private async hasItsQueues({ topic, queues, born, generation }: TopicFacts): Promise<boolean> {
+    const known = queuesOf({ topic, queues }).map((ref) => {
+      const { meta } = this.keys.queue(ref);
+      const asked = this.host.redis.hmget(meta, 'born', 'generation');
+      return answer({ operation: 'HMGET', key: meta }, asked);
+    });
+    return (await Promise.all(known)).every(
+      ([itsBorn, itsGeneration]) => itsBorn === born && itsGeneration === String(generation),
+    );
   }
 
   async list(): Promise<string[]> {

@@ -121,7 +121,7 @@ export class TopicDirectory {
       this.compare(own, info);
       return info;
     }
-    const info = await this.registry.find(topic);
+    const info = await this.registry.complete(topic);
     if (info) return info;
     throw new TopicNotFoundError(
       `Topic "${topic}" does not exist and autoCreateTopics is off. Create it with MessageAdmin.createTopic or defineTopic.`,

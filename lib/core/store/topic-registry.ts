@@ -61,6 +61,9 @@ export interface TopicRegistry {
 
   find(topic: string): Promise<TopicInfo | undefined>;
 
+  /** As `find`, with all its queues: those that are missing, since a creation was cut off or a failover forgot them, are opened. */
+  complete(topic: string): Promise<TopicInfo | undefined>;
+
   /** Names of all topics, sorted. */
   list(): Promise<string[]>;
 
