@@ -1,7 +1,7 @@
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { newNamespace, openStores } from './helpers/open-stores.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
 
 const REFS = [0, 1].map((queue) => ({ topic: 'orders', queue }));
@@ -46,6 +46,25 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
       from: 'earliest',
     } as const;
     expect(await stores.topics.joinGroup('orders', join)).toMatchObject({ state: 'joined' });
+    await stores.close();
+  });
+
+  it('has newer settings than any that were lost once the topic is altered again', async () => {
+    const namespace = newNamespace();
+    let time = Date.now();
+    const stores = await openStores(server.url, { namespace, now: () => ++time });
+    const keys = new Keys({ namespace });
+    await stores.topics.declare('orders', { queues: 1 });
+    const { meta } = keys.topic('orders');
+    const before = await server.redis.hgetall(meta);
+    await stores.topics.alter('orders', { maxLength: 10, queues: 2 });
+    // The node of the topic failed over and lost that; the node of the queue did not.
+    await server.redis.del(meta);
+    await server.redis.hset(meta, before);
+    const { generation } = (await stores.topics.alter('orders', { maxLength: 20, queues: 2 }))!;
+    const call = session('orders', generation).call(entries('m1'));
+    expect(await stores.log.append(call)).toMatchObject({ state: 'appended' });
+    expect(await server.redis.hget(keys.queue(REFS[0]!).meta, 'maxLength')).toBe('20');
     await stores.close();
   });
 });

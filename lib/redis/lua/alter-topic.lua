@@ -14,14 +14,14 @@
 --          { 'growing' }           another growth is not complete yet; nothing changed
 --          { 'refused', queues }   queues only become a multiple of what they are; nothing changed
 --
--- Invariant: the version grows with each change, so that a queue never goes back to older settings. More queues are a
+-- Invariant: the version grows with each change, so that a queue never goes back to older settings, also when a change was lost. More queues are a
 -- newer generation; those that were there keep their numbers.
 
 local meta = KEYS[1]
 
-local facts = redis.call('HMGET', meta, 'generation', 'removing', 'queues', 'grewFrom')
+local facts = redis.call('HMGET', meta, 'generation', 'removing', 'queues', 'grewFrom', 'version')
 if not facts[1] or facts[2] then return { 'unknown' } end
-local queues, wanted = tonumber(facts[3]), tonumber(ARGV[5])
+local queues, wanted, now = tonumber(facts[3]), tonumber(ARGV[5]), now_ms(ARGV[6])
 local grows = wanted and wanted ~= queues
 if grows and (wanted < queues or wanted % queues ~= 0) then return { 'refused', facts[3] } end
 if grows and facts[4] then return { 'growing' } end
@@ -30,10 +30,11 @@ for i, field in ipairs({ 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs'
   if ARGV[i] ~= '-' then redis.call('HSET', meta, field, ARGV[i]) end
 end
 if grows then
-  local generation = whole(math.max(tonumber(facts[1]) + 1, now_ms(ARGV[6])))
+  local generation = whole(math.max(tonumber(facts[1]) + 1, now))
   redis.call('HSET', meta, 'queues', ARGV[5], 'generation', generation, 'grewFrom', facts[3])
 end
-redis.call('HINCRBY', meta, 'version', 1)
+-- By the clock: a change that a failover lost may have reached a queue, on another node, which takes newer ones only.
+redis.call('HSET', meta, 'version', whole(math.max(tonumber(facts[5] or 0) + 1, now)))
 facts = redis.call('HMGET', meta, 'queues', 'retentionMs', 'maxLength', 'whenFull', 'dedupWindowMs', 'generation', 'born',
   'version', 'grewFrom')
 return { 'altered', unpack(facts) }
