@@ -63,10 +63,13 @@ export interface RivuletSettings {
 }
 
 export type RivuletSettingsInput = {
-  [K in keyof RivuletSettings]?: RivuletSettings[K] extends object
-    ? Partial<RivuletSettings[K]>
-    : RivuletSettings[K];
-} & { codec?: Codec | undefined; codecs?: readonly Codec[] };
+  [K in keyof RivuletSettings]?:
+    | (RivuletSettings[K] extends object ? Optional<RivuletSettings[K]> : RivuletSettings[K])
+    | undefined;
+} & { codec?: Codec | undefined; codecs?: readonly Codec[] | undefined };
+
+/** `undefined` counts as not given, also for the compiler where it is told exactOptionalPropertyTypes. */
+type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 const DEFAULT_SETTINGS: RivuletSettings = {
   producer: DEFAULT_PRODUCER_SETTINGS,

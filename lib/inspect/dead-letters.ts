@@ -43,7 +43,7 @@ export interface DeadLetterPage {
 
 export interface PageOptions extends PageSize {
   /** `next` of the page before. */
-  after?: string;
+  after?: string | undefined;
 }
 
 export type DeadLetterFilter = (letter: DeadLetter) => boolean;
@@ -52,9 +52,9 @@ const ID = /^(\d{1,4}):(\d{1,20}-\d{1,20})$/;
 
 export interface ForceOptions {
   /** Handle it even if an idempotent handler has done what its dedup key stands for. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
   /** That key, when `idempotent.key` makes it. Default: the `dedupId` of the message, else its id. */
-  dedupKey?: string;
+  dedupKey?: string | undefined;
 }
 
 /** Questions and commands about dead letters. */

@@ -43,9 +43,9 @@ export interface HalfPage {
 
 export interface HalfPageOptions extends PageSize {
   /** `next` of the page before. */
-  after?: string;
+  after?: string | undefined;
   /** Only these. Default: all. */
-  state?: 'waiting' | 'parked';
+  state?: 'waiting' | 'parked' | undefined;
 }
 
 /** What became of a half. */

@@ -44,7 +44,7 @@ export class MessageAdmin {
    * How this process and its store are, asked now: what a confirmed message survives, and what an operator should know.
    * Never rejects; a store that does not answer within `timeoutMs` (default 2 000) is down.
    */
-  health(options: { timeoutMs?: number } = {}): Promise<Health> {
+  health(options: { timeoutMs?: number | undefined } = {}): Promise<Health> {
     return healthOf(this.rivulet, options);
   }
 
@@ -90,7 +90,7 @@ export class MessageAdmin {
    * @throws InUseError when a living process consumes it, HalvesWaitingError when transactions that are not decided have
    *   messages in it, unless `force` is true.
    */
-  deleteTopic(topic: TopicName, options: { force?: boolean } = {}): Promise<boolean> {
+  deleteTopic(topic: TopicName, options: { force?: boolean | undefined } = {}): Promise<boolean> {
     return this.parts.removal.topic(topic, options);
   }
 
@@ -118,7 +118,7 @@ export class MessageAdmin {
   deleteGroup(
     topic: TopicName,
     group: string,
-    options: { force?: boolean } = {},
+    options: { force?: boolean | undefined } = {},
   ): Promise<boolean> {
     return this.parts.removal.group(topic, group, options);
   }
@@ -143,7 +143,7 @@ export class MessageAdmin {
     topic: TopicName,
     group: string,
     to: RewindTarget,
-    options: { force?: boolean } = {},
+    options: { force?: boolean | undefined } = {},
   ): Promise<void> {
     return this.parts.rewinds.run(topic, group, to, options);
   }
@@ -354,7 +354,7 @@ export class MessageAdmin {
    */
   commitTransaction(
     transactionId: string,
-    options: { force?: boolean } = {},
+    options: { force?: boolean | undefined } = {},
   ): Promise<DecidedHalf[]> {
     return this.parts.halves.decide('commitTransaction', transactionId, options);
   }
@@ -362,7 +362,7 @@ export class MessageAdmin {
   /** Drop the messages of a parked transaction for good, in all topics. Otherwise as `commitTransaction`. */
   rollbackTransaction(
     transactionId: string,
-    options: { force?: boolean } = {},
+    options: { force?: boolean | undefined } = {},
   ): Promise<DecidedHalf[]> {
     return this.parts.halves.decide('rollbackTransaction', transactionId, options);
   }

@@ -33,11 +33,11 @@ export type MessagePlace =
 
 export interface SearchOptions {
   /** Visible since then, by the store's clock. Default: the oldest that is kept. */
-  from?: Date;
+  from?: Date | undefined;
   /** Visible until then, inclusive. Default: the newest. */
-  to?: Date;
+  to?: Date | undefined;
   /** Most results. Default 1 000. */
-  limit?: number;
+  limit?: number | undefined;
 }
 
 /** A found entry with its place. */

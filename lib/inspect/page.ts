@@ -5,9 +5,9 @@ import type { Problem } from './input.js';
 /** How large a page of a list may be. */
 export interface PageSize {
   /** Most items of the page, 1 to 1 000. Default 100. */
-  limit?: number;
+  limit?: number | undefined;
   /** Most bytes of their messages: large ones make a page shorter, and one is always on it. Default 16 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 const DEFAULT_PAGE = { limit: 100, maxBytes: 16 * 1024 * 1024 };

@@ -39,11 +39,11 @@ export interface ParkedLane {
 
 export interface ParkedLanesOptions {
   /** Most lanes, 1 to 1 000. Default 1 000. */
-  limit?: number;
+  limit?: number | undefined;
   /** Most bytes of their first messages: large ones make it fewer lanes, at least one. Default 16 MiB. */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** The last lane of the list before: what follows it. */
-  after?: Place;
+  after?: Place | undefined;
 }
 
 type Place = Pick<ParkedLane, 'parkedAt' | 'queue' | 'lane'>;

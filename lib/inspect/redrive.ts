@@ -15,20 +15,20 @@ import { functionProblem, groupProblem, type Problem, refuse, topicNameProblem }
 
 export interface RedriveOptions {
   /** Which ones. Default: all. */
-  filter?: DeadLetterFilter;
+  filter?: DeadLetterFilter | undefined;
   /** Handle them even if an idempotent handler has done what their dedup keys stand for. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
   /**
    * Those keys, when `idempotent.key` makes them, at once: an answer that is no key ends it there. Default: the `dedupId` of
    * each message, else its id.
    */
-  dedupKey?: (letter: DeadLetter) => string;
+  dedupKey?: ((letter: DeadLetter) => string) | undefined;
   /** At most so many a second, so that what failed before does not come back at once. Default: as fast as it goes. */
-  perSecond?: number;
+  perSecond?: number | undefined;
   /** Stops after the one under way. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Called after each dead letter that was looked at. */
-  onProgress?: (progress: RedriveProgress) => void;
+  onProgress?: ((progress: RedriveProgress) => void) | undefined;
 }
 
 export interface RedriveProgress {

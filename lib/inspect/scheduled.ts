@@ -38,11 +38,11 @@ export interface ScheduledPage {
 
 export interface ScheduledPageOptions extends PageSize {
   /** `next` of the page before. */
-  after?: string;
+  after?: string | undefined;
   /** Only what is due at this time or later, by the store's clock. Default: no limit. */
-  from?: Date;
+  from?: Date | undefined;
   /** Only what is due at this time or earlier. Default: no limit. */
-  to?: Date;
+  to?: Date | undefined;
 }
 
 type Listed = ScheduledEntry & QueueRef & { id: string };

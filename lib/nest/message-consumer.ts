@@ -8,7 +8,7 @@ import type { Rivulet } from '../core/rivulet.js';
 export interface ReceiveOptions extends Omit<CoreReceiveOptions, 'topic' | 'group' | 'schema'> {
   topic: TopicName;
   /** Default: the module's `group`. */
-  group?: string;
+  group?: string | undefined;
 }
 
 /** Takes messages by hand, for jobs and scripts, as RocketMQ's SimpleConsumer; pauses and resumes handlers. Inject it anywhere. */

@@ -25,43 +25,43 @@ import type { HandlerOptions } from './subscribe.js';
 
 export interface RivuletModuleOptions extends RivuletSettingsInput {
   /** URL, ioredis options, `{ sentinels, name }`, or a function that makes an ioredis client. */
-  connection?: RedisConnection;
+  connection?: RedisConnection | undefined;
   /** Instead of a connection: where messages are stored, e.g. `MemoryStores` in a test. */
-  stores?: Stores;
+  stores?: Stores | undefined;
   /** All keys begin with it. Applications with different namespaces never meet. Default `rivulet`. */
-  namespace?: string;
+  namespace?: string | undefined;
   /** Accept a server that evicts keys when memory is short, which loses messages silently. Default false. */
-  allowEviction?: boolean;
+  allowEviction?: boolean | undefined;
   /** Consumer group of handlers that name none. */
-  group?: string;
+  group?: string | undefined;
   /** Whether this process runs handlers; false makes it a producer only. Default true. */
-  consume?: boolean;
+  consume?: boolean | undefined;
   /** Options of handlers by their name (by default `ClassName.methodName`); they win over those of the decorator. */
-  handlers?: Record<string, Omit<HandlerOptions, 'name'>>;
+  handlers?: Record<string, Omit<HandlerOptions, 'name'>> | undefined;
   /**
    * What a Redis that is down does to the start of the application. `fail` (default): the start fails. `background`:
    * it goes on, and consumers start when Redis comes up.
    */
-  connectOnBoot?: 'fail' | 'background';
+  connectOnBoot?: 'fail' | 'background' | undefined;
   /**
    * How long `connectOnBoot: 'fail'` waits for the connection, and for one that breaks again while the application starts;
    * likewise each `connect()` of a client. Default 10 000.
    */
-  connectTimeoutMs?: number;
+  connectTimeoutMs?: number | undefined;
   /** Nest's logger by default. */
-  logger?: Logger;
+  logger?: Logger | undefined;
   /** Traces and metrics: `openTelemetry()` of `nestjs-rivulet/opentelemetry`. Default: none, at no cost. */
-  telemetry?: Telemetry;
+  telemetry?: Telemetry | undefined;
   /** For tests, together with `stores`. */
-  clock?: Clock;
+  clock?: Clock | undefined;
 }
 
 /** Beside the options of an instance, since its tokens are needed before a factory has run. */
 export interface RivuletModuleExtras {
   /** Of this instance, when an application has several. The instance without a name is the default one. */
-  name?: string;
+  name?: string | undefined;
   /** Whether other modules see it without importing it. Default true. */
-  isGlobal?: boolean;
+  isGlobal?: boolean | undefined;
 }
 
 /** The options with every default filled in. */

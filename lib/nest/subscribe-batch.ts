@@ -4,11 +4,11 @@ import type { BatchContext } from './batch-context.js';
 import { declareSubscription, type HandlerOptions, type SubscribeDecorator } from './subscribe.js';
 
 export interface SubscribeBatchOptions extends Omit<HandlerOptions, 'concurrency'> {
-  batch?: BatchOptions;
+  batch?: BatchOptions | undefined;
   /** Batches at the same time in this process. Default 1. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Name of the `RivuletModule` to subscribe with, when an application has several. Default: the one without a name. */
-  instance?: string;
+  instance?: string | undefined;
 }
 
 /**

@@ -21,52 +21,52 @@ import type { RivuletContext } from './rivulet-context.js';
 /** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
 export interface HandlerOptions extends OrderedOptions {
   /** Consumer group. Default: the module's `group`. It is never derived from a method's name. */
-  group?: string;
+  group?: string | undefined;
   /** Handlers that run at the same time in this process. Default 8. */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Default 15 min. */
-  handlerTimeoutMs?: number;
-  retry?: RetryOptions;
+  handlerTimeoutMs?: number | undefined;
+  retry?: RetryOptions | undefined;
   /** Where a new group begins; default `earliest`. With `broadcasting`, where each process begins; default `latest`. */
-  from?: StartFrom;
+  from?: StartFrom | undefined;
   /**
    * Which messages the handler wants: `tags('created || paid')`, `selector("amount > 100")` or `headers({ … })`. Others
    * count as settled, without an attempt. All members of a group must have the same.
    */
-  filter?: MessageFilter;
+  filter?: MessageFilter | undefined;
   /** The group's filter is being changed, member by member: none is refused for having another one. Default false. */
-  allowFilterChange?: boolean;
+  allowFilterChange?: boolean | undefined;
   /**
    * Run the handler once for each dedup key (default: the `dedupId` of the message, else its id), also when the message
    * is delivered again. Default false.
    */
-  idempotent?: boolean | IdempotentOptions;
+  idempotent?: boolean | IdempotentOptions | undefined;
   /**
    * How often the handler may begin in all processes together: `max` at once, and `max` for each `perMs` after that.
    * Every attempt counts, and every message of a batch.
    */
-  rateLimit?: RateLimit;
+  rateLimit?: RateLimit | undefined;
   /**
    * How many handlers may run at once for messages with the same key (`{ key: 'tenant', max: 2 }`: the same property), in
    * all processes together. What waits for its turn holds no slot and costs no attempt; messages of other keys go on. In a
    * batch each message counts. Members must say the same.
    */
-  concurrencyPer?: ConcurrencyPer;
+  concurrencyPer?: ConcurrencyPer | undefined;
   /** What the module's `handlers` call it. Default `ClassName.methodName`. */
-  name?: string;
+  name?: string | undefined;
   /**
    * `clustering` (default): members share the messages of their group. `broadcasting`: every process gets every message,
    * e.g. to forget what it has cached; nothing is tried again or becomes a dead letter, and what comes while a process is
    * down does not reach it.
    */
-  mode?: SubscriptionMode;
+  mode?: SubscriptionMode | undefined;
 }
 
 export interface SubscribeOptions extends HandlerOptions {
   /** Answer requests with what the handler returns. Default false. */
-  reply?: boolean;
+  reply?: boolean | undefined;
   /** Name of the `RivuletModule` to subscribe with, when an application has several. Default: the one without a name. */
-  instance?: string;
+  instance?: string | undefined;
 }
 
 /** One `@Subscribe` or `@SubscribeBatch` of a method. */

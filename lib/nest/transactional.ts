@@ -12,7 +12,7 @@ import { replaceMethod } from './replace-method.js';
 
 export interface TransactionalOptions extends TransactionOptions {
   /** Name of the `RivuletModule`, when an application has several. Default: the one without a name. */
-  instance?: string;
+  instance?: string | undefined;
 }
 
 /** The message of a transaction without a database: its body, and whatever `send` takes. */
@@ -26,7 +26,7 @@ export interface MessageFirstOptions<Args extends unknown[] = unknown[], Body = 
   /** Makes the message of the arguments, before the method runs. */
   message(...args: Args): TransactionMessage<NoInfer<Body>>;
   /** Name of the `RivuletModule`, when an application has several. Default: the one without a name. */
-  instance?: string;
+  instance?: string | undefined;
 }
 
 /** Fits methods that return a promise. */

@@ -10,23 +10,24 @@ import {
 
 export interface RetryOptions {
   /** Attempts in all, the first included. Default 16. */
-  maxAttempts?: number;
+  maxAttempts?: number | undefined;
   /**
    * Pause before the next attempt. `rocketmq` (default): 10 s, 30 s, 1 to 10 min, 20 min, 30 min, 1 h, 2 h.
    * A function gets the attempt that failed (from 1) and the error, and answers milliseconds.
    */
-  backoff?: 'rocketmq' | ExponentialBackoff | ((attempt: number, error: unknown) => number);
+  backoff?:
+    ('rocketmq' | ExponentialBackoff | ((attempt: number, error: unknown) => number)) | undefined;
 }
 
 export interface ExponentialBackoff {
   /** Pause after the first attempt. */
   fromMs: number;
   /** Longest pause. Default 2 h. */
-  toMs?: number;
+  toMs?: number | undefined;
   /** Default 2. */
-  factor?: number;
+  factor?: number | undefined;
   /** Share of the pause that is random, 0 to 1, so that failures of one moment do not come back together. Default 0.2. */
-  jitter?: number;
+  jitter?: number | undefined;
 }
 
 export interface RetryPolicy {

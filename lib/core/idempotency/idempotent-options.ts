@@ -11,18 +11,18 @@ export interface IdempotentOptions {
    */
   key?(message: MessageView, body: unknown): string;
   /** How long a handled message is remembered. Default 24 h. With a `participant` at most `transactions.inboxKeptMs`. */
-  ttlMs?: number;
+  ttlMs?: number | undefined;
   /**
    * Keep the answer to a request (at most 64 KiB), so that a duplicate gets the same one. Default false: a duplicate
    * request is answered with an error that says so. Answers that are errors are never kept.
    */
-  storeResult?: boolean;
+  storeResult?: boolean | undefined;
   /**
    * Name of a database that takes part in transactions (`transactions.participants`): the handler runs in a transaction
    * of it that first notes the dedup key, so that its writes, and the messages it sends, are there once, also when Redis
    * loses its data. An answer to a request is sent before the COMMIT. Default: Redis alone remembers.
    */
-  participant?: string;
+  participant?: string | undefined;
 }
 
 const DEFAULT_TTL_MS = 24 * 3_600_000;

@@ -6,7 +6,7 @@ import { describeValue, integerProblem, unknownOptions } from './options.js';
  * `memory`: by the server that took it. `disk`: also on the disk of that server (fsync). `replicas`: also in the memory
  * of so many replicas, waited for at most `timeoutMs` (default: as long as the send may take).
  */
-export type Acks = 'memory' | 'disk' | { replicas: number; timeoutMs?: number };
+export type Acks = 'memory' | 'disk' | { replicas: number; timeoutMs?: number | undefined };
 
 /** How far a message is known to be stored. */
 export type AcksLevel = 'memory' | 'disk' | { readonly replicas: number };

@@ -9,35 +9,35 @@ export type Properties = Readonly<Record<string, PropertyValue>>;
 /** What a sender may say about a message besides its body. Unknown names are refused. */
 export interface SendOptions {
   /** Second classifier; subscriptions filter by it. */
-  tag?: string;
+  tag?: string | undefined;
   /** Business identity, for look-up. It never deduplicates unless a subscription is told so. */
-  key?: string;
+  key?: string | undefined;
   /** Messages of one message group stay in order and decide the queue (murmur2, as Kafka). */
-  messageGroup?: string;
+  messageGroup?: string | undefined;
   /** Exactly this queue, from 0. Not together with `messageGroup` or `queueSelector`. */
-  queue?: number;
+  queue?: number | undefined;
   /** Chooses the queue. Not together with `messageGroup` or `queue`. */
-  queueSelector?: QueueSelector;
+  queueSelector?: QueueSelector | undefined;
   /** Invisible for this long, in milliseconds. Not together with `deliverAt`. */
-  delayMs?: number;
+  delayMs?: number | undefined;
   /** Invisible until then. A time that has passed is refused rather than taken for "now". */
-  deliverAt?: Date;
+  deliverAt?: Date | undefined;
   /** Not handed to a handler later than this after it became visible; expired messages become dead letters. */
-  ttlMs?: number;
+  ttlMs?: number | undefined;
   /**
    * A second send with the same id within the dedup window (default 10 min) stores nothing and answers
    * `duplicate: true` with the first message's id. Makes a sender's own retry safe. Remembered per queue: two sends
    * with one id must also agree in `messageGroup` or `queue`, if they say any.
    */
-  dedupId?: string;
+  dedupId?: string | undefined;
   /** Typed properties; at most 100 and 16 KiB together with the other header fields. */
-  properties?: Record<string, PropertyValue>;
+  properties?: Record<string, PropertyValue> | undefined;
   /** W3C trace context to pass on; by default that of the current span where one is known. */
-  traceparent?: string;
+  traceparent?: string | undefined;
   /** What tracing systems add to `traceparent`; only together with it. At most 512 characters. */
-  tracestate?: string;
+  tracestate?: string | undefined;
   /** W3C baggage; only together with `traceparent`. At most 8 192 characters; left behind where the header has no room for it. */
-  baggage?: string;
+  baggage?: string | undefined;
   /**
    * How far the message must be stored before the send is confirmed. Default: the producer's `acks`. Messages for one queue
    * that travel together wait for the strongest of them; what is not reached in time is `SendOutcomeUnknownError`: stored,
@@ -45,28 +45,28 @@ export interface SendOptions {
    *
    * Messages of a transaction are stored so far before COMMIT, within `halfTimeoutMs`, or wait in the database.
    */
-  acks?: Acks;
+  acks?: Acks | undefined;
   /** How long `send` may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
    * Refused with `UnroutableMessageError` unless a consumer group has subscribed to the topic, or each of these has. Asked
    * before the message takes its place: later sends may overtake it. What the filters of the groups want is not looked at.
    */
-  mandatory?: boolean | readonly string[];
+  mandatory?: boolean | readonly string[] | undefined;
   /**
    * Where it goes instead when no consumer group has subscribed to its topic; the result says where it went. Asked before
    * the message takes its place: later sends may overtake it.
    */
-  alternateTopic?: string;
+  alternateTopic?: string | undefined;
   /**
    * Wait for what becomes of the message in these consumer groups: the result says it in `outcomes`. Rejects with
    * `ReceiptTimeoutError`, which says what is known, when one of them has not ended with it in `timeoutMs`: it is stored
    * then, and they go on. Sends that do not ask pay nothing. A duplicate (`dedupId`) of a message that this
    * process sent with a receipt hears what comes from then on, and what senders that still wait have heard.
    */
-  receipt?: { groups: readonly string[]; timeoutMs: number };
+  receipt?: { groups: readonly string[]; timeoutMs: number } | undefined;
   /** `false`: sent at once, also inside a transaction, whatever becomes of that. By default it is a part of it. */
-  transaction?: false;
+  transaction?: false | undefined;
 }
 
 /** Sees the queue numbers of the topic and the message; answers one of the numbers. */

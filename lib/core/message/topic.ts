@@ -25,17 +25,17 @@ export interface TopicDefinitionOptions<Body> {
    * Checked before a message is stored and again before a handler sees it. What it makes of a body is stored, and has to pass once
    * more as the codec gives it back: with JSON a Date is text then, so that Zod's `z.coerce.date()` passes and `z.date()` does not.
    */
-  schema?: StandardSchema<Body>;
+  schema?: StandardSchema<Body> | undefined;
   /** Number of queues if the topic is created by this process. Default 4. */
-  queues?: number;
+  queues?: number | undefined;
   /** Default 24 h. */
-  retentionMs?: number;
+  retentionMs?: number | undefined;
   /** Most messages per queue, visible and scheduled. Default: no limit. */
-  maxLength?: number;
+  maxLength?: number | undefined;
   /** What a send does when `maxLength` is reached, and a transaction before its COMMIT. Default `reject`. */
-  whenFull?: WhenFull;
+  whenFull?: WhenFull | undefined;
   /** How long a `dedupId` is remembered. Default 10 min. */
-  dedupWindowMs?: number;
+  dedupWindowMs?: number | undefined;
 }
 
 /** What two services share about a topic. Made by `defineTopic`, accepted wherever a topic name is. */

@@ -29,7 +29,7 @@ export interface RecurringOptions extends Pick<SendOptions, Repeated> {
   /** Unique in the namespace: another process that says the same means the same. */
   name: string;
   cron: string;
-  timezone?: string;
+  timezone?: string | undefined;
 }
 
 const KNOWN = [

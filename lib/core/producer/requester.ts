@@ -45,7 +45,7 @@ export interface RequestOptions extends Omit<
   'timeoutMs' | 'ttlMs' | 'delayMs' | 'deliverAt'
 > {
   /** How long to wait for the answer, in milliseconds. Default 30 000. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 export interface RequesterOptions {

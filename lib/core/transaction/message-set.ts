@@ -14,7 +14,7 @@ export interface SetMessage<Body = unknown> extends Omit<
 
 export interface SendAllOptions {
   /** How long it may try, in milliseconds. Default: the producer's `sendTimeoutMs`. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /** What `sendAll` would refuse of its own; each message is checked as `send` does. @throws InvalidInputError */

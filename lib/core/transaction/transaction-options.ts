@@ -9,13 +9,13 @@ import {
 /** How a transaction is begun. */
 export interface TransactionOptions {
   /** Name of the database, when several take part. Default: the one of the transaction that runs, else the only one. */
-  participant?: string;
+  participant?: string | undefined;
   /**
    * Inside a transaction of the same database: `required` (default) becomes a part of it, `requires-new` is decided by
    * itself, on another connection, and `nested` is a savepoint: when it fails and the error is caught, what it wrote and
    * sent is undone and the transaction goes on.
    */
-  propagation?: 'required' | 'requires-new' | 'nested';
+  propagation?: 'required' | 'requires-new' | 'nested' | undefined;
   /** Handed to the participant as it is: isolation level and the like. */
   database?: unknown;
 }

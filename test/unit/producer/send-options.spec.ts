@@ -18,9 +18,28 @@ function problemsOf(options: unknown): readonly string[] {
 describe('send options', () => {
   it('may all be left out, or undefined', () => {
     expect(problemsOf({})).toEqual([]);
-    expect(
-      problemsOf({ tag: undefined, queue: undefined, delayMs: undefined, properties: undefined }),
-    ).toEqual([]);
+    const open: Record<keyof SendOptions, undefined> = {
+      tag: undefined,
+      key: undefined,
+      messageGroup: undefined,
+      queue: undefined,
+      queueSelector: undefined,
+      delayMs: undefined,
+      deliverAt: undefined,
+      ttlMs: undefined,
+      dedupId: undefined,
+      properties: undefined,
+      traceparent: undefined,
+      tracestate: undefined,
+      baggage: undefined,
+      timeoutMs: undefined,
+      transaction: undefined,
+      mandatory: undefined,
+      alternateTopic: undefined,
+      receipt: undefined,
+      acks: undefined,
+    };
+    expect(problemsOf(open)).toEqual([]);
   });
 
   it('may be all that fit together', () => {

@@ -2,9 +2,9 @@ import { describeValue, integerProblem, unknownOptions } from '../../message/opt
 
 export interface BatchOptions {
   /** Most messages of a batch. Default 100. */
-  size?: number;
+  size?: number | undefined;
   /** How long the first message of a batch waits for others, in milliseconds, at most 60 000. Default 50. */
-  withinMs?: number;
+  withinMs?: number | undefined;
 }
 
 const DEFAULTS = { size: 100, withinMs: 50 };

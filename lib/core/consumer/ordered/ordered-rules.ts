@@ -9,15 +9,15 @@ export interface OrderedOptions {
    * Keep the order: `true` within each message group, one after the other, each starting after the one before was
    * settled; `'queue'` within each queue (a topic with one queue: all of its messages). Default false.
    */
-  ordered?: boolean | 'queue';
+  ordered?: boolean | 'queue' | undefined;
   /**
    * What becomes of a message that used up its attempts. `park` (default): its lane stops until `MessageAdmin` resumes
    * it; other lanes go on. `dead-letter`: the lane goes on, the message is kept. `skip`: the lane goes on without it.
    * Only with `ordered`.
    */
-  onExhausted?: OnExhausted;
+  onExhausted?: OnExhausted | undefined;
   /** How the members of the group share the queues. Default `sticky`. Only with `ordered`. */
-  allocation?: Allocation;
+  allocation?: Allocation | undefined;
 }
 
 /** The same, with every default filled in. */

@@ -24,26 +24,26 @@ export interface ReceiveOptions {
   topic: string;
   group: string;
   /** Most messages, up to 1 000. Default 32. */
-  max?: number;
+  max?: number | undefined;
   /**
    * Most bytes of all of them, headers and bodies: fewer come when they are large, and one always. Default: the option
    * `consumer.maxInHandBytes` (64 MiB).
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /** How long to wait for the first message, in milliseconds, up to 60 000. Default 5 000. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /**
    * How long a message stays hidden from others, in milliseconds, up to 12 h. Default 60 000. What is not settled by then
    * comes back; the attempt counts.
    */
-  invisibleDurationMs?: number;
+  invisibleDurationMs?: number | undefined;
   /**
    * Which messages are wanted, as `filter` of a subscription: others count as settled. Each call for one topic and group in a
    * process must say the same, and so must the members of the group.
    */
-  filter?: MessageFilter;
+  filter?: MessageFilter | undefined;
   /** What does not match becomes a dead letter, as with a handler. */
-  schema?: StandardSchema;
+  schema?: StandardSchema | undefined;
 }
 
 export interface PullsOptions {
