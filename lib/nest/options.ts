@@ -116,6 +116,11 @@ function packetOptionProblems(given: object): string[] {
   );
 }
 
+function withoutPacketOptions(given: object): object {
+  const others = Object.entries(given).filter(([name]) => !PACKET_OPTIONS.some((p) => p === name));
+  return Object.fromEntries(others);
+}
+
 /** @throws InvalidOptionsError naming every problem at once. */
 export function moduleSettings(given: RivuletModuleOptions, where: string): ModuleSettings {
   if (!isOptions(given)) throw new InvalidOptionsError(where, [notOptions('options', given)]);
@@ -124,7 +129,7 @@ export function moduleSettings(given: RivuletModuleOptions, where: string): Modu
   const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, group, stores, connection } = given;
   const rivulet = coreSettings(given);
   const problems = [
-    ...unknownOptions(given, [...OWN_NAMES, ...SETTING_NAMES, ...PACKET_OPTIONS]),
+    ...unknownOptions(withoutPacketOptions(given), [...OWN_NAMES, ...SETTING_NAMES]),
     ...packetOptionProblems(given),
     ...sourceProblems({ stores, connection, namespace }),
     group === undefined ? undefined : groupProblem(group),

@@ -16,6 +16,7 @@ import {
 } from '../core/message/topic.js';
 import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
+import { methodName } from './method-name.js';
 import type { RivuletContext } from './rivulet-context.js';
 
 /** How a handler consumes; also the extras of `@EventPattern` and `@MessagePattern`. */
@@ -116,7 +117,7 @@ export function declareSubscription(
   metadata: SubscribeMetadata,
 ): SubscribeDecorator<never> {
   return (target, method, descriptor) => {
-    const where = `${decorator} of ${nameOf(target, method)}`;
+    const where = `${decorator} of ${methodName(target, method)}`;
     const { topic, options } = metadata;
     const problems = [
       typeof target === 'function' || typeof descriptor?.value !== 'function'
@@ -136,12 +137,6 @@ export function declareSubscription(
     if (!Reflect.hasMetadata(PARAM_ARGS_METADATA, target.constructor, method))
       Payload()(target, method, 0);
   };
-}
-
-/** Of whatever was decorated: a method, or what can be none. */
-function nameOf(target: object, method: string | symbol | undefined): string {
-  const owner = typeof target === 'function' ? target.name : target.constructor.name;
-  return method === undefined ? owner : `${owner}.${String(method)}`;
 }
 
 export function subscribeMetadata(prototype: object, method: string): SubscribeMetadata[] {

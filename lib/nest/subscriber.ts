@@ -21,7 +21,7 @@ import type { ModuleSettings } from './options.js';
 import { Problems } from './problems.js';
 import { rejection } from './rejection.js';
 import { RivuletContext } from './rivulet-context.js';
-import type { HandlerOptions } from './subscribe.js';
+import type { HandlerOptions, SubscribeMetadata } from './subscribe.js';
 
 const SUBSCRIBE_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'reply', 'instance'];
 const BATCH_OPTIONS: readonly string[] = [...HANDLER_OPTIONS, 'batch', 'instance'];
@@ -70,8 +70,7 @@ export class Subscriber {
   private async subscribeOne(handler: DeclaredHandler, problems: Problems): Promise<void> {
     const { rivulet, settings, runner, logger } = this.options;
     const { origin, subscribe } = handler;
-    const known = subscribe.isBatch ? BATCH_OPTIONS : SUBSCRIBE_OPTIONS;
-    const found = handlerOptionProblems(subscribe.options, known);
+    const found = optionProblems(subscribe);
     const { name = origin, ...declared } = subscribe.options;
     const options = { ...declared, ...given(settings.handlers[name] ?? {}) };
     const group = options.group ?? settings.group;
@@ -165,6 +164,16 @@ export class Subscriber {
 
 const NO_GROUP =
   'no consumer group; give the handler one ({ group }), or set the group of RivuletModule';
+
+function optionProblems({ options, isBatch }: SubscribeMetadata): string[] {
+  if (!isBatch) return handlerOptionProblems(options, SUBSCRIBE_OPTIONS);
+  const { reply, ...others } = options;
+  const found = handlerOptionProblems(others, BATCH_OPTIONS);
+  return reply === undefined ? found : [...found, NO_REPLY_OF_BATCH];
+}
+
+const NO_REPLY_OF_BATCH =
+  'reply has no place with @SubscribeBatch: one call handles many messages, and answers none; answer requests with @Subscribe';
 
 /** Two of them would compete for the messages of one group. */
 function severalInstances({ origin, modules }: DeclaredHandler): string {

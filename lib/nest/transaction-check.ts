@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { HalfMessage } from '../core/transaction/check-methods.js';
+import { methodName } from './method-name.js';
 
 export interface TransactionCheckOptions {
   /** Name of the `RivuletModule`, when an application has several. Default: the one without a name. */
@@ -39,7 +40,7 @@ export function TransactionCheck(
   options: TransactionCheckOptions = {},
 ): TransactionCheckDecorator {
   return (target, method) => {
-    const where = `@TransactionCheck of ${target.constructor.name}.${method}`;
+    const where = `@TransactionCheck of ${methodName(target, method)}`;
     const problems = unknownOptions(options, ['instance']);
     if (typeof name !== 'string' || name === '')
       problems.unshift(`the transaction's name must be text, got: ${describeValue(name)}`);

@@ -8,6 +8,7 @@ import {
   transactionOptionProblems,
 } from '../core/transaction/transaction-options.js';
 import { injectInstance, instanceOf } from './instance-slot.js';
+import { methodName } from './method-name.js';
 import { replaceMethod } from './replace-method.js';
 
 export interface TransactionalOptions extends TransactionOptions {
@@ -23,15 +24,16 @@ export interface MessageFirstOptions<Args extends unknown[] = unknown[], Body = 
   /** Pairs it with its `@TransactionCheck(name)`. */
   name: string;
   topic: TopicName<Body>;
-  /** Makes the message of the arguments, before the method runs. */
+  /** Makes the message of the arguments, of all or of the first ones, before the method runs. */
   message(...args: Args): TransactionMessage<NoInfer<Body>>;
   /** Name of the `RivuletModule`, when an application has several. Default: the one without a name. */
   instance?: string | undefined;
 }
 
-/** Fits methods that return a promise. */
+/** Fits methods that return a promise, and take these arguments first. */
 export type TransactionalDecorator<Args extends unknown[]> = <
-  F extends (...args: Args) => Promise<unknown>,
+  // oxlint-disable-next-line typescript/no-explicit-any -- of what follows nothing is asked
+  F extends (...args: [...Args, ...any[]]) => Promise<unknown>,
 >(
   target: object,
   method: string | symbol,
@@ -66,8 +68,7 @@ export function Transactional(
   options: TransactionalOptions | MessageFirstOptions = {},
 ): TransactionalDecorator<never[]> {
   return (target, method, descriptor) => {
-    const origin = `${target.constructor.name}.${String(method)}`;
-    const where = `@Transactional of ${origin}`;
+    const where = `@Transactional of ${methodName(target, method)}`;
     const original: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof original !== 'function')
       throw new TypeError(`${where}: only methods of instances can be transactional`);

@@ -134,6 +134,8 @@ describe('@SubscribeBatch', () => {
       @SubscribeBatch('numbers', { batch: { sizes: 5 } as never, reply: true } as never)
       write(): void {}
     }
-    await expect(start({ providers: [Wrong] })).rejects.toThrow('unknown option "reply"');
+    await expect(start({ providers: [Wrong] })).rejects.toThrow(
+      'Wrong.write: reply has no place with @SubscribeBatch: ',
+    );
   });
 });

@@ -55,6 +55,30 @@ describe('@Transactional({ name, topic, message })', () => {
     expect(published).toEqual(['a']);
   });
 
+  it('makes its message of the first arguments, whatever else the method takes', async () => {
+    @Injectable()
+    class Bookings {
+      @Transactional({ name: 'book', topic: 'bookings', message: (id: string) => ({ body: id }) })
+      async book(id: string, cents: number): Promise<string> {
+        return `${id}: ${cents}`;
+      }
+
+      // @ts-expect-error -- its first argument is another one
+      @Transactional({ name: 'other', topic: 'bookings', message: (id: string) => ({ body: id }) })
+      async other(_cents: number): Promise<void> {}
+
+      @TransactionCheck('book')
+      @TransactionCheck('other')
+      check(): CheckAnswer {
+        return 'unknown';
+      }
+    }
+    const { app, events } = await start({ providers: [Bookings] });
+    const published = events.next('published');
+    expect(await app.get(Bookings).book('a', 5)).toBe('a: 5');
+    expect(await published).toMatchObject({ topic: 'bookings' });
+  });
+
   it('is answered for by the method of a subclass in the place of the inherited one', async () => {
     @Injectable()
     class Stricter extends Transfers {

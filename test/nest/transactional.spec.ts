@@ -19,6 +19,7 @@ import {
   RivuletModule,
   Subscribe,
   Transactional,
+  TransactionCheck,
   TransactionalMessage,
   Transactions,
 } from 'nestjs-rivulet';
@@ -374,6 +375,25 @@ describe('@Transactional', () => {
     );
     expect(() => declare({ particpant: 'x' })).toThrow('did you mean "participant"?');
     expect(() => declare({ name: 'x', topic: 'y' })).toThrow('message must be a function');
+    class Whole {
+      static shared(): void {}
+    }
+    const decorated = (decorator: unknown, method?: string) =>
+      (decorator as (...args: unknown[]) => void)(
+        Whole,
+        ...(method ? [method, Object.getOwnPropertyDescriptor(Whole, method)] : []),
+      );
+    for (const [method, name] of [
+      [undefined, 'Whole'],
+      ['shared', 'Whole.shared'],
+    ] as const) {
+      expect(() => decorated(Transactional(), method)).toThrow(
+        `@Transactional of ${name}: only methods of instances can be transactional`,
+      );
+      expect(() => decorated(TransactionCheck('x'), method)).toThrow(
+        `@TransactionCheck of ${name}: only methods of instances can answer`,
+      );
+    }
   });
 
   it('stops the start when it has no database, or one that is not there', async () => {
