@@ -3,7 +3,8 @@ import { type OpenAdminBed, useBed } from './bed.js';
 
 export function describeLaneAdmin(open: OpenAdminBed): void {
   describe('parked lanes', () => {
-    const bed = useBed(open);
+    // Owners hear of what an operator does when they renew.
+    const bed = useBed(open, { ordered: { renewMs: 500 } });
 
     it.each([
       ['retry', ['1', '1', '2'], 0],

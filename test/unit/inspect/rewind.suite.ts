@@ -9,7 +9,8 @@ import { type AdminBed, consume, type OpenAdminBed, publish, useBed } from './be
 
 export function describeRewindAdmin(open: OpenAdminBed): void {
   describe('rewindGroup', () => {
-    const bed = useBed(open, { topics: { queues: 2 } });
+    // Owners hear of a rewind when they renew.
+    const bed = useBed(open, { topics: { queues: 2 }, ordered: { renewMs: 500 } });
 
     /** Resolves once so many were acked. */
     const acked = (count: number): Promise<void> =>
