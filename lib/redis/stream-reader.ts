@@ -109,6 +109,8 @@ export class StreamReader {
     const [waited, asked] = this.spread.share(streams);
     const now = await this.askEach({ ...request, streams: asked });
     if (now.entries.length > 0) return this.told(now, asked.length);
+    // Aborted while it asked: a signal tells nobody who listens later.
+    if (signal.aborted) return { entries: [], failures: [] };
     // Not AbortSignal.any: what it makes is kept by the signal of the loop, for ever in some versions of Node.
     const ended = new AbortController();
     const end = (): void => ended.abort();

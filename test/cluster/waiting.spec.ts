@@ -84,6 +84,24 @@ describe('who waits for queues on several nodes', () => {
     await bell.close();
   });
 
+  it('ends a wait that is told so in the moment it begins', async () => {
+    const { generation: ofReturns } = await stores.topics.declare('returns', { queues: 1 });
+    const bell = stores.leases.openDoorbell();
+    const wait = (until: AbortSignal) =>
+      bell.wait({
+        ...{ positions: [{ topic: 'returns', queue: 0, after: '0-0' }], signal: until },
+        blockMs: SERVED_WITHIN_MS,
+      });
+    expect(await onceServed(() => wait(signal))).toEqual([]);
+    const end = new AbortController();
+    const ended = wait(end.signal);
+    end.abort();
+    await stores.log.append(session('returns', ofReturns, 0).call(entries('a')));
+    // Who still waited would hear of it.
+    expect(await ended).toEqual([]);
+    await bell.close();
+  });
+
   it('hears of what other nodes have while one is down', async () => {
     const owner = (queue: number): number => {
       const slot = slotOf(keys.queue(orders[queue]!).log);
