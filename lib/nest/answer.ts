@@ -1,8 +1,8 @@
 // Of the module, not the global one: see core/runtime/turn.ts.
 import { nextTick } from 'node:process';
-import { types } from 'node:util';
 import { RpcException } from '@nestjs/microservices';
 import { concatMap, from, isObservable, type Observable, of, tap } from 'rxjs';
+import { isGenerator } from '../core/consumer/generator.js';
 import { isAsyncIterable } from '../core/consumer/replying.js';
 import type { Responder } from '../core/consumer/responder.js';
 
@@ -28,11 +28,6 @@ export async function lastOf(result: unknown, delivery: Abortable): Promise<unkn
     if (generator === last) last = ended;
   }
   return last;
-}
-
-/** Nothing of the handler has run yet. Other iterables are results like any other: what makes their values is under way. */
-function isGenerator(value: unknown): value is AsyncGenerator | Generator {
-  return types.isGeneratorObject(value);
 }
 
 /**

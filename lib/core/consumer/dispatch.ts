@@ -9,6 +9,7 @@ import { isThenable } from '../runtime/thenable.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
+import { isGenerator, runToEnd } from './generator.js';
 import { RejectMessageError, RetryLaterError } from './handler-errors.js';
 import { describeError, reasonOf, type Outcome, thrownAs } from './outcome.js';
 import type { Subscription } from './subscription.js';
@@ -132,11 +133,27 @@ function withinAround(attempt: Attempt, subscription: Subscription): Outcome | P
 function handle(attempt: Attempt, subscription: Subscription): Outcome | Promise<Outcome> {
   try {
     const running = subscription.handler(attempt);
-    if (!isThenable(running)) return SUCCEEDED;
+    if (typeof running !== 'object' || running === null) return SUCCEEDED;
+    if (!isThenable(running))
+      return isGenerator(running) ? handleAll(running, attempt, subscription) : SUCCEEDED;
     return Promise.resolve(running).then(
-      () => SUCCEEDED,
+      (result) => (isGenerator(result) ? handleAll(result, attempt, subscription) : SUCCEEDED),
       (error: unknown) => classify(error, subscription),
     );
+  } catch (error) {
+    return classify(error, subscription);
+  }
+}
+
+/** A handler that is a generator has done nothing before it is asked for its values. */
+async function handleAll(
+  generator: AsyncGenerator | Generator,
+  attempt: Attempt,
+  subscription: Subscription,
+): Promise<Outcome> {
+  try {
+    await runToEnd(generator, () => attempt.signal.throwIfAborted());
+    return SUCCEEDED;
   } catch (error) {
     return classify(error, subscription);
   }

@@ -1,12 +1,12 @@
 import type { Delivery, Handler } from './subscription.js';
 import type { Responder } from './responder.js';
+import { isGenerator, runToEnd } from './generator.js';
 import { describeError } from './outcome.js';
 
 /**
  * A handler whose result is the answer to a request. An error is an answer, too, and never a retry: whoever asked
- * knows, and asks again if it wants to. An async iterable answers with each of its values; where nobody waits for an answer
- * it is read to its end, and errors are failures as usual. (A generator that is not async is a value here: `nest/answer.ts`
- * is for handlers of Nest.)
+ * knows, and asks again if it wants to. An async iterable or a generator answers with each of its values; where nobody waits
+ * for an answer it is read to its end, and errors are failures as usual.
  */
 export function replying(
   handler: Handler,
@@ -17,7 +17,8 @@ export function replying(
     const responder = responderFor(delivery);
     try {
       const result = await handler(delivery);
-      if (!isAsyncIterable(result)) return await responder.lastValue(result);
+      if (!isAsyncIterable(result) && !isGenerator(result))
+        return await responder.lastValue(result);
       for await (const value of result) await responder.value(value);
       return await responder.end();
     } catch (error) {
@@ -28,9 +29,8 @@ export function replying(
 
 /** What makes the values may do nothing until somebody asks for them, as a generator. */
 async function toTheEnd(result: unknown, { signal }: Delivery): Promise<unknown> {
-  if (!isAsyncIterable(result)) return result;
-  for await (const _ of result) signal.throwIfAborted();
-  return undefined;
+  if (!isAsyncIterable(result) && !isGenerator(result)) return result;
+  return runToEnd(result, () => signal.throwIfAborted());
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -44,6 +44,18 @@ describe('a batch subscription', () => {
     );
   });
 
+  it('runs a handler that is a generator to its end', async () => {
+    await subscribe({
+      handler: function* (deliveries) {
+        yield 'begun';
+        record(deliveries);
+      },
+    });
+    await publish(10);
+    await bed.advance(1);
+    expect(batches.flat()).toHaveLength(10);
+  });
+
   it('to a pattern gets those of all topics together, and settles each where it is', async () => {
     await subscribe({
       topic: 'order.*',

@@ -40,6 +40,46 @@ describe('what a handler does with a delivery', () => {
     expect(await outcomeOf(handler)).toMatchObject({ name: 'acked', attempt: 1 });
   });
 
+  const kinds: Record<string, (work: () => void) => SubscriptionOptions['handler']> = {
+    'a generator': (work) =>
+      function* () {
+        yield 1;
+        work();
+      },
+    'an async generator': (work) =>
+      async function* () {
+        yield 1;
+        work();
+      },
+    'a promise of a generator': (work) => async () =>
+      (function* () {
+        yield 1;
+        work();
+      })(),
+  };
+
+  it.each(Object.keys(kinds))('is run to its end when it is %s, and acked then', async (kind) => {
+    let ends = 0;
+    expect(await outcomeOf(kinds[kind]!(() => void (ends += 1)))).toMatchObject({ name: 'acked' });
+    expect(ends).toBe(1);
+  });
+
+  it.each(Object.keys(kinds))('is tried again when it is %s that fails', async (kind) => {
+    const handler = kinds[kind]!(() => {
+      throw new Error('late');
+    });
+    expect(await outcomeOf(handler)).toMatchObject({ name: 'retried', attempt: 1 });
+  });
+
+  it.each(Object.keys(kinds))('answers with the values when it is %s', async (kind) => {
+    let ends = 0;
+    const handler = kinds[kind]!(() => void (ends += 1));
+    await bed.subscribe({ topic: 'orders', group: 'billing', reply: true, handler });
+    const asked = bed.rivulet.requester.request('orders', 'a');
+    await bed.advance(100);
+    expect([await asked, ends]).toEqual([1, 1]);
+  });
+
   it.each<[string, unknown, string]>([
     ['undefined', undefined, 'Error: undefined was thrown instead of an error'],
     ['null', null, 'Error: null was thrown instead of an error'],

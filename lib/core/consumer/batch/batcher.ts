@@ -2,6 +2,7 @@ import { isInstance } from '../../message/any-copy.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { TraceScope } from '../../runtime/trace.js';
 import type { Delivery, Handler } from '../subscription.js';
+import { isGenerator, runToEnd } from '../generator.js';
 import { BatchResult } from './batch-result.js';
 
 /** Returns: all are acked, except those a `BatchResult` names. Throws: all are tried again by the retry policy. */
@@ -84,9 +85,10 @@ export class Batcher {
     this.running += 1;
     try {
       const deliveries = batch.map(({ delivery }) => delivery);
-      const result = await this.options.trace.handlingBatch(deliveries, async () =>
-        this.options.handler(deliveries),
-      );
+      const result = await this.options.trace.handlingBatch(deliveries, async () => {
+        const made = await this.options.handler(deliveries);
+        return isGenerator(made) ? runToEnd(made) : made;
+      });
       const failures = isInstance(result, BatchResult) ? result.failures : undefined;
       // Something failed, and nobody knows what: acking all of them would lose it.
       for (const place of failures?.keys() ?? [])
