@@ -247,7 +247,8 @@ export class UnroutableMessageError extends RivuletError {
     const names = missing.map((group) => JSON.stringify(group)).join(', ');
     const who = missing.length === 0 ? 'no consumer group has' : `group ${names} has not`;
     super(
-      `The message to topic "${topic}" was not stored: ${who} subscribed to it. Start the consumer, or send without mandatory.`,
+      `The message to topic "${topic}" was not stored: ${who} subscribed to it. Start the consumer, or send without mandatory. ` +
+        'A subscription to a pattern counts once the topic is there: make it with MessageAdmin.createTopic.',
     );
     this.topic = topic;
     this.missing = missing;

@@ -51,6 +51,9 @@ export interface SendOptions {
   /**
    * Refused with `UnroutableMessageError` unless a consumer group has subscribed to the topic, or each of these has. Asked
    * before the message takes its place: later sends may overtake it. What the filters of the groups want is not looked at.
+   *
+   * A subscription to a pattern counts from when it has noticed the topic, a second or two after that was made; what is
+   * refused makes none, so make it with `MessageAdmin.createTopic`.
    */
   mandatory?: boolean | readonly string[] | undefined;
   /**

@@ -35,6 +35,18 @@ describe('a message that must reach somebody', () => {
     expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
   });
 
+  it('reaches who subscribed to a pattern once its topic has been made', async () => {
+    await bed.subscribe({ topic: 'order.#', group: 'all' });
+    await expect(bed.publish('order.paid', 1, { mandatory: true })).rejects.toThrow(
+      'A subscription to a pattern counts once the topic is there: make it with MessageAdmin.createTopic',
+    );
+    expect(await bed.stores.topics.list()).toEqual([]);
+    await bed.rivulet.topics.get('order.paid');
+    await bed.advance(5_000);
+    const { messageId } = await bed.publish('order.paid', 2, { mandatory: ['all'] });
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
+  });
+
   it('may have to reach certain groups', async () => {
     await bed.subscribe({ topic: 'orders', group: 'billing' });
     const sending = bed.publish('orders', 1, { mandatory: ['billing', 'stock'] });
