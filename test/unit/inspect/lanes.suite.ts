@@ -3,8 +3,8 @@ import { type OpenAdminBed, useBed } from './bed.js';
 
 export function describeLaneAdmin(open: OpenAdminBed): void {
   describe('parked lanes', () => {
-    // Owners hear of what an operator does when they renew.
-    const bed = useBed(open, { ordered: { renewMs: 500 } });
+    // Owners hear of what an operator does when they renew; a read that waits for news ends first.
+    const bed = useBed(open, { ordered: { renewMs: 500 }, consumer: { blockMs: 500 } });
 
     it.each([
       ['retry', ['1', '1', '2'], 0],

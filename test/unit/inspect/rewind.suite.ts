@@ -9,8 +9,12 @@ import { type AdminBed, consume, type OpenAdminBed, publish, useBed } from './be
 
 export function describeRewindAdmin(open: OpenAdminBed): void {
   describe('rewindGroup', () => {
-    // Owners hear of a rewind when they renew.
-    const bed = useBed(open, { topics: { queues: 2 }, ordered: { renewMs: 500 } });
+    // Owners hear of a rewind when they renew; a read that waits for news ends first.
+    const bed = useBed(open, {
+      topics: { queues: 2 },
+      ordered: { renewMs: 500 },
+      consumer: { blockMs: 500 },
+    });
 
     /** Resolves once so many were acked. */
     const acked = (count: number): Promise<void> =>
