@@ -1,10 +1,20 @@
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
+import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
 
 const REFS = [0, 1].map((queue) => ({ topic: 'orders', queue }));
+
+/** The queue is lost with its groups, made anew by somebody, and the last message sent again: all before anybody looks. */
+const LOST_AND_ANEW = `
+  local facts, last = redis.call('HGETALL', KEYS[1]), redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+  redis.call('DEL', KEYS[1], KEYS[2])
+  for i = 1, #facts, 2 do
+    if not string.find(facts[i], '^start:') then redis.call('HSET', KEYS[1], facts[i], facts[i + 1]) end
+  end
+  redis.call('XADD', KEYS[2], '*', unpack(last[2]))`;
 
 describe('a queue that a failover forgot, of a topic that is there', () => {
   const server = ownServer();
@@ -47,6 +57,25 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     } as const;
     expect(await stores.topics.joinGroup('orders', join)).toMatchObject({ state: 'joined' });
     await stores.close();
+  });
+
+  it('hides nothing that came to it anew from a group that began at the end', async () => {
+    const namespace = newNamespace();
+    const rivulet = connect(server.url, namespace, { ...IMPATIENT, topics: { queues: 1 } });
+    const handled = new Handled();
+    rivulet.subscribe({
+      ...{ topic: 'orders', group: 'billing', origin: 'billing', from: 'latest' },
+      handler: (delivery) => handled.note(delivery),
+    });
+    await rivulet.consume();
+    const keys = await publishMany(rivulet, 1);
+    await within(30_000, 'the first time', handled.all(keys));
+    handled.times.clear();
+    const { meta, log } = new Keys({ namespace }).queue(REFS[0]!);
+    await server.redis.eval(LOST_AND_ANEW, 2, meta, log);
+    await within(30_000, 'the second time', handled.all(keys));
+    expect(handled.missing(keys)).toEqual([]);
+    await rivulet.stop();
   });
 
   it('has newer settings than any that were lost once the topic is altered again', async () => {

@@ -47,11 +47,15 @@ export class GroupRegistration {
     return info;
   }
 
-  /** The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. */
+  /**
+   * The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. A group
+   * that began at the end begins at the first message where the store forgot it: what was sent since must not be skipped.
+   */
   async joinAgain(known: readonly QueueRef[]): Promise<{ queues: number }> {
     const info = await this.options.topic.refresh();
     const wasIn = this.generation;
-    const { created, recreated } = await this.register(info);
+    const { from } = this.options.subscription;
+    const { created, recreated } = await this.register(info, from === 'latest' ? 'earliest' : from);
     // Where the store lost everything, it does not know either that the group had been there.
     const lost = created ? known : recreated;
     if (lost.length > 0 && (await this.wasDeleted(wasIn))) this.tellOfDeletion();
@@ -68,9 +72,12 @@ export class GroupRegistration {
     return info.queues;
   }
 
-  private async register({ generation }: TopicLife): Promise<JoinReply & { state: 'joined' }> {
+  private async register(
+    { generation }: TopicLife,
+    from = this.options.subscription.from,
+  ): Promise<JoinReply & { state: 'joined' }> {
     const { stores, mode, subscription } = this.options;
-    const { topic, group, from, origin, filter, allowFilterChange, ordered } = subscription;
+    const { topic, group, origin, filter, allowFilterChange, ordered } = subscription;
     const wanted = { group, mode, filterDigest: filter?.digest ?? '', orderedBy: ordered?.by };
     const reply = await stores.topics.joinGroup(topic, { ...wanted, from, allowFilterChange });
     if (reply.state === 'conflict')

@@ -47,6 +47,24 @@ describe('A topic that is made anew', () => {
         expect(handled.toSorted()).toEqual(sent);
       });
 
+  for (const [kind, options] of kinds)
+    it(`hides nothing that was sent before it was noticed from a subscription that is ${kind} and began at the end`, async () => {
+      await bed.publish('orders', 'before it subscribed');
+      const handled: unknown[] = [];
+      await bed.subscribe({
+        topic: 'orders',
+        group: 'billing',
+        ...options,
+        from: 'latest',
+        handler: ({ body }) => void handled.push(body),
+      });
+      await bed.advance(1_000);
+      await anew(2);
+      const sent = await sendToEach(2);
+      await bed.advance(70_000);
+      expect(handled.toSorted()).toEqual(sent);
+    });
+
   // Who broadcasts has no group that could be gone.
   for (const [kind, options] of kinds.filter(([, { mode }]) => mode !== 'broadcasting'))
     it(`is told as what it is by a subscription that is ${kind}, and no alarm`, async () => {
