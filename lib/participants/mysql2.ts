@@ -61,10 +61,10 @@ async function inTransaction<Result>(
     try {
       result = await body(connection);
     } catch (error) {
-      await connection.query('ROLLBACK').catch(lose);
+      await answerInTime('ROLLBACK', connection.query('ROLLBACK'), timeoutMs).catch(lose);
       throw error;
     }
-    await answerInTime(connection.query('COMMIT'), timeoutMs).catch((error: unknown) => {
+    await answerInTime('COMMIT', connection.query('COMMIT'), timeoutMs).catch((error: unknown) => {
       lose(); // its state is not known: the pool must not hand it out again
       throw error;
     });

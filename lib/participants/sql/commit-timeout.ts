@@ -8,7 +8,7 @@ const DEFAULT_MS = 30_000;
 export interface CommitTimeout {
   /**
    * How long the answer to COMMIT is waited for. After it the connection is given up and its outcome counts as unknown: the
-   * marker is asked for on another one. Default 30 000.
+   * marker is asked for on another one. The answer to ROLLBACK is waited for as long. Default 30 000.
    */
   commitTimeoutMs?: number;
 }
@@ -21,23 +21,24 @@ export function commitTimeoutOf({ commitTimeoutMs = DEFAULT_MS }: CommitTimeout)
 }
 
 /**
- * The answer to a COMMIT on its way, or an error when none came in time. Between client and server a wire may be cut without
+ * The answer to a COMMIT or ROLLBACK on its way, or an error when none came in time. Between client and server a wire may be cut without
  * a word to either; TCP itself notices after minutes or hours.
  */
 export async function answerInTime<Answer>(
-  commit: Promise<Answer>,
+  what: 'COMMIT' | 'ROLLBACK',
+  asked: Promise<Answer>,
   timeoutMs: number,
 ): Promise<Answer> {
   let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = systemClock.after(timeoutMs, () =>
       reject(
-        new Error(`COMMIT was not answered within ${timeoutMs} ms; its connection is given up`),
+        new Error(`${what} was not answered within ${timeoutMs} ms; its connection is given up`),
       ),
     );
   });
   try {
-    return await Promise.race([commit, late]);
+    return await Promise.race([asked, late]);
   } finally {
     cancel();
   }
