@@ -61,6 +61,7 @@ export interface Parts {
   pulls: Pulls;
   idleGroups: IdleGroups;
   telemetry: Telemetry | undefined;
+  trace: TraceScope;
 }
 
 /** Gives each part what it needs. @throws InvalidOptionsError with every problem of the settings. */
@@ -251,5 +252,6 @@ export function makeParts(options: RivuletOptions, { open }: { open(): Promise<v
     pulls,
     idleGroups,
     telemetry: options.telemetry,
+    trace,
   };
 }

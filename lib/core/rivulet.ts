@@ -263,6 +263,8 @@ export class Rivulet {
     // What was still starting ends with the connection; its failure was meant.
     await this.consuming?.catch(() => undefined);
     this.tellConnection('closed');
+    this.parts.trace.close();
+    this.transactions.forget();
   }
 
   private tellConnection(state: 'ready' | 'lost' | 'closed', error?: Error): void {

@@ -15,7 +15,7 @@ import type {
 export class TraceScope {
   private readonly telemetry: Telemetry | undefined;
   private readonly onFailure: (error: unknown) => void;
-  private readonly storage = new AsyncLocalStorage<TraceContext>();
+  private readonly storage = new AsyncLocalStorage<TraceContext | undefined>();
   private used = false;
 
   constructor(
@@ -105,8 +105,15 @@ export class TraceScope {
   }
 
   within<T>(context: TraceContext | undefined, work: () => T): T {
-    if (context === undefined) return this.used ? this.storage.exit(work) : work();
+    // Not `exit`: that switches the tracking of the whole process off and on again.
+    if (context === undefined && !(this.used && this.storage.getStore())) return work();
     this.used = true;
     return this.storage.run(context, work);
+  }
+
+  /** Nothing is known of code that still runs. Before Node 24 each promise visits a storage that ever ran something. */
+  close(): void {
+    this.used = false;
+    this.storage.disable();
   }
 }

@@ -188,6 +188,11 @@ export class Transactions {
     await orAborted(Promise.all([...stopped, this.outbox.close()]), timeUp);
   }
 
+  /** After `close`, once nothing can be sent any more. */
+  forget(): void {
+    this.scope.close();
+  }
+
   private whenIdle(): Promise<void> {
     if (this.underWay === 0) return Promise.resolve();
     return new Promise((resolve) => this.idleWaiters.push(resolve));
