@@ -93,6 +93,7 @@ end
 local function appender(keys, named, first, test_time)
   local now = now_ms(test_time)
   local next_one, is_run, places, place = next_id(keys.log, test_time), false, {}, first
+  redis.call('HLEN', keys.meta)
   redis.call('XLEN', keys.log)
   redis.call('HLEN', keys.scheduled)
   redis.call('ZCARD', keys.due)

@@ -19,6 +19,7 @@ local keys = { meta = KEYS[1], half = KEYS[2], checks = KEYS[3], parked_halves =
 local ids = split_ids(ARGV[1])
 
 local ended, halves = redis.call('HMGET', keys.done, unpack(ids)), redis.call('HMGET', keys.half, unpack(ids))
+redis.call('HLEN', keys.meta)
 redis.call('ZCARD', keys.checks)
 redis.call('ZCARD', keys.parked_halves)
 
