@@ -70,7 +70,7 @@ export function makeParts(options: RivuletOptions, { open }: { open(): Promise<v
     throw new InvalidOptionsError('Rivulet', [
       'stores are missing: new Rivulet({ stores }), as MemoryStores of nestjs-rivulet/testing; RivuletModule makes those of Redis',
     ]);
-  const { stores, clock = systemClock } = options;
+  const { stores, clock = stores.clock ?? systemClock } = options;
   const logger = steadyLogger(options.logger ?? silentLogger);
   const settings = settingsFrom(options.settings ?? {});
   const member = `m-${randomBytes(9).toString('base64url')}`;

@@ -113,7 +113,8 @@ export class MessageAdmin {
    * this name that joins later is a new one.
    *
    * @returns false when there was no such group.
-   * @throws InUseError when a living process consumes in it, unless `force` is true: it would bring the group back.
+   * @throws InUseError when a living process consumes in it, unless `force` is true: it would bring the group back,
+   *   from the first message that is kept unless its `from` is a time, also where `from` is `'latest'`.
    */
   deleteGroup(
     topic: TopicName,

@@ -11,9 +11,9 @@ interface Abortable {
   readonly signal: AbortSignal;
 }
 
-/** What a handler returned; of an Observable or a generator the last value, once it has ended. */
+/** What a handler returned; of an Observable or a generator the last value, once it has ended: what a generator returns, if anything. */
 export async function lastOf(result: unknown, delivery: Abortable): Promise<unknown> {
-  if (isGenerator(result)) return lastOf(from(result), delivery);
+  if (isGenerator(result)) return lastOf(from(withReturned(result)), delivery);
   if (!isObservable(result)) return result;
   let last: unknown;
   // An interceptor makes an Observable of whatever the handler returns. No operator: every event goes through here.
@@ -28,6 +28,11 @@ export async function lastOf(result: unknown, delivery: Abortable): Promise<unkn
     if (generator === last) last = ended;
   }
   return last;
+}
+
+async function* withReturned(generator: AsyncGenerator | Generator): AsyncGenerator {
+  const returned: unknown = yield* generator;
+  if (returned !== undefined) yield returned;
 }
 
 /**

@@ -92,7 +92,7 @@ export class HandlerExplorer {
     });
   }
 
-  /** In the order in which Nest hands them over: module by module, and of each controller. */
+  /** In the order in which Nest hands them over: module by module, controller by controller, each pattern of a method. */
   patternRegistrations(): PatternRegistration[] {
     return this.discovery.getControllers().flatMap((controller) =>
       this.methodsOf([controller]).flatMap((handler) => {

@@ -1,4 +1,4 @@
-/** `ClassName.methodName` of whatever was decorated: a method, or what can be none. */
+/** `ClassName.methodName` of what was decorated; of a class, its name. */
 export function methodName(target: object, method: string | symbol | undefined): string {
   const owner = typeof target === 'function' ? target.name : target.constructor.name;
   return method === undefined ? owner : `${owner}.${String(method)}`;

@@ -52,7 +52,7 @@ export interface RivuletModuleOptions extends RivuletSettingsInput {
   logger?: Logger | undefined;
   /** Traces and metrics: `openTelemetry()` of `nestjs-rivulet/opentelemetry`. Default: none, at no cost. */
   telemetry?: Telemetry | undefined;
-  /** For tests, together with `stores`. */
+  /** For tests. Default: the clock of `stores`, else time as it is. Another one than theirs is refused. */
   clock?: Clock | undefined;
 }
 

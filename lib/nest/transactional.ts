@@ -32,7 +32,7 @@ export interface MessageFirstOptions<Args extends unknown[] = unknown[], Body = 
 
 /** Fits methods that return a promise, and take these arguments first. */
 export type TransactionalDecorator<Args extends unknown[]> = <
-  // oxlint-disable-next-line typescript/no-explicit-any -- of what follows nothing is asked
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a method takes after them may be anything
   F extends (...args: [...Args, ...any[]]) => Promise<unknown>,
 >(
   target: object,

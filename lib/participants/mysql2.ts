@@ -61,13 +61,19 @@ async function inTransaction<Result>(
     try {
       result = await body(connection);
     } catch (error) {
-      await answerInTime('ROLLBACK', connection.query('ROLLBACK'), timeoutMs).catch(lose);
+      await answerInTime({
+        what: 'ROLLBACK',
+        asked: connection.query('ROLLBACK'),
+        timeoutMs,
+      }).catch(lose);
       throw error;
     }
-    await answerInTime('COMMIT', connection.query('COMMIT'), timeoutMs).catch((error: unknown) => {
-      lose(); // its state is not known: the pool must not hand it out again
-      throw error;
-    });
+    await answerInTime({ what: 'COMMIT', asked: connection.query('COMMIT'), timeoutMs }).catch(
+      (error: unknown) => {
+        lose(); // its state is not known: the pool must not hand it out again
+        throw error;
+      },
+    );
     return result;
   } finally {
     connection.off('error', lose);

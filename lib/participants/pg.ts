@@ -61,10 +61,12 @@ async function inTransaction<Result>(
     try {
       result = await body(client);
     } catch (error) {
-      await answerInTime('ROLLBACK', client.query('ROLLBACK'), timeoutMs).catch(lose);
+      await answerInTime({ what: 'ROLLBACK', asked: client.query('ROLLBACK'), timeoutMs }).catch(
+        lose,
+      );
       throw error;
     }
-    const commit = answerInTime('COMMIT', client.query('COMMIT'), timeoutMs);
+    const commit = answerInTime({ what: 'COMMIT', asked: client.query('COMMIT'), timeoutMs });
     const { command } = await commit.catch((error: Error) => {
       lose(error); // its state is not known: the pool must not hand it out again
       throw error;

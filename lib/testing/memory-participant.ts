@@ -21,8 +21,8 @@ const LONGEST_LOCK_MS = 2_000;
 /**
  * A database that takes part in transactions, in this process: for tests of what is `@Transactional`, without a database.
  *
- * Keeps to the contract of the real ones, also beside a clock that the test moves and that it was not given. `sibling()` is
- * another process on the same data; each can be cut off (`goDown`), and can lose the answer to a COMMIT.
+ * Keeps to the contract of the real ones, also where a test moves a clock that it was not given. `sibling()` is another
+ * process on the same data; each can be cut off (`goDown`), and can lose the answer to a COMMIT.
  */
 export class MemoryParticipant implements TransactionParticipant<MemoryTransaction> {
   readonly name: string;
@@ -157,8 +157,8 @@ export class MemoryParticipant implements TransactionParticipant<MemoryTransacti
   }
 
   /**
-   * By what time it is, and by how long it took: an application whose clock a test moves may not have told us of it, and ids are
-   * ahead of a clock that was set back.
+   * Only when both say so: what time it is (ids are ahead of a clock that was set back), and how long it took (a test may move
+   * a clock that is not ours).
    */
   private isLate(
     tx: MemoryTransaction,

@@ -81,6 +81,13 @@ describe('@SubscribeBatch', () => {
     ['returns', (result: BatchResult): unknown => result],
     ['promises', (result: BatchResult): unknown => Promise.resolve(result)],
     ['emits', (result: BatchResult): unknown => of(result)],
+    [
+      'returns as a generator',
+      function* (result: BatchResult): Generator {
+        yield 'begun';
+        return result;
+      },
+    ],
   ])('settles each message by the result a method %s', async (_, wrap) => {
     @Injectable()
     class Store {

@@ -1,4 +1,4 @@
-// What an application leaves open is undefined, and its compiler may tell that from what is not there.
+// Options that are undefined: a compiler with exactOptionalPropertyTypes tells them from those that are left out.
 import {
   defineTopic,
   type MessageAdmin,

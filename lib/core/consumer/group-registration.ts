@@ -122,10 +122,15 @@ export class GroupRegistration {
     const { topic, group } = subscription;
     if (queues.length === 0) return;
     for (const { queue } of queues)
-      events.emit('group-recreated', { topic, queue, group, from: 'its first offset' });
+      events.emit('group-recreated', {
+        topic,
+        queue,
+        group,
+        from: 'where it began, or the first message',
+      });
     const where = queues.map(({ queue }) => queue).join(', ');
     logger.error(
-      `${topic}/${group}: the group had vanished from ${queues.length === 1 ? 'queue' : 'queues'} ${where}, and was created again where it once began. Messages may come again; some may be lost if the store lost data.`,
+      `${topic}/${group}: the group had vanished from ${queues.length === 1 ? 'queue' : 'queues'} ${where}, and was created again. Messages may come again; some may be lost if the store lost data.`,
     );
   }
 }

@@ -29,8 +29,10 @@ export function replying(
 
 /** What makes the values may do nothing until somebody asks for them, as a generator. */
 async function toTheEnd(result: unknown, { signal }: Delivery): Promise<unknown> {
-  if (!isAsyncIterable(result) && !isGenerator(result)) return result;
-  return runToEnd(result, () => signal.throwIfAborted());
+  if (isGenerator(result)) return runToEnd(result, () => signal.throwIfAborted());
+  if (!isAsyncIterable(result)) return result;
+  for await (const _ of result) signal.throwIfAborted();
+  return undefined;
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

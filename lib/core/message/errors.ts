@@ -248,7 +248,7 @@ export class UnroutableMessageError extends RivuletError {
     const who = missing.length === 0 ? 'no consumer group has' : `group ${names} has not`;
     super(
       `The message to topic "${topic}" was not stored: ${who} subscribed to it. Start the consumer, or send without mandatory. ` +
-        'A subscription to a pattern counts once the topic is there: make it with MessageAdmin.createTopic.',
+        'A subscription to a pattern counts a second or two after the topic was made: make it with MessageAdmin.createTopic.',
     );
     this.topic = topic;
     this.missing = missing;

@@ -1,4 +1,4 @@
-/** What other systems call an option, where no letters lead from there to its name here. */
+/** What other systems call an option that has another name here, where no likeness of letters leads to it. */
 const OWN_WORDS: Readonly<Record<string, string>> = {
   // BullMQ
   attempts: 'retry',

@@ -83,17 +83,19 @@ export function parseMessageId(id: MessageId): Buffer {
 /** What a digit is worth, by its character. */
 const WORTH = new Uint8Array(256);
 DIGITS.forEach((digit, worth) => (WORTH[digit] = worth));
-const read = Buffer.alloc(36);
+/** For one id at a time: whoever fills them reads them out before anything else runs. */
+const characters = Buffer.alloc(36);
+const parsed = Buffer.alloc(MESSAGE_ID_BYTES);
 
 /**
- * The 16 bytes of a formatted id, into `target` at `at`. Its characters are asked for all at once: one by one they would cost
- * five times as much.
+ * The 16 bytes of a formatted id, into `target` at `at`. Its characters are copied out first: asked for one by one they would
+ * cost four times as much (decision 19).
  */
 export function writeMessageId(id: MessageId, target: Buffer, at: number): void {
-  read.write(id, 0, 36, 'latin1');
+  characters.write(id, 0, 36, 'latin1');
   for (let i = 0; i < MESSAGE_ID_BYTES; i++) {
     const place = PLACES[i]!;
-    target[at + i] = (WORTH[read[place]!]! << 4) | WORTH[read[place + 1]!]!;
+    target[at + i] = (WORTH[characters[place]!]! << 4) | WORTH[characters[place + 1]!]!;
   }
 }
 
@@ -107,9 +109,6 @@ export function mintedAt(id: MessageId): number {
 export function bytesMintedAt(bytes: Buffer, at: number): number {
   return bytes.readUIntBE(at, 6);
 }
-
-/** Read out at once. */
-const parsed = Buffer.alloc(MESSAGE_ID_BYTES);
 
 /** The smallest id that could be minted at `ms` (Unix ms), to compare with: as text and as bytes, ids are in the order of time. */
 export function firstIdAt(ms: number): MessageId {

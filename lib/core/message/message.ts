@@ -58,7 +58,7 @@ export interface SendOptions {
   mandatory?: boolean | readonly string[] | undefined;
   /**
    * Where it goes instead when no consumer group has subscribed to its topic; the result says where it went. Asked before
-   * the message takes its place: later sends may overtake it.
+   * the message takes its place: later sends may overtake it. Patterns count as with `mandatory`.
    */
   alternateTopic?: string | undefined;
   /**

@@ -8,11 +8,7 @@ export function unknownOptions(given: unknown, known: readonly string[]): string
   if (!isOptions(given)) return [notOptions('options', given)];
   return Object.keys(given)
     .filter((name) => !known.includes(name))
-    .map((name) => {
-      const own = ownWord(name, known);
-      const meant = own === undefined ? suggestion(name, known) : `, did you mean "${own}"?`;
-      return `unknown option "${name}"${meant}`;
-    });
+    .map((name) => `unknown option "${name}"${suggestion(name, known, ownWord(name, known))}`);
 }
 
 /** Whether names can be looked up in it. A text has names, too: one for each letter. */
@@ -38,10 +34,13 @@ export function notOptions(name: string, given: unknown): string {
   return `${name} must be an object, got: ${typeof given === 'string' ? 'a text' : describeValue(given)}`;
 }
 
-/** The end of a sentence about a name nobody knows: the nearest known one, or all of them. */
-export function suggestion(name: string, known: readonly string[]): string {
-  const nearest = nearestName(name, known);
-  if (nearest) return `, did you mean "${nearest}"?`;
+/** The end of a sentence about a name nobody knows: the one that was meant, by default the nearest known one, or all of them. */
+export function suggestion(
+  name: string,
+  known: readonly string[],
+  meant: string | undefined = nearestName(name, known),
+): string {
+  if (meant !== undefined) return `, did you mean "${meant}"?`;
   return ` (known: ${known.length > 0 ? known.join(', ') : 'none'})`;
 }
 

@@ -13,7 +13,7 @@ export interface TurnTimes {
   readonly acksMs: number;
 }
 
-/** What it adds to a call. */
+/** What an item adds to its call, and how long it may wait. */
 type Weight = { bytes?: number } & Partial<TurnTimes>;
 
 /** A call about one place. */
@@ -61,7 +61,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
     );
   }
 
-  /** As `ask`, without a promise: one of each kind is a good part of what a transaction costs (decision 19). */
+  /** As `ask`, without a promise: promises are a good part of what a transaction costs (decision 19). */
   put(
     place: Place,
     item: Item,

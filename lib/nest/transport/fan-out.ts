@@ -56,7 +56,7 @@ export class FanOut<Handler> {
   }
 }
 
-/** The attempts at a message share what is done; each is another one. */
+/** One attempt at a message. All of them share `done`; that each is an object of its own tells which is the latest. */
 interface Attempt<Handler> {
   readonly done: Set<Handler>;
 }

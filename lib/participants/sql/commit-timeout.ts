@@ -21,14 +21,18 @@ export function commitTimeoutOf({ commitTimeoutMs = DEFAULT_MS }: CommitTimeout)
 }
 
 /**
- * The answer to a COMMIT or ROLLBACK on its way, or an error when none came in time. Between client and server a wire may be cut without
- * a word to either; TCP itself notices after minutes or hours.
+ * The answer to a COMMIT or ROLLBACK that was sent, or an error when none came in time. Between client and server a wire may be
+ * cut without a word to either; TCP itself notices after minutes or hours.
  */
-export async function answerInTime<Answer>(
-  what: 'COMMIT' | 'ROLLBACK',
-  asked: Promise<Answer>,
-  timeoutMs: number,
-): Promise<Answer> {
+export async function answerInTime<Answer>({
+  what,
+  asked,
+  timeoutMs,
+}: {
+  what: 'COMMIT' | 'ROLLBACK';
+  asked: Promise<Answer>;
+  timeoutMs: number;
+}): Promise<Answer> {
   let cancel = (): void => undefined;
   const late = new Promise<never>((_, reject) => {
     cancel = systemClock.after(timeoutMs, () =>

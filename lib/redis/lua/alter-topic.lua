@@ -14,8 +14,8 @@
 --          { 'growing' }           another growth is not complete yet; nothing changed
 --          { 'refused', queues }   queues only become a multiple of what they are; nothing changed
 --
--- Invariant: the version grows with each change, so that a queue never goes back to older settings, also when a change was lost. More queues are a
--- newer generation; those that were there keep their numbers.
+-- Invariant: the version grows with each change, so that a queue never goes back to older settings, also when a change was
+-- lost. More queues are a newer generation; those that were there keep their numbers.
 
 local meta = KEYS[1]
 

@@ -35,19 +35,19 @@ if tonumber(settings[2]) then
 end
 
 local reply, halves, times, reserved, seen = replying(ARGV[3]), {}, {}, 0, {}
--- What most say as their neighbours do.
-local said, after, messages, head
-local function listen(facts)
+-- Facts that are the same as those of the half before, as nearly all are, are not read again.
+local last_facts, after, messages, head
+local function read_facts(facts)
   local head_at
   after, head_at, messages = string.match(facts, '^(%d+) ()%S+ (%d+)')
-  said, messages = facts, tonumber(messages)
+  last_facts, messages = facts, tonumber(messages)
   head = whole(now) .. ' 0 - ' .. owner .. ' ' .. string.sub(facts, head_at)
 end
 local text, at, count = ARGV[4], 1, 0
 for i, id in ipairs(ids) do
   local last = at + 3 + struct.unpack('>I4', text, at)
   local facts, frames_at = string.match(text, '^([^\n]*\n)()', at + 4)
-  if facts ~= said then listen(facts) end
+  if facts ~= last_facts then read_facts(facts) end
   if ended[i] then
     reply.add(resolution(ended[i]))
   elseif known[i] or seen[id] then

@@ -56,6 +56,39 @@ describe('a batch subscription', () => {
     expect(batches.flat()).toHaveLength(10);
   });
 
+  it('settles each message by the result that a generator returns', async () => {
+    const ends: string[] = [];
+    bed.rivulet.events.on('acked', () => void ends.push('acked'));
+    bed.rivulet.events.on('dead-lettered', () => void ends.push('dead'));
+    await subscribe({
+      handler: function* () {
+        yield 'begun';
+        return new BatchResult().fail(0, new RejectMessageError('no'));
+      },
+    });
+    await publish(10);
+    await bed.advance(100);
+    expect(ends.sort()).toEqual([...Array<string>(9).fill('acked'), 'dead']);
+  });
+
+  it('asks a generator for no more once nobody wants its batch handled', async () => {
+    const steps: unknown[] = [];
+    await subscribe({
+      batch: { size: 1, withinMs: 0 },
+      retry: { maxAttempts: 1 },
+      handlerTimeoutMs: 1_000,
+      handler: function* () {
+        yield bed.clock.now();
+        steps.push('first');
+        yield new Promise((resolve) => bed.clock.after(2_000, () => resolve(undefined)));
+        steps.push('after its time');
+      },
+    });
+    await publish(1);
+    await bed.advance(5_000);
+    expect(steps).toEqual(['first']);
+  });
+
   it('to a pattern gets those of all topics together, and settles each where it is', async () => {
     await subscribe({
       topic: 'order.*',

@@ -3,7 +3,7 @@ import { type OpenAdminBed, useBed } from './bed.js';
 
 export function describeLaneAdmin(open: OpenAdminBed): void {
   describe('parked lanes', () => {
-    // Owners hear of what an operator does when they renew; a read that waits for news ends first.
+    // Owners hear of what an operator does when they renew, and a read that waits for news has to end before that.
     const bed = useBed(open, { ordered: { renewMs: 500 }, consumer: { blockMs: 500 } });
 
     it.each([

@@ -9,7 +9,7 @@ import { type AdminBed, consume, type OpenAdminBed, publish, useBed } from './be
 
 export function describeRewindAdmin(open: OpenAdminBed): void {
   describe('rewindGroup', () => {
-    // Owners hear of a rewind when they renew; a read that waits for news ends first.
+    // Owners hear of what an operator does when they renew, and a read that waits for news has to end before that.
     const bed = useBed(open, {
       topics: { queues: 2 },
       ordered: { renewMs: 500 },

@@ -87,7 +87,7 @@ export class Batcher {
       const deliveries = batch.map(({ delivery }) => delivery);
       const result = await this.options.trace.handlingBatch(deliveries, async () => {
         const made = await this.options.handler(deliveries);
-        return isGenerator(made) ? runToEnd(made) : made;
+        return isGenerator(made) ? runToEnd(made, () => givenUp(deliveries)) : made;
       });
       const failures = isInstance(result, BatchResult) ? result.failures : undefined;
       // Something failed, and nobody knows what: acking all of them would lose it.
@@ -106,4 +106,9 @@ export class Batcher {
     this.running -= 1;
     this.startReady();
   }
+}
+
+/** @throws why, once nobody wants any message of the batch to be handled any more. */
+function givenUp(deliveries: readonly Delivery[]): void {
+  if (deliveries.every(({ isAborted }) => isAborted)) deliveries[0]!.signal.throwIfAborted();
 }
