@@ -83,7 +83,9 @@ export class RedisTopicRegistry implements TopicRegistry {
     const found = await this.findFacts(topic);
     if (!found || (found.grewFrom === null && (await this.hasItsQueues(found))))
       return found && withoutInnerFacts(found);
-    return this.openQueues(found);
+    // What is being removed says so before its queues go.
+    const still = await this.findFacts(topic);
+    return still && this.openQueues(still);
   }
 
   private async findFacts(topic: string): Promise<TopicFacts | undefined> {

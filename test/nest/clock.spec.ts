@@ -9,8 +9,10 @@ import {
   MessageAdmin,
   MessageProducer,
   type Rivulet,
+  RivuletClient,
   RivuletModule,
   type RivuletModuleOptions,
+  RivuletServer,
   Subscribe,
   Transactional,
 } from 'nestjs-rivulet';
@@ -51,6 +53,19 @@ const PRODUCTION = RivuletModule.forRootAsync({
 });
 
 describe('The clock of an application in memory', () => {
+  it('is that of its stores for a server and a client of their own, too', async () => {
+    const clock = new ManualClock();
+    const options = { stores: new MemoryStores({ clock }), group: 'shop' };
+    const server = new RivuletServer(options);
+    const client = new RivuletClient(options);
+    await new Promise((resolve) => {
+      server.listen(resolve);
+    });
+    expect(server.unwrap<Rivulet>().clock).toBe(clock);
+    expect(client.unwrap<Rivulet>().clock).toBe(clock);
+    await Promise.all([server.close(), client.close()]);
+  });
+
   it('is that of its stores, where it is given none', async () => {
     const clock = new ManualClock();
     const made = await start({

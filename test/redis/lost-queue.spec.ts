@@ -1,3 +1,4 @@
+import { TopicNotFoundError } from '../../lib/core/message/errors.js';
 import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
@@ -23,6 +24,27 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
   const forget = async (keys: Keys): Promise<void> => {
     for (const ref of REFS) await server.redis.del(keys.queue(ref).meta, keys.queue(ref).log);
   };
+
+  it('stays away when the topic is removed while it is looked for', async () => {
+    const namespace = newNamespace();
+    const stores = new RedisStores({ connection: server.url, namespace });
+    const rivulet = new Rivulet({ stores, settings: { autoCreateTopics: false } });
+    await rivulet.open();
+    const other = await openStores(server.url, { namespace });
+    await other.topics.declare('orders', { queues: 2 });
+    const asked = stores.topics as unknown as { findFacts(topic: string): Promise<unknown> };
+    const find = asked.findFacts.bind(asked);
+    asked.findFacts = async (topic) => {
+      const facts = await find(topic);
+      asked.findFacts = find;
+      await other.topics.remove(topic);
+      return facts;
+    };
+    await expect(rivulet.producer.send('orders', 'm')).rejects.toThrow(TopicNotFoundError);
+    expect(await other.topics.list()).toEqual([]);
+    await rivulet.stop();
+    await other.close();
+  });
 
   it('is opened again by who sends, also where topics are not made by sends', async () => {
     const namespace = newNamespace();

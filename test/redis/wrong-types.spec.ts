@@ -58,18 +58,21 @@ describe('a key of another type is refused before anything changes', () => {
   it.each([
     ['commit', 'committed'],
     ['rollback', 'rolled-back'],
-  ] as const)('when what counts the halves is one, and the end of a half is %s', async (move, state) => {
-    const [id] = await prepared(stores, 'a');
-    const { meta, half, log } = keys.halfQueue(MINE);
-    const before = await own.redis.dumpBuffer(meta);
-    const kept = await own.redis.hgetallBuffer(half);
-    await own.redis.set(meta, 'other');
-    await expect(stores.halves[move](MINE, [id!])).rejects.toMatchObject({ reason: 'WRONGTYPE' });
-    expect(await own.redis.hgetallBuffer(half)).toEqual(kept);
-    expect(await own.redis.xlen(log)).toBe(0);
-    await own.redis.del(meta);
-    await own.redis.restore(meta, 0, before);
-    expect(await stores.halves[move](MINE, [id!])).toMatchObject([{ id, state }]);
-    expect(await stores.halves.count(QUEUE)).toEqual({ waiting: 0, parked: 0 });
-  });
+  ] as const)(
+    'when what counts the halves is one, and the end of a half is %s',
+    async (move, state) => {
+      const [id] = await prepared(stores, 'a');
+      const { meta, half, log } = keys.halfQueue(MINE);
+      const before = await own.redis.dumpBuffer(meta);
+      const kept = await own.redis.hgetallBuffer(half);
+      await own.redis.set(meta, 'other');
+      await expect(stores.halves[move](MINE, [id!])).rejects.toMatchObject({ reason: 'WRONGTYPE' });
+      expect(await own.redis.hgetallBuffer(half)).toEqual(kept);
+      expect(await own.redis.xlen(log)).toBe(0);
+      await own.redis.del(meta);
+      await own.redis.restore(meta, 0, before);
+      expect(await stores.halves[move](MINE, [id!])).toMatchObject([{ id, state }]);
+      expect(await stores.halves.count(QUEUE)).toEqual({ waiting: 0, parked: 0 });
+    },
+  );
 });

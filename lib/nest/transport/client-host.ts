@@ -2,6 +2,7 @@ import type { Logger } from '../../core/runtime/logger.js';
 import type { Rivulet } from '../../core/rivulet.js';
 import { loggerOf, rivuletOf, storesOf } from '../instance.js';
 import { moduleSettings, type RivuletModuleOptions } from '../options.js';
+import { withClockOf } from '../shared-clock.js';
 
 /** Through what a client sends: the instance of a module, or one that it has for itself. */
 export class ClientHost {
@@ -40,9 +41,11 @@ export class ClientHost {
 }
 
 export function ownClientHost(options: RivuletModuleOptions): ClientHost {
-  const settings = moduleSettings(options, 'Options of RivuletClient');
-  const logger = loggerOf(settings, 'RivuletClient');
-  const rivulet = rivuletOf(settings, logger, storesOf(settings, logger));
+  const given = moduleSettings(options, 'Options of RivuletClient');
+  const logger = loggerOf(given, 'RivuletClient');
+  const stores = storesOf(given, logger);
+  const settings = withClockOf(stores, given, 'Options of RivuletClient');
+  const rivulet = rivuletOf(settings, logger, stores);
   const { connectTimeoutMs } = settings;
   return new ClientHost({ rivulet, logger, connectTimeoutMs, isShared: false });
 }

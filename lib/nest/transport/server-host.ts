@@ -3,6 +3,7 @@ import type { Rivulet } from '../../core/rivulet.js';
 import { loggerOf, rivuletOf, storesOf } from '../instance.js';
 import { RivuletLifecycle } from '../lifecycle.js';
 import { type ModuleSettings, moduleSettings, type RivuletModuleOptions } from '../options.js';
+import { withClockOf } from '../shared-clock.js';
 
 /** Whose messages a server handles: those of a module's instance, or of one that it has for itself. */
 export class ServerHost {
@@ -36,9 +37,11 @@ export class ServerHost {
 /** An instance that starts and stops with its server: nobody tells it when the application is ready. */
 export function ownHost(options: RivuletModuleOptions, name: string | undefined): ServerHost {
   const title = name === undefined ? 'RivuletServer' : `RivuletServer "${name}"`;
-  const settings = moduleSettings(options, `Options of ${title}`);
-  const logger = loggerOf(settings, title);
-  const rivulet = rivuletOf(settings, logger, storesOf(settings, logger));
+  const given = moduleSettings(options, `Options of ${title}`);
+  const logger = loggerOf(given, title);
+  const stores = storesOf(given, logger);
+  const settings = withClockOf(stores, given, `Options of ${title}`);
+  const rivulet = rivuletOf(settings, logger, stores);
   const lifecycle = new RivuletLifecycle({
     rivulet,
     settings,
