@@ -227,7 +227,9 @@ export class Connection<C extends Client = Redis> {
   }
 
   private unavailable(text: string): StoreUnavailableError {
-    const why = this.lastError ? `: ${plain(this.lastError)}` : '';
+    const said = this.lastError && plain(this.lastError);
+    const reason = said ?? (isHandshakeAwaited(this.client) ? NO_HANDSHAKE : undefined);
+    const why = reason === undefined ? '' : `: ${reason}`;
     return new StoreUnavailableError(`${text}${why}`, { cause: this.lastError });
   }
 }
@@ -236,6 +238,11 @@ export class Connection<C extends Client = Redis> {
 function isHandshakeMissing(client: Client, error: NodeJS.ErrnoException): boolean {
   const { tls } = client.options as RedisOptions;
   return Boolean(tls) && error.code === 'ETIMEDOUT' && !('address' in error);
+}
+
+/** Whoever waits for less than ioredis does has heard of no error yet. */
+function isHandshakeAwaited(client: Client): boolean {
+  return Boolean((client.options as RedisOptions).tls) && client.status === 'connecting';
 }
 
 /** ioredis says no more than this where a server closes a connection with a word, or without one. */

@@ -87,6 +87,19 @@ describe('TLS', () => {
     silent.close();
   });
 
+  it('that a server does not speak is named also to whoever waits for less than its client does', async () => {
+    const silent = net.createServer((socket) => void socket.resume()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port: plain } = silent.address() as net.AddressInfo;
+    const stores = new RedisStores({
+      connection: { host: '127.0.0.1', port: plain, tls: trusted },
+      namespace: 'shop',
+    });
+    await expect(stores.open(100)).rejects.toThrow(/rediss:.*within 100 ms: .*speak no TLS/);
+    await stores.close();
+    silent.close();
+  });
+
   it('needs to know the CA', async () => {
     const options = { host: '127.0.0.1', port, tls: trusted };
     const stores = new RedisStores({ connection: options, namespace: 'shop' });
