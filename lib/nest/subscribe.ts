@@ -16,6 +16,7 @@ import {
 } from '../core/message/topic.js';
 import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
+import type { ComposableDecorator } from './composable-decorator.js';
 import { methodName } from './method-name.js';
 import type { RivuletContext } from './rivulet-context.js';
 
@@ -81,14 +82,16 @@ export interface SubscribeMetadata {
  * Fits methods that take the body first, or nothing, or the context first (`@Ctx()`): what each parameter gets is up to
  * Nest's parameter decorators.
  */
-export type SubscribeDecorator<Body, Context = RivuletContext> = <
-  // oxlint-disable-next-line typescript/no-explicit-any -- what follows the first parameter is up to Nest
-  F extends ((body: Body, ...rest: any[]) => unknown) | ((ctx: Context, ...rest: any[]) => unknown),
->(
-  target: object,
-  method: string,
-  descriptor: TypedPropertyDescriptor<F>,
-) => void;
+export type SubscribeDecorator<Body, Context = RivuletContext> = ComposableDecorator &
+  (<
+    F extends
+      // oxlint-disable-next-line typescript/no-explicit-any -- what follows the first parameter is up to Nest
+      ((body: Body, ...rest: any[]) => unknown) | ((ctx: Context, ...rest: any[]) => unknown),
+  >(
+    target: object,
+    method: string,
+    descriptor: TypedPropertyDescriptor<F>,
+  ) => void);
 
 const KEY = 'nestjs-rivulet:subscribe';
 
@@ -116,7 +119,7 @@ export function declareSubscription(
   decorator: string,
   metadata: SubscribeMetadata,
 ): SubscribeDecorator<never> {
-  return (target, method, descriptor) => {
+  return (target: object, method: string | symbol, descriptor?: PropertyDescriptor) => {
     const where = `${decorator} of ${methodName(target, method)}`;
     const { topic, options } = metadata;
     const problems = [

@@ -1,6 +1,7 @@
 import { InvalidOptionsError } from '../core/message/errors.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { HalfMessage } from '../core/transaction/check-methods.js';
+import type { ComposableDecorator } from './composable-decorator.js';
 import { methodName } from './method-name.js';
 
 export interface TransactionCheckOptions {
@@ -17,13 +18,12 @@ export interface TransactionCheckMetadata {
 /** What a check method may answer. */
 export type CheckAnswer = 'commit' | 'rollback' | 'unknown';
 
-export type TransactionCheckDecorator = <
-  F extends (message: HalfMessage) => CheckAnswer | Promise<CheckAnswer>,
->(
-  target: object,
-  method: string,
-  descriptor: TypedPropertyDescriptor<F>,
-) => void;
+export type TransactionCheckDecorator = ComposableDecorator &
+  (<F extends (message: HalfMessage) => CheckAnswer | Promise<CheckAnswer>>(
+    target: object,
+    method: string,
+    descriptor: TypedPropertyDescriptor<F>,
+  ) => void);
 
 const KEY = 'nestjs-rivulet:transaction-check';
 
@@ -39,7 +39,7 @@ export function TransactionCheck(
   name: string,
   options: TransactionCheckOptions = {},
 ): TransactionCheckDecorator {
-  return (target, method) => {
+  return (target: object, method: string | symbol) => {
     const where = `@TransactionCheck of ${methodName(target, method)}`;
     const problems = unknownOptions(options, ['instance']);
     if (typeof name !== 'string' || name === '')

@@ -7,6 +7,7 @@ import {
   type TransactionOptions,
   transactionOptionProblems,
 } from '../core/transaction/transaction-options.js';
+import type { ComposableDecorator } from './composable-decorator.js';
 import { injectInstance, instanceOf } from './instance-slot.js';
 import { methodName } from './method-name.js';
 import { replaceMethod } from './replace-method.js';
@@ -31,14 +32,15 @@ export interface MessageFirstOptions<Args extends unknown[] = unknown[], Body = 
 }
 
 /** Fits methods that return a promise, and take these arguments first. */
-export type TransactionalDecorator<Args extends unknown[]> = <
-  // oxlint-disable-next-line typescript/no-explicit-any -- what a method takes after them may be anything
-  F extends (...args: [...Args, ...any[]]) => Promise<unknown>,
->(
-  target: object,
-  method: string | symbol,
-  descriptor: TypedPropertyDescriptor<F>,
-) => void;
+export type TransactionalDecorator<Args extends unknown[]> = ComposableDecorator &
+  (<
+    // oxlint-disable-next-line typescript/no-explicit-any -- what a method takes after them may be anything
+    F extends (...args: [...Args, ...any[]]) => Promise<unknown>,
+  >(
+    target: object,
+    method: string | symbol,
+    descriptor: TypedPropertyDescriptor<F>,
+  ) => void);
 
 /** A `@Transactional` of a method, as it is checked at the start. */
 export type TransactionalMetadata = { readonly instance: string | undefined } & (
@@ -67,7 +69,7 @@ export function Transactional<Args extends unknown[], Body>(
 export function Transactional(
   options: TransactionalOptions | MessageFirstOptions = {},
 ): TransactionalDecorator<never[]> {
-  return (target, method, descriptor) => {
+  return (target: object, method: string | symbol, descriptor?: PropertyDescriptor) => {
     const where = `@Transactional of ${methodName(target, method)}`;
     const original: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof original !== 'function')
@@ -79,14 +81,11 @@ export function Transactional(
     Reflect.defineMetadata(KEY, metadata, target, method);
     injectInstance(target, metadata.instance);
     const run = isMessageFirst(options) ? messageFirst(options, where) : inDatabase(options, where);
-    replaceMethod(
-      descriptor as TypedPropertyDescriptor<unknown>,
-      function (this: unknown, ...args: unknown[]) {
-        return run(this, args, async () =>
-          promised(await (Reflect.apply(original, this, args) as unknown), where),
-        );
-      },
-    );
+    replaceMethod(descriptor as PropertyDescriptor, function (this: unknown, ...args: unknown[]) {
+      return run(this, args, async () =>
+        promised(await (Reflect.apply(original, this, args) as unknown), where),
+      );
+    });
   };
 }
 
