@@ -53,10 +53,14 @@ async function inTransaction<Result>(
   const connection = await pool.getConnection();
   let isBroken = false;
   const lose = (): void => void (isBroken = true);
+  const giveUp = (error: unknown): never => {
+    lose();
+    throw error;
+  };
   connection.on('error', lose); // a connection that is killed would end the process otherwise
   try {
-    if (isolation) await connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`); // the next one only
-    await connection.query('START TRANSACTION');
+    // Answered or not, it may have begun: the pool must not hand it out again.
+    await begin(connection, isolation).catch(giveUp);
     let result: Result;
     try {
       result = await body(connection);
@@ -69,10 +73,7 @@ async function inTransaction<Result>(
       throw error;
     }
     await answerInTime({ what: 'COMMIT', asked: connection.query('COMMIT'), timeoutMs }).catch(
-      (error: unknown) => {
-        lose(); // its state is not known: the pool must not hand it out again
-        throw error;
-      },
+      giveUp, // its state is not known
     );
     return result;
   } finally {
@@ -80,4 +81,12 @@ async function inTransaction<Result>(
     if (isBroken) connection.destroy();
     else connection.release();
   }
+}
+
+async function begin(
+  connection: PoolConnection,
+  isolation: Mysql2TransactionOptions['isolation'],
+): Promise<void> {
+  if (isolation) await connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`); // the next one only
+  await connection.query('START TRANSACTION');
 }

@@ -54,9 +54,14 @@ async function inTransaction<Result>(
   const client = await pool.connect();
   let broken: Error | undefined;
   const lose = (error: Error): void => void (broken ??= error);
+  const giveUp = (error: Error): never => {
+    lose(error);
+    throw error;
+  };
   client.on('error', lose); // a back end that is killed would end the process otherwise
   try {
-    await client.query(begin);
+    // Answered or not, it may have begun: the pool must not hand it out again.
+    await client.query(begin).catch(giveUp);
     let result: Result;
     try {
       result = await body(client);
@@ -67,10 +72,7 @@ async function inTransaction<Result>(
       throw error;
     }
     const commit = answerInTime({ what: 'COMMIT', asked: client.query('COMMIT'), timeoutMs });
-    const { command } = await commit.catch((error: Error) => {
-      lose(error); // its state is not known: the pool must not hand it out again
-      throw error;
-    });
+    const { command } = await commit.catch(giveUp); // its state is not known
     // PostgreSQL answers COMMIT so, without an error, when an earlier one was swallowed.
     if (command === 'ROLLBACK')
       throw new Error(
