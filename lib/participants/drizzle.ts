@@ -31,6 +31,9 @@ export interface DrizzleParticipantOptions extends SqlParticipantOptions {
 const DATABASE: ClientWanted = {
   what: 'a database of Drizzle: drizzle(pool)',
   methods: ['transaction'],
+  // Drizzle begins each transaction on it, so those that run at once are one: what fails is committed with another.
+  whyNot: ({ $client }: { $client?: object }) =>
+    $client && isOneConnection($client) ? 'one on a single connection; hand over a pool' : undefined,
 };
 
 /** The `tx` that Drizzle hands to a transaction of this database. */
@@ -84,6 +87,11 @@ export function drizzleParticipant<Database extends object>(
     },
     others,
   );
+}
+
+/** Of `pg`, or of `mysql2`. A client of `postgres` is a pool, and a function. */
+function isOneConnection(client: object): boolean {
+  return 'escapeIdentifier' in client || ('execute' in client && !('getConnection' in client));
 }
 
 /** As `pg`, `mysql2` and `postgres` answer, in this order. */

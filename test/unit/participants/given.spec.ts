@@ -1,7 +1,12 @@
+import { sql } from 'drizzle-orm';
+import { drizzle as onMysql2 } from 'drizzle-orm/mysql2';
+import { drizzle as onPg } from 'drizzle-orm/node-postgres';
+import { drizzle as onPostgresJs } from 'drizzle-orm/postgres-js';
 import mongoose from 'mongoose';
-import { createPool } from 'mysql2';
+import { type Connection, createPool } from 'mysql2';
 import { createPool as createPromisePool } from 'mysql2/promise';
 import { Client, Pool } from 'pg';
+import postgres from 'postgres';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
 import { drizzleParticipant } from '../../../lib/participants/drizzle.js';
 import { knexParticipant } from '../../../lib/participants/knex.js';
@@ -27,6 +32,9 @@ const MAKERS = {
   typeormParticipant,
   withMessaging,
 };
+
+/** As `createConnection` makes it, which connects at once. */
+const oneOfMysql2 = { query() {}, execute() {}, promise: () => oneOfMysql2 } as never as Connection;
 
 /** What a maker throws for arguments that TypeScript would refuse. */
 function refusal(make: unknown, ...given: unknown[]): unknown {
@@ -63,6 +71,8 @@ describe('a participant', () => {
     ['pgParticipant', pgParticipant, new Client(), 'a Client, which is one connection'],
     ['mysql2Participant', mysql2Participant, createPool({}), 'hand over pool.promise()'],
     ['mongooseParticipant', mongooseParticipant, mongoose, 'mongoose.connection'],
+    ['drizzleParticipant', drizzleParticipant, onPg(new Client()), 'hand over a pool'],
+    ['drizzleParticipant', drizzleParticipant, onMysql2(oneOfMysql2), 'hand over a pool'],
   ])('of %s is not made of what only looks like its client', (_, make, given, remedy) => {
     expect(refusal(make, given)).toMatchObject({ message: expect.stringContaining(remedy) });
   });
@@ -71,6 +81,16 @@ describe('a participant', () => {
     expect(pgParticipant(new Pool()).name).toBe('default');
     expect(mysql2Participant(createPool({}).promise()).name).toBe('default');
     expect(mysql2Participant(createPromisePool({})).name).toBe('default');
+  });
+
+  it('of Drizzle is made of any pool', () => {
+    const made = [
+      drizzleParticipant(onPg(new Pool()), { sql }),
+      drizzleParticipant(onMysql2(createPromisePool({})), { sql }),
+      drizzleParticipant(onMysql2(createPool({})), { sql }),
+      drizzleParticipant(onPostgresJs(postgres({ max: 1 })), { sql }),
+    ];
+    expect(made.map(({ name }) => name)).toEqual(made.map(() => 'default'));
   });
 
   it('says what to bring for Drizzle', () => {
