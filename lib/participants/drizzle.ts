@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
@@ -33,7 +34,9 @@ const DATABASE: ClientWanted = {
   methods: ['transaction'],
   // Drizzle begins each transaction on it, so those that run at once are one: what fails is committed with another.
   whyNot: ({ $client }: { $client?: object }) =>
-    $client && isOneConnection($client) ? 'one on a single connection; hand over a pool' : undefined,
+    $client && isOneConnection($client)
+      ? 'one on a single connection; hand over a pool'
+      : undefined,
 };
 
 /** The `tx` that Drizzle hands to a transaction of this database. */
@@ -68,6 +71,7 @@ export function drizzleParticipant<Database extends object>(
       `the database is "${kind}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
         'For libSQL there is libsqlParticipant',
     ]);
+  keepAlive((database as { $client?: object }).$client);
   const foreign = ForeignTransactions.of(database, 'transaction');
   const begin = foreign.begin as <R>(
     body: (tx: Tx) => Promise<R>,
@@ -76,7 +80,8 @@ export function drizzleParticipant<Database extends object>(
   return sqlParticipant<Tx, DrizzleTransactionOptions>(
     {
       dialect,
-      run: (body, { isolation } = {}) => begin(body, isolation && { isolationLevel: isolation }),
+      run: (body, { isolation } = {}) =>
+        withErrorOfBody(body, (inner) => begin(inner, isolation && { isolationLevel: isolation })),
       alone: (body) => begin(body, { isolationLevel: 'read committed' }),
       async execute(tx, text, values) {
         const strings = text.split(/\$\d+|\?/);
@@ -92,6 +97,36 @@ export function drizzleParticipant<Database extends object>(
 /** Of `pg`, or of `mysql2`. A client of `postgres` is a pool, and a function. */
 function isOneConnection(client: object): boolean {
   return 'escapeIdentifier' in client || ('execute' in client && !('getConnection' in client));
+}
+
+/** Of a connection that is gone, Drizzle tells that it could not be rolled back, and not what failed before. */
+async function withErrorOfBody<Tx, R>(
+  body: (tx: Tx) => Promise<R>,
+  begin: (body: (tx: Tx) => Promise<R>) => Promise<R>,
+): Promise<R> {
+  let failed: { error: unknown } | undefined;
+  const noted = async (tx: Tx): Promise<R> => {
+    try {
+      return await body(tx);
+    } catch (error) {
+      failed = { error };
+      throw error;
+    }
+  };
+  return begin(noted).catch((error: unknown) => {
+    throw failed ? failed.error : error;
+  });
+}
+
+/** A connection of a pool of `pg` whose back end is killed while a transaction has it ends the process, if nobody listens. */
+function keepAlive(client: { totalCount?: unknown } = {}): void {
+  if (typeof client.totalCount !== 'number') return;
+  const heard = new WeakSet<EventEmitter>();
+  (client as EventEmitter).on('acquire', (connection: EventEmitter) => {
+    if (heard.has(connection)) return;
+    heard.add(connection);
+    connection.on('error', () => undefined); // its pool drops it
+  });
 }
 
 /** As `pg`, `mysql2` and `postgres` answer, in this order. */
