@@ -27,7 +27,7 @@ async function check() {
   ].filter(Boolean);
   for (const { version, bin } of [redis, ...databases]) console.log(`${version} (${bin})`);
 
-  await step('build'); // first: the others read dist, and building empties it
+  await step('build:if-stale'); // first: the others read dist, and building empties it
   await Promise.all([
     inOrder('typecheck'), // as long as the rest together: one lane for each of two cores
     inOrder('lint', 'format:check', 'arch', 'check:unused'),
