@@ -185,6 +185,16 @@ export class Rivulet {
     return this.stopping;
   }
 
+  /**
+   * Between `stopConsuming` and `stop`: whoever waits for an answer or a receipt hears that there will be none when the time
+   * of both is up. An HTTP server that closes in between waits for them. Safe to repeat.
+   */
+  endAnswersInTime(): void {
+    const timeUp = this.drain?.timeUp;
+    if (timeUp?.aborted) void this.closeAnswers();
+    else timeUp?.addEventListener('abort', () => void this.closeAnswers(), { once: true });
+  }
+
   /** Whether `stop` was called: it does not begin again. */
   get isStopping(): boolean {
     return this.stopping !== undefined;
@@ -249,9 +259,13 @@ export class Rivulet {
     });
   }
 
+  private async closeAnswers(): Promise<void> {
+    await Promise.all([this.requester.close(), this.parts.receipts.close()]);
+  }
+
   private async disconnect(drain: Drain): Promise<void> {
     await this.parts.support.close(drain.timeUp);
-    await drain.within(Promise.all([this.requester.close(), this.parts.receipts.close()]));
+    await drain.within(this.closeAnswers());
     await this.producer.close(drain.timeUp);
     const { upkeep, health, idleGroups } = this.parts;
     await drain.within(Promise.all([upkeep.stop(), health.stop(), idleGroups.stop()]));

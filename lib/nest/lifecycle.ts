@@ -1,4 +1,5 @@
 import type {
+  BeforeApplicationShutdown,
   OnApplicationBootstrap,
   OnApplicationShutdown,
   OnModuleDestroy,
@@ -34,16 +35,22 @@ const RETRY_MS = { unavailable: 1_000, refused: 30_000 };
 /**
  * The one place that starts and stops an instance.
  *
- *   onModuleInit             subscriptions are made, the connection is opened
- *   onApplicationBootstrap   reading begins
- *   onModuleDestroy          reading ends, handlers finish and are settled; sending goes on
- *   onApplicationShutdown    sends are confirmed, connections close
+ *   onModuleInit                subscriptions are made, the connection is opened
+ *   onApplicationBootstrap      reading begins
+ *   onModuleDestroy             reading ends, handlers finish and are settled; sending goes on
+ *   beforeApplicationShutdown   HTTP servers close next, and wait for answers: from here on no longer than drainMs
+ *   onApplicationShutdown       sends are confirmed, connections close
  *
  * A transport may listen before or after all of the first two, and close before or after the third: whoever comes first
  * does the work. `stop` and `stopConsuming` together never take longer than `drainMs`.
  */
 export class RivuletLifecycle
-  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+  implements
+    OnModuleInit,
+    OnApplicationBootstrap,
+    OnModuleDestroy,
+    BeforeApplicationShutdown,
+    OnApplicationShutdown
 {
   private readonly options: LifecycleOptions;
   private readonly closing = new AbortController();
@@ -90,6 +97,10 @@ export class RivuletLifecycle
 
   onModuleDestroy(): Promise<void> {
     return this.stopConsuming();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.options.rivulet.endAnswersInTime();
   }
 
   async onApplicationShutdown(): Promise<void> {

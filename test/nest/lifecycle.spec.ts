@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   type BeforeApplicationShutdown,
   Controller,
+  Get,
   Injectable,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
@@ -20,6 +21,9 @@ import {
   Subscribe,
 } from 'nestjs-rivulet';
 import type { MemoryStores } from 'nestjs-rivulet/testing';
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { deferred, stateOf } from './helpers/deferred.js';
 import {
   closeApps,
@@ -241,6 +245,29 @@ describe('Closing', () => {
     release.resolve();
     await closing;
     expect(steps).toEqual(['handled', 'pool closed', 'said goodbye']);
+  });
+
+  it('keeps no HTTP server waiting for an answer beyond the drain limit', async () => {
+    const asked = deferred();
+    @Controller()
+    class Gateway {
+      constructor(private readonly producer: MessageProducer) {}
+      @Get()
+      async ask() {
+        const answer = this.producer.request('nobody', 1).catch((error: Error) => error.name);
+        asked.resolve();
+        return answer;
+      }
+    }
+    const rivulet = { drainMs: 100, requestTimeoutMs: 30_000 };
+    const { app } = await startHybrid({ controllers: [Gateway], rivulet });
+    await app.listen(0, '127.0.0.1');
+    // Without keep-alive, for which the server would wait, too.
+    const response = once(get(await app.getUrl(), { agent: false }), 'response');
+    await asked.promise;
+    await app.close();
+    const [body] = (await response) as [IncomingMessage];
+    expect(await text(body)).toBe('ClosedError');
   });
 
   it('ends within the drain limit, tells the handler, and leaves the message to others', async () => {
