@@ -130,6 +130,7 @@ export { compileTopicPattern } from './core/filter/topic-pattern.js';
 export { FilterSyntaxError, SelectorSyntaxError } from './core/filter/filter-error.js';
 
 // 7. Ask and answer
+export { DuplicateRequestError } from './core/producer/asked-once.js';
 export { RequestFailedError, RequestTimeoutError } from './core/producer/requester.js';
 export type { RequestOptions } from './core/producer/requester.js';
 

@@ -117,7 +117,8 @@ export class MessageProducer {
    * Send a request and wait for the first value of the answer; undefined when the handler answered nothing.
    *
    * Rejects with `RequestFailedError` when the handler failed, with `RequestTimeoutError` when no answer came within
-   * `timeoutMs` (default: the option `requestTimeoutMs`), or as `send` does. A request that has waited in its queue for
+   * `timeoutMs` (default: the option `requestTimeoutMs`), with `DuplicateRequestError` when its `dedupId` makes it a duplicate
+   * of one whose answer does not come here, or as `send` does. A request that has waited in its queue for
    * `timeoutMs` is not run. That is counted from when it is stored, so it may still be run shortly after you gave up.
    */
   async request<Reply = unknown, Body = unknown>(

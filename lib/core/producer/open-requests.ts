@@ -11,7 +11,7 @@ export interface ReplyListener {
 
 /** Who a request belongs to. */
 export interface RequestOwner {
-  confirmed(request: OpenRequest, messageId: MessageId): void;
+  confirmed(request: OpenRequest, sent: SendResult): void;
   refused(request: OpenRequest, error: Error): void;
   stopped(request: OpenRequest): void;
 }
@@ -25,6 +25,7 @@ export class OpenRequest implements SendAnswer {
   readonly listener: ReplyListener;
   readonly number: number;
   readonly timeoutMs: number;
+  readonly dedupId: string | undefined;
   /** By the monotonic clock. */
   readonly deadline: number;
   /** Known once the message is confirmed. */
@@ -44,6 +45,7 @@ export class OpenRequest implements SendAnswer {
     listener: ReplyListener;
     number: number;
     timeoutMs: number;
+    dedupId: string | undefined;
     deadline: number;
     owner: RequestOwner;
   }) {
@@ -51,6 +53,7 @@ export class OpenRequest implements SendAnswer {
     this.listener = options.listener;
     this.number = options.number;
     this.timeoutMs = options.timeoutMs;
+    this.dedupId = options.dedupId;
     this.deadline = options.deadline;
     this.owner = options.owner;
   }
@@ -61,8 +64,8 @@ export class OpenRequest implements SendAnswer {
   }
 
   /** Its message is stored. */
-  resolve({ messageId }: SendResult): void {
-    this.owner.confirmed(this, messageId);
+  resolve(sent: SendResult): void {
+    this.owner.confirmed(this, sent);
   }
 
   /** Its message is not stored, or nobody knows. Whoever asked may not have its hands on this yet. */
@@ -104,6 +107,14 @@ export class OpenRequests {
     if (this.sending > 0)
       for (let each = this.oldest; each; each = each.newer) if (!each.isSent) return each.number;
     return Infinity;
+  }
+
+  /** Whether an older request with its dedup id is not confirmed yet. */
+  isSendingOnce({ number, topic, dedupId }: OpenRequest): boolean {
+    if (this.sending === 0) return false;
+    for (let each = this.oldest; each && each.number < number; each = each.newer)
+      if (!each.isSent && each.topic === topic && each.dedupId === dedupId) return true;
+    return false;
   }
 
   add(request: OpenRequest): void {

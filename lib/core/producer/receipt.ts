@@ -34,7 +34,7 @@ export class ReceiptTimeoutError extends RivuletError {
     const missing = [...facts.known].map(([group, what]) => `${group} (${what})`).join(', ');
     const ended = Object.entries(facts.outcomes).map(([group, { state }]) => `${group}: ${state}`);
     super(
-      `Message ${sent.messageId} to topic "${sent.topic}" is stored, and was not settled within ${facts.timeoutMs} ms by ${missing}${ended.length > 0 ? `; ${ended.join(', ')}` : ''}. It stays with these groups; do not send it again.`,
+      `Message ${sent.messageId} to topic "${sent.topic}" is stored, and was not settled within ${facts.timeoutMs} ms by ${missing}${ended.length > 0 ? `; ${ended.join(', ')}` : ''}. It stays with these groups; do not send it again.${sent.duplicate ? ' This send was a duplicate: of what another process sent, or of what was settled before, no receipt comes here.' : ''}`,
     );
     this.sent = sent;
     this.outcomes = facts.outcomes;

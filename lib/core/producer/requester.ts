@@ -1,12 +1,12 @@
 import type { Codecs } from '../message/codecs.js';
 import { ClosedError, LimitReachedError, RivuletError } from '../message/errors.js';
-import type { SendOptions } from '../message/message.js';
-import type { MessageId } from '../message/message-id.js';
+import type { SendOptions, SendResult } from '../message/message.js';
 import { saysNothing } from '../message/options.js';
 import { decodeReply, type ReplyPacket } from '../message/reply-packet.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { ReplyStore } from '../store/reply-store.js';
+import { AskedOnce } from './asked-once.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import { EarlyPackets } from './early-packets.js';
 import {
@@ -72,9 +72,10 @@ export class Requester {
   private lastNumber = 0;
   /** Answers that may have overtaken the confirm of their request. */
   private readonly early: EarlyPackets<ReplyPacket>;
+  private readonly asked = new AskedOnce();
   private readonly inbox: OwnInbox;
   private readonly owner: RequestOwner = {
-    confirmed: (request, messageId) => this.confirmed(request, messageId),
+    confirmed: (request, sent) => this.confirmed(request, sent),
     refused: (request, error) => this.refused(request, error),
     stopped: (request) => void this.requests.finish(request),
   };
@@ -135,6 +136,7 @@ export class Requester {
       listener,
       number: ++this.lastNumber,
       timeoutMs,
+      dedupId: options.dedupId,
       deadline: clock.monotonic() + timeoutMs,
       owner: this.owner,
     });
@@ -186,16 +188,30 @@ export class Requester {
     );
   }
 
-  private confirmed(request: OpenRequest, messageId: MessageId): void {
+  private confirmed(request: OpenRequest, sent: SendResult): void {
+    const { messageId, duplicate } = sent;
     this.requests.sent(request, messageId);
+    const isOnce = request.dedupId !== undefined;
+    if (isOnce && !duplicate) this.asked.sent(messageId);
     if (this.early.size > 0) {
       // They stay for others that a dedup id made the same message, until `forgetLate` finds that none is under way.
       for (const packet of this.early.of(messageId)) this.step(request, packet);
+      if (isOnce && this.early.of(messageId).length > 0) this.asked.answered(messageId);
       this.forgetLate();
     }
+    if (isOnce && duplicate) this.giveUpUnanswerable(request, sent);
+  }
+
+  /** A duplicate need not wait for an answer that has been, or that goes elsewhere. */
+  private giveUpUnanswerable(request: OpenRequest, { messageId, topic }: SendResult): void {
+    // One before it may be the first, and confirmed later: it waits for more than the memory of a server.
+    if (request.nextSeq > 0 || this.requests.isSendingOnce(request)) return;
+    const problem = this.asked.problem(topic, messageId);
+    if (problem) this.giveUp(request, problem);
   }
 
   private refused(request: OpenRequest, error: Error): void {
+    if (request.dedupId !== undefined) this.asked.failed(error);
     this.requests.sent(request);
     this.giveUp(request, error);
     this.forgetLate();
@@ -244,6 +260,7 @@ export class Requester {
 
   private deliver(packet: ReplyPacket): void {
     const request = this.requests.find(packet.requestId);
+    if (request?.dedupId !== undefined || !request) this.asked.answered(packet.requestId);
     if (!request) {
       if (this.requests.isSending) this.keep(packet);
     } else if (request.next === undefined) this.step(request, packet);

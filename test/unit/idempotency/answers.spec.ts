@@ -57,6 +57,27 @@ describe('a request to an idempotent handler', () => {
     expect(runs).toBe(1);
   });
 
+  it('of a dedup id that was answered is told so, with the id of the first', async () => {
+    const messageIds: string[] = [];
+    await bed.subscribe({
+      ...{ topic: 'pay', group: 'bank', reply: true },
+      handler: ({ message }) => void messageIds.push(message.messageId),
+    });
+    const asked = async (): Promise<unknown> => {
+      const answer = bed.rivulet.requester
+        .request('pay', {}, { dedupId: 'pay-17' })
+        .catch((error: unknown) => error);
+      await bed.advance(50);
+      return answer;
+    };
+    expect(await asked()).toBeNull();
+    expect(await asked()).toMatchObject({
+      code: 'DUPLICATE_REQUEST',
+      messageId: messageIds[0],
+    });
+    expect(messageIds).toHaveLength(1);
+  });
+
   it('runs again when the first was answered with an error', async () => {
     await subscribe({ key: () => 'pay-17', storeResult: true }, () => {
       if (++runs === 1) throw new Error('the bank is closed');

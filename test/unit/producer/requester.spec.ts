@@ -1,4 +1,5 @@
 import { Codecs } from '../../../lib/core/message/codecs.js';
+import { SendOutcomeUnknownError } from '../../../lib/core/message/errors.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { encodeReply, type ReplyKind } from '../../../lib/core/message/reply-packet.js';
 import type { Producer } from '../../../lib/core/producer/producer.js';
@@ -20,7 +21,7 @@ describe('Requester', () => {
   let clock: ManualClock;
   let requester: Requester;
   /** Confirms one with its own message, or another. */
-  let confirms: ((n?: number) => void)[];
+  let confirms: ((n?: number, duplicate?: boolean) => void)[];
   let refusals: ((error: Error) => void)[];
   let deliver: (packets: Buffer[]) => Promise<void>;
   let errors: unknown[];
@@ -55,7 +56,9 @@ describe('Requester', () => {
       ask: (_request, answer) => {
         const own = confirms.length + 1;
         refusals.push((error) => answer.reject(error));
-        confirms.push((n = own) => answer.resolve({ messageId: id(n) } as SendResult));
+        confirms.push((n = own, duplicate = n !== own) =>
+          answer.resolve({ messageId: id(n), topic: 'orders', duplicate } as SendResult),
+        );
       },
     } satisfies Pick<Producer, 'ask'> as unknown as Producer;
     requester = new Requester({
@@ -187,6 +190,85 @@ describe('Requester', () => {
     for (const confirm of confirms) confirm(1);
     expect(steps).toEqual(['second: a', 'second ends', 'third: a', 'third ends']);
     expect([requester.kept, errors]).toEqual([0, []]);
+  });
+
+  describe('a duplicate of a request', () => {
+    const ask = (timeoutMs = 1_000): Promise<unknown> =>
+      requester
+        .request('orders', null, { dedupId: 'one', timeoutMs })
+        .catch((error: unknown) => error);
+    const refused = (why: string): unknown =>
+      expect.objectContaining({
+        code: 'DUPLICATE_REQUEST',
+        messageId: id(1),
+        message: expect.stringContaining(why),
+      });
+
+    it('that was answered is refused as soon as it is known', async () => {
+      const first = ask();
+      await clock.settle();
+      confirms[0]!();
+      await deliver([packet(1, 'paid')]);
+      expect(await first).toBe('paid');
+      const second = ask();
+      confirms[1]!(1);
+      expect(await second).toEqual(refused('it was answered before'));
+    });
+
+    it('that another process sent is refused as soon as it is known', async () => {
+      const asked = ask();
+      await clock.settle();
+      confirms[0]!(1, true);
+      expect(await asked).toEqual(refused('another process sent it'));
+    });
+
+    it('gets the answer that comes after the first has given up', async () => {
+      const first = ask();
+      await clock.settle();
+      confirms[0]!();
+      await clock.advance(1_000);
+      expect(await first).toBeInstanceOf(RequestTimeoutError);
+      const second = ask();
+      confirms[1]!(1);
+      await deliver([packet(1, 'paid')]);
+      expect(await second).toBe('paid');
+      const third = ask();
+      confirms[2]!(1);
+      expect(await third).toEqual(refused('it was answered before'));
+    });
+
+    it('is refused when the answer came after the first had given up, and before it asked', async () => {
+      const first = ask();
+      await clock.settle();
+      confirms[0]!();
+      await clock.advance(1_000);
+      expect(await first).toBeInstanceOf(RequestTimeoutError);
+      await deliver([packet(1, 'paid')]);
+      const second = ask();
+      confirms[1]!(1);
+      expect(await second).toEqual(refused('it was answered before'));
+    });
+
+    it('gets the answer of a first one of which nobody knew whether it was stored', async () => {
+      const first = ask();
+      await clock.settle();
+      refusals[0]!(new SendOutcomeUnknownError('?', { topic: 'orders', messageId: id(1) }));
+      expect(await first).toBeInstanceOf(SendOutcomeUnknownError);
+      const second = ask();
+      confirms[1]!(1);
+      await deliver([packet(1, 'paid')]);
+      expect(await second).toBe('paid');
+    });
+
+    it('waits for the confirm of the first, which may come later', async () => {
+      const first = ask();
+      const second = ask();
+      await clock.settle();
+      confirms[1]!(1);
+      confirms[0]!();
+      await deliver([packet(1, 'paid')]);
+      expect(await Promise.all([first, second])).toEqual(['paid', 'paid']);
+    });
   });
 
   it('keeps no answer to a request that could not be sent', async () => {
