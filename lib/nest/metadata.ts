@@ -1,4 +1,4 @@
-import type { Properties, PropertyValue } from '../core/message/message.js';
+import type { GivenProperties, Properties } from '../core/message/message.js';
 
 /** Out-of-band values of instrumentation: Nest's `PacketMetadata`. */
 export type Metadata = Record<string, string>;
@@ -9,8 +9,6 @@ export type Metadata = Record<string, string>;
  */
 const RESERVED = '$metadata';
 
-type SentProperties = Record<string, PropertyValue>;
-
 export function reservedProblems(properties: object | undefined): string[] {
   return properties && RESERVED in properties
     ? [`property "${RESERVED}" is reserved; use setOnDispatchHook to attach metadata`]
@@ -18,9 +16,9 @@ export function reservedProblems(properties: object | undefined): string[] {
 }
 
 export function withMetadata(
-  properties: SentProperties | undefined,
+  properties: GivenProperties | undefined,
   metadata: Metadata | undefined,
-): SentProperties | undefined {
+): GivenProperties | undefined {
   return metadata === undefined
     ? properties
     : { ...properties, [RESERVED]: JSON.stringify(metadata) };

@@ -5,6 +5,8 @@ import type { MessageId } from './message-id.js';
 /** Values a filter can compare. */
 export type PropertyValue = string | number | boolean;
 export type Properties = Readonly<Record<string, PropertyValue>>;
+/** As a sender gives them: those that are undefined are left out. */
+export type GivenProperties = Record<string, PropertyValue | undefined>;
 
 /** What a sender may say about a message besides its body. Unknown names are refused. */
 export interface SendOptions {
@@ -30,8 +32,11 @@ export interface SendOptions {
    * with one id must also agree in `messageGroup` or `queue`, if they say any.
    */
   dedupId?: string | undefined;
-  /** Typed properties; at most 100 and 16 KiB together with the other header fields. */
-  properties?: Record<string, PropertyValue> | undefined;
+  /**
+   * Typed properties; at most 100 and 16 KiB together with the other header fields. One that is undefined is left out, as an
+   * option that is.
+   */
+  properties?: GivenProperties | undefined;
   /** W3C trace context to pass on; by default that of the current span where one is known. */
   traceparent?: string | undefined;
   /** What tracing systems add to `traceparent`; only together with it. At most 512 characters. */

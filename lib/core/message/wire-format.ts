@@ -1,5 +1,5 @@
 import { MalformedMessageError } from './errors.js';
-import type { MessageView, Properties } from './message.js';
+import type { GivenProperties, MessageView, Properties } from './message.js';
 import { isCarried, isTraceparent } from './traceparent.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId } from './message-id.js';
 
@@ -23,7 +23,7 @@ export interface Header {
   tag?: string | undefined;
   key?: string | undefined;
   messageGroup?: string | undefined;
-  properties?: Properties | undefined;
+  properties?: Readonly<GivenProperties> | undefined;
   traceparent?: string | undefined;
   /** Left out for JSON. */
   codec?: string | undefined;

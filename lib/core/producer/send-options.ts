@@ -189,7 +189,8 @@ function delayProblems(
 
 function propertyProblems(properties: unknown): (string | undefined)[] {
   if (!isOptions(properties)) return [notOptions('properties', properties)];
-  const entries = Object.entries(properties);
+  // JSON leaves out what is undefined.
+  const entries = Object.entries(properties).filter(([, value]) => value !== undefined);
   const problems = entries.flatMap(([name, value]) => [
     propertyNameProblem(name),
     typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)

@@ -1,3 +1,4 @@
+import type { GivenProperties, Properties, PropertyValue } from '../message/message.js';
 import type { Outgoing } from './encode-message.js';
 import { checkedQueue, selectQueue } from './queue-selector.js';
 
@@ -32,8 +33,15 @@ function namedQueue({ topic, options, body }: Outgoing, queues: number): number 
   const { queue, queueSelector, tag, key, properties } = options;
   if (queue !== undefined) return checkedQueue(queue, queues, { topic, from: 'queue' });
   const all = Array.from({ length: queues }, (_, i) => i);
-  const chosen = queueSelector!(all, { topic, tag, key, properties: properties ?? {}, body });
+  const chosen = queueSelector!(all, { topic, tag, key, properties: given(properties), body });
   return checkedQueue(chosen, queues, { topic, from: 'what queueSelector returned' });
+}
+
+function given(properties: GivenProperties = {}): Properties {
+  const entries = Object.entries(properties);
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, PropertyValue] => entry[1] !== undefined),
+  );
 }
 
 /** The queue of a topic with so many queues. `turns`: asked for messages that nothing binds to one. */

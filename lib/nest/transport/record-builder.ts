@@ -64,7 +64,7 @@ export class RivuletRecordBuilder<Body = unknown> {
     return this.setOptions({ delayMs });
   }
 
-  setProperty(name: string, value: PropertyValue): this {
+  setProperty(name: string, value: PropertyValue | undefined): this {
     return this.setOptions({ properties: { ...this.options.properties, [name]: value } });
   }
 

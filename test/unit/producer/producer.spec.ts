@@ -54,7 +54,7 @@ describe('Producer', () => {
       {
         tag: 't',
         key: 'k',
-        properties: { a: 1 },
+        properties: { a: 1, b: undefined },
         queueSelector: (queues, message) => {
           seen.push(queues, message);
           return 2;

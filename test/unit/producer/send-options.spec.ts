@@ -155,6 +155,11 @@ describe('send options', () => {
     expect(problemsOf({ properties })).toHaveLength(1);
   });
 
+  it('leave out properties that are undefined', () => {
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`${i}`, undefined]));
+    expect(problemsOf({ properties: { region: undefined, amount: 1, ...many } })).toEqual([]);
+  });
+
   it('refuse more than a hundred properties without listing them all', () => {
     const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`${i}`, NaN]));
     const problems = problemsOf({ properties: many });
