@@ -29,11 +29,12 @@ export type {
   SendOptions,
   SendResult,
 } from './core/message/message.js';
+export type { RecurringOptions, RecurringSend } from './core/producer/recurring-sends.js';
 export type {
+  CalendarRecurrence,
+  PeriodicRecurrence,
   Recurrence,
-  RecurringOptions,
-  RecurringSend,
-} from './core/producer/recurring-sends.js';
+} from './core/producer/recurrence.js';
 export { delayLevel } from './core/message/delay-level.js';
 export type { DelayLevel } from './core/message/delay-level.js';
 export type { MessageId } from './core/message/message-id.js';

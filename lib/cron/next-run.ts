@@ -1,5 +1,5 @@
 import { Cron } from 'croner';
-import type { NextRun } from '../core/producer/recurring-sends.js';
+import type { NextRun } from '../core/producer/recurrence.js';
 
 /** Cron expressions with five fields, or six that begin with seconds, in any time zone, as croner reads them. */
 export const nextRun: NextRun = ({ cron, timezone }, after) =>

@@ -4,7 +4,7 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
   attempts: 'retry',
   backoff: 'retry',
   deduplication: 'dedupId',
-  every: 'cron',
+  every: 'everyMs',
   jobId: 'dedupId',
   limiter: 'rateLimit',
   pattern: 'cron',

@@ -1,55 +1,49 @@
 import { aboutMessage } from '../message/codec.js';
-import { InvalidInputError, InvalidOptionsError, StoreRefusedError } from '../message/errors.js';
+import { InvalidInputError, StoreRefusedError } from '../message/errors.js';
 import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
 import { describeValue, unknownOptions } from '../message/options.js';
-import { withoutPeriod } from '../message/sentence.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { RecurringEntry, RecurringStore } from '../store/recurring-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import { lookUpPatiently } from './patient-look-up.js';
 import type { Producer } from './producer.js';
-
-/** When a recurring send comes. */
-export interface Recurrence {
-  /** Five fields (minute, hour, day of month, month, day of week), or six that begin with seconds. */
-  cron: string;
-  /** Name of a time zone (IANA). Default `UTC`. */
-  timezone: string;
-}
-
-/** The first time behind `after` (Unix ms), null when there is none. Throws what is no expression or time zone. */
-export type NextRun = (recurrence: Recurrence, after: number) => number | null;
+import {
+  firstTime,
+  type GivenRecurrence,
+  keptRecurrence,
+  nextTime,
+  type NextRun,
+  type Recurrence,
+  recurrenceOf,
+  recurrenceProblems,
+} from './recurrence.js';
 
 type Repeated = 'tag' | 'key' | 'messageGroup' | 'queue' | 'ttlMs' | 'properties';
 
-export interface RecurringOptions extends Pick<SendOptions, Repeated> {
+/** `cron`, with a `timezone` where that is not UTC, or `everyMs`. */
+export type RecurringOptions = Pick<SendOptions, Repeated> & {
   /** Unique in the namespace: another process that says the same means the same. */
   name: string;
-  cron: string;
-  timezone?: string | undefined;
-}
+} & GivenRecurrence;
 
 const KNOWN = [
   'name',
   'cron',
   'timezone',
+  'everyMs',
   ...(['tag', 'key', 'messageGroup', 'queue', 'ttlMs', 'properties'] satisfies Repeated[]),
 ];
 
-export interface RecurringSend extends Recurrence {
-  name: string;
-  topic: string;
-  nextAt: Date;
-}
+export type RecurringSend = Recurrence & { name: string; topic: string; nextAt: Date };
 
-interface Definition extends Recurrence {
+type Definition = Recurrence & {
   topic: string;
   body: unknown;
   options: Pick<SendOptions, Repeated>;
-}
+};
 
 export interface RecurringSendsOptions {
   store: RecurringStore;
@@ -82,28 +76,29 @@ export class RecurringSends {
    */
   async set(topic: TopicName, body: unknown, given: RecurringOptions): Promise<RecurringSend> {
     const { producer, storeTime, wait } = this.options;
-    const { name, cron, timezone = 'UTC', ...options } = given;
+    const { name, cron: _cron, timezone: _timezone, everyMs: _everyMs, ...options } = given;
     const first = this.firstRun(given, storeTime.now());
     await producer.validate(topic, body, { ...options, dedupId: dedupId(name, first) });
-    const definition: Definition = { topic: topicOf(topic), cron, timezone, body, options };
+    const recurrence = recurrenceOf(given);
+    const definition: Definition = { topic: topicOf(topic), ...recurrence, body, options };
     const text = kept(name, definition);
     const until = wait.clock.monotonic() + wait.timeoutMs;
     // A handler that ends while the application stops sets as it sends.
     const signal = producer.closingSignal;
     const nextAt = await lookUpPatiently({
-      lookUp: () => this.keep(name, text, { cron, timezone, first }),
+      lookUp: () => this.keep(name, text, { recurrence, first }),
       goOn: () => wait.clock.monotonic() < until && !signal.aborted,
       clock: wait.clock,
       signal,
     });
-    return { name, topic: definition.topic, cron, timezone, nextAt: new Date(nextAt) };
+    return { name, topic: definition.topic, ...recurrence, nextAt: new Date(nextAt) };
   }
 
   /** Safe to repeat. @returns its next time. */
   private async keep(
     name: string,
     definition: string,
-    { first, ...recurrence }: Recurrence & { first: number },
+    { recurrence, first }: { recurrence: Recurrence; first: number },
   ): Promise<number> {
     const { store, storeTime, note } = this.options;
     const known = await store.find(name);
@@ -120,8 +115,8 @@ export class RecurringSends {
     return (await this.options.store.list()).flatMap((entry) => {
       const definition = definitionOf(entry);
       if (!definition) return [];
-      const { topic, cron, timezone } = definition;
-      return { name: entry.name, topic, cron, timezone, nextAt: new Date(entry.nextAt) };
+      const { topic, body: _body, options: _options, ...recurrence } = definition;
+      return { name: entry.name, topic, ...recurrence, nextAt: new Date(entry.nextAt) };
     });
   }
 
@@ -161,38 +156,22 @@ export class RecurringSends {
   }
 
   private firstRun(given: RecurringOptions, now: number): number {
-    const { name, cron, timezone = 'UTC' } = given;
+    const { name } = given;
     const problems = [
       ...unknownOptions(given, KNOWN),
       groupProblem(name, 'name'),
-      typeof cron === 'string' ? undefined : `cron must be text, got: ${describeValue(cron)}`,
-      typeof timezone === 'string'
-        ? undefined
-        : `timezone must be text, got: ${describeValue(timezone)}`,
+      ...recurrenceProblems(given),
     ].filter((problem) => problem !== undefined);
-    let next: number | null = null;
-    if (typeof cron === 'string' && typeof timezone === 'string')
-      try {
-        next = this.nextRun({ cron, timezone }, now);
-        if (next === null) problems.push(`cron ${describeValue(cron)} has no time to come`);
-      } catch (error) {
-        if (error instanceof InvalidOptionsError) throw error;
-        problems.push(
-          `cron ${describeValue(cron)} in ${timezone}: ${withoutPeriod((error as Error).message)}`,
-        );
-      }
-    if (problems.length > 0 || next === null)
-      throw new InvalidInputError(`Recurring send ${describeValue(name)}`, problems);
-    return next;
+    if (recurrenceProblems(given).every((problem) => problem === undefined)) {
+      const first = firstTime(recurrenceOf(given), now, this.options.nextRun);
+      if (typeof first === 'number' && problems.length === 0) return first;
+      if (typeof first !== 'number') problems.push(first.problem);
+    }
+    throw new InvalidInputError(`Recurring send ${describeValue(name)}`, problems);
   }
 
   private nextRun(recurrence: Recurrence, after: number): number | null {
-    const { nextRun } = this.options;
-    if (!nextRun)
-      throw new InvalidOptionsError('Recurring sends', [
-        'nothing here reads cron expressions; give the option nextRun',
-      ]);
-    return nextRun(recurrence, after);
+    return nextTime(recurrence, after, this.options.nextRun);
   }
 }
 
@@ -221,9 +200,10 @@ function definitionOf({ definition }: RecurringEntry): Definition | undefined {
     // Told by whoever needs it.
     return undefined;
   }
-  const { topic, cron, timezone, options } = (parsed ?? {}) as Partial<Definition>;
-  const isOne = [topic, cron, timezone].every((text) => typeof text === 'string');
-  return isOne && typeof options === 'object' && options !== null
-    ? (parsed as Definition)
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const { topic, body, options } = parsed as Partial<Definition>;
+  const recurrence = keptRecurrence(parsed);
+  return recurrence && typeof topic === 'string' && typeof options === 'object' && options !== null
+    ? { topic, ...recurrence, body, options }
     : undefined;
 }

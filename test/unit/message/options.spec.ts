@@ -30,13 +30,13 @@ describe('problems with options', () => {
 
   it('name what other systems call by another word, where it can be meant', () => {
     const known = ['cron', 'dedupId', 'messageGroup', 'timezone', 'ttlMs'];
-    const foreign = { jobId: 1, orderingKey: 1, expiration: 1, tz: 1, every: 1, prefetch: 1 };
+    const foreign = { jobId: 1, orderingKey: 1, expiration: 1, tz: 1, pattern: 1, prefetch: 1 };
     expect(unknownOptions({ ...foreign, toString: 1 }, known)).toEqual([
       'unknown option "jobId", did you mean "dedupId"?',
       'unknown option "orderingKey", did you mean "messageGroup"?',
       'unknown option "expiration", did you mean "ttlMs"?',
       'unknown option "tz", did you mean "timezone"?',
-      'unknown option "every", did you mean "cron"?',
+      'unknown option "pattern", did you mean "cron"?',
       expect.stringContaining('unknown option "prefetch" (known: cron,'),
       expect.stringContaining('unknown option "toString" (known: cron,'),
     ]);

@@ -15,8 +15,11 @@ describe('a recurring send', () => {
   });
   afterEach(() => bed.close());
 
-  const each = (cron: string, options: Partial<RecurringOptions> = {}, where = bed) =>
-    where.rivulet.recurring.set('reports', { hello: 1 }, { name: 'r', cron, ...options });
+  const each = (
+    cron: string,
+    options: Pick<RecurringOptions, 'tag' | 'key' | 'timezone'> = {},
+    where = bed,
+  ) => where.rivulet.recurring.set('reports', { hello: 1 }, { name: 'r', cron, ...options });
   const times = async (): Promise<string[]> =>
     (await bed.sent('reports')).map(({ offset }) =>
       new Date(storedAt(offset!)).toISOString().slice(11, 19),
@@ -32,6 +35,20 @@ describe('a recurring send', () => {
       key: 'k',
       body: { hello: 1 },
     });
+  });
+
+  it('comes each so many milliseconds, where no cron expression can say it', async () => {
+    const period = { name: 'r', everyMs: 90_000 };
+    // All processes mean the same times, whenever they say it.
+    await bed.advance(1_000);
+    const set = await bed.rivulet.recurring.set('reports', 1, period);
+    expect(set).toEqual({ ...period, topic: 'reports', nextAt: new Date('2026-01-01T00:01:30Z') });
+    expect(await bed.rivulet.recurring.list()).toEqual([set]);
+    await bed.advance(5 * MINUTE);
+    expect(await times()).toEqual(['00:01:30', '00:03:00', '00:04:30']);
+    await bed.rivulet.recurring.set('reports', 1, { name: 'r', everyMs: 30_000 });
+    await bed.advance(MINUTE);
+    expect((await times()).slice(3)).toEqual(['00:05:30', '00:06:00']);
   });
 
   it('waits for a store that is away, as a send does, and no longer', async () => {
@@ -208,7 +225,17 @@ describe('a recurring send', () => {
     [{ name: 'r', cron: 'soon' }, /cron "soon" in UTC/],
     [{ name: 'r', cron: '* * * * *', timezone: 'Mars/X' }, /in Mars\/X: .*[Tt]imezone/],
     [{ name: 'r', cron: '0 0 30 2 *' }, /has no time to come/],
-    [{ name: '', cron: 5 }, /name must be 1 to 120 .*; cron must be text, got: 5/],
+    [
+      { name: '', cron: 5 },
+      /name must be 1 to 120 .*; cron must be text \(or give everyMs\), got: 5/,
+    ],
+    [{ name: 'r' }, /cron must be text \(or give everyMs\), got: undefined/],
+    [{ name: 'r', everyMs: 999 }, /everyMs must be an integer from 1000 to/],
+    [{ name: 'r', everyMs: '5s' }, /everyMs must be an integer/],
+    [{ name: 'r', everyMs: NaN }, /everyMs must be an integer/],
+    [{ name: 'r', everyMs: 5_000, cron: '* * * * *' }, /cron and everyMs contradict each other/],
+    [{ name: 'r', everyMs: 5_000, timezone: 'UTC' }, /timezone says nothing about everyMs/],
+    [{ name: 'r', every: 5_000 }, /unknown option "every", did you mean "everyMs"/],
     [{ name: 'r', cron: '* * * * *', dedupId: 'x' }, /unknown option "dedupId"/],
     [{ name: 'r', cron: '* * * * *', ttlMs: -1 }, /ttlMs must be/],
   ])('is refused when it cannot be meant: %j', async (options, problem) => {
