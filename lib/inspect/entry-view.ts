@@ -4,6 +4,7 @@ import { MalformedMessageError, RivuletError } from '../core/message/errors.js';
 import type { MessageView } from '../core/message/message.js';
 import { decodeMessage } from '../core/message/wire-format.js';
 import type { EntryContent } from '../core/store/refs.js';
+import { shown, shownAs, shownBytes } from './entry-json.js';
 
 /** What a body became, or why it became nothing. Its bytes are in the message. */
 export type DecodedBody = { readonly value: unknown } | { readonly problem: string };
@@ -22,6 +23,9 @@ export interface MessageEntry {
  *
  * `foreign`: another program's fields. `unreadable`: ours, but damaged, or (`version`) written by a newer library.
  * `gone`: it was deleted behind the library's back.
+ *
+ * As JSON (an answer over HTTP), bytes are text where they are text, else `{ base64 }`; those of a message are left out where
+ * its body is shown.
  */
 export type EntryView =
   | MessageEntry
@@ -49,7 +53,7 @@ export function viewEntry(place: Place, content: EntryContent, codecs: Codecs): 
     case 'gone':
       return { kind: 'gone' };
     case 'foreign':
-      return { kind: 'foreign', fields: pairs(content.fields) };
+      return viewForeign(pairs(content.fields));
     case 'message':
       return viewMessage(place, content, codecs);
   }
@@ -76,11 +80,29 @@ function viewMessage(
 ): EntryView {
   try {
     const message = decodeMessage({ topic, queue, offset }, frame);
-    return { kind: 'message', message, body: decodedBody(message, codecs), only };
+    return asJson({ kind: 'message', message, body: decodedBody(message, codecs), only });
   } catch (error) {
     const version = error instanceof MalformedMessageError ? error.version : undefined;
-    return { kind: 'unreadable', bytes: frame, problem: (error as Error).message, version };
+    const problem = (error as Error).message;
+    const view: EntryView = { kind: 'unreadable', bytes: frame, problem, version };
+    return shownAs(view, () => ({ ...view, bytes: shownBytes(frame) }));
   }
+}
+
+function viewForeign(fields: readonly (readonly [Buffer, Buffer])[]): EntryView {
+  const view: EntryView = { kind: 'foreign', fields };
+  return shownAs(view, () => ({ ...view, fields: fields.map((pair) => pair.map(shownBytes)) }));
+}
+
+/** Its bytes say again what the body says. */
+function asJson(entry: MessageEntry): MessageEntry {
+  const { message, body } = entry;
+  shownAs(message, () => ({ ...message, bytes: shownBytes(message.bytes) }));
+  return shownAs(entry, () => {
+    if (!('value' in body)) return { ...entry };
+    const { bytes: _bytes, ...header } = message;
+    return { ...entry, message: header, body: { value: shown(body.value) } };
+  });
 }
 
 function decodedBody(message: MessageView, codecs: Codecs): DecodedBody {
