@@ -2,7 +2,7 @@ import { SendFailedError } from '../message/errors.js';
 import { type MessageId, newMessageId } from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
-import { lookUpPatiently } from './patient-look-up.js';
+import { askPatiently } from './ask-patiently.js';
 import { tooManyWait, type WaitingSends } from './waiting-sends.js';
 
 /**
@@ -46,7 +46,7 @@ export async function knownInTime<T>({
     trouble = error;
     return !timeUp.signal.aborted && !closing.aborted;
   };
-  const looking = lookUpPatiently({ lookUp, goOn, clock, signal: timeUp.signal }).then(
+  const looking = askPatiently({ ask: lookUp, goOn, clock, signal: timeUp.signal }).then(
     (known) => void (found = { known }),
     (error: unknown) => {
       if (error !== trouble) throw error;

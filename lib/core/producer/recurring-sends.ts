@@ -8,7 +8,7 @@ import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { RecurringEntry, RecurringStore } from '../store/recurring-store.js';
 import type { StoreTime } from '../store/store-time.js';
-import { lookUpPatiently } from './patient-look-up.js';
+import { askPatiently } from './ask-patiently.js';
 import type { Producer } from './producer.js';
 import {
   firstTime,
@@ -85,8 +85,8 @@ export class RecurringSends {
     const until = wait.clock.monotonic() + wait.timeoutMs;
     // A handler that ends while the application stops sets as it sends.
     const signal = producer.closingSignal;
-    const nextAt = await lookUpPatiently({
-      lookUp: () => this.keep(name, text, { recurrence, first }),
+    const nextAt = await askPatiently({
+      ask: () => this.keep(name, text, { recurrence, first }),
       goOn: () => wait.clock.monotonic() < until && !signal.aborted,
       clock: wait.clock,
       signal,

@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import { publishFailed } from './confirm.js';
 import type { EncodedMessage } from './encode-message.js';
-import { lookUpPatiently } from './patient-look-up.js';
+import { askPatiently } from './ask-patiently.js';
 import type { TopicDirectory } from './topic-directory.js';
 import { tooManyWait, type WaitingSends } from './waiting-sends.js';
 
@@ -91,8 +91,8 @@ export class TopicLines {
     });
     const known = async (): Promise<void> => {
       await before;
-      await lookUpPatiently({
-        lookUp: () => topics.get(message.topic),
+      await askPatiently({
+        ask: () => topics.get(message.topic),
         goOn: (error) => {
           trouble = error;
           // Of a full memory the sender hears at once, as it does from its queue.

@@ -5,7 +5,7 @@ import type { MessageLog } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { Detour } from './detour.js';
 import type { Outgoing } from './encode-message.js';
-import { lookUpPatiently } from './patient-look-up.js';
+import { askPatiently } from './ask-patiently.js';
 import type { PendingSend } from './pending-send.js';
 import { QueueAppender } from './queue-appender.js';
 import { QueueTurns } from './queue-turns.js';
@@ -187,8 +187,8 @@ export class TopicRoutes {
   /** For as long as one of the sends has time left. */
   private lookUpAgain(topic: string, detour: Detour): Promise<TopicInfo> {
     const { topics, clock } = this.options;
-    return lookUpPatiently({
-      lookUp: () => topics.refresh(topic),
+    return askPatiently({
+      ask: () => topics.refresh(topic),
       goOn: () => detour.isAwaited && !this.closed,
       clock,
       signal: this.closing.signal,

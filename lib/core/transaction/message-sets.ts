@@ -1,6 +1,6 @@
 import { ClosedError, InvalidInputError, StoreUnavailableError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
-import { lookUpPatiently } from '../producer/patient-look-up.js';
+import { askPatiently } from '../producer/ask-patiently.js';
 import type { Producer } from '../producer/producer.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import { type Clock, sleep } from '../runtime/clock.js';
@@ -135,8 +135,8 @@ export class MessageSets {
 
   private lookUp(lookUp: () => Promise<TopicInfo>, deadline: number): Promise<TopicInfo> {
     const { clock } = this.options;
-    return lookUpPatiently({
-      lookUp,
+    return askPatiently({
+      ask: lookUp,
       goOn: () => clock.monotonic() < deadline && !this.closing.signal.aborted,
       clock,
       signal: this.closing.signal,

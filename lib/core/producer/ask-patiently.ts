@@ -9,17 +9,17 @@ const PAUSE_MS = { from: 20, to: 500 };
  *
  * @throws the last error, when another try cannot help or nobody waits for it any more (`goOn` answers false).
  */
-export async function lookUpPatiently<T>(options: {
-  lookUp(): Promise<T>;
+export async function askPatiently<T>(options: {
+  ask(): Promise<T>;
   goOn(error: Error): boolean;
   clock: Clock;
   /** Ends the pause between two tries. */
   signal: AbortSignal;
 }): Promise<T> {
-  const { lookUp, goOn, clock, signal } = options;
+  const { ask, goOn, clock, signal } = options;
   for (let pauseMs = PAUSE_MS.from; ; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to)) {
     try {
-      return await lookUp();
+      return await ask();
     } catch (error) {
       const isPassing =
         error instanceof StoreUnavailableError || error instanceof StoreRefusedError;
