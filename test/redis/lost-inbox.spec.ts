@@ -94,6 +94,33 @@ describe('An inbox of answers that Redis lost', () => {
     await stores.close();
   });
 
+  it('is read from its start also when the answer that told of it was lost', async () => {
+    const namespace = 'unheard';
+    const stores = new RedisStores({ connection: redis.url, namespace });
+    await stores.open(20_000);
+    const opened = await stores.replies.openInbox({ ttlMs: 60_000, maxBytes: 1_000_000 });
+    const { renew } = opened as ReplyInbox & { renew(): Promise<void> };
+    const { inbox, room } = new Keys({ namespace }).inbox(opened.address);
+    const read = async (): Promise<string[]> =>
+      (await opened.read({ blockMs: 0, signal: new AbortController().signal })).map(String);
+    const operator = new Redis(redis.url);
+    const ahead = Date.now() + 3_600_000;
+    await operator.xadd(inbox, `${ahead}-0`, 'p', joined([Buffer.from('a')]));
+    expect(await read()).toEqual(['a']);
+    // As on another server: made anew, and nobody heard it.
+    await operator.unlink(inbox, room);
+    await operator.xadd(inbox, 'MAXLEN', 0, '*', 'p', '');
+    await stores.replies.reply(opened.address, Buffer.from('b'));
+    await renew.call(opened);
+    expect(await read()).toEqual(['b']);
+    await renew.call(opened);
+    await stores.replies.reply(opened.address, Buffer.from('c'));
+    expect(await read()).toEqual(['c']);
+    operator.disconnect();
+    await opened.close();
+    await stores.close();
+  });
+
   it('is made again by whoever asks with the next read, once its connection broke', async () => {
     const stores = new RedisStores({ connection: redis.url, namespace: 'broke' });
     await stores.open(20_000);

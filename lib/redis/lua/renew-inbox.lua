@@ -18,9 +18,17 @@ local inbox, room = KEYS[1], KEYS[2]
 local read, lifetime = ARGV[1], ARGV[2]
 
 local there = redis.call('EXISTS', inbox) == 1
+-- Made again, perhaps on a server whose clock is behind, in a call whose answer was lost: what it holds was never read.
+local is_behind = false
+if there then
+  local info = redis.call('XINFO', 'STREAM', inbox)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then is_behind = is_before(info[i + 1], read) end
+  end
+end
 local revived = redis.call('HDEL', room, 'revived') == 1
 local large = tonumber(redis.call('HGET', room, 'large') or 0) - tonumber(ARGV[4])
-if there and revived then
+if is_behind or there and revived then
   large = tonumber(redis.call('HGET', room, 'large') or 0)
 elseif there then
   redis.call('XTRIM', inbox, 'MINID', read)
@@ -33,4 +41,4 @@ end
 redis.call('HSET', room, 'large', whole(math.max(0, large)), 'most', ARGV[3])
 redis.call('PEXPIRE', inbox, lifetime)
 redis.call('PEXPIRE', room, lifetime)
-return { there and not revived and 'renewed' or 'created' }
+return { there and not revived and not is_behind and 'renewed' or 'created' }
