@@ -3,6 +3,8 @@ import { Rivulet } from '../../lib/core/rivulet.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { connect, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
+import { halfOf, MINE, prepare } from '../contract/halves.js';
+import { publish } from '../contract/messages.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
 
@@ -64,6 +66,29 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     await producer.send('orders', 'm4', { queue: 0 });
     expect(await server.redis.xlen(keys.queue(REFS[0]!).log)).toBe(2);
     await rivulet.stop();
+  });
+
+  it('counts the messages of the halves that it kept', async () => {
+    const namespace = newNamespace();
+    const stores = await openStores(server.url, { namespace });
+    await stores.topics.declare('orders', { queues: 1, maxLength: 3 });
+    const { meta } = new Keys({ namespace }).queue(REFS[0]!);
+    const ids: string[] = [];
+    for (const bodies of [['a', 'b'], ['c']]) {
+      const half = halfOf(bodies);
+      ids.push(half.id);
+      expect(await prepare(stores, half)).toMatchObject([{ state: 'prepared' }]);
+    }
+    await server.redis.del(meta);
+    // One ends before the queue is open again.
+    await stores.halves.commit(MINE, [ids[1]!]);
+    await stores.topics.declare('orders', { queues: 1, maxLength: 3 });
+    const send = (...texts: string[]): Promise<unknown> => publish(stores, texts);
+    await expect(send('d')).rejects.toThrow(/full/);
+    await stores.halves.rollback(MINE, [ids[0]!]);
+    await send('e', 'f');
+    await expect(send('g')).rejects.toThrow(/full/);
+    await stores.close();
   });
 
   it('is opened again by who joins a group', async () => {

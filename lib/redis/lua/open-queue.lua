@@ -2,7 +2,7 @@
 -- Make a queue of a topic ready, or bring its settings up to date.
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; parent: where its message groups were before;
---                  seal:<generation> -> the last offset before that generation
+--                  seal:<generation> -> the last offset before that generation; reserved: messages in halves
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  HASH    scheduled: message id -> frame
 -- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
@@ -25,10 +25,17 @@
 
 local meta, log, before = KEYS[1], KEYS[2], KEYS[5]
 
-local facts = redis.call('HMGET', meta, 'born', 'version', 'generation')
+local facts = redis.call('HMGET', meta, 'born', 'version', 'generation', 'reserved')
 if facts[1] == ARGV[2] and tonumber(facts[2]) >= tonumber(ARGV[3]) then return { 'current' } end
 local scheduled, hidden = redis.call('HKEYS', KEYS[3]), redis.call('HKEYS', KEYS[4])
 redis.call('SCARD', before)
+-- Of a queue that was lost and kept its halves: those that ended since were taken off a count that was not there.
+local reserved = 0
+if facts[1] ~= ARGV[2] then
+  for _, id in ipairs(hidden) do
+    reserved = reserved + tonumber(string.match(redis.call('HGET', KEYS[4], id), '^%d+ %d+ %S+ %S+ %S+ (%d+) ') or 0)
+  end
+end
 if facts[1] == ARGV[2] and facts[3] ~= ARGV[1] then
   local last = '0-0'
   if redis.call('EXISTS', log) == 1 then
@@ -47,5 +54,6 @@ if facts[1] == ARGV[2] and facts[3] ~= ARGV[1] then
 end
 redis.call('HSET', meta, 'generation', ARGV[1], 'born', ARGV[2], 'version', ARGV[3], 'retentionMs', ARGV[4],
   'maxLength', ARGV[5], 'whenFull', ARGV[6], 'dedupWindowMs', ARGV[7])
+if facts[1] ~= ARGV[2] and (reserved > 0 or facts[4]) then redis.call('HSET', meta, 'reserved', whole(reserved)) end
 if ARGV[8] ~= '' and not facts[1] then redis.call('HSET', meta, 'parent', ARGV[8]) end
 return { 'open' }
