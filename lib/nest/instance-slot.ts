@@ -8,9 +8,14 @@ const PROPERTY_DEPENDENCIES = 'self:properties_metadata';
 /**
  * Where an object finds the instance of Rivulet it belongs to: a property that Nest fills, so that two applications in one
  * process never meet, and request-scoped providers work as others do.
+ *
+ * Its name is what Nest's error tells of it where the module is not there, as in a test of the class alone.
  */
 function slotOf(instance: string | undefined): symbol {
-  return Symbol.for(`nestjs-rivulet:instance:${instance ?? 'default'}`);
+  const name = instance === undefined ? '' : ` with the name "${instance}"`;
+  return Symbol.for(
+    `RivuletModule${name}, which @Transactional needs: import it, in a test with stores: new MemoryStores()`,
+  );
 }
 
 /** Every object of the class has the instance from now on. */

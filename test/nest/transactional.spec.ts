@@ -10,6 +10,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
 import { lastValueFrom, of } from 'rxjs';
 import {
   InjectProducer,
@@ -344,6 +345,17 @@ describe('@Transactional', () => {
     const orphan = new Orders(undefined as never, undefined as never);
     await expect(orphan.place('a')).rejects.toThrow(
       /@Transactional of Orders.place was called on an object that Nest did not make.*Test.createTestingModule/,
+    );
+  });
+
+  it('says what a test of the class alone lacks', async () => {
+    @Injectable()
+    class Alone {
+      @Transactional({ instance: 'audit' })
+      async later(): Promise<void> {}
+    }
+    await expect(Test.createTestingModule({ providers: [Alone] }).compile()).rejects.toThrow(
+      /Alone\..*"Symbol\(RivuletModule with the name "audit", which @Transactional needs: import it, in a test with stores: new MemoryStores\(\)/,
     );
   });
 
