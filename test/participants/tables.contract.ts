@@ -214,6 +214,24 @@ export function describeTables(s: Subject, can: Abilities): void {
       expect(await s.local.run((tx) => enter(tx))).toBe('entered');
     });
 
+    if (can.swallow)
+      it('is not left by a transaction that the database has ended on the way', async () => {
+        const swallowing = s.local.run(async (tx) => {
+          await enter(tx);
+          await s.h.swallow!(tx);
+          await s.local.inbox.leave!(tx);
+        });
+        await expect(swallowing).rejects.toThrow('swallowed');
+      });
+
+    it('is left by one that is still there, which commits', async () => {
+      await s.local.run(async (tx) => {
+        await enter(tx);
+        await s.local.inbox.leave?.(tx);
+      });
+      expect(await s.local.run((tx) => enter(tx))).toBe('duplicate');
+    });
+
     it('takes keys of any length and kind apart', async () => {
       const long = 'ключ '.repeat(2_000);
       const keys = [long, `${long}!`, `${long}?`, 'A', 'a', 'a ', ''];

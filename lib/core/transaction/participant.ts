@@ -126,6 +126,13 @@ export interface InboxTable<Tx = unknown> {
    */
   enter(tx: Tx, entry: { group: string; key: string }): Promise<'entered' | 'duplicate'>;
 
+  /**
+   * The last statement of the handler's transaction where nothing was sent, so that no marker looks.
+   *
+   * @throws when the database has ended the transaction on the way: COMMIT would be answered, and the entry not be there.
+   */
+  leave?(tx: Tx): Promise<void>;
+
   /** Delete entries made before `before` (Unix ms), at most `limit`. @returns how many. */
   purge(before: number, limit: number): Promise<number>;
 }

@@ -153,6 +153,11 @@ export class Transactions {
     return isMeant ? (unit?.tx as Tx | undefined) : undefined;
   }
 
+  /** Whether the transaction that runs here has a message: its marker finds out whether the database ended it on the way. */
+  hasSent(): boolean {
+    return this.openUnit()?.hasSent ?? false;
+  }
+
   /** The participant of a name, see `TransactionOptions.participant`. @throws InvalidOptionsError when there is none. */
   participant(name?: string): TransactionParticipant {
     return this.options.participants.get(name ?? this.openUnit()?.participant);

@@ -96,6 +96,12 @@ export class UnitOfWork implements Enlistment {
     return this.last === undefined;
   }
 
+  /** Also when it is not known yet where to, or in a savepoint that has not ended. */
+  get hasSent(): boolean {
+    if (this.last || this.pending?.length) return true;
+    return [...(this.savepoints ?? [])].some((savepoint) => savepoint.hasSent);
+  }
+
   enlist(make: () => EnlistedMessage | Promise<EnlistedMessage>): Promise<SendResult> {
     try {
       return Promise.resolve(this.enlisted(make));
@@ -154,11 +160,6 @@ export class UnitOfWork implements Enlistment {
     const all: Kept[] = [];
     for (let one = last; one; one = one.before) all.push(one);
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
-  }
-
-  private get hasSent(): boolean {
-    if (this.last || this.pending?.length) return true;
-    return [...(this.savepoints ?? [])].some((savepoint) => savepoint.hasSent);
   }
 
   private whenOver(): Promise<void> {

@@ -19,6 +19,20 @@ export class SqlInboxTable<Tx> implements InboxTable<Tx> {
     }
   }
 
+  async leave(tx: Tx): Promise<void> {
+    const { participant, dialect } = this.site;
+    try {
+      await this.site.within(tx)(dialect.guard?.check ?? 'SELECT 1 AS still');
+    } catch (error) {
+      if (dialect.faultOf(error) !== 'ended') throw error;
+      throw new Error(
+        `Participant "${participant}" ended the transaction of this handler on the way: the error of a statement was swallowed, ` +
+          'or a statement commits by itself (DDL in MySQL). Let the error through, or move that statement out.',
+        { cause: error },
+      );
+    }
+  }
+
   purge(before: number, limit: number): Promise<number> {
     return this.site.alone(async (execute, { inbox }) => {
       const sql = this.site.dialect.deleteSome({
