@@ -123,7 +123,8 @@ export class Transactions {
       throw new InvalidOptionsError('Transaction', [
         `participant "${participant.name}" has no savepoints: propagation "nested" cannot be had`,
       ]);
-    return this.savepoint(outer, work, (inner) => participant.nested!(outer.tx, inner));
+    const nested = (inner: (tx: unknown) => Promise<R>) => participant.nested!(outer.tx, inner);
+    return outer.inTurn(() => this.savepoint(outer, work, nested as Begin));
   }
 
   /**
@@ -136,7 +137,8 @@ export class Transactions {
     { begin, isNested = false }: { begin: Begin; isNested?: boolean },
   ): Promise<R> {
     const outer = this.openUnit();
-    if (isNested && outer?.participant === name) return this.savepoint(outer, body, begin);
+    if (isNested && outer?.participant === name)
+      return outer.inTurn(() => this.savepoint(outer, body, begin));
     return this.begin(this.options.participants.get(name), body, begin);
   }
 

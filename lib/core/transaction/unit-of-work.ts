@@ -70,6 +70,8 @@ export class UnitOfWork implements Enlistment {
   private pending: Promise<unknown>[] | undefined;
   /** Those within that have not ended. */
   private savepoints: Set<UnitOfWork> | undefined;
+  /** The end of the last of those that take turns; it never rejects. */
+  private turn: Promise<void> | undefined;
   /** Of a savepoint: what waits for its end. */
   private waiter: { resolve(): void; reject(error: unknown): void } | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
@@ -122,8 +124,22 @@ export class UnitOfWork implements Enlistment {
   }
 
   /**
+   * Runs savepoints one after the other: a database lets the later of two that are open stand within the earlier one, whose
+   * failure would undo what the later one wrote and leave its messages.
+   */
+  inTurn<R>(savepoint: () => Promise<R>): Promise<R> {
+    const running = this.turn ? this.after(this.turn).then(savepoint) : savepoint();
+    const over = running.then(nothing, nothing);
+    this.turn = over;
+    void over.then(() => {
+      if (this.turn === over) this.turn = undefined;
+    });
+    return running;
+  }
+
+  /**
    * Take nothing more. What was called and not awaited is waited for: sends, and savepoints that have sent something, which
-   * would be committed without their messages.
+   * would be committed without their messages, or that wait for their turn.
    *
    * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to
    *   hear of it, so the transaction must not commit.
@@ -160,6 +176,17 @@ export class UnitOfWork implements Enlistment {
     const all: Kept[] = [];
     for (let one = last; one; one = one.before) all.push(one);
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
+  }
+
+  /** What has not begun when the transaction ends fails it: it was called as a part of it. */
+  private after(turn: Promise<void>): Promise<void> {
+    const begun = turn.then(() => {
+      if (!this.open) throw new TransactionEndedError(this.id);
+      void pending.splice(pending.indexOf(begun), 1);
+    });
+    const pending = (this.pending ??= []);
+    pending.push(begun);
+    return begun;
   }
 
   private whenOver(): Promise<void> {
@@ -222,3 +249,5 @@ export class UnitOfWork implements Enlistment {
     ]);
   }
 }
+
+function nothing(): void {}

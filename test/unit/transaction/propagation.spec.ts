@@ -106,6 +106,51 @@ describe('a transaction inside another', () => {
     expect(await inQueues(bed)).toEqual([1, 2, 3]);
   });
 
+  it('lets savepoints that are called at once take turns: one that fails undoes no other', async () => {
+    const begun: string[] = [];
+    const outside = gate();
+    const line = (name: string): Promise<unknown> =>
+      run(async (level) => {
+        begun.push(name);
+        level.set(name, 1);
+        await bed.publish('orders', name);
+        await outside.opened;
+        if (name === 'first') throw new Error('first failed');
+      }, 'nested');
+    await run(async () => {
+      const lines = ['first', 'second', 'third'].map(line);
+      await nextTurn();
+      expect(begun).toEqual(['first']);
+      outside.open();
+      const ends = await Promise.allSettled(lines);
+      expect(ends.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    });
+    expect(begun).toEqual(['first', 'second', 'third']);
+    expect(await inQueues(bed)).toEqual(['second', 'third']);
+    expect(['first', 'second', 'third'].map((name) => bed.database.get(name))).toEqual([
+      undefined,
+      1,
+      1,
+    ]);
+  });
+
+  it('fails with a savepoint whose turn had not come when its body ended', async () => {
+    const outside = gate();
+    const calls: Promise<unknown>[] = [];
+    const ended = run(async () => {
+      calls.push(run(() => outside.opened, 'nested'));
+      calls.push(run(() => bed.publish('orders', 'late'), 'nested'));
+    });
+    const ends = Promise.allSettled([ended, ...calls]);
+    outside.open();
+    expect(await ends).toMatchObject([
+      { reason: { code: 'TRANSACTION_ENDED' } },
+      { status: 'fulfilled' },
+      { reason: { code: 'TRANSACTION_ENDED' } },
+    ]);
+    expect(await visible()).toEqual([]);
+  });
+
   it('is not what hears of its messages: that belongs to no transaction', async () => {
     bed.rivulet.events.on('published', ({ topic }) => {
       if (topic === 'orders') void bed.publish('heard', 1);
