@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
+import { isolationOf } from './sql/run-options.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -80,8 +81,12 @@ export function drizzleParticipant<Database extends object>(
   return sqlParticipant<Tx, DrizzleTransactionOptions>(
     {
       dialect,
-      run: (body, { isolation } = {}) =>
-        withErrorOfBody(body, (inner) => begin(inner, isolation && { isolationLevel: isolation })),
+      run(body, options) {
+        const isolation = isolationOf(options);
+        return withErrorOfBody(body, (inner) =>
+          begin(inner, isolation && { isolationLevel: isolation }),
+        );
+      },
       alone: (body) => begin(body, { isolationLevel: 'read committed' }),
       async execute(tx, text, values) {
         const strings = text.split(/\$\d+|\?/);

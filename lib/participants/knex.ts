@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
+import { isolationOf } from './sql/run-options.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -41,8 +42,10 @@ export function knexParticipant(
   return sqlParticipant<Knex.Transaction, KnexTransactionOptions>(
     {
       dialect,
-      run: (body, { isolation } = {}) =>
-        begin(body, isolation ? { isolationLevel: isolation } : {}),
+      run(body, options) {
+        const isolation = isolationOf(options);
+        return begin(body, isolation ? { isolationLevel: isolation } : {});
+      },
       alone: (body) => begin(body, { isolationLevel: 'read committed' }),
       async execute(tx, sql, values) {
         const answer: unknown = await tx.raw(sql.replaceAll(/\$\d+/g, '?'), [...values]);

@@ -4,6 +4,7 @@ import { integerProblem } from '../core/message/options.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { OneWriter, type WriteSteps } from './sql/one-writer.js';
+import { checkRunOptions } from './sql/run-options.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
 export interface LibsqlParticipantOptions extends Pick<SqlParticipantOptions, 'name'> {
@@ -35,7 +36,10 @@ export function libsqlParticipant(
   return sqlParticipant<Transaction, never>(
     {
       dialect: 'sqlite',
-      run: (body) => writer.write(body),
+      run(body, options) {
+        checkRunOptions(options, []);
+        return writer.write(body);
+      },
       alone: (body) => writer.write(body),
       async execute(tx, sql, values) {
         const { rows, rowsAffected } = await tx.execute({ sql, args: [...values] });

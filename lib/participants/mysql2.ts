@@ -2,6 +2,7 @@ import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
+import { isolationOf } from './sql/run-options.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
 export interface Mysql2TransactionOptions {
@@ -33,7 +34,8 @@ export function mysql2Participant(
   return sqlParticipant<PoolConnection, Mysql2TransactionOptions>(
     {
       dialect: 'mysql',
-      run: (body, { isolation } = {}) => inTransaction({ pool, isolation, timeoutMs }, body),
+      run: (body, options) =>
+        inTransaction({ pool, isolation: isolationOf(options), timeoutMs }, body),
       alone: (body) => inTransaction({ pool, isolation: 'read committed', timeoutMs }, body),
       async execute(tx, sql, values) {
         const [result] = await tx.query<RowDataPacket[] | ResultSetHeader>(sql, [...values]);

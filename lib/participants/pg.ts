@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
+import { isolationOf } from './sql/run-options.js';
 import type { SqlDatabase } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -36,8 +37,10 @@ export function pgParticipant(
     inTransaction({ pool, begin, timeoutMs }, body);
   const database: SqlDatabase<PoolClient, PgTransactionOptions> = {
     dialect: 'postgres',
-    run: (body, { isolation } = {}) =>
-      transact(isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN', body),
+    run(body, options) {
+      const isolation = isolationOf(options);
+      return transact(isolation ? `BEGIN ISOLATION LEVEL ${isolation}` : 'BEGIN', body);
+    },
     alone: (body) => transact('BEGIN ISOLATION LEVEL READ COMMITTED', body),
     async execute(tx, sql, values) {
       const { rows, rowCount } = await tx.query(sql, [...values]);

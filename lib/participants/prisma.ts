@@ -2,6 +2,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
+import { checkRunOptions } from './sql/run-options.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -36,6 +37,12 @@ const CLIENT: ClientWanted = {
   methods: ['$transaction'],
 };
 
+const KNOWN = [
+  'isolationLevel',
+  'maxWait',
+  'timeout',
+] as const satisfies readonly (keyof PrismaTransactionOptions)[];
+
 /** A relay publishes within such a transaction. */
 const ALONE: PrismaTransactionOptions = {
   isolationLevel: 'ReadCommitted',
@@ -60,7 +67,10 @@ export function prismaParticipant<Tx extends PrismaTransactionLike>(
   return sqlParticipant<Tx, PrismaTransactionOptions>(
     {
       dialect,
-      run: (body, runOptions) => begin(body, runOptions),
+      run(body, options) {
+        checkRunOptions(options, KNOWN);
+        return begin(body, options);
+      },
       alone: (body) => begin(body, ALONE),
       async execute(tx, sql, values) {
         if (!answersRows(sql))

@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
+import { isolationOf } from './sql/run-options.js';
 import type { DialectName } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
 
@@ -46,7 +47,10 @@ export function typeormParticipant(
   return sqlParticipant<EntityManager, TypeormTransactionOptions>(
     {
       dialect,
-      run: (body, { isolation } = {}) => inTransaction(dataSource, isolation, body),
+      run(body, options) {
+        const isolation = isolationOf(options)?.toUpperCase();
+        return inTransaction(dataSource, isolation as TypeormTransactionOptions['isolation'], body);
+      },
       alone: (body) => inTransaction(dataSource, 'READ COMMITTED', body),
       async execute(tx, sql, values) {
         const { records, affected } = (await tx.queryRunner!.query(

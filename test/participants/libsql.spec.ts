@@ -59,6 +59,13 @@ describe('libsql', () => {
     return { url, participant, beside, end };
   }
 
+  it('refuses options of a transaction: it has none', async () => {
+    const { participant, end } = await own('WAL');
+    const options = { isolation: 'serializable' } as never;
+    await expect(participant.run(async () => {}, options)).rejects.toThrow('isolation');
+    await end();
+  });
+
   it('leaves the rows of a relay that died to others after half a minute', async () => {
     const { participant, beside, end } = await own('WAL');
     const id = transactionId(1_000);

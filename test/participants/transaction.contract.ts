@@ -70,6 +70,17 @@ export function describeTransaction(s: Subject, can: Abilities): void {
       expect(await s.h.orders()).toEqual(names);
     });
 
+    if (can.isolation)
+      it('refuses a level in words that its client does not know, before anything is begun', async () => {
+        const [word] = Object.keys(s.h.isolation!('serializable') as object);
+        for (const options of [{ level: 'serializable' }, { [word!]: 'strict' }]) {
+          let isBegun = false;
+          const run = s.local.run(async () => (isBegun = true), options);
+          await expect(run).rejects.toThrow();
+          expect(isBegun).toBe(false);
+        }
+      });
+
     if (can.swallow)
       it('rejects when the database has ended it on the way, and commits no message', async () => {
         const { id, placed } = place('a', { beforeMark: (tx) => s.h.swallow!(tx) });
