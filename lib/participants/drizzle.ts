@@ -94,6 +94,7 @@ export function drizzleParticipant<Database extends object>(
         return resultOf(await (tx as Executes).execute(query as never));
       },
       isForeign: () => foreign.isOpen(),
+      within: (tx, work) => foreign.within(tx as object, work),
     },
     others,
   );

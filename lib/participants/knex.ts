@@ -52,6 +52,7 @@ export function knexParticipant(
         return dialect === 'postgres' ? ofPg(answer) : ofMysql(answer);
       },
       isForeign: () => others.isOpen(),
+      within: (tx, work) => others.within(tx as object, work),
     },
     options,
   );

@@ -68,6 +68,7 @@ export function mongooseParticipant(
     decide: (ids, tell) => verdicts.decide(ids, tell),
     purge: (before, limit) => verdicts.purge(before, limit),
     foreign: () => (others.isOpen() ? INSTEAD_OF_FOREIGN : undefined),
+    within: (session, work) => others.within(session, work),
     outbox: new MongoOutbox(site),
     inbox: new MongoInbox(site),
   };

@@ -79,6 +79,7 @@ export function prismaParticipant<Tx extends PrismaTransactionLike>(
         return { rows, affected: rows.length };
       },
       isForeign: () => others.isOpen(),
+      within: (tx, work) => others.within(tx as object, work),
     },
     options,
   );

@@ -61,6 +61,7 @@ export function typeormParticipant(
         return { rows: records, affected: affected ?? 0 };
       },
       isForeign: () => others.isOpen(),
+      within: (tx, work) => others.within(tx as object, work),
     },
     options,
   );

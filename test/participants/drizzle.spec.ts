@@ -38,6 +38,7 @@ function harness(
       clients.set(client.participant, client);
       return client.participant;
     },
+    savepoint: (tx, body) => tx.transaction(body),
     foreign: (participant, body) => clients.get(participant)!.database.transaction(body),
     write: async (tx, order) => void (await tx.execute(sql`INSERT INTO orders VALUES (${order})`)),
     read: async (tx) => tx.execute(sql`SELECT * FROM orders`),
@@ -89,7 +90,7 @@ const mysql2: Connect = (url, options) => {
   };
 };
 
-const can = { isolation: true, writersMeet: true, foreign: true, kill: true };
+const can = { isolation: true, writersMeet: true, foreign: true, ownSavepoints: true, kill: true };
 
 describeWith('postgres')('drizzle on pg', () => {
   describeParticipant(async () => harness(pg, await openPostgres()), can);

@@ -1,8 +1,10 @@
+import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { TestBed } from '../../lib/testing/test-bed.js';
+import type { Abilities } from './harness.js';
 import type { Subject } from './subject.js';
 
 /** Of clients that can tell whether the application began a transaction by itself. */
-export function describeForeign(s: Subject): void {
+export function describeForeign(s: Subject, can: Abilities): void {
   describe('a transaction that somebody else began', () => {
     const seen = (): string | undefined => s.local.foreign!();
 
@@ -42,6 +44,50 @@ export function describeForeign(s: Subject): void {
       await s.local.decide([]);
       expect(seen()).toBeUndefined();
     });
+
+    const publishing = async <R>(work: (bed: TestBed) => Promise<R>): Promise<R> => {
+      const clock = new ManualClock(Date.now()); // the database has a say about how long a transaction takes
+      const settings = { transactions: { participants: [s.local] } };
+      const bed = await TestBed.open({ clock, settings });
+      try {
+        return await work(bed);
+      } finally {
+        await bed.close();
+      }
+    };
+
+    it('does not keep one of ours from sending that begins in it', () =>
+      publishing(async (bed) => {
+        await s.h.foreign!(s.local, () =>
+          bed.rivulet.transactions.run(() => bed.publish('orders', 'of ours')),
+        );
+        await bed.advance(1);
+        expect((await bed.sent('orders')).map(({ body }) => body)).toEqual(['of ours']);
+      }));
+
+    if (can.ownSavepoints)
+      it('is a savepoint, too, that its client makes in one of ours', () =>
+        publishing(async (bed) => {
+          const { transactions } = bed.rivulet;
+          const codes: string[] = [];
+          const refused = ({ code }: { code: string }): unknown => codes.push(code);
+          await transactions.run(async (tx) => {
+            await s.h.write(tx, 'outer');
+            await s.h.savepoint!(tx, async (inner) => {
+              await s.h.write(inner, 'inner');
+              await bed.publish('orders', 'inner').catch(refused);
+              await transactions
+                .run(() => bed.publish('orders', 'nested'), { propagation: 'nested' })
+                .catch(refused);
+              throw new Error('is undone');
+            }).catch(({ message }) => expect(message).toBe('is undone'));
+            await bed.publish('orders', 'outer');
+          });
+          await bed.advance(1);
+          expect((await bed.sent('orders')).map(({ body }) => body)).toEqual(['outer']);
+          expect(await s.h.orders()).toEqual(['outer']);
+          expect(codes).toEqual(['UNMANAGED_TRANSACTION', 'UNMANAGED_TRANSACTION']);
+        }));
 
     it('refuses what is sent in it, unless that is to go at once', async () => {
       const bed = await TestBed.open({ settings: { transactions: { participants: [s.local] } } });

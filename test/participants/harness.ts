@@ -22,6 +22,8 @@ export interface ParticipantHarness<Tx = any> {
   swallow?(tx: Tx): Promise<void>;
   /** The application begins a transaction by itself, on the client of an opened participant. */
   foreign?<R>(participant: TransactionParticipant<Tx>, body: () => Promise<R>): Promise<R>;
+  /** The application makes a savepoint by the handle of one of ours. */
+  savepoint?(tx: Tx, body: (tx: Tx) => Promise<void>): Promise<void>;
   /** Deletes all rows of all tables but the identity. */
   empty(): Promise<void>;
   close(): Promise<void>;
@@ -43,4 +45,6 @@ export interface Abilities {
   waits?: boolean;
   /** The client can tell of transactions that the application began by itself. */
   foreign?: boolean;
+  /** The handle of the client makes savepoints. */
+  ownSavepoints?: boolean;
 }

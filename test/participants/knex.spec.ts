@@ -22,6 +22,7 @@ function harness(
       knexes.set(participant, knex);
       return participant;
     },
+    savepoint: (tx, body) => tx.transaction(body),
     foreign: (participant, body) => knexes.get(participant)!.transaction(body),
     write: async (tx, order) => void (await tx('orders').insert({ id: order })),
     read: (tx) => tx('orders').select(),
@@ -33,7 +34,7 @@ function harness(
   };
 }
 
-const can = { isolation: true, writersMeet: true, foreign: true };
+const can = { isolation: true, writersMeet: true, foreign: true, ownSavepoints: true };
 
 describeWith('postgres')('knex on PostgreSQL', () => {
   describeParticipant(async () => harness('pg', await openPostgres()), can);

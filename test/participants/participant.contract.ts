@@ -9,5 +9,5 @@ export function describeParticipant(open: OpenParticipants, can: Abilities): voi
   const subject = useParticipants(open);
   describeTransaction(subject, can);
   describeTables(subject, can);
-  if (can.foreign) describeForeign(subject);
+  if (can.foreign) describeForeign(subject, can);
 }

@@ -22,6 +22,7 @@ function harness(
       sources.set(participant, source);
       return participant;
     },
+    savepoint: (tx, body) => tx.transaction(body),
     foreign: (participant, body) => sources.get(participant)!.transaction(body),
     write: async (tx, order) => void (await tx.insert('orders', { id: order })),
     read: (tx) => tx.query('SELECT * FROM orders'),
@@ -50,7 +51,14 @@ function harness(
   };
 }
 
-const can = { isolation: true, writersMeet: true, kill: true, swallow: true, foreign: true };
+const can = {
+  isolation: true,
+  writersMeet: true,
+  kill: true,
+  swallow: true,
+  foreign: true,
+  ownSavepoints: true,
+};
 
 describeWith('postgres')('typeorm on PostgreSQL', () => {
   describeParticipant(async () => harness('postgres', await openPostgres()), can);

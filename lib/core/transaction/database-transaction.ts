@@ -128,7 +128,9 @@ export class DatabaseTransaction {
     const { unit, facts } = attempt;
     const deadline = clock.now() + tools.settings.maxTransactionMs;
     try {
-      const value = await scope.run(unit, () => body(unit.tx));
+      const own = (): Promise<R> => body(unit.tx);
+      const work = participant.within ? () => participant.within!(unit.tx, own) : own;
+      const value = await scope.run(unit, work);
       const pending = unit.seal();
       if (pending) await pending;
       if (!unit.isEmpty) {

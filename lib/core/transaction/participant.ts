@@ -79,10 +79,13 @@ export interface TransactionParticipant<Tx = unknown, Options = unknown> {
   purge(before: number, limit: number): Promise<number>;
 
   /**
-   * Called at a send outside of a unit of work. @returns what to do instead, in one line, when a transaction of this
-   * database is active here that the unit of work does not know: its end could not be seen.
+   * Called at a send outside of a unit of work, and with `within` also inside of one. @returns what to do instead, in one line,
+   * when a transaction or a savepoint of this database is active here that the unit of work does not know: its end could not be seen.
    */
   foreign?(): string | undefined;
+
+  /** Runs what belongs to a transaction that was begun here: in there `foreign` tells of what begins in there, and of nothing else. */
+  within?<Result>(tx: Tx, work: () => Result): Result;
 
   readonly outbox: OutboxTable<Tx>;
   readonly inbox: InboxTable<Tx>;

@@ -168,12 +168,12 @@ export class Transactions {
   /** What takes the messages of the code that runs now. @throws UnmanagedTransactionError */
   enlistment(): Enlistment | undefined {
     const unit = this.scope.current();
-    if (unit) return unit;
-    for (const participant of this.options.participants.list()) {
-      const remedy = participant.foreign?.();
-      if (remedy !== undefined) throw new UnmanagedTransactionError(participant.name, remedy);
+    if (!unit) this.options.participants.list().forEach(refuseForeign);
+    else if (unit.open) {
+      const participant = this.options.participants.get(unit.participant);
+      if (participant.within) refuseForeign(participant);
     }
-    return undefined;
+    return unit;
   }
 
   /** From now on what waits in the databases is published. Safe to repeat. */
@@ -265,12 +265,16 @@ export class Transactions {
     begin: Begin,
   ): Promise<R> {
     let inner: UnitOfWork | undefined;
+    const participant = this.options.participants.get(outer.participant);
+    // In a savepoint of the client itself this one is undone with that.
+    const within = participant.foreign?.() === undefined && participant.within?.bind(participant);
     try {
       const result = await begin<R>(async (tx) => {
         // Who begins it may try it again: what the try before has sent is of no more use.
         inner?.discard();
         inner = outer.savepoint(tx);
-        const value = await this.scope.run(inner, () => body(tx));
+        const own = (): Promise<R> => body(tx);
+        const value = await this.scope.run(inner, () => (within ? within(tx, own) : own()));
         await inner.seal();
         return value;
       });
@@ -310,4 +314,9 @@ export class Transactions {
     this.underWay -= 1;
     if (this.underWay === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   };
+}
+
+function refuseForeign(participant: TransactionParticipant): void {
+  const remedy = participant.foreign?.();
+  if (remedy !== undefined) throw new UnmanagedTransactionError(participant.name, remedy);
 }

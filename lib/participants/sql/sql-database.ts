@@ -38,4 +38,7 @@ export interface SqlDatabase<Tx = unknown, Options = unknown> {
    * by clients that cannot tell: what is sent there is sent at once.
    */
   isForeign?(): boolean;
+
+  /** Runs what belongs to a transaction of `run`: in there `isForeign` tells of what begins in there, savepoints of `tx` included. */
+  within?<Result>(tx: Tx, work: () => Result): Result;
 }

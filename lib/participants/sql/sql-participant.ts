@@ -93,6 +93,7 @@ export function sqlParticipant<Tx, Options>(
     decide: (ids, tell) => verdicts.decide(ids, tell),
     purge: (before, limit) => verdicts.purge(before, limit),
     foreign: () => (database.isForeign?.() ? INSTEAD_OF_FOREIGN : undefined),
+    ...(database.within && { within: (tx, work) => database.within!(tx, work) }),
     outbox: new SqlOutboxTable(site),
     inbox: new SqlInboxTable(site),
   };
