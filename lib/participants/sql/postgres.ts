@@ -3,7 +3,7 @@ import { faultByCode } from './sql-error.js';
 
 const NOW = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
-/** PostgreSQL 9.5 or later, for SKIP LOCKED and ON CONFLICT. */
+/** PostgreSQL 10 or later. */
 export const postgres: Dialect = {
   name: 'postgres',
   findHome: 'SELECT current_schema() AS home',
@@ -38,10 +38,11 @@ export const postgres: Dialect = {
     `INSERT INTO ${meta} AS m (name, value) VALUES (?, ?)
       ON CONFLICT (name) DO UPDATE SET value = greatest(m.value, excluded.value)`,
 
-  // The setting ends with the transaction. Drawing the row from it makes it come first.
+  // The setting ends with the transaction. Drawing the row from it makes it come first: what changes something is never made
+  // a part of the query around it, so that it needs no MATERIALIZED, which PostgreSQL has since 12.
   async insertRollback(execute, { tables, id, beganAt, lockWaitMs }) {
     await execute(
-      `WITH wait AS MATERIALIZED (SELECT set_config('lock_timeout', ?, true))
+      `WITH wait AS (SELECT set_config('lock_timeout', ?, true))
         INSERT INTO ${tables.tx} (id, v) SELECT ?::uuid, 'R' FROM wait
         WHERE NOT ${isForgotten(tables.meta)} ON CONFLICT DO NOTHING`,
       [`${lockWaitMs}ms`, id, beganAt],
@@ -51,7 +52,7 @@ export const postgres: Dialect = {
   // Waits two seconds for a concurrent duplicate; the statements of the handler wait as long as they did before.
   async insertInbox(execute, { inbox, id }) {
     const { rows } = await execute(
-      `WITH wait AS MATERIALIZED (
+      `WITH wait AS (
           SELECT current_setting('lock_timeout') AS before, set_config('lock_timeout', '2s', true))
         INSERT INTO ${inbox} (id, at) SELECT ?::bytea, ${NOW} FROM wait ON CONFLICT DO NOTHING
         RETURNING set_config('lock_timeout', (SELECT before FROM wait), true) AS entered`,
