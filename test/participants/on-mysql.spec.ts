@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
-import { createPool, type Pool, type PoolConnection } from 'mysql2/promise';
+import { createPool, type Pool, type PoolConnection, type RowDataPacket } from 'mysql2/promise';
 import { mysql2Participant } from '../../lib/participants/mysql2.js';
+import { DIALECTS } from '../../lib/participants/sql/site.js';
 import { schema } from '../../lib/participants/sql/schema.js';
 import { type MysqlKind, mysqlDatabase, startMysqlServer } from '../helpers/mysql.js';
 import type { TestDatabase } from '../helpers/postgres.js';
@@ -177,6 +178,18 @@ const onServer = (kind: MysqlKind): void => {
     } finally {
       await server.stop();
     }
+  });
+
+  it.each([
+    ['0', 0],
+    ["'OFF'", 0],
+    ['1', 1],
+    ["'ON'", 1],
+    ["'NO_LOCK_NO_ADMIN'", 1],
+  ])('knows a replica by a read_only of %s, number or word', async (value, expected) => {
+    const facts = DIALECTS.mysql.facts.replace('@@global.read_only', value);
+    const [rows] = await pool.query<RowDataPacket[]>(facts);
+    expect(Number(rows[0]!['readonly'])).toBe(expected);
   });
 
   it('says that a connection must name a database, or the option must', async () => {

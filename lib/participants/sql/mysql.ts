@@ -4,6 +4,8 @@ import { faultByCode } from './sql-error.js';
 
 // Not UNIX_TIMESTAMP(): it goes through the time zone of the session, which has an hour twice a year twice.
 const NOW = `(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(3)) DIV 1000)`;
+/** A number in MySQL, and in MariaDB until it became a word (OFF, ON, NO_LOCK …), each of which is 0 as a number. */
+const READ_ONLY = `(CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF'))`;
 /** Binary columns: a text key would be compared by a collation, or cut to its length without a word. */
 const ENGINE = 'ENGINE = InnoDB';
 const NAME = 'VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL';
@@ -14,7 +16,7 @@ export const mysql: Dialect = {
   findHome: 'SELECT DATABASE() AS home',
   countTables: `SELECT COUNT(*) AS present FROM information_schema.tables WHERE table_schema = ?
     AND table_name IN ('rivulet_tx', 'rivulet_outbox', 'rivulet_inbox', 'rivulet_meta')`,
-  facts: 'SELECT @@global.read_only + 0 AS readonly, NULL AS server',
+  facts: `SELECT ${READ_ONLY} AS readonly, NULL AS server`,
   now: NOW,
   fromNothing: ' FROM DUAL',
   verdictColumn: 'v',
@@ -46,7 +48,7 @@ export const mysql: Dialect = {
     try {
       await execute(
         `INSERT INTO ${tables.tx} (id, v) SELECT ?, 'R' FROM DUAL
-          WHERE @@global.read_only = 0 AND NOT ${isForgotten(tables.meta)}`,
+          WHERE NOT ${READ_ONLY} AND NOT ${isForgotten(tables.meta)}`,
         [id, beganAt],
       );
     } catch (error) {
