@@ -37,8 +37,9 @@ export class ClusterNodes {
     const client = this.plan.connect();
     this.client = client;
     client.on('+node', (node: Redis) => this.watch(client, node));
-    client.on('-node', (_: Redis, address: NodeAddress) => {
-      if (client === this.client && client.status === 'ready') this.nodeIsLost(client, address);
+    client.on('-node', ({ options }: Redis) => {
+      if (client === this.client && client.status === 'ready')
+        this.nodeIsLost(client, addressOf(options));
     });
     client.on('refresh', () => {
       if (client === this.client) this.follow();
