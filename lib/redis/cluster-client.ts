@@ -1,4 +1,6 @@
 import { Cluster, Command, type ClusterOptions, type Redis } from 'ioredis';
+import { clusterProblem } from './cluster-health.js';
+import { parseInfo } from './server-check.js';
 
 /** A node of a cluster, as `host:port`. */
 export type NodeAddress = string;
@@ -39,6 +41,8 @@ const NOT_SENT = "Stream isn't writeable and enableOfflineQueue options is false
 /** A cluster that, like one server here, refuses at once what it cannot send, and says which node has a key. */
 export class ClusterClient extends Cluster {
   private isOver = false;
+  /** Why the cluster refused all when it was asked last. */
+  private downBecause: Error | undefined;
 
   /** The node that has a key, by what the cluster said last. */
   nodeOf(key: string): NodeAddress | undefined {
@@ -67,10 +71,28 @@ export class ClusterClient extends Cluster {
 
   override sendCommand(...given: Parameters<Cluster['sendCommand']>): unknown {
     const [command] = given;
+    if (this.status === 'ready') return super.sendCommand(...given);
     // Its own questions about the cluster come before it is ready.
-    if (this.status === 'ready' || command.name === 'cluster') return super.sendCommand(...given);
+    if (command.name === 'cluster') {
+      this.tellWhyNotReady(command);
+      return super.sendCommand(...given);
+    }
     command.reject(new Error(NOT_SENT));
     return command.promise;
+  }
+
+  /** Its ready check, CLUSTER INFO, tells nobody why the client stays unready. */
+  private tellWhyNotReady({ args, promise }: Command): void {
+    if (String(args[0]).toUpperCase() !== 'INFO') return;
+    promise.then(
+      (text) => {
+        const problem = clusterProblem([parseInfo(String(text))]);
+        this.downBecause = problem?.code === 'CLUSTER_DOWN' ? new Error(problem.text) : undefined;
+        if (this.downBecause) this.emit('error', this.downBecause);
+      },
+      // That a dead node was asked says less than what another one said before.
+      (error: unknown) => this.emit('error', this.downBecause ?? error),
+    );
   }
 }
 

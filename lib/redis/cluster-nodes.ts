@@ -61,7 +61,13 @@ export class ClusterNodes {
     return this.client?.node(addressOf(client.options));
   }
 
-  /** Every primary. */
+  /** Every node that has slots, by what the cluster said last. */
+  get serving(): readonly NodeAddress[] {
+    const nodes = (this.client?.slots ?? []).map((serving) => serving?.[0]);
+    return [...new Set(nodes)].filter((node) => node !== undefined);
+  }
+
+  /** Every primary that is connected, or being connected. */
   get primaries(): readonly Redis[] {
     return this.client?.nodes('master') ?? [];
   }

@@ -18,10 +18,16 @@ export const NEEDED_COMMANDS: readonly string[] = [
 ];
 
 /**
- * Commands that are used where the user may: to end a waiting read at once, to tell what a confirm survives, and for
- * `acks: 'disk'`.
+ * Commands that are used where the user may: to end a waiting read at once, to tell what a confirm survives, for
+ * `acks: 'disk'`, and to tell of slots of a cluster that no node serves.
  */
-export const OPTIONAL_COMMANDS = ['CLIENT ID', 'CLIENT UNBLOCK', 'CONFIG GET', 'WAITAOF'] as const;
+export const OPTIONAL_COMMANDS = [
+  'CLIENT ID',
+  'CLIENT UNBLOCK',
+  'CLUSTER INFO',
+  'CONFIG GET',
+  'WAITAOF',
+] as const;
 
 export type OptionalCommand = (typeof OPTIONAL_COMMANDS)[number];
 

@@ -8,12 +8,13 @@ import { ClusterNodes } from './cluster-nodes.js';
 import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
 import { type Client, Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
-import { answer, plain } from './errors.js';
+import { isElsewhere, plain } from './errors.js';
 import type { Commands, ScriptHost } from './script.js';
 import { OneWrite } from './one-write.js';
 import { scripts } from './scripts.js';
-import { type Expectations, type ServerFacts, serverHealth, worstHealth } from './server-health.js';
-import { parseInfo, serverProblem } from './server-check.js';
+import { serverProblem } from './server-check.js';
+import type { Expectations, ServerFacts } from './server-health.js';
+import { Servers } from './servers.js';
 
 /** A connection for reads that wait. */
 export interface ReaderConnection {
@@ -37,6 +38,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly nodeListeners = new Set<() => void>();
   private readonly readers = new Set<ReaderConnection>();
   private readonly nodes: ClusterNodes | undefined;
+  private readonly servers: Servers;
   private commands: Connection<Redis | ClusterClient> | undefined;
   private isCluster = true;
   private denied: ReadonlySet<string> = new Set(OPTIONAL_COMMANDS);
@@ -62,6 +64,12 @@ export class Connections implements ScriptHost, Availability {
         onRefresh: () => this.followKeys(),
         onNode: () => this.nodeReached(),
       });
+    this.servers = new Servers({
+      target: this.plan.target,
+      nodes: this.nodes,
+      one: () => this.connected().redis,
+      may: (command) => this.may(command),
+    });
   }
 
   get redis(): Commands {
@@ -153,9 +161,11 @@ export class Connections implements ScriptHost, Availability {
         // Lost again in between: wait for the next connection, until the time is up.
         const isPassing =
           error instanceof StoreUnavailableError ||
+          isElsewhere(error) ||
           (error instanceof StoreRefusedError &&
             ['NOT_SENT', 'LOADING', 'BUSY'].includes(error.reason));
-        if (!isPassing || performance.now() >= deadline) throw error;
+        if (!isPassing) throw error;
+        if (performance.now() >= deadline) throw this.explained(error);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
@@ -163,29 +173,16 @@ export class Connections implements ScriptHost, Availability {
 
   /**
    * What the servers say of themselves now. CONFIG is a right that few users have: what it would tell stays unknown then.
+   *
+   * @throws when none answers.
    */
-  async health(expected: Expectations): Promise<StoreHealth> {
-    const servers = await this.persistence();
-    return worstHealth(servers.map((server) => serverHealth(server, expected)));
+  health(expected: Expectations): Promise<StoreHealth> {
+    return this.servers.health(expected);
   }
 
   /** What each server that holds data says of itself, and of what it keeps. */
   persistence(): Promise<ServerFacts[]> {
-    return Promise.all(
-      this.servers().map(async ({ redis, target }) => {
-        const config = async (name: string): Promise<string | undefined> => {
-          if (!this.may('CONFIG GET')) return undefined;
-          const said = (await redis.config('GET', name).catch(() => [])) as string[];
-          return said[1];
-        };
-        const [info, appendfsync, save] = await Promise.all([
-          answer({ operation: 'INFO' }, redis.info()),
-          config('appendfsync'),
-          config('save'),
-        ]);
-        return { target, info: parseInfo(info), config: { appendfsync, save } };
-      }),
-    );
+    return this.servers.facts();
   }
 
   /** A connection for one blocking reader, which gives it back with `release`. */
@@ -248,21 +245,11 @@ export class Connections implements ScriptHost, Availability {
     return this.commands;
   }
 
-  /** The servers that hold data, and their names for people. */
-  private servers(): { redis: Pick<Redis, 'info' | 'config'>; target: string }[] {
-    const { target } = this.plan;
-    if (!this.nodes) return [{ redis: this.redis, target }];
-    return this.nodes.primaries.map((redis) => ({
-      redis,
-      target: `${addressOf(redis.options)} of ${target}`,
-    }));
-  }
-
   private async check(fitness: { allowEviction: boolean; anyKey: string }): Promise<void> {
     let info: Readonly<Record<string, string>> = {};
     const isNode = this.nodes !== undefined;
-    for (const { redis, target } of this.servers()) {
-      info = parseInfo(await answer({ operation: 'INFO' }, redis.info()));
+    for (const { target, info: said } of await this.servers.introductions()) {
+      info = said;
       // Valkey calls it by its own name.
       this.isCluster = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
       // Before any script: an old server would fail on their first line.
@@ -278,6 +265,12 @@ export class Connections implements ScriptHost, Availability {
     const missing = NEEDED_COMMANDS.filter((command) => this.denied.has(command));
     const lacking = serverProblem({ target: this.plan.target, info, missing, isNode }, fitness);
     if (lacking) throw lacking;
+  }
+
+  /** Slots that no node serves say more than the one call that failed. */
+  private explained(error: unknown): unknown {
+    const problem = this.servers.clusterProblem();
+    return problem ? new StoreUnavailableError(problem.text, { cause: error }) : error;
   }
 
   /** Readers whose keys are elsewhere now go there. */

@@ -64,6 +64,14 @@ export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
   };
 }
 
+/** Of a node of a cluster. */
+export function silentProblem(target: string): StoreProblem {
+  return error(
+    'NODE_SILENT',
+    `${target}: it does not answer. Its queues wait until it or a replica serves them; others go on. Start it again`,
+  );
+}
+
 export function serverName(info: Info): string {
   const { valkey_version: valkey, redis_version: redis = '?' } = info;
   return valkey === undefined ? `Redis ${redis}` : `Valkey ${valkey}`;

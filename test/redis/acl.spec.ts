@@ -109,7 +109,7 @@ function askedByTypeScript(): string[] {
   const found = sources(LIB, '.ts').flatMap((text) =>
     [...text.matchAll(/\.([a-z]+?)(?:Buffer)?\(\s*(?:'(\w+)')?/g)].map(([, method, first]) => {
       if (method === 'call') return first?.toUpperCase() ?? '';
-      const takesSubcommand = ['client', 'config', 'xgroup', 'xinfo'].includes(method!);
+      const takesSubcommand = ['client', 'cluster', 'config', 'xgroup', 'xinfo'].includes(method!);
       return `${method}${takesSubcommand && first ? ` ${first}` : ''}`.toUpperCase();
     }),
   );

@@ -1,0 +1,43 @@
+import type { StoreProblem } from '../core/runtime/store-health.js';
+
+/** A reply of CLUSTER INFO as fields. */
+export type ClusterView = Readonly<Record<string, string>>;
+
+const SLOTS = 16_384;
+
+/** Judges a cluster by what its nodes say of it; the one that sees least tells most. Pure. */
+export function clusterProblem(views: readonly ClusterView[]): StoreProblem | undefined {
+  const [worst] = views.toSorted(
+    (a, b) => Number(refusesAll(b)) - Number(refusesAll(a)) || served(a) - served(b),
+  );
+  return worst && problemOf(worst);
+}
+
+function problemOf(view: ClusterView): StoreProblem | undefined {
+  const missing = SLOTS - served(view);
+  const gap = `${missing} of its ${SLOTS} slots ${missing === 1 ? 'has' : 'have'} no node that serves ${missing === 1 ? 'it' : 'them'}`;
+  if (refusesAll(view))
+    return {
+      level: 'error',
+      code: 'CLUSTER_DOWN',
+      text:
+        missing > 0
+          ? `all is refused, as ${gap} (cluster_state:fail). Start their nodes again, or promote a replica (CLUSTER FAILOVER TAKEOVER)`
+          : 'all is refused for now (cluster_state:fail): a node that comes back waits a moment. Try again in a moment',
+    };
+  if (missing === 0) return undefined;
+  return {
+    level: 'error',
+    code: 'SLOTS_MISSING',
+    text: `${gap}: sends to queues there fail, others go on. Start their node again, promote its replica (CLUSTER FAILOVER TAKEOVER), or give them to another node`,
+  };
+}
+
+function refusesAll(view: ClusterView): boolean {
+  return view['cluster_state'] === 'fail';
+}
+
+/** Neither unassigned, nor of a node that is taken for dead. */
+function served(view: ClusterView): number {
+  return Number(view['cluster_slots_ok'] ?? SLOTS);
+}
