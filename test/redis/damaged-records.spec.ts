@@ -4,7 +4,7 @@ import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { newTransaction } from '../contract/halves.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
-import { entries, newNamespace, openStores } from './helpers/open-stores.js';
+import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 
 describe('a record that somebody damaged', () => {
   const namespace = newNamespace();
@@ -105,5 +105,29 @@ describe('a record that somebody damaged', () => {
     const listed = await own.halves.list(queue, { count: 9 });
     expect(listed.filter(({ parked }) => parked !== null)).toHaveLength(1);
     await own.close();
+  });
+
+  it('of when delayed messages become visible makes them visible now', async () => {
+    const ref = { topic: 'later', queue: 0 };
+    const { generation } = await stores.topics.declare('later', { queues: 1 });
+    const sends = session('later', generation);
+    const inAnHour = (...bodies: string[]) =>
+      entries(...bodies).map((entry) => ({ ...entry, due: { delayMs: 3_600_000 } }));
+    await stores.log.append(sends.call(inAnHour('a', 'b', 'c')));
+    expect(await stores.schedule.releaseDue(ref, 10)).toMatchObject({ released: 0 });
+    await redis.del(keys.queue(ref).due);
+    await stores.log.append(sends.call(inAnHour('d')));
+    expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({ released: 2 });
+    expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({ released: 1 });
+    expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({ released: 0 });
+    expect(await redis.xlen(keys.queue(ref).log)).toBe(3);
+    // Nobody may come back for what waits without any time, unless there is one to come.
+    await redis.del(keys.queue(ref).due);
+    const { nextDueAt, now } = await stores.schedule.releaseDue(ref, 0);
+    expect(nextDueAt).toBe(now);
+    expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({
+      released: 1,
+      nextDueAt: null,
+    });
   });
 });

@@ -9,14 +9,22 @@
 --
 -- Returns  { released, next, now }  next = when the next one falls due (Unix ms), '' when none is left
 --
--- Invariant: a scheduled message is appended once. Refused as a whole when memory is short: nothing moves then.
+-- Invariant: a scheduled message is appended once. Refused as a whole when memory is short: nothing moves then. What
+-- waits without a note of its time, since somebody deleted that key, is due.
 
 local log, scheduled, due = KEYS[1], KEYS[2], KEYS[3]
 local test_time = ARGV[2]
 
 local now = now_ms(test_time)
-local limit = math.min(tonumber(ARGV[1]), 500)
+local AT_ONCE = 500
+local limit = math.min(tonumber(ARGV[1]), AT_ONCE)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', whole(now), 'LIMIT', 0, limit)
+if #ids < limit and redis.call('HLEN', scheduled) > redis.call('ZCARD', due) then
+  local some = redis.call('HRANDFIELD', scheduled, AT_ONCE)
+  for i, score in ipairs(redis.call('ZMSCORE', due, unpack(some))) do
+    if not score and #ids < limit then ids[#ids + 1] = some[i] end
+  end
+end
 local released = 0
 if #ids > 0 then
   local frames = redis.call('HMGET', scheduled, unpack(ids))
@@ -30,4 +38,6 @@ if #ids > 0 then
   redis.call('HDEL', scheduled, unpack(ids))
   redis.call('ZREM', due, unpack(ids))
 end
-return { whole(released), redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2] or '', whole(now) }
+local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
+local forgotten = not first and redis.call('HLEN', scheduled) > 0
+return { whole(released), first or forgotten and whole(now) or '', whole(now) }
