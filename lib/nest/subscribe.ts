@@ -17,6 +17,7 @@ import {
 import type { RateLimit } from '../core/store/rate-limit-store.js';
 import type { StartFrom } from '../core/store/refs.js';
 import type { ComposableDecorator } from './composable-decorator.js';
+import { requireLegacyDecorators } from './legacy-decorators.js';
 import { methodName } from './method-name.js';
 import type { RivuletContext } from './rivulet-context.js';
 
@@ -120,6 +121,7 @@ export function declareSubscription(
   metadata: SubscribeMetadata,
 ): SubscribeDecorator<never> {
   return (target: object, method: string | symbol, descriptor?: PropertyDescriptor) => {
+    requireLegacyDecorators(decorator, method);
     const where = `${decorator} of ${methodName(target, method)}`;
     const { topic, options } = metadata;
     const problems = [

@@ -2,6 +2,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import { describeValue, unknownOptions } from '../core/message/options.js';
 import type { HalfMessage } from '../core/transaction/check-methods.js';
 import type { ComposableDecorator } from './composable-decorator.js';
+import { requireLegacyDecorators } from './legacy-decorators.js';
 import { methodName } from './method-name.js';
 
 export interface TransactionCheckOptions {
@@ -40,6 +41,7 @@ export function TransactionCheck(
   options: TransactionCheckOptions = {},
 ): TransactionCheckDecorator {
   return (target: object, method: string | symbol) => {
+    requireLegacyDecorators('@TransactionCheck', method);
     const where = `@TransactionCheck of ${methodName(target, method)}`;
     const problems = unknownOptions(options, ['instance']);
     if (typeof name !== 'string' || name === '')

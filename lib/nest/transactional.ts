@@ -9,6 +9,7 @@ import {
 } from '../core/transaction/transaction-options.js';
 import type { ComposableDecorator } from './composable-decorator.js';
 import { injectInstance, instanceOf } from './instance-slot.js';
+import { requireLegacyDecorators } from './legacy-decorators.js';
 import { methodName } from './method-name.js';
 import { replaceMethod } from './replace-method.js';
 
@@ -70,6 +71,7 @@ export function Transactional(
   options: TransactionalOptions | MessageFirstOptions = {},
 ): TransactionalDecorator<never[]> {
   return (target: object, method: string | symbol, descriptor?: PropertyDescriptor) => {
+    requireLegacyDecorators('@Transactional', method);
     const where = `@Transactional of ${methodName(target, method)}`;
     const original: unknown = descriptor?.value;
     if (typeof target === 'function' || typeof original !== 'function')
