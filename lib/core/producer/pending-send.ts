@@ -73,7 +73,8 @@ export class PendingSend {
           ? 'scheduled'
           : 'stored',
       offset: result.state === 'scheduled' ? null : result.offset,
-      duplicate: result.state === 'duplicate',
+      // One that finds itself was stored by a try before.
+      duplicate: result.state === 'duplicate' && result.messageId !== this.messageId,
       acks,
     });
   }

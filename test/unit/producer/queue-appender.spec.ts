@@ -473,6 +473,15 @@ describe('QueueAppender', () => {
     expect(outcomes.get('d')).toMatchObject({ state: 'scheduled', offset: null });
   });
 
+  it('calls none a duplicate that finds itself, stored by a try before', async () => {
+    send('a');
+    await turn();
+    const results = [{ state: 'duplicate', messageId: 'a', offset: '1-0' } as const];
+    log.appends[0]!.answer({ state: 'appended', repeat: false, results });
+    await turn();
+    expect(outcomes.get('a')).toMatchObject({ messageId: 'a', duplicate: false, offset: '1-0' });
+  });
+
   it('leaves nobody waiting whom the store does not answer, also when it is asked again', async () => {
     const [only] = log.stored({ entries: [{}] } as never);
     send('a', 'b');
