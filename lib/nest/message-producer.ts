@@ -23,6 +23,9 @@ export interface OutgoingPacket {
 /** Of a send that nobody waits for. */
 export type OnewayOptions = Omit<SendOptions, 'acks'>;
 
+/** One for all: each would live from its send to its confirm. */
+const NO_OPTIONS: SendOptions = {};
+
 /** Sends messages. Inject it anywhere. */
 export class MessageProducer {
   private readonly rivulet: Rivulet;
@@ -45,7 +48,7 @@ export class MessageProducer {
   send<Body>(
     topic: TopicName<Body>,
     body: NoInfer<Body>,
-    options: SendOptions = {},
+    options: SendOptions = NO_OPTIONS,
   ): Promise<SendResult> {
     try {
       return this.rivulet.producer.send(topic, body, this.prepared(topic, body, options));

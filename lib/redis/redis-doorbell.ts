@@ -31,7 +31,7 @@ export class RedisDoorbell implements Doorbell {
       const found = await this.reader.read({ command, streams, blockMs: wait, signal });
       const { entries, failures } = found;
       if (entries.length === 0 && failures[0]) throw failures[0].error;
-      const ringing = new Set(entries.map(([key]) => key.toString()));
+      const ringing = new Set(entries.map(({ key }) => key.toString()));
       return positions.filter((_, i) => ringing.has(streams[i]!.key));
     } catch (error) {
       throw storeError(error, { operation: 'XREAD' });

@@ -146,7 +146,7 @@ function readDeliveries(
   queues: ReadonlyMap<string, QueueRef>,
 ): DeliveredEntry[] {
   const deliveries: DeliveredEntry[] = [];
-  for (const [key, entries] of reply) {
+  for (const { key, entries } of reply) {
     const { topic, queue } = queues.get(key.toString())!;
     for (const [id, fields] of entries)
       deliveries.push({

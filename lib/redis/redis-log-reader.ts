@@ -73,7 +73,7 @@ function readEntries(
   reply: StreamsReply,
   positions: ReadonlyMap<string, LogPosition>,
 ): StoredEntry[] {
-  return reply.flatMap(([key, entries]) => {
+  return reply.flatMap(({ key, entries }) => {
     const { topic, queue } = positions.get(key.toString())!;
     return entries.map(([id, fields]) => ({
       topic,

@@ -9,7 +9,15 @@ import { isElsewhere, refusalReason } from './errors.js';
 import type { Commands } from './script.js';
 import { MOST_CONNECTIONS, StreamConnections } from './stream-connections.js';
 
-export type StreamsReply = [key: Buffer, entries: RawEntry[]][];
+/** What a read brought of one stream. A class since it may wait (decision 33). */
+export class StreamEntries {
+  constructor(
+    readonly key: Buffer,
+    readonly entries: RawEntry[],
+  ) {}
+}
+
+export type StreamsReply = StreamEntries[];
 
 /** A stream to be read, and after what. */
 export interface StreamFrom {
@@ -211,14 +219,32 @@ function ask(
   const keys = streams.map(({ key }) => key);
   const after = streams.map((stream) => stream.after);
   const onReply = (reply: unknown): void => {
-    if (reply !== null) onArrival?.(reply as StreamsReply);
+    if (reply !== null) onArrival?.(streamsOf(reply as RawStreams));
   };
-  return redis.sendCommand(
+  const asked = redis.sendCommand(
     new DirectCommand(name, [...how, ...block, 'STREAMS', ...keys, ...after], {
       replyEncoding: null,
       onReply: onArrival && onReply,
     }),
-  ) as Promise<StreamsReply | null>;
+  ) as Promise<RawStreams | null>;
+  return asked.then((reply) => reply && streamsOf(reply));
+}
+
+/** RESP3: keys and entries in turn. RESP2: a pair for each stream. */
+type RawStreams = (Buffer | RawEntry[])[] | [Buffer, RawEntry[]][];
+
+/** In the list of the reply itself: V8 would learn that another one lives long, and make it in the old generation (decision 33). */
+function streamsOf(reply: RawStreams): StreamsReply {
+  const streams = reply as unknown as StreamsReply;
+  const isInTurn = Buffer.isBuffer(reply[0]);
+  const count = isInTurn ? reply.length / 2 : reply.length;
+  for (let i = 0; i < count; i++) {
+    const pair = isInTurn ? undefined : (reply[i] as [Buffer, RawEntry[]]);
+    const key = pair ? pair[0] : (reply[2 * i] as Buffer);
+    streams[i] = new StreamEntries(key, pair ? pair[1] : (reply[2 * i + 1] as RawEntry[]));
+  }
+  streams.length = count;
+  return streams;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
