@@ -114,11 +114,9 @@ export class PendingSend {
     const text = `Message ${this.messageId} to topic "${this.topic}" was not stored: ${cause.message}`;
     this.fail(
       isOutOfMemory(cause)
-        ? new FlowBlockedError(
-            `${text} The store is out of memory; consuming goes on. Send again later.`,
-            this,
-            { cause },
-          )
+        ? new FlowBlockedError(`${text} The store is out of memory: send again later.`, this, {
+            cause,
+          })
         : new SendFailedError(text, this, { cause }),
     );
   }
