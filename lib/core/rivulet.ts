@@ -186,8 +186,8 @@ export class Rivulet {
   }
 
   /**
-   * Between `stopConsuming` and `stop`: whoever waits for an answer or a receipt hears that there will be none when the time
-   * of both is up. An HTTP server that closes in between waits for them. Safe to repeat.
+   * From now on whoever waits for an answer or a receipt waits no longer than `drainMs`, counted from `stopConsuming`; then it
+   * hears that none will come (ClosedError). An HTTP server that closes before `stop` waits for them. Safe to repeat.
    */
   endAnswersInTime(): void {
     const timeUp = this.drain?.timeUp;

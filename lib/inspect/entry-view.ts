@@ -80,7 +80,7 @@ function viewMessage(
 ): EntryView {
   try {
     const message = decodeMessage({ topic, queue, offset }, frame);
-    return asJson({ kind: 'message', message, body: decodedBody(message, codecs), only });
+    return withJson({ kind: 'message', message, body: decodedBody(message, codecs), only });
   } catch (error) {
     const version = error instanceof MalformedMessageError ? error.version : undefined;
     const problem = (error as Error).message;
@@ -95,7 +95,7 @@ function viewForeign(fields: readonly (readonly [Buffer, Buffer])[]): EntryView 
 }
 
 /** Its bytes say again what the body says. */
-function asJson(entry: MessageEntry): MessageEntry {
+function withJson(entry: MessageEntry): MessageEntry {
   const { message, body } = entry;
   shownAs(message, () => ({ ...message, bytes: shownBytes(message.bytes) }));
   return shownAs(entry, () => {

@@ -91,8 +91,8 @@ export class MessageProducer {
   }
 
   /**
-   * Send again and again, at the times of a cron expression: each time once per namespace, by whichever process is
-   * there. Times that pass while none runs come once, late. Find and cancel it by its name with `MessageAdmin`.
+   * Send again and again, at the times of a cron expression or each `everyMs`: each time once per namespace, by whichever
+   * process is there. Times that pass while none runs come once, late. Find and cancel it by its name with `MessageAdmin`.
    *
    * Safe to repeat, e.g. by every process when it starts; another definition with the same name replaces the one there
    * is. The body is kept as JSON. While Redis is away it is waited for, for `sendTimeoutMs`; then this rejects with

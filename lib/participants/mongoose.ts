@@ -10,7 +10,7 @@ import { MongoInbox } from './mongo/mongo-inbox.js';
 import { MongoOutbox } from './mongo/mongo-outbox.js';
 import { MAJORITY, MongoSite } from './mongo/mongo-site.js';
 import { MongoVerdicts } from './mongo/mongo-verdicts.js';
-import { ForeignTransactions, INSTEAD_OF_FOREIGN } from './common/foreign-transactions.js';
+import { ForeignTransactions, INSTEAD_OF_FOREIGN_FLAT } from './common/foreign-transactions.js';
 
 export interface MongooseParticipantOptions {
   /** Which database decides, as half messages say it. Unique within an application. Default `default`. */
@@ -67,7 +67,7 @@ export function mongooseParticipant(
     mark: (session, marker) => verdicts.mark(session, marker),
     decide: (ids, tell) => verdicts.decide(ids, tell),
     purge: (before, limit) => verdicts.purge(before, limit),
-    foreign: () => (others.isOpen() ? INSTEAD_OF_FOREIGN : undefined),
+    foreign: () => (others.isOpen() ? INSTEAD_OF_FOREIGN_FLAT : undefined),
     within: (session, work) => others.within(session, work),
     outbox: new MongoOutbox(site),
     inbox: new MongoInbox(site),

@@ -41,7 +41,7 @@ const NOT_SENT = "Stream isn't writeable and enableOfflineQueue options is false
 /** A cluster that, like one server here, refuses at once what it cannot send, and says which node has a key. */
 export class ClusterClient extends Cluster {
   private isOver = false;
-  /** Why the cluster refused all when it was asked last. */
+  /** Why the cluster refused everything, by its last answer. */
   private downBecause: Error | undefined;
 
   /** The node that has a key, by what the cluster said last. */
@@ -90,7 +90,7 @@ export class ClusterClient extends Cluster {
         this.downBecause = problem?.code === 'CLUSTER_DOWN' ? new Error(problem.text) : undefined;
         if (this.downBecause) this.emit('error', this.downBecause);
       },
-      // That a dead node was asked says less than what another one said before.
+      // What a living node said before tells more than that a dead one did not answer.
       (error: unknown) => this.emit('error', this.downBecause ?? error),
     );
   }

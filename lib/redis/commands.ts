@@ -18,8 +18,8 @@ export const NEEDED_COMMANDS: readonly string[] = [
 ];
 
 /**
- * Commands that are used where the user may: to end a waiting read at once, to tell what a confirm survives, for
- * `acks: 'disk'`, and to tell of slots of a cluster that no node serves.
+ * Commands that are used where the user may: to end a waiting read at once, to tell what a confirm survives, and for
+ * `acks: 'disk'`. CLUSTER INFO is needed in a cluster only: without it nobody gets connected there.
  */
 export const OPTIONAL_COMMANDS = [
   'CLIENT ID',

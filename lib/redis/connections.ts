@@ -172,7 +172,7 @@ export class Connections implements ScriptHost, Availability {
   }
 
   /**
-   * What the servers say of themselves now. CONFIG is a right that few users have: what it would tell stays unknown then.
+   * What the servers say of themselves now.
    *
    * @throws when none answers.
    */

@@ -5,7 +5,8 @@ import type { Connections } from './connections.js';
 import { readContent } from './entry-content.js';
 import { refusalReason, storeError } from './errors.js';
 import type { Keys } from './keys.js';
-import { StreamReader, type StreamsReply } from './stream-reader.js';
+import { StreamReader } from './stream-reader.js';
+import type { StreamsReply } from './stream-reply.js';
 
 /** Words of Redis for "this stream or group is not what it should be". */
 const FAULTS: Readonly<Record<string, 'no-group' | 'wrong-type'>> = {

@@ -5,7 +5,8 @@ import type { Connections } from './connections.js';
 import { readContent } from './entry-content.js';
 import { answer, storeError } from './errors.js';
 import type { Keys } from './keys.js';
-import { StreamReader, type StreamsReply } from './stream-reader.js';
+import { StreamReader } from './stream-reader.js';
+import type { StreamsReply } from './stream-reply.js';
 
 /** Reads streams from where its caller stands, over a connection of its own. */
 export class RedisLogReader implements LogReader {

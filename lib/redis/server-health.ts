@@ -68,7 +68,7 @@ export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
 export function silentProblem(target: string): StoreProblem {
   return error(
     'NODE_SILENT',
-    `${target}: it does not answer. Its queues wait until it or a replica serves them; others go on. Start it again`,
+    `${target}: it does not answer. Sends to its queues fail and their consumers wait until it or a replica serves them; others go on. Start it again`,
   );
 }
 

@@ -43,7 +43,7 @@ export class Servers {
   }
 
   /**
-   * INFO of each server; of a cluster, of those that answer, and what they say of it is known afterwards.
+   * INFO of each server. Of a cluster: of the nodes that answer; what they say of its slots is kept for `clusterProblem`.
    *
    * @throws when none answers.
    */
@@ -53,7 +53,7 @@ export class Servers {
       Promise.allSettled(
         servers.map(async ({ redis, target }) => ({ target, info: await infoOf(redis) })),
       ),
-      // Whoever is connected to a cluster may ask: ioredis did, before it was ready.
+      // Whoever is connected to a cluster may ask: the ready check of ioredis did.
       this.nodes ? this.look(servers) : undefined,
     ]);
     return this.answers(said);
@@ -69,7 +69,7 @@ export class Servers {
     const servers = this.all();
     const [said] = await Promise.all([
       Promise.allSettled(servers.map((server) => this.factsOf(server))),
-      this.nodes && this.may('CLUSTER INFO') ? this.look(servers) : undefined,
+      this.nodes ? this.look(servers) : undefined,
     ]);
     const facts = this.answers(said);
     const health = worstHealth(facts.map((one) => serverHealth(one, expected)));

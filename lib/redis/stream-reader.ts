@@ -3,21 +3,11 @@ import type { Redis } from 'ioredis';
 import { StoreUnavailableError } from '../core/message/errors.js';
 import { BlockingReader, type BlockingReaderOptions } from './blocking-reader.js';
 import type { Connections } from './connections.js';
-import type { RawEntry } from './entry-content.js';
 import { DirectCommand } from './direct-command.js';
 import { isElsewhere, refusalReason } from './errors.js';
 import type { Commands } from './script.js';
 import { MOST_CONNECTIONS, StreamConnections } from './stream-connections.js';
-
-/** What a read brought of one stream. A class since it may wait (decision 33). */
-export class StreamEntries {
-  constructor(
-    readonly key: Buffer,
-    readonly entries: RawEntry[],
-  ) {}
-}
-
-export type StreamsReply = StreamEntries[];
+import { type RawStreams, type StreamsReply, streamsOf } from './stream-reply.js';
 
 /** A stream to be read, and after what. */
 export interface StreamFrom {
@@ -228,23 +218,6 @@ function ask(
     }),
   ) as Promise<RawStreams | null>;
   return asked.then((reply) => reply && streamsOf(reply));
-}
-
-/** RESP3: keys and entries in turn. RESP2: a pair for each stream. */
-type RawStreams = (Buffer | RawEntry[])[] | [Buffer, RawEntry[]][];
-
-/** In the list of the reply itself: V8 would learn that another one lives long, and make it in the old generation (decision 33). */
-function streamsOf(reply: RawStreams): StreamsReply {
-  const streams = reply as unknown as StreamsReply;
-  const isInTurn = Buffer.isBuffer(reply[0]);
-  const count = isInTurn ? reply.length / 2 : reply.length;
-  for (let i = 0; i < count; i++) {
-    const pair = isInTurn ? undefined : (reply[i] as [Buffer, RawEntry[]]);
-    const key = pair ? pair[0] : (reply[2 * i] as Buffer);
-    streams[i] = new StreamEntries(key, pair ? pair[1] : (reply[2 * i + 1] as RawEntry[]));
-  }
-  streams.length = count;
-  return streams;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

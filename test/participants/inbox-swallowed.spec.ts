@@ -57,7 +57,7 @@ async function inRealTime<R>(bed: TestBed, work: Promise<R>): Promise<R> {
   return over;
 }
 
-describeWith('postgres')('a handler whose transaction PostgreSQL has ended', () => {
+describeWith('postgres')('an idempotent handler on PostgreSQL', () => {
   type Tx = { execute(query: ReturnType<typeof sql>): Promise<unknown> };
   const write: Write = (tx: Tx) => tx.execute(sql`INSERT INTO orders VALUES ('a')`);
   const fail: Write = (tx: Tx) => tx.execute(sql`SELECT 1 / 0`).catch(() => undefined);
@@ -65,7 +65,7 @@ describeWith('postgres')('a handler whose transaction PostgreSQL has ended', () 
   it.each([
     ['swallowed an error', true, 'dead-lettered', []],
     ['swallowed none', false, 'acked', ['a']],
-  ])('is not taken for one that succeeded: it %s', async (_, swallows, state, orders) => {
+  ])('fares as its transaction does: it %s', async (_, swallows, state, orders) => {
     const { database, shared } = await openPostgres();
     const pool = new Pool({ connectionString: database.url });
     try {
@@ -84,7 +84,7 @@ describeWith('postgres')('a handler whose transaction PostgreSQL has ended', () 
   });
 });
 
-describeWith('mariadb')('a handler whose transaction MariaDB has ended', () => {
+describeWith('mariadb')('an idempotent handler on MariaDB', () => {
   const write: Write = (tx: PoolConnection) => tx.query(`INSERT INTO orders VALUES ('a')`);
   const end: Write = (tx: PoolConnection) => tx.query('CREATE TABLE made_meanwhile (a INT)');
 
@@ -93,7 +93,7 @@ describeWith('mariadb')('a handler whose transaction MariaDB has ended', () => {
     ['has ended, and it sent a message', true, true, { state: 'dead-lettered', sent: 0 }],
     ['goes on, and it sent a message', false, true, { state: 'acked', sent: 1 }],
     ['goes on, and it sent nothing', false, false, { state: 'acked', sent: 0 }],
-  ])('is not taken for one that succeeded: it %s', async (_, ends, sends, expected) => {
+  ])('fares as its transaction does: it %s', async (_, ends, sends, expected) => {
     const { database } = await openMysql('mariadb');
     const pool = createPool(database.url);
     try {

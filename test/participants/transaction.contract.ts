@@ -71,7 +71,7 @@ export function describeTransaction(s: Subject, can: Abilities): void {
     });
 
     if (can.isolation)
-      it('refuses a level in words that its client does not know, before anything is begun', async () => {
+      it('refuses an option or a level that its client does not know, before anything is begun', async () => {
         const [word] = Object.keys(s.h.isolation!('serializable') as object);
         for (const options of [{ level: 'serializable' }, { [word!]: 'strict' }]) {
           let isBegun = false;

@@ -121,7 +121,7 @@ describe('a record that somebody damaged', () => {
     expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({ released: 1 });
     expect(await stores.schedule.releaseDue(ref, 2)).toMatchObject({ released: 0 });
     expect(await redis.xlen(keys.queue(ref).log)).toBe(3);
-    // Nobody may come back for what waits without any time, unless there is one to come.
+    // Without any time left, the answer itself has to ask for the next call.
     await redis.del(keys.queue(ref).due);
     const { nextDueAt, now } = await stores.schedule.releaseDue(ref, 0);
     expect(nextDueAt).toBe(now);

@@ -13,7 +13,7 @@ export class DuplicateRequestError extends RivuletError {
   constructor(topic: string, facts: { messageId: MessageId; wasAnswered: boolean }) {
     const { messageId, wasAnswered } = facts;
     const why = wasAnswered
-      ? 'it was answered before'
+      ? 'it was answered before, if only in part'
       : 'another process sent it, or it was no request';
     super(
       `Request to topic "${topic}" is a duplicate of message ${messageId}, of which no answer comes here: ${why}. Nothing more was stored. Use what the first one was answered, or ask with another dedupId.`,

@@ -14,11 +14,11 @@ export interface CalendarRecurrence {
   everyMs?: undefined;
 }
 
-/** Each so many milliseconds. */
+/** At a fixed period. */
 export interface PeriodicRecurrence {
   /**
-   * From 1 000 to 366 days. Its times are the multiples of it since 1970 (UTC), so that all processes mean the same ones: the
-   * first comes within one period.
+   * At least 1 000, at most 366 days (31 622 400 000). Its times are the multiples of it since 1970 (UTC), so that all processes
+   * mean the same ones: the first comes within one period.
    */
   everyMs: number;
   cron?: undefined;

@@ -157,12 +157,11 @@ export class RecurringSends {
 
   private firstRun(given: RecurringOptions, now: number): number {
     const { name } = given;
-    const problems = [
-      ...unknownOptions(given, KNOWN),
-      groupProblem(name, 'name'),
-      ...recurrenceProblems(given),
-    ].filter((problem) => problem !== undefined);
-    if (recurrenceProblems(given).every((problem) => problem === undefined)) {
+    const wrong = recurrenceProblems(given).filter((problem) => problem !== undefined);
+    const problems = [...unknownOptions(given, KNOWN), groupProblem(name, 'name'), ...wrong].filter(
+      (problem) => problem !== undefined,
+    );
+    if (wrong.length === 0) {
       const first = firstTime(recurrenceOf(given), now, this.options.nextRun);
       if (typeof first === 'number' && problems.length === 0) return first;
       if (typeof first !== 'number') problems.push(first.problem);

@@ -260,7 +260,7 @@ export class Requester {
 
   private deliver(packet: ReplyPacket): void {
     const request = this.requests.find(packet.requestId);
-    if (request?.dedupId !== undefined || !request) this.asked.answered(packet.requestId);
+    if (!request || request.dedupId !== undefined) this.asked.answered(packet.requestId);
     if (!request) {
       if (this.requests.isSending) this.keep(packet);
     } else if (request.next === undefined) this.step(request, packet);

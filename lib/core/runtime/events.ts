@@ -146,8 +146,8 @@ export type RivuletEventName = keyof RivuletEvents;
  * What happens, as it happens: for logs, metrics and tests that wait instead of sleeping.
  *
  * Listeners are called synchronously in order. A listener that throws is reported to the logger and changes
- * nothing else. What they find in an AsyncLocalStorage is nothing to go by: messages of one turn travel together, and all
- * their events come with the store of one of them. The facts say which message it is.
+ * nothing else. What an AsyncLocalStorage holds there says nothing: messages of one turn travel together, and their events
+ * run in the context of one of their sends. The facts say which message it is.
  */
 export class Events {
   private readonly emitter = new EventEmitter();

@@ -1,29 +1,29 @@
 import { RivuletError } from '../message/errors.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
-/** Sent by code that outlived its transaction, mostly a call that nobody awaited. Nothing was stored. */
+/** Code that outlived its transaction, mostly a call that nobody awaited, sent something or wanted to begin a savepoint. Nothing of it was stored. */
 export class TransactionEndedError extends RivuletError {
   readonly code = 'TRANSACTION_ENDED';
   readonly transactionId: TransactionId;
 
   constructor(transactionId: TransactionId) {
     super(
-      `Send after the end of transaction ${transactionId}: the message was not stored, and nothing can be added to what was ` +
-        'decided. Await everything that the transactional method starts, or send it with { transaction: false }.',
+      `Send or savepoint after the end of transaction ${transactionId}: nothing of it was stored, and nothing can be added to what ` +
+        'was decided. Await everything that the transactional method starts, or send with { transaction: false }.',
     );
     this.transactionId = transactionId;
   }
 }
 
-/** A transaction of the database is active that Rivulet did not begin and cannot see the end of. Nothing was stored. */
+/** A transaction of the database is active that Rivulet did not begin, or within one of ours a savepoint of the client: its end cannot be seen. Nothing was stored. */
 export class UnmanagedTransactionError extends RivuletError {
   readonly code = 'UNMANAGED_TRANSACTION';
   readonly participant: string;
 
   constructor(participant: string, remedy: string) {
     super(
-      `Send inside a transaction of participant "${participant}" that was not begun by Rivulet: whether the message may be ` +
-        `delivered would depend on a COMMIT nobody tells us about. Nothing was stored. ${remedy}`,
+      `Send inside a transaction or savepoint of participant "${participant}" that was not begun by Rivulet: whether the message ` +
+        `may be delivered would depend on an end nobody tells us about. Nothing was stored. ${remedy}`,
     );
     this.participant = participant;
   }

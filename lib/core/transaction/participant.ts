@@ -84,7 +84,7 @@ export interface TransactionParticipant<Tx = unknown, Options = unknown> {
    */
   foreign?(): string | undefined;
 
-  /** Runs what belongs to a transaction that was begun here: in there `foreign` tells of what begins in there, and of nothing else. */
+  /** Runs the work of a transaction of ours: within it `foreign` tells only of what is begun there. */
   within?<Result>(tx: Tx, work: () => Result): Result;
 
   readonly outbox: OutboxTable<Tx>;

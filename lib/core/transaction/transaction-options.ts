@@ -13,10 +13,14 @@ export interface TransactionOptions {
   /**
    * Inside a transaction of the same database: `required` (default) becomes a part of it, `requires-new` is decided by
    * itself, on another connection, and `nested` is a savepoint: when it fails and the error is caught, what it wrote and
-   * sent is undone and the transaction goes on.
+   * sent is undone and the transaction goes on. Savepoints that are called at once run one after the other: none may wait for
+   * the end of another.
    */
   propagation?: 'required' | 'requires-new' | 'nested' | undefined;
-  /** Handed to the participant as it is: isolation level and the like. */
+  /**
+   * What the client of this database knows: `isolation` (`read committed`, `repeatable read`, `serializable`), for Prisma
+   * `isolationLevel`, `maxWait`, `timeout`. An SQL client refuses others before anything is begun.
+   */
   database?: unknown;
 }
 

@@ -266,7 +266,7 @@ export class Transactions {
   ): Promise<R> {
     let inner: UnitOfWork | undefined;
     const participant = this.options.participants.get(outer.participant);
-    // In a savepoint of the client itself this one is undone with that.
+    // Begun in a savepoint of the client, this one would be undone with it: what is sent in here is refused, too.
     const within = participant.foreign?.() === undefined && participant.within?.bind(participant);
     try {
       const result = await begin<R>(async (tx) => {

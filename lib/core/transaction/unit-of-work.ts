@@ -66,12 +66,12 @@ export class UnitOfWork implements Enlistment {
   readonly tx: unknown;
   private readonly tools: UnitOfWorkTools;
   private readonly outer: UnitOfWork | undefined;
-  /** What waits for a topic or a schema. */
+  /** Sends that wait for a topic or a schema, and savepoints that wait for their turn. */
   private pending: Promise<unknown>[] | undefined;
   /** Those within that have not ended. */
   private savepoints: Set<UnitOfWork> | undefined;
   /** The end of the last of those that take turns; it never rejects. */
-  private turn: Promise<void> | undefined;
+  private lastSavepoint: Promise<void> | undefined;
   /** Of a savepoint: what waits for its end. */
   private waiter: { resolve(): void; reject(error: unknown): void } | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
@@ -98,7 +98,7 @@ export class UnitOfWork implements Enlistment {
     return this.last === undefined;
   }
 
-  /** Also when it is not known yet where to, or in a savepoint that has not ended. */
+  /** Also when it is not known yet where to, or in a savepoint that has not ended; one that waits for its turn counts as a send. */
   get hasSent(): boolean {
     if (this.last || this.pending?.length) return true;
     return [...(this.savepoints ?? [])].some((savepoint) => savepoint.hasSent);
@@ -128,18 +128,20 @@ export class UnitOfWork implements Enlistment {
    * failure would undo what the later one wrote and leave its messages.
    */
   inTurn<R>(savepoint: () => Promise<R>): Promise<R> {
-    const running = this.turn ? this.after(this.turn).then(savepoint) : savepoint();
+    const running = this.lastSavepoint
+      ? this.after(this.lastSavepoint).then(savepoint)
+      : savepoint();
     const over = running.then(nothing, nothing);
-    this.turn = over;
+    this.lastSavepoint = over;
     void over.then(() => {
-      if (this.turn === over) this.turn = undefined;
+      if (this.lastSavepoint === over) this.lastSavepoint = undefined;
     });
     return running;
   }
 
   /**
    * Take nothing more. What was called and not awaited is waited for: sends, and savepoints that have sent something, which
-   * would be committed without their messages, or that wait for their turn.
+   * would be committed without their messages. A savepoint whose turn has not come is refused.
    *
    * @returns what to wait for, if there is anything. Rejects with what such a call failed with: nobody was there to
    *   hear of it, so the transaction must not commit.

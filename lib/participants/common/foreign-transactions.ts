@@ -8,9 +8,18 @@ const ENDED = { open: false };
 const SAVEPOINTS = ['transaction', 'savepoint'];
 
 /** What `TransactionParticipant.foreign` answers within one. */
-export const INSTEAD_OF_FOREIGN =
-  'Begin it with @Transactional() or producer.transaction(), with propagation "nested" for a savepoint within one; or wrap the adapter that begins it with withMessaging(); ' +
-  'or send with { transaction: false }, which sends at once.';
+export const INSTEAD_OF_FOREIGN = insteadOf(
+  ', with propagation "nested" for a savepoint within one',
+);
+/** Likewise, of a client without savepoints. */
+export const INSTEAD_OF_FOREIGN_FLAT = insteadOf('');
+
+function insteadOf(savepoint: string): string {
+  return (
+    `Begin it with @Transactional() or producer.transaction()${savepoint}; or wrap the adapter that begins it with ` +
+    'withMessaging(); or send with { transaction: false }, which sends at once.'
+  );
+}
 
 /**
  * Transactions that the application begins on a client by itself, so that a send within one can be refused: whether it

@@ -9,13 +9,14 @@ export type Isolation = (typeof LEVELS)[number];
 /**
  * The level that a transaction is to have; undefined: as the database is set.
  *
- * @throws InvalidOptionsError for anything else: in the words of another client, a level would be left out without a word.
+ * @throws InvalidOptionsError for anything else. A client takes no notice of a level in the words of another, and the
+ *   transaction would run at the default one.
  */
 export function isolationOf(
   options: { isolation?: string | undefined } = {},
 ): Isolation | undefined {
   const problems = unknownOptions(options, ['isolation']);
-  const { isolation } = options ?? {};
+  const { isolation } = options ?? {}; // null: told by unknownOptions
   const level = LEVELS.find((known) => known === String(isolation).toLowerCase());
   if (isolation !== undefined && level === undefined)
     problems.push(

@@ -11,9 +11,10 @@
 -- Returns  { undelivered or '', in flight, waiting, dead letters, oldest unsettled offset or '', held }
 --          { 'no-group' }
 --
--- Invariant: a number is exact or absent, but for one that Redis 7.0 counts too high after it was a replica, or was started from
--- its append-only file, and every version where another program deletes entries that were not delivered (XDEL): until trim.lua has
--- met the group with no more than ten messages left. Redis cannot count past deleted entries; up to 100 are counted here. What is counted is read, so that more than 64 KB of it are not.
+-- Invariant: a number is exact or absent, but for one that is too high until trim.lua has met the group with no more than ten
+-- messages left: on Redis 7.0 after it was a replica or was started from its append-only file, on every version after another
+-- program deleted entries that were not delivered (XDEL). Redis cannot count past deleted entries; up to 100 are counted here.
+-- What is counted is read, so that more than 64 KB of it are not.
 
 local log, only, dead = KEYS[1], KEYS[2], KEYS[3]
 local group = ARGV[1]

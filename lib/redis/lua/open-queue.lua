@@ -33,6 +33,7 @@ redis.call('SCARD', before)
 local reserved = 0
 if facts[1] ~= ARGV[2] then
   for _, id in ipairs(hidden) do
+    -- How many messages: the sixth fact (FACT of halves.lua).
     reserved = reserved + tonumber(string.match(redis.call('HGET', KEYS[4], id), '^%d+ %d+ %S+ %S+ %S+ (%d+) ') or 0)
   end
 end

@@ -9,8 +9,8 @@
 --
 -- Returns  { released, next, now }  next = when the next one falls due (Unix ms), '' when none is left
 --
--- Invariant: a scheduled message is appended once. Refused as a whole when memory is short: nothing moves then. What
--- waits without a note of its time, since somebody deleted that key, is due.
+-- Invariant: a scheduled message is appended once. Refused as a whole when memory is short: nothing moves then. What waits
+-- without a note of its time, since somebody deleted that key, is due; of more than 500 that wait, a call looks at any 500.
 
 local log, scheduled, due = KEYS[1], KEYS[2], KEYS[3]
 local test_time = ARGV[2]
