@@ -124,14 +124,18 @@ async function withErrorOfBody<Tx, R>(
   });
 }
 
-/** A connection of a pool of `pg` whose back end is killed while a transaction has it ends the process, if nobody listens. */
+const HEARD = new WeakSet<object>();
+
+/** A pool of `pg`, or a connection of it, whose back end is killed ends the process, if nobody listens. The pool drops it. */
 function keepAlive(client: { totalCount?: unknown } = {}): void {
-  if (typeof client.totalCount !== 'number') return;
-  const heard = new WeakSet<EventEmitter>();
-  (client as EventEmitter).on('acquire', (connection: EventEmitter) => {
-    if (heard.has(connection)) return;
-    heard.add(connection);
-    connection.on('error', () => undefined); // its pool drops it
+  if (typeof client.totalCount !== 'number' || HEARD.has(client)) return;
+  HEARD.add(client);
+  const pool = client as unknown as EventEmitter;
+  if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
+  pool.on('acquire', (connection: EventEmitter) => {
+    if (HEARD.has(connection)) return;
+    HEARD.add(connection);
+    connection.on('error', () => undefined);
   });
 }
 
