@@ -144,6 +144,8 @@ export class DatabaseTransaction {
       return value;
     } catch (error) {
       attempt.refused = error;
+      const running = unit.close();
+      if (running) await running;
       throw error;
     } finally {
       unit.discard();

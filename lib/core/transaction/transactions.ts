@@ -272,11 +272,16 @@ export class Transactions {
       const result = await begin<R>(async (tx) => {
         // Who begins it may try it again: what the try before has sent is of no more use.
         inner?.discard();
-        inner = outer.savepoint(tx);
+        const unit = (inner = outer.savepoint(tx));
         const own = (): Promise<R> => body(tx);
-        const value = await this.scope.run(inner, () => (within ? within(tx, own) : own()));
-        await inner.seal();
-        return value;
+        try {
+          const value = await this.scope.run(unit, () => (within ? within(tx, own) : own()));
+          await unit.seal();
+          return value;
+        } catch (error) {
+          await unit.close();
+          throw error;
+        }
       });
       inner?.release();
       return result;

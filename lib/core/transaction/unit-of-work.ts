@@ -72,6 +72,8 @@ export class UnitOfWork implements Enlistment {
   private savepoints: Set<UnitOfWork> | undefined;
   /** The end of the last of those that take turns; it never rejects. */
   private lastSavepoint: Promise<void> | undefined;
+  /** Of the last that had to wait for its turn: it begins later than it was called, so its end is waited for. */
+  private lastInTurn: Promise<void> | undefined;
   /** Of a savepoint: what waits for its end. */
   private waiter: { resolve(): void; reject(error: unknown): void } | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
@@ -128,15 +130,16 @@ export class UnitOfWork implements Enlistment {
    * failure would undo what the later one wrote and leave its messages.
    */
   inTurn<R>(savepoint: () => Promise<R>): Promise<R> {
-    const running = this.lastSavepoint
-      ? this.after(this.lastSavepoint).then(savepoint)
-      : savepoint();
+    const before = this.lastSavepoint;
+    const running = before ? this.after(before).then(savepoint) : savepoint();
     const over = running.then(nothing, nothing);
     this.lastSavepoint = over;
+    if (before) this.lastInTurn = over;
     void over.then(() => {
-      if (this.lastSavepoint === over) this.lastSavepoint = undefined;
+      if (this.lastSavepoint === over) this.lastSavepoint = this.lastInTurn = undefined;
     });
-    return running;
+    // Another promise than the one that is heard here: whoever does not await it is told of its failure by the process.
+    return running.then((result) => result);
   }
 
   /**
@@ -148,9 +151,23 @@ export class UnitOfWork implements Enlistment {
    */
   seal(): Promise<unknown> | void {
     this.isOpen = false;
-    if (!this.pending?.length && !this.savepoints?.size) return;
+    if (!this.pending?.length && !this.savepoints?.size && !this.lastInTurn) return;
     const unended = [...(this.savepoints ?? [])].filter((savepoint) => savepoint.hasSent);
-    return Promise.all([...(this.pending ?? []), ...unended.map((each) => each.whenOver())]);
+    return Promise.all([
+      ...(this.pending ?? []),
+      ...unended.map((each) => each.whenOver()),
+      this.lastInTurn,
+    ]);
+  }
+
+  /**
+   * Its body failed: take nothing more.
+   *
+   * @returns the end of the savepoints that took turns: what one writes behind the ROLLBACK would be committed by itself.
+   */
+  close(): Promise<void> | void {
+    this.isOpen = false;
+    return this.lastInTurn;
   }
 
   /** The savepoint succeeded: what it sent belongs to the outer one now. */
