@@ -161,7 +161,8 @@ export class Connections implements ScriptHost, Availability {
         // Lost again in between: wait for the next connection, until the time is up.
         const isPassing =
           error instanceof StoreUnavailableError ||
-          isElsewhere(error) ||
+          // Of one server by itself it says that it is a node of a cluster: that does not pass.
+          (this.nodes && isElsewhere(error)) ||
           (error instanceof StoreRefusedError &&
             ['NOT_SENT', 'LOADING', 'BUSY'].includes(error.reason));
         if (!isPassing) throw error;

@@ -25,7 +25,7 @@ export class Servers {
   private readonly target: string;
   private readonly nodes: ClusterNodes | undefined;
   private readonly one: () => Server['redis'];
-  private readonly may: (command: 'CONFIG GET' | 'CLUSTER INFO') => boolean;
+  private readonly may: (command: 'CONFIG GET') => boolean;
   /** What nodes said of their cluster when they were asked last. */
   private views: readonly ClusterView[] = [];
 
@@ -34,7 +34,7 @@ export class Servers {
     /** Of a cluster; without them it is `one` server. */
     nodes: ClusterNodes | undefined;
     one(): Server['redis'];
-    may(command: 'CONFIG GET' | 'CLUSTER INFO'): boolean;
+    may(command: 'CONFIG GET'): boolean;
   }) {
     this.target = options.target;
     this.nodes = options.nodes;

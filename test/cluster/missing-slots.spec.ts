@@ -1,3 +1,4 @@
+import { StoreUnavailableError } from '../../lib/core/message/errors.js';
 import type { Logger } from '../../lib/core/runtime/logger.js';
 import type { StoreProblem } from '../../lib/core/runtime/store-health.js';
 import { clusterProblem } from '../../lib/redis/cluster-health.js';
@@ -72,6 +73,16 @@ describe('a cluster whose node dies, and nobody follows it', () => {
       whenStored(async () => lines.some((line) => text.test(line))),
     );
 
+  it('refuses who has the address of one node alone, without waiting for anything', async () => {
+    const names = Array.from({ length: 100 }, () => newNamespace());
+    const namespace = names.find((name) => slotOf(new Keys({ namespace: name }).topics) > 5461)!;
+    const connection = `redis://127.0.0.1:${cluster.nodes[0]!.port}`;
+    const alone = new RedisStores({ connection, namespace, logger });
+    await expect(alone.open(10_000)).rejects.toThrow('MOVED');
+    expect(lines.filter((line) => line.includes('Start Redis there'))).toEqual([]);
+    await alone.close();
+  });
+
   it('says which node it lost, and how many slots nobody serves; who has nothing there starts', async () => {
     const { port } = cluster.nodes[1]!;
     await cluster.nodes[1]!.kill('SIGKILL');
@@ -120,7 +131,8 @@ describe('a cluster whose node dies, and nobody follows it', () => {
     const isLost = async (): Promise<boolean> =>
       (await problems()).length === 0 && !stores.availability.ready;
     await within(SEEN_WITHIN_MS, 'the loss', whenStored(isLost));
-    await expect(stores.health()).rejects.toThrow('the Redis Cluster at ');
+    // While it tries to connect again it has nodes that do not answer, else none.
+    await expect(stores.health()).rejects.toBeInstanceOf(StoreUnavailableError);
   });
 });
 

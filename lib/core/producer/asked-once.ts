@@ -22,30 +22,31 @@ export class DuplicateRequestError extends RivuletError {
   }
 }
 
-const DEFAULT_MOST = 10_000;
+const DEFAULT_LEAST = 10_000;
 
 /**
  * Messages of requests with a dedup id that this process has sent: an answer to a duplicate comes here as long as the first
  * one is not answered. Those before the last ten thousand are forgotten, and count as if their answer might come.
  */
 export class AskedOnce {
-  private readonly most: number;
-  /** Whether it was answered, if only in part. */
-  private readonly known = new Map<MessageId, boolean>();
+  private readonly least: number;
+  /** Whether each was answered, if only in part. Forgotten as a whole: a map from which one goes for each that comes slows down. */
+  private recent = new Map<MessageId, boolean>();
+  private older = new Map<MessageId, boolean>();
   /** The last of what is forgotten: ids of one process are in the order of time. */
   private forgotten: MessageId = '';
 
-  constructor(options: { most?: number } = {}) {
-    this.most = options.most ?? DEFAULT_MOST;
+  constructor(options: { least?: number } = {}) {
+    this.least = options.least ?? DEFAULT_LEAST;
   }
 
   sent(messageId: MessageId): void {
-    if (this.known.has(messageId)) return;
-    this.known.set(messageId, false);
-    if (this.known.size <= this.most) return;
-    const [oldest] = this.known.keys();
-    this.known.delete(oldest!);
-    if (oldest! > this.forgotten) this.forgotten = oldest!;
+    if (this.wasAnswered(messageId) !== undefined) return;
+    this.recent.set(messageId, false);
+    if (this.recent.size < this.least) return;
+    for (const id of this.older.keys()) if (id > this.forgotten) this.forgotten = id;
+    this.older = this.recent;
+    this.recent = new Map();
   }
 
   /** What nobody knows to be stored may be. */
@@ -54,14 +55,19 @@ export class AskedOnce {
   }
 
   answered(messageId: MessageId): void {
-    if (this.known.has(messageId)) this.known.set(messageId, true);
+    for (const some of [this.recent, this.older])
+      if (some.has(messageId)) some.set(messageId, true);
   }
 
   /** Why no answer to a duplicate of it comes here; undefined when one may. */
   problem(topic: string, messageId: MessageId): DuplicateRequestError | undefined {
-    const wasAnswered = this.known.get(messageId);
+    const wasAnswered = this.wasAnswered(messageId);
     const mayCome = wasAnswered === undefined ? messageId <= this.forgotten : !wasAnswered;
     if (mayCome) return undefined;
     return new DuplicateRequestError(topic, { messageId, wasAnswered: wasAnswered === true });
+  }
+
+  private wasAnswered(messageId: MessageId): boolean | undefined {
+    return this.recent.get(messageId) ?? this.older.get(messageId);
   }
 }
