@@ -53,8 +53,7 @@ export class Reporter {
     const reason = dropReason(outcome);
     if (reason === undefined) return;
     const facts = this.facts(entry, message);
-    const error =
-      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    const error = errorOf(outcome);
     this.events.emit('dropped', { ...facts, reason, error });
     this.logger.error(
       `${this.line(facts)} was dropped: ${reason}. A broadcast is not tried again.`,
@@ -86,8 +85,7 @@ export class Reporter {
     }
     if (decision.kind === 'release') return;
     const facts = this.facts(entry, message);
-    const error =
-      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    const error = errorOf(outcome);
     if (decision.kind === 'retry') {
       this.events.emit('retried', {
         ...facts,
@@ -120,8 +118,7 @@ export class Reporter {
       return this.settled({ entry, outcome, decision, message, reply: 'settled' });
     const facts = this.facts(entry, message);
     const { reason } = decision;
-    const error =
-      'error' in outcome && outcome.error !== undefined ? describeError(outcome.error) : undefined;
+    const error = errorOf(outcome);
     if (decision.kind === 'skip') {
       this.events.emit('message-skipped', { ...facts, reason, error });
       this.logger.error(`${this.line(facts)} is left out: ${reason}. Its lane goes on.`);
@@ -248,6 +245,13 @@ export class Reporter {
     const what = messageId === '?' ? `offset ${offset} of queue ${queue}` : `message ${messageId}`;
     return `${topic}/${group}: ${what} attempt ${attempt}`;
   }
+}
+
+/** Undefined: no handler saw it, or none failed. */
+function errorOf(outcome: Outcome): string | undefined {
+  return 'error' in outcome && outcome.error !== undefined
+    ? describeError(outcome.error)
+    : undefined;
 }
 
 /** Undefined: there was nothing to do for this process. */
