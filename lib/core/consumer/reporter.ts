@@ -2,8 +2,7 @@ import type { MessageView } from '../message/message.js';
 import { withoutPeriod } from '../message/sentence.js';
 import type { DeliveryFacts, Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { DeliveredEntry, GroupQueue } from '../store/delivery-store.js';
-import type { QueueGate } from '../store/queue-lease-store.js';
+import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Stores } from '../store/stores.js';
 import type { StoredEntry } from '../store/refs.js';
 import type { Attempt } from './attempt.js';
@@ -159,37 +158,6 @@ export class Reporter {
     this.logger.warn(
       `${topic}/${group}: ${origin} is ordered, and messages come without a message group: they keep no order among each other. Send them with { messageGroup }, or subscribe with ordered: 'queue' for the order of each queue. This is said once.`,
     );
-  }
-
-  /** Nothing more of the queue is read until some of its lanes go on. */
-  fullOfParkedLanes(ref: GroupQueue, parkedLanes: number): void {
-    const { topic, group, queue } = ref;
-    this.events.emit('lanes-full', { ...ref, parkedLanes });
-    this.logger.error(
-      `${topic}/${group}: ${parkedLanes} lanes of queue ${queue} are parked, as many as ordered.maxParkedLanes allows. Nothing more of it is read until some of them go on: MessageAdmin.listParkedLanes, resumeLane.`,
-    );
-  }
-
-  /** What was sent before the topic grew keeps an ordered group from reading a queue that was added. */
-  gated(ref: GroupQueue, gate: QueueGate): void {
-    this.events.emit('queue-gated', { ...ref, ...gate });
-    this.stillGated(ref, gate);
-  }
-
-  /** Only an operator, or time, opens it. */
-  stillGated(
-    { topic, group, queue }: GroupQueue,
-    { behind, waitsFor, messageGroups }: QueueGate,
-  ): void {
-    const names = messageGroups.map((name) => JSON.stringify(name)).join(', ');
-    const reasons: Partial<Record<QueueGate['waitsFor'], string>> = {
-      parked: `message groups ${names} have parked lanes in queue ${behind}, where they were before the topic grew. See MessageAdmin.listParkedLanes, and resume them with resumeLane`,
-      scheduled: `delayed messages wait in queue ${behind}, from before the topic grew. It is read once they became visible and were settled. See MessageAdmin.listScheduled; reschedule or cancelScheduled brings that forward`,
-      half: `messages of a transaction that is not decided wait in queue ${behind}, from before the topic grew. See MessageAdmin.listHalves`,
-    };
-    const reason = reasons[waitsFor];
-    if (reason !== undefined)
-      this.logger.warn(`${topic}/${group}: queue ${queue} is not read yet: ${reason}.`);
   }
 
   /** A newer library wrote it: nothing behind it may overtake it. */

@@ -1,6 +1,7 @@
 import type { QueueFaultedError } from '../../message/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import type { Events } from '../../runtime/events.js';
+import type { Logger } from '../../runtime/logger.js';
 import type { GroupQueue } from '../../store/delivery-store.js';
 import type { QueueLeaseStore } from '../../store/queue-lease-store.js';
 import type { OrderedBy } from '../../store/topic-registry.js';
@@ -19,6 +20,7 @@ export interface LeasedQueueOptions extends Omit<
   by: OrderedBy;
   clock: Clock;
   events: Events;
+  logger: Logger;
   reporter: Reporter;
   timing: OrderedTiming;
   /** Shared by the queues of the subscription. */
