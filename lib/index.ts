@@ -5,7 +5,8 @@ export { RivuletModule } from './nest/rivulet.module.js';
 export type { RivuletModuleAsyncOptions, RivuletOptionsFactory } from './nest/rivulet.module.js';
 export type { RivuletModuleExtras, RivuletModuleOptions } from './nest/options.js';
 export type { ClusterConnection, ClusterSeed } from './redis/cluster-options.js';
-export type { RedisConnection, RedisFactory } from './redis/connection-options.js';
+export type { RedisFactory } from './redis/connection-factory.js';
+export type { RedisConnection } from './redis/connection-options.js';
 
 // 2. Topics: what two services share
 export { defineTopic } from './core/message/topic.js';

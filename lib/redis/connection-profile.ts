@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import { describeValue } from '../core/message/options.js';
+import { describeValue, integerProblem } from '../core/message/options.js';
 
 /** `commands`: never blocks. `blocking`: one reader of its own, since commands queue behind a blocked one. */
 export type ConnectionRole = 'commands' | 'blocking';
@@ -64,8 +64,36 @@ export function profile(
   };
 }
 
+/** What must not be said of a client of one server, or contradicts itself. `blockMs`: how long its reads wait. */
+export function optionProblems(options: RedisOptions, blockMs: number): string[] {
+  const problems = decidedProblems(options).map((problem) => `connection: ${problem}`);
+  const dbProblem = integerProblem('connection: db', options.db ?? 0, { min: 0 });
+  if (dbProblem) problems.push(dbProblem);
+  // A text of digits is fine, as with ioredis. NaN is mostly a variable that is not set.
+  const portProblem = integerProblem('connection: port', Number(options.port ?? 6379), {
+    min: 1,
+    max: 65_535,
+  });
+  if (portProblem) problems.push(portProblem);
+  if (options.sentinels) {
+    if (!options.name)
+      problems.push('connection: sentinels need the name of the master: { sentinels, name }');
+    if (options.tls && !options.enableTLSForSentinelMode)
+      problems.push(
+        'connection: with sentinels, tls does nothing without enableTLSForSentinelMode: true, and the password ' +
+          'would travel unencrypted',
+      );
+  }
+  const { socketTimeout } = options;
+  if (socketTimeout !== undefined && blockMs >= socketTimeout)
+    problems.push(
+      `blockMs (${blockMs}) must be below socketTimeout (${socketTimeout}): the socket would be given up while it waits`,
+    );
+  return problems;
+}
+
 /** One sentence for each option that contradicts what the library decides. */
-export function decidedProblems(options: RedisOptions): string[] {
+function decidedProblems(options: RedisOptions): string[] {
   const given = options as Readonly<Record<string, unknown>>;
   return Object.entries(DECIDED)
     .filter(

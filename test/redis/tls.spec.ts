@@ -3,7 +3,7 @@ import { Redis, type RedisOptions } from 'ioredis';
 import net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Rivulet } from '../../lib/core/rivulet.js';
-import type { RedisFactory } from '../../lib/redis/connection-options.js';
+import type { RedisFactory } from '../../lib/redis/connection-factory.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { whenStored } from '../helpers/workload.js';
