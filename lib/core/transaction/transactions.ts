@@ -17,7 +17,7 @@ import type { HalfRoom } from './half-room.js';
 import type { HalfSender } from './half-sender.js';
 import type { LateHalf } from './late-half.js';
 import { Outbox } from './outbox.js';
-import { OutboxRelay } from './outbox-relay.js';
+import { OutboxRelays } from './outbox-relays.js';
 import type { TransactionParticipant } from './participant.js';
 import type { Participants } from './participants.js';
 import type { Publisher } from './publisher.js';
@@ -43,8 +43,6 @@ export interface TransactionsOptions {
   logger: Logger;
 }
 
-const RELAY_EVERY_MS = { half: 30_000, outbox: 5_000 };
-
 /**
  * Database transactions whose messages are visible if and only if they committed.
  *
@@ -54,14 +52,12 @@ export class Transactions {
   private readonly options: TransactionsOptions;
   private readonly scope = new TransactionScope();
   private readonly outbox: Outbox;
-  private readonly relays: readonly OutboxRelay[];
+  private readonly relays: OutboxRelays;
   private readonly tools: DatabaseTransactionTools;
   /** Transactions that run, and messages on their way after COMMIT. */
   private underWay = 0;
   private idleWaiters: (() => void)[] = [];
-  private isStarted = false;
   private closed = false;
-  private stopWatching: () => void = () => {};
 
   constructor(options: TransactionsOptions) {
     this.options = options;
@@ -74,20 +70,11 @@ export class Transactions {
       onError: (error) =>
         logger.debug(`Published rows stay in the outbox for now: ${String(error)}`),
     });
-    this.relays = participants.list().map(
-      (participant) =>
-        new OutboxRelay({
-          participant,
-          participants,
-          publisher,
-          availability,
-          clock,
-          events,
-          logger,
-          everyMs: RELAY_EVERY_MS[settings.store],
-          maxBytes: settings.maxRelayBytes,
-        }),
-    );
+    this.relays = new OutboxRelays({
+      ...{ participants, publisher, availability, clock, events, logger },
+      store: settings.store,
+      maxBytes: settings.maxRelayBytes,
+    });
     this.tools = this.toolsOfEach();
   }
 
@@ -178,21 +165,14 @@ export class Transactions {
 
   /** From now on what waits in the databases is published. Safe to repeat. */
   start(): void {
-    if (this.isStarted || this.closed) return;
-    this.isStarted = true;
-    this.stopWatching = this.options.availability.onChange((ready) => {
-      if (ready) for (const relay of this.relays) relay.wake();
-    });
-    for (const relay of this.relays) relay.start();
+    if (!this.closed) this.relays.start();
   }
 
   /** Waits for transactions that run and for messages on their way, until `timeUp` aborts. Nothing begins any more. */
   async close(timeUp: AbortSignal): Promise<void> {
     this.closed = true;
-    this.stopWatching();
     await orAborted(this.whenIdle(), timeUp);
-    const stopped = this.relays.map((relay) => relay.stop());
-    await orAborted(Promise.all([...stopped, this.outbox.close()]), timeUp);
+    await orAborted(Promise.all([this.relays.stop(), this.outbox.close()]), timeUp);
   }
 
   /** After `close`, once nothing can be sent any more. */
