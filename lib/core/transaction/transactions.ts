@@ -21,6 +21,7 @@ import { OutboxRelays } from './outbox-relays.js';
 import type { TransactionParticipant } from './participant.js';
 import type { Participants } from './participants.js';
 import type { Publisher } from './publisher.js';
+import { inSavepoint } from './savepoint.js';
 import type { TransactionFacts } from './transaction-facts.js';
 import { TransactionScope } from './transaction-scope.js';
 import { type TransactionOptions, transactionOptionProblems } from './transaction-options.js';
@@ -239,36 +240,13 @@ export class Transactions {
     };
   }
 
-  private async savepoint<R>(
+  private savepoint<R>(
     outer: UnitOfWork,
     body: (tx: unknown) => Promise<R>,
     begin: Begin,
   ): Promise<R> {
-    let inner: UnitOfWork | undefined;
     const participant = this.options.participants.get(outer.participant);
-    // Begun in a savepoint of the client, this one would be undone with it: what is sent in here is refused, too.
-    const within = participant.foreign?.() === undefined && participant.within?.bind(participant);
-    try {
-      const result = await begin<R>(async (tx) => {
-        // Who begins it may try it again: what the try before has sent is of no more use.
-        inner?.discard();
-        const unit = (inner = outer.savepoint(tx));
-        const own = (): Promise<R> => body(tx);
-        try {
-          const value = await this.scope.run(unit, () => (within ? within(tx, own) : own()));
-          await unit.seal();
-          return value;
-        } catch (error) {
-          await unit.close();
-          throw error;
-        }
-      });
-      inner?.release();
-      return result;
-    } catch (error) {
-      inner?.discard(error);
-      throw error;
-    }
+    return inSavepoint(body, { outer, participant, begin, scope: this.scope });
   }
 
   private deliver(half: LateHalf, facts: TransactionFacts): void {
