@@ -5,6 +5,7 @@ import { queueOf } from '../producer/send-route.js';
 import type { TopicInfo } from '../store/topic-registry.js';
 import { TransactionEndedError } from './errors.js';
 import { HeldMessage, type KeptMessage } from './kept-message.js';
+import { SavepointTurns } from './savepoint-turns.js';
 import type { TransactionId } from '../store/half-message-store.js';
 
 /** What every unit of work of an instance needs. */
@@ -39,11 +40,11 @@ class Kept {
   ) {}
 }
 
-class Turn {
+class QueueTurn {
   constructor(
     readonly topic: string,
     readonly queue: number,
-    readonly before: Turn | undefined,
+    readonly before: QueueTurn | undefined,
   ) {}
 }
 
@@ -66,18 +67,15 @@ export class UnitOfWork implements Enlistment {
   readonly tx: unknown;
   private readonly tools: UnitOfWorkTools;
   private readonly outer: UnitOfWork | undefined;
-  /** Sends that wait for a topic or a schema, and savepoints that wait for their turn. */
+  /** Sends that wait for a topic or a schema. */
   private pending: Promise<unknown>[] | undefined;
   /** Those within that have not ended. */
   private savepoints: Set<UnitOfWork> | undefined;
-  /** The end of the last of those that take turns; it never rejects. */
-  private lastSavepoint: Promise<void> | undefined;
-  /** Of the last that had to wait for its turn: it begins later than it was called, so its end is waited for. */
-  private lastInTurn: Promise<void> | undefined;
+  private savepointTurns: SavepointTurns | undefined;
   /** Of a savepoint: what waits for its end. */
   private waiter: { resolve(): void; reject(error: unknown): void } | undefined;
   /** By topic: messages that nothing binds to a queue stay together, in their order. */
-  private turns: Turn | undefined;
+  private queueTurns: QueueTurn | undefined;
   private last: Kept | undefined;
   private isOpen = true;
   private nextNumber = 0;
@@ -102,7 +100,7 @@ export class UnitOfWork implements Enlistment {
 
   /** Also when it is not known yet where to, or in a savepoint that has not ended; one that waits for its turn counts as a send. */
   get hasSent(): boolean {
-    if (this.last || this.pending?.length) return true;
+    if (this.last || this.pending?.length || this.savepointTurns?.waiting.length) return true;
     return [...(this.savepoints ?? [])].some((savepoint) => savepoint.hasSent);
   }
 
@@ -125,21 +123,10 @@ export class UnitOfWork implements Enlistment {
     return savepoint;
   }
 
-  /**
-   * Runs savepoints one after the other: a database lets the later of two that are open stand within the earlier one, whose
-   * failure would undo what the later one wrote and leave its messages.
-   */
+  /** One savepoint after the other, see `SavepointTurns`. One whose turn has not come when this is sealed is refused. */
   inTurn<R>(savepoint: () => Promise<R>): Promise<R> {
-    const before = this.lastSavepoint;
-    const running = before ? this.after(before).then(savepoint) : savepoint();
-    const over = running.then(nothing, nothing);
-    this.lastSavepoint = over;
-    if (before) this.lastInTurn = over;
-    void over.then(() => {
-      if (this.lastSavepoint === over) this.lastSavepoint = this.lastInTurn = undefined;
-    });
-    // Another promise than the one that is heard here: whoever does not await it is told of its failure by the process.
-    return running.then((result) => result);
+    this.savepointTurns ??= new SavepointTurns({ check: () => this.refuseEnded() });
+    return this.savepointTurns.run(savepoint);
   }
 
   /**
@@ -151,12 +138,14 @@ export class UnitOfWork implements Enlistment {
    */
   seal(): Promise<unknown> | void {
     this.isOpen = false;
-    if (!this.pending?.length && !this.savepoints?.size && !this.lastInTurn) return;
+    const turns = this.savepointTurns;
+    if (!this.pending?.length && !this.savepoints?.size && !turns) return;
     const unended = [...(this.savepoints ?? [])].filter((savepoint) => savepoint.hasSent);
     return Promise.all([
       ...(this.pending ?? []),
       ...unended.map((each) => each.whenOver()),
-      this.lastInTurn,
+      ...(turns?.waiting ?? []),
+      turns?.whenOver,
     ]);
   }
 
@@ -167,7 +156,7 @@ export class UnitOfWork implements Enlistment {
    */
   close(): Promise<void> | void {
     this.isOpen = false;
-    return this.lastInTurn;
+    return this.savepointTurns?.whenOver;
   }
 
   /** The savepoint succeeded: what it sent belongs to the outer one now. */
@@ -197,15 +186,8 @@ export class UnitOfWork implements Enlistment {
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
   }
 
-  /** What has not begun when the transaction ends fails it: it was called as a part of it. */
-  private after(turn: Promise<void>): Promise<void> {
-    const begun = turn.then(() => {
-      if (!this.open) throw new TransactionEndedError(this.id);
-      void pending.splice(pending.indexOf(begun), 1);
-    });
-    const pending = (this.pending ??= []);
-    pending.push(begun);
-    return begun;
+  private refuseEnded(): void {
+    if (!this.open) throw new TransactionEndedError(this.id);
   }
 
   private whenOver(): Promise<void> {
@@ -219,7 +201,7 @@ export class UnitOfWork implements Enlistment {
   private enlisted(
     make: () => EnlistedMessage | Promise<EnlistedMessage>,
   ): SendResult | Promise<SendResult> {
-    if (!this.open) throw new TransactionEndedError(this.id);
+    this.refuseEnded();
     const number = this.outermost.nextNumber++;
     const made = make();
     if (!(made instanceof Promise)) return this.take(number, made);
@@ -252,10 +234,10 @@ export class UnitOfWork implements Enlistment {
   private queueOf({ route }: EnlistedMessage, info: TopicInfo): number {
     if (route.by !== 'turn') return queueOf(route, { queues: info.queues, turns: NO_TURNS });
     const whole = this.outermost;
-    for (let turn = whole.turns; turn; turn = turn.before)
+    for (let turn = whole.queueTurns; turn; turn = turn.before)
       if (turn.topic === info.topic) return turn.queue;
-    whole.turns = new Turn(info.topic, this.tools.nextTurn(info), whole.turns);
-    return whole.turns.queue;
+    whole.queueTurns = new QueueTurn(info.topic, this.tools.nextTurn(info), whole.queueTurns);
+    return whole.queueTurns.queue;
   }
 
   private limit(topic: string, messages: number, bytes: number): void {
@@ -268,5 +250,3 @@ export class UnitOfWork implements Enlistment {
     ]);
   }
 }
-
-function nothing(): void {}
