@@ -6,11 +6,11 @@ import type { Availability } from '../core/store/stores.js';
 import { addressOf, type ClusterClient } from './cluster-client.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
-import { type Client, Connection } from './connection.js';
+import { Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { isElsewhere, plain } from './errors.js';
 import type { Commands, ScriptHost } from './script.js';
-import { OneWrite } from './one-write.js';
+import { type GatheringHost, gatheredHost } from './one-write.js';
 import { scripts } from './scripts.js';
 import { serverProblem } from './server-check.js';
 import type { Expectations, ServerFacts } from './server-health.js';
@@ -287,22 +287,4 @@ export class Connections implements ScriptHost, Availability {
   private changed(ready: boolean, error: Error | undefined): void {
     for (const listener of [...this.listeners]) listener(ready, error);
   }
-}
-
-/** A host that sends when the turn of the event loop ends, or when it is told to. */
-interface GatheringHost extends ScriptHost {
-  flush(): void;
-}
-
-function gatheredHost(host: { client: () => Client; testTimeMs: () => string }): GatheringHost {
-  const oneWrite = new OneWrite();
-  return {
-    get redis(): Commands {
-      return oneWrite.through(host.client());
-    },
-    get testTimeMs() {
-      return host.testTimeMs();
-    },
-    flush: () => oneWrite.flush(),
-  };
 }

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Client } from './connection.js';
+import type { Commands, ScriptHost } from './script.js';
 
 /**
  * What is asked through it within one turn of the event loop leaves in one write, when the turn ends. For many small
@@ -43,4 +44,25 @@ export class OneWrite {
       for (const stream of streams) stream.uncork();
     });
   }
+}
+
+/** A host that sends when the turn of the event loop ends, or when it is told to. */
+export interface GatheringHost extends ScriptHost {
+  flush(): void;
+}
+
+export function gatheredHost(host: {
+  client: () => Client;
+  testTimeMs: () => string;
+}): GatheringHost {
+  const oneWrite = new OneWrite();
+  return {
+    get redis(): Commands {
+      return oneWrite.through(host.client());
+    },
+    get testTimeMs() {
+      return host.testTimeMs();
+    },
+    flush: () => oneWrite.flush(),
+  };
 }
