@@ -2,7 +2,8 @@ import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors
 import type { AcksReached, AcksWanted } from '../core/store/message-log.js';
 import { AckWaits } from './ack-waits.js';
 import type { Connection } from './connection.js';
-import type { Connections, ReaderConnection } from './connections.js';
+import type { Connections } from './connections.js';
+import type { ReaderConnection } from './reader-connections.js';
 import { DiskProbe } from './disk-probe.js';
 import { isElsewhere } from './errors.js';
 import type { ScriptHost } from './script.js';

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { ClosedError } from '../core/message/errors.js';
-import type { Connections, ReaderConnection } from './connections.js';
+import type { Connections } from './connections.js';
+import type { ReaderConnection } from './reader-connections.js';
 import { isElsewhere } from './errors.js';
 
 /** So long a read may take to notice that it was told to end; then its connection is dropped. */

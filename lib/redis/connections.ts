@@ -3,25 +3,19 @@ import { ClosedError, StoreRefusedError, StoreUnavailableError } from '../core/m
 import type { Logger } from '../core/runtime/logger.js';
 import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability } from '../core/store/stores.js';
-import { addressOf, type ClusterClient } from './cluster-client.js';
+import type { ClusterClient } from './cluster-client.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
 import { Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { isElsewhere, plain } from './errors.js';
-import type { Commands, ScriptHost } from './script.js';
 import { type GatheringHost, gatheredHost } from './one-write.js';
+import { type ReaderConnection, ReaderConnections } from './reader-connections.js';
+import type { Commands, ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 import { serverProblem } from './server-check.js';
 import type { Expectations, ServerFacts } from './server-health.js';
 import { Servers } from './servers.js';
-
-/** A connection for reads that wait. */
-export interface ReaderConnection {
-  readonly connection: Connection;
-  /** A key it reads. In a cluster it leads to the node that has it. */
-  readonly key: string;
-}
 
 /** A start that takes longer looks as if it hung. */
 const SAY_WAITING_AFTER_MS = 1_000;
@@ -36,7 +30,7 @@ export class Connections implements ScriptHost, Availability {
   private readonly now: (() => number) | undefined;
   private readonly listeners = new Set<(ready: boolean, error?: Error) => void>();
   private readonly nodeListeners = new Set<() => void>();
-  private readonly readers = new Set<ReaderConnection>();
+  private readonly readers: ReaderConnections;
   private readonly nodes: ClusterNodes | undefined;
   private readonly servers: Servers;
   private commands: Connection<Redis | ClusterClient> | undefined;
@@ -61,9 +55,10 @@ export class Connections implements ScriptHost, Availability {
       this.nodes = new ClusterNodes({
         plan: cluster,
         logger: this.logger,
-        onRefresh: () => this.followKeys(),
+        onRefresh: () => this.readers.followKeys(),
         onNode: () => this.nodeReached(),
       });
+    this.readers = new ReaderConnections({ plan: this.plan, nodes: this.nodes });
     this.servers = new Servers({
       target: this.plan.target,
       nodes: this.nodes,
@@ -188,20 +183,13 @@ export class Connections implements ScriptHost, Availability {
 
   /** A connection for one blocking reader, which gives it back with `release`. */
   openReader(key: string): ReaderConnection {
+    // Not after `close`.
     this.connected();
-    const { nodes, plan } = this;
-    const connection = new Connection({
-      make: () => (nodes ? nodes.reader(key) : plan.make('blocking')),
-      target: plan.target,
-    });
-    const reader = { connection, key };
-    this.readers.add(reader);
-    return reader;
+    return this.readers.open(key);
   }
 
   release(reader: ReaderConnection): void {
-    this.readers.delete(reader);
-    reader.connection.close();
+    this.readers.release(reader);
   }
 
   /** Ends a waiting read of a reader; false when there is no way to. */
@@ -223,8 +211,7 @@ export class Connections implements ScriptHost, Availability {
   close(): void {
     this.closed = true;
     this.commands?.close();
-    for (const { connection } of this.readers) connection.close();
-    this.readers.clear();
+    this.readers.close();
   }
 
   /** Said once: whoever tries to open again and again tells the rest. */
@@ -272,12 +259,6 @@ export class Connections implements ScriptHost, Availability {
   private explained(error: unknown): unknown {
     const problem = this.servers.clusterProblem();
     return problem ? new StoreUnavailableError(problem.text, { cause: error }) : error;
-  }
-
-  /** Readers whose keys are elsewhere now go there. */
-  private followKeys(): void {
-    for (const { connection, key } of this.readers)
-      if (this.nodes!.nodeOf(key) !== addressOf(connection.redis.options)) connection.replace();
   }
 
   private nodeReached(): void {
