@@ -5,15 +5,14 @@ import type { StoreHealth } from '../core/runtime/store-health.js';
 import type { Availability } from '../core/store/stores.js';
 import type { ClusterClient } from './cluster-client.js';
 import { ClusterNodes } from './cluster-nodes.js';
-import { NEEDED_COMMANDS, OPTIONAL_COMMANDS, type OptionalCommand } from './commands.js';
+import type { OptionalCommand } from './commands.js';
 import { Connection } from './connection.js';
 import type { ConnectionPlan } from './connection-options.js';
 import { isElsewhere, plain } from './errors.js';
+import { type Demands, Fitness } from './fitness.js';
 import { type GatheringHost, gatheredHost } from './one-write.js';
 import { type ReaderConnection, ReaderConnections } from './reader-connections.js';
 import type { Commands, ScriptHost } from './script.js';
-import { scripts } from './scripts.js';
-import { serverProblem } from './server-check.js';
 import type { Expectations, ServerFacts } from './server-health.js';
 import { Servers } from './servers.js';
 
@@ -33,9 +32,8 @@ export class Connections implements ScriptHost, Availability {
   private readonly readers: ReaderConnections;
   private readonly nodes: ClusterNodes | undefined;
   private readonly servers: Servers;
+  private readonly fitness: Fitness;
   private commands: Connection<Redis | ClusterClient> | undefined;
-  private isCluster = true;
-  private denied: ReadonlySet<string> = new Set(OPTIONAL_COMMANDS);
   private saidWaiting = false;
   private closed = false;
 
@@ -65,6 +63,12 @@ export class Connections implements ScriptHost, Availability {
       one: () => this.connected().redis,
       may: (command) => this.may(command),
     });
+    this.fitness = new Fitness({
+      target: this.plan.target,
+      servers: this.servers,
+      isNode: this.nodes !== undefined,
+      host: this,
+    });
   }
 
   get redis(): Commands {
@@ -91,7 +95,7 @@ export class Connections implements ScriptHost, Availability {
 
   /** Whether one script may touch keys of several slots. Known once the connection is open; until then it may not. */
   get spansSlots(): boolean {
-    return !this.isCluster;
+    return !this.fitness.isCluster;
   }
 
   /** Whether streams that are read together may be on different nodes. */
@@ -101,7 +105,7 @@ export class Connections implements ScriptHost, Availability {
 
   /** Whether the user may run it. Known once the connection is open; asking Redis instead would fill its ACL LOG. */
   may(command: OptionalCommand): boolean {
-    return !this.denied.has(command);
+    return this.fitness.may(command);
   }
 
   /** Longest wait of a blocking read. */
@@ -128,14 +132,11 @@ export class Connections implements ScriptHost, Availability {
    *
    * @throws StoreRefusedError at once, StoreUnavailableError after `timeoutMs`; no text holds a password.
    */
-  async open(
-    timeoutMs: number,
-    fitness: { allowEviction: boolean; anyKey: string },
-  ): Promise<void> {
+  async open(timeoutMs: number, demands: Demands): Promise<void> {
     const connection = this.connected();
     const note = setTimeout(() => this.sayWaiting(connection, timeoutMs), SAY_WAITING_AFTER_MS);
     try {
-      await this.reach(connection, timeoutMs, fitness);
+      await this.reach(connection, timeoutMs, demands);
     } finally {
       clearTimeout(note);
     }
@@ -144,13 +145,13 @@ export class Connections implements ScriptHost, Availability {
   private async reach(
     connection: Connection<Redis | ClusterClient>,
     timeoutMs: number,
-    fitness: { allowEviction: boolean; anyKey: string },
+    demands: Demands,
   ): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (let leftMs = timeoutMs; ; leftMs = Math.max(0, deadline - performance.now())) {
       await connection.whenReady({ timeoutMs: leftMs });
       try {
-        await this.check(fitness);
+        await this.fitness.check(demands);
         return;
       } catch (error) {
         // Lost again in between: wait for the next connection, until the time is up.
@@ -231,28 +232,6 @@ export class Connections implements ScriptHost, Availability {
       onChange: (ready, error) => this.changed(ready, error),
     });
     return this.commands;
-  }
-
-  private async check(fitness: { allowEviction: boolean; anyKey: string }): Promise<void> {
-    let info: Readonly<Record<string, string>> = {};
-    const isNode = this.nodes !== undefined;
-    for (const { target, info: said } of await this.servers.introductions()) {
-      info = said;
-      // Valkey calls it by its own name.
-      this.isCluster = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
-      // Before any script: an old server would fail on their first line.
-      const unfit = serverProblem({ target, info, missing: [], isNode }, fitness);
-      if (unfit) throw unfit;
-    }
-    const denied = (await scripts.checkRights.run(this, {
-      keys: { any: fitness.anyKey },
-      args: {},
-      moreArgs: [...NEEDED_COMMANDS, ...OPTIONAL_COMMANDS],
-    })) as string[];
-    this.denied = new Set(denied);
-    const missing = NEEDED_COMMANDS.filter((command) => this.denied.has(command));
-    const lacking = serverProblem({ target: this.plan.target, info, missing, isNode }, fitness);
-    if (lacking) throw lacking;
   }
 
   /** Slots that no node serves say more than the one call that failed. */
