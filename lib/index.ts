@@ -225,4 +225,4 @@ export {
   TopicNotFoundError,
   UnroutableMessageError,
 } from './core/message/errors.js';
-export { DuplicateSubscriptionError } from './core/consumer/subscription.js';
+export { DuplicateSubscriptionError } from './core/consumer/duplicate-subscription.js';

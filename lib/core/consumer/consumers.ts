@@ -1,4 +1,4 @@
-import { fitsTopic, isTopicPattern, patternsOverlap } from '../filter/topic-pattern.js';
+import { fitsTopic, isTopicPattern } from '../filter/topic-pattern.js';
 import { ClosedError } from '../message/errors.js';
 import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
@@ -14,6 +14,7 @@ import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
 import { Consumer } from './consumer.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
+import { refuseDuplicate } from './duplicate-subscription.js';
 import type { TopicLife } from './group-registration.js';
 import { groupLags } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
@@ -27,7 +28,7 @@ import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
 import { wayOf } from './pattern/ways.js';
 import type { RunningSubscription } from './running-subscription.js';
-import { DuplicateSubscriptionError, type Subscription } from './subscription.js';
+import type { Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
 
 export interface ConsumersOptions {
@@ -114,7 +115,7 @@ export class Consumers {
 
   /** @throws DuplicateSubscriptionError when there is one in the same group for a topic that would fit both. */
   add(subscription: Subscription): RunningSubscription {
-    this.refuseTwin(subscription);
+    refuseDuplicate(subscription, this.subscriptions);
     const made = this.make(subscription);
     this.running.push(made);
     return made;
@@ -124,7 +125,7 @@ export class Consumers {
   async openPuller(subscription: Subscription): Promise<Puller> {
     const { topics, timing } = this.options;
     const { topic } = subscription;
-    this.refuseTwin(subscription);
+    refuseDuplicate(subscription, this.subscriptions);
     const puller = new Puller({
       ...this.options,
       subscription,
@@ -167,11 +168,6 @@ export class Consumers {
     return this.running.filter(
       ({ subscription: each }) => each.topic === topic && each.group === group,
     );
-  }
-
-  private refuseTwin(subscription: Subscription): void {
-    const twin = this.running.find(({ subscription: other }) => compete(other, subscription));
-    if (twin) throw new DuplicateSubscriptionError(twin.subscription, subscription);
   }
 
   private make(subscription: Subscription): RunningSubscription {
@@ -270,12 +266,4 @@ export class Consumers {
     const count = this.running.reduce((sum, { queues }) => sum + queues.length, 0);
     return Math.max(1_000, count * 20);
   }
-}
-
-/** Whether each would get only a part of what is meant for both. Broadcasts share nothing. */
-function compete(a: Subscription, b: Subscription): boolean {
-  const shareNothing = a.mode === 'broadcasting' && b.mode === 'broadcasting';
-  if (a.group !== b.group || shareNothing) return false;
-  const hasPattern = isTopicPattern(a.topic) || isTopicPattern(b.topic);
-  return hasPattern ? patternsOverlap(a.topic, b.topic) : a.topic === b.topic;
 }

@@ -252,18 +252,3 @@ function filterProblem(filter: unknown): string | undefined {
   if (filter === undefined || isInstance(filter, MessageFilter)) return undefined;
   return `filter must be made by tags(), selector() or headers(), got: ${describeValue(filter)}`;
 }
-
-/** Two handlers of one application would compete for the messages of one group. */
-export class DuplicateSubscriptionError extends InvalidOptionsError {
-  constructor(first: Subscription, second: Subscription) {
-    const topics =
-      first.topic === second.topic
-        ? `topic "${first.topic}"`
-        : `topics that fit "${first.topic}" and "${second.topic}"`;
-    super(`Two handlers share consumer group "${first.group}" on ${topics}`, [
-      `${first.origin} and ${second.origin}`,
-      'each message would reach only one of them',
-      'give one its own group, or merge the handlers',
-    ]);
-  }
-}
