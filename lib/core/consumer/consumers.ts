@@ -1,6 +1,5 @@
-import { fitsTopic, isTopicPattern } from '../filter/topic-pattern.js';
+import { fitsTopic } from '../filter/topic-pattern.js';
 import { ClosedError } from '../message/errors.js';
-import type { TopicDefinition } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Drain } from '../runtime/drain.js';
 import { eachOf } from '../runtime/each-of.js';
@@ -10,23 +9,18 @@ import type { LagReading } from '../runtime/telemetry.js';
 import type { GroupQueue } from '../store/delivery-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import type { Stores } from '../store/stores.js';
-import { BroadcastConsumer } from './broadcast/broadcast-consumer.js';
-import { Consumer } from './consumer.js';
+import { type ConsumedTopics, consumerFor, lookupOf } from './consumer-for.js';
 import type { ConsumerTiming } from './consumer-timing.js';
 import type { DispatchTools } from './dispatch.js';
 import { refuseDuplicate } from './duplicate-subscription.js';
-import type { TopicLife } from './group-registration.js';
 import { groupLags } from './group-lags.js';
 import { GrowthWatch } from './growth-watch.js';
 import { Heartbeat } from './heartbeat.js';
-import { OrderedConsumer } from './ordered/ordered-consumer.js';
 import type { OrderedTiming } from './ordered/ordered-timing.js';
 import { Orphans } from './orphans.js';
 import { PauseWatch } from './pause-watch.js';
 import { Puller } from './pull/puller.js';
-import { PatternConsumer } from './pattern/pattern-consumer.js';
 import { TopicWatch } from './pattern/topic-watch.js';
-import { wayOf } from './pattern/ways.js';
 import type { RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
@@ -35,14 +29,7 @@ export interface ConsumersOptions {
   /** Name of this process in every consumer group. */
   member: string;
   stores: Stores;
-  /** The topic as it is known, and as it is now. */
-  topics: {
-    get(topic: string): Promise<TopicLife>;
-    refresh(topic: string): Promise<TopicLife>;
-    /** Without making it. @throws TopicNotFoundError */
-    find(topic: string): Promise<TopicLife>;
-    definition(topic: string): TopicDefinition | undefined;
-  };
+  topics: ConsumedTopics;
   tools: DispatchTools;
   storeTime: StoreTime;
   clock: Clock;
@@ -116,7 +103,8 @@ export class Consumers {
   /** @throws DuplicateSubscriptionError when there is one in the same group for a topic that would fit both. */
   add(subscription: Subscription): RunningSubscription {
     refuseDuplicate(subscription, this.subscriptions);
-    const made = this.make(subscription);
+    const { watch } = this;
+    const made = consumerFor(subscription, { ...this.options, watch, pollMs: () => this.pollMs() });
     this.running.push(made);
     return made;
   }
@@ -129,7 +117,7 @@ export class Consumers {
     const puller = new Puller({
       ...this.options,
       subscription,
-      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
+      topic: lookupOf(topic, topics),
       swallowedAfterMs: timing.swallowedAfterMs,
       maxInHandBytes: timing.maxInHandBytes,
     });
@@ -168,29 +156,6 @@ export class Consumers {
     return this.running.filter(
       ({ subscription: each }) => each.topic === topic && each.group === group,
     );
-  }
-
-  private make(subscription: Subscription): RunningSubscription {
-    const { watch } = this;
-    const { topics } = this.options;
-    const { topic } = subscription;
-    const options = { ...this.options, subscription, pollMs: () => this.pollMs() };
-    if (isTopicPattern(topic))
-      return new PatternConsumer({
-        ...{ subscription, watch, topics: this.options.stores.topics },
-        way: wayOf(options),
-        findTopic: (name) => topics.find(name),
-        schemaOf: (name) => topics.definition(name)?.options.schema,
-      });
-    const withTopic = {
-      ...options,
-      topic: { get: () => topics.get(topic), refresh: () => topics.refresh(topic) },
-    };
-    if (subscription.mode === 'broadcasting') return new BroadcastConsumer(withTopic);
-    const { ordered: rules } = subscription;
-    if (!rules) return new Consumer(withTopic);
-    const timing = { ...this.options.timing, ...this.options.orderedTiming };
-    return new OrderedConsumer({ ...withTopic, rules, timing });
   }
 
   /** Make every group known without reading yet. */
