@@ -13,6 +13,7 @@ import { settle } from '../settle.js';
 import type { Subscription } from '../subscription.js';
 import { toSettlement } from '../to-settlement.js';
 import { Filling } from './filling.js';
+import { ReaderPool } from './reader-pool.js';
 import { writeReceipt } from './receipt.js';
 
 /** A message in the hands of whoever asked for it, until its invisible duration has passed. */
@@ -66,9 +67,7 @@ export class Puller implements RunningSubscription {
   /** How large messages are. */
   private readonly budget: ByteBudget;
   private readonly closing = new AbortController();
-  /** One for each call that waits. */
-  private readonly readers: GroupReader[] = [];
-  private readonly busy = new Set<GroupReader>();
+  private readonly readers: ReaderPool;
   private refs: GroupQueue[] = [];
   private turn = 0;
   private cancelAudit: (() => void) | undefined;
@@ -79,6 +78,7 @@ export class Puller implements RunningSubscription {
     this.registration = new GroupRegistration({ ...options, mode: 'unordered' });
     this.reporter = new Reporter(options);
     this.budget = new ByteBudget({ mostBytes: options.maxInHandBytes });
+    this.readers = new ReaderPool({ open: () => this.openReader() });
   }
 
   get queues(): readonly GroupQueue[] {
@@ -123,8 +123,7 @@ export class Puller implements RunningSubscription {
   async stop(): Promise<boolean> {
     this.closing.abort();
     this.cancelAudit?.();
-    const readers = [...this.readers, ...this.busy];
-    await Promise.all(readers.map((reader) => reader.close()));
+    await this.readers.close();
     return true;
   }
 
@@ -180,7 +179,7 @@ export class Puller implements RunningSubscription {
   /** From each queue in turn; if there is nothing at all, one wait for all of them. */
   private async readMore(filling: Filling, waitMs: number): Promise<void> {
     const { signal } = this.closing;
-    await this.withReader(async (reader) => {
+    await this.readers.use(async (reader) => {
       const from = this.turn++;
       for (let i = 0; i < this.refs.length; i++) {
         const queues = [this.refs[(from + i) % this.refs.length]!];
@@ -192,18 +191,11 @@ export class Puller implements RunningSubscription {
     });
   }
 
-  private async withReader<T>(work: (reader: GroupReader) => Promise<T>): Promise<T> {
+  private openReader(): GroupReader {
     const { stores, member } = this.options;
-    const reader =
-      this.readers.pop() ?? stores.deliveries.openReader(this.subscription.group, member);
+    const reader = stores.deliveries.openReader(this.subscription.group, member);
     reader.onLostReply = () => this.audit();
-    this.busy.add(reader);
-    try {
-      return await work(reader);
-    } finally {
-      this.busy.delete(reader);
-      if (!this.closing.signal.aborted) this.readers.push(reader);
-    }
+    return reader;
   }
 
   private async take(entry: DeliveredEntry, schema: StandardSchema | undefined): Promise<Taken> {
