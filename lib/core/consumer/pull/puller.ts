@@ -13,6 +13,7 @@ import { settle } from '../settle.js';
 import type { Subscription } from '../subscription.js';
 import { toSettlement } from '../to-settlement.js';
 import { Filling } from './filling.js';
+import { LostReads } from './lost-reads.js';
 import { ReaderPool } from './reader-pool.js';
 import { writeReceipt } from './receipt.js';
 
@@ -68,9 +69,9 @@ export class Puller implements RunningSubscription {
   private readonly budget: ByteBudget;
   private readonly closing = new AbortController();
   private readonly readers: ReaderPool;
+  private readonly lostReads: LostReads;
   private refs: GroupQueue[] = [];
   private turn = 0;
-  private cancelAudit: (() => void) | undefined;
 
   constructor(options: PullerOptions) {
     this.options = options;
@@ -79,6 +80,14 @@ export class Puller implements RunningSubscription {
     this.reporter = new Reporter(options);
     this.budget = new ByteBudget({ mostBytes: options.maxInHandBytes });
     this.readers = new ReaderPool({ open: () => this.openReader() });
+    this.lostReads = new LostReads({
+      refs: () => this.refs,
+      consumer: options.member,
+      deliveries: options.stores.deliveries,
+      clock: options.clock,
+      swallowedAfterMs: options.swallowedAfterMs,
+      onError: (error) => this.reporter.trouble('give back what was never received', error),
+    });
   }
 
   get queues(): readonly GroupQueue[] {
@@ -117,12 +126,12 @@ export class Puller implements RunningSubscription {
   }
 
   recheck(): void {
-    this.audit();
+    this.lostReads.suspect();
   }
 
   async stop(): Promise<boolean> {
     this.closing.abort();
-    this.cancelAudit?.();
+    this.lostReads.close();
     await this.readers.close();
     return true;
   }
@@ -139,7 +148,7 @@ export class Puller implements RunningSubscription {
         if (received.length > 0 || clock.monotonic() >= until) return received;
       } catch (error) {
         // What the lost reply held is in our name.
-        this.audit();
+        this.lostReads.suspect();
         if (!(error instanceof QueueFaultedError && error.fault === 'no-group')) throw error;
         // A topic that was made anew may have other queues.
         this.refs = this.refsTo((await this.registration.joinAgain(this.refs)).queues);
@@ -194,7 +203,7 @@ export class Puller implements RunningSubscription {
   private openReader(): GroupReader {
     const { stores, member } = this.options;
     const reader = stores.deliveries.openReader(this.subscription.group, member);
-    reader.onLostReply = () => this.audit();
+    reader.onLostReply = () => this.lostReads.suspect();
     return reader;
   }
 
@@ -261,22 +270,6 @@ export class Puller implements RunningSubscription {
     this.options.events.emit('delivered', { topic, queue, group, messageId, key, offset, attempt });
     const receipt = { topic, queue, group, offset, deliveryCount, attempt, messageId };
     return { message, body, attempt, receipt: writeReceipt(receipt) };
-  }
-
-  /** Gives back what is in our name and in nobody's hands, once no lost read can be answered any more. */
-  private audit(): void {
-    const { stores, member, clock, swallowedAfterMs } = this.options;
-    this.cancelAudit?.();
-    if (this.closing.signal.aborted) return;
-    this.cancelAudit = clock.after(swallowedAfterMs + 1, () => {
-      const renewals = this.refs.map((ref) =>
-        stores.deliveries.renew(ref, { consumer: member, inHand: [], swallowedAfterMs }),
-      );
-      Promise.all(renewals).catch((error: unknown) => {
-        this.reporter.trouble('give back what was never received', error);
-        this.audit();
-      });
-    });
   }
 }
 
