@@ -71,3 +71,32 @@ describe('a process that dies while it makes a topic grow', () => {
     expect(deaths).toBeLessThan(MOST_COMMANDS);
   });
 });
+
+describe('a queue that was lost after its topic grew', () => {
+  let server: TestRedis;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+
+  it.each(['earlier', 'later'])(
+    'keeps an ordered group that joined %s out of no queue that was added',
+    async (joined) => {
+      const namespace = newNamespace();
+      const stores = await openStores(server.url, { namespace });
+      await stores.topics.declare('orders', { queues: 1 });
+      const join = { ...GROUP, from: 'earliest' } as const;
+      if (joined === 'earlier') await stores.topics.joinGroup('orders', join);
+      await stores.topics.alter('orders', { queues: 2 });
+      const { meta, log } = new Keys({ namespace }).queue({ topic: 'orders', queue: 0 });
+      const { redis } = stores.topics['host'];
+      await redis.del(meta, log);
+      await stores.topics.joinGroup('orders', join);
+      const added = { topic: 'orders', queue: 1, group: GROUP.group };
+      expect(await stores.leases.acquire(added, { owner: 'a', leaseMs: 1_000 })).toMatchObject({
+        state: 'acquired',
+      });
+      await stores.close();
+    },
+  );
+});

@@ -17,19 +17,24 @@
 --          { 'left', token, entries, lanes }  what is delivered and not settled, and which lanes hold messages (a name,
 --                            'parked' or 'open', the next name, ...); with the token of its last owner
 --
--- Invariant: what was hidden at the seal and became visible later is waited for as well: the seal moves behind it.
+-- Invariant: what was hidden at the seal and became visible later is waited for as well: the seal moves behind it. A queue
+-- that was lost with its seal, and opened anew, is sealed where it ends now: nobody is left who would do it otherwise.
 
 local meta, log, before = KEYS[1], KEYS[2], KEYS[5]
 local group, field = ARGV[1], 'seal:' .. ARGV[2]
 
-local facts = redis.call('HMGET', meta, field, 'parent')
+local facts = redis.call('HMGET', meta, field, 'parent', 'generation')
 local lease = redis.call('HMGET', KEYS[6], 'token', 'gate')
 local delivered = (group_facts(log, group) or {})['last-delivered-id']
+local hidden = redis.call('SRANDMEMBER', before, 100)
+if not facts[1] and delivered and tonumber(facts[3] or 0) >= tonumber(ARGV[2]) then
+  facts[1] = named(redis.call('XINFO', 'STREAM', log))['last-generated-id']
+  redis.call('HSET', meta, field, facts[1])
+end
 if not facts[1] or not delivered then return { 'waits', 'unread' } end
 if facts[2] and not lease[2] then return { 'waits', 'gate' } end
 
 local seal = facts[1]
-local hidden = redis.call('SRANDMEMBER', before, 100)
 for _, id in ipairs(hidden) do
   if redis.call('HEXISTS', KEYS[3], id) == 1 then return { 'waits', 'scheduled' } end
   if redis.call('HEXISTS', KEYS[4], id) == 1 then return { 'waits', 'half' } end
