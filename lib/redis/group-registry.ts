@@ -2,8 +2,8 @@ import { TopicNotFoundError } from '../core/message/errors.js';
 import { groupProblem } from '../core/message/names.js';
 import { queuesOf, type QueueRef, type StartFrom } from '../core/store/refs.js';
 import type { GroupInfo, GroupJoin, JoinReply, OrderedBy } from '../core/store/topic-registry.js';
+import { closeGroup } from './close-group.js';
 import { answer } from './errors.js';
-import { heldKeys } from './held-keys.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
@@ -80,12 +80,8 @@ export class GroupRegistry {
     const { meta, groups } = this.options.keys.topic(topic);
     const queues = await answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'queues'));
     await Promise.all(
-      queuesOf({ topic, queues: Number(queues) }).map(async (ref) =>
-        scripts.closeGroup.run(this.options.host, {
-          keys: this.options.keys.groupQueue({ ...ref, group }),
-          moreKeys: await heldKeys(this.options, { ...ref, group }),
-          args: { group },
-        }),
+      queuesOf({ topic, queues: Number(queues) }).map((ref) =>
+        closeGroup(this.options, { ...ref, group }),
       ),
     );
     const roster = this.options.keys.roster({ topic, group });

@@ -20,7 +20,7 @@ import type {
 import type { Connections } from './connections.js';
 import type { StoredEntry } from '../core/store/refs.js';
 import { answer } from './errors.js';
-import { heldLanes } from './held-keys.js';
+import { heldLanes } from './held-lanes.js';
 import type { Keys } from './keys.js';
 import { LaneReads } from './lane-reads.js';
 import {

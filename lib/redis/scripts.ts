@@ -276,7 +276,8 @@ export const scripts = {
     name: 'close-group',
     keys: [...GROUP, 'dead', 'lease', 'lanes', 'hold', 'parked'],
     moreKeys: 'held',
-    args: ['group'],
+    args: ['group', 'born'],
+    moreArgs: 'lanes',
   }),
 
   dedup: new Script({

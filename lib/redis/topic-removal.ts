@@ -1,7 +1,7 @@
 import { queuesOf, type QueueRef } from '../core/store/refs.js';
+import { closeGroup } from './close-group.js';
 import { answer } from './errors.js';
 import { fromWord } from './half-words.js';
-import { heldKeys } from './held-keys.js';
 import type { Keys } from './keys.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
@@ -69,15 +69,16 @@ export class TopicRemoval {
   ): Promise<void> {
     const { meta, log, sessions, scheduled, due, only, half, parkedHalves, before } =
       this.keys.queue(ref);
-    const ofGroups = groups.map(async (group) => {
+    const place = { host: this.host, keys: this.keys };
+    await Promise.all(groups.map((group) => closeGroup(place, { ...ref, group }, born)));
+    const ofGroups = groups.map((group) => {
       const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
         ...ref,
         group,
       });
-      const held = await heldKeys({ host: this.host, keys: this.keys }, { ...ref, group });
-      return [retry, suspects, attempts, dead, lease, lanes, hold, parked, ...held];
+      return [retry, suspects, attempts, dead, lease, lanes, hold, parked];
     });
-    const all = (await Promise.all([...ofGroups, this.checkKeys(ref)])).flat();
+    const all = [...ofGroups.flat(), ...(await this.checkKeys(ref))];
     const own = [log, sessions, scheduled, due, only, half, parkedHalves, before];
     await this.removeLife({ meta, born }, [...own, ...all]);
   }

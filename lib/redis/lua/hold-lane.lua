@@ -45,6 +45,8 @@ for offset in string.gmatch(ARGV[6], '%S+') do
   offsets[#offsets + 1] = offset
 end
 
+-- A list that nobody knows of, since the note of it was deleted, is no part of this lane.
+if not state then redis.call('UNLINK', held) end
 if parks then
   for i = #offsets, 1, -1 do redis.call('LPUSH', held, held_element(log, offsets[i])) end
   redis.call('HSET', parked, lane, ARGV[8])
