@@ -11,6 +11,7 @@ import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 import { isGenerator, runToEnd } from './generator.js';
 import { RejectMessageError, RetryLaterError } from './handler-errors.js';
+import { usedUp } from './history.js';
 import { describeError, reasonOf, type Outcome, thrownAs } from './outcome.js';
 import type { Subscription } from './subscription.js';
 
@@ -61,16 +62,8 @@ export function open(
       },
     };
   }
-  const { maxAttempts } = subscription.retry;
-  if (entry.attempt > maxAttempts)
-    return {
-      message,
-      outcome: {
-        kind: 'rejected',
-        reason: `its consumer crashed during each of ${maxAttempts} attempts`,
-        error: undefined,
-      },
-    };
+  if (entry.attempt > subscription.retry.maxAttempts)
+    return { message, outcome: { kind: 'rejected', reason: usedUp(entry), error: undefined } };
   return { message };
 }
 

@@ -1,4 +1,5 @@
-import { describeError } from './outcome.js';
+import type { DeliveredEntry } from '../store/delivery-store.js';
+import { describeError, reasonOf } from './outcome.js';
 
 /** One failed attempt. */
 export interface HistoryItem {
@@ -33,6 +34,20 @@ function readHistory(text: string): HistoryItem[] {
     // Somebody else's text under our key: it explains nothing, and it must not stop the message.
     return [];
   }
+}
+
+/**
+ * Why a message is given up whose attempts are used up before this one begins: they crashed its consumers, or failed while more
+ * of them were allowed, by another member or an earlier version of the application. A crash leaves nothing in the history.
+ */
+export function usedUp({ attempt, history }: Pick<DeliveredEntry, 'attempt' | 'history'>): string {
+  const before = attempt - 1;
+  const times = before === 1 ? 'once' : `${before} times`;
+  const last = readHistory(history).at(-1);
+  if (typeof last?.error !== 'string') return `its consumer crashed ${times}, in every attempt`;
+  const what =
+    last.attempt === before ? `failed ${times}` : `its consumer crashed in attempt ${before}`;
+  return reasonOf(`${what}, and no more are allowed here; last error: ${last.error}`);
 }
 
 export function addToHistory(

@@ -61,4 +61,30 @@ describe('processes of one group with different options', () => {
     const [letter] = await bed.deadLetters('orders', 'billing');
     expect(letter!.attempts).toBeGreaterThan(2);
   });
+
+  it.each([
+    ['dead-lettered', {}],
+    ['lane-parked', { ordered: true }],
+  ] as const)(
+    'give up what failed more often than they allow, and say so (%s)',
+    async (event, how) => {
+      const failing = {
+        ...{ ...GROUP, ...how },
+        handler: () => {
+          throw new Error('no stock');
+        },
+      };
+      await bed.subscribe({ ...failing, retry: { maxAttempts: 9, backoff: () => 60_000 } });
+      await bed.publish('orders', 'a', { messageGroup: 'g' });
+      await bed.advance(121_000);
+      await bed.close();
+      const givenUp = other.rivulet.events.next(event);
+      await other.subscribe({ ...failing, retry: { maxAttempts: 2 } });
+      await other.advance(60_000);
+      expect(await givenUp).toMatchObject({
+        attempt: 4,
+        reason: 'failed 3 times, and no more are allowed here; last error: Error: no stock',
+      });
+    },
+  );
 });

@@ -211,7 +211,7 @@ export class Puller implements RunningSubscription {
     const { maxAttempts } = this.subscription.retry;
     const { tools } = this.options;
     if (entry.attempt > maxAttempts && entry.content.kind === 'message')
-      return refusedAs(entry, `was not acknowledged in ${maxAttempts} attempts`);
+      return refusedAs(entry, `was not acknowledged in ${entry.attempt - 1} attempts`);
     const opened = open(entry, this.subscription, tools);
     if ('outcome' in opened) return { ...opened, entry };
     try {
