@@ -1,5 +1,5 @@
 import { aboutMessage } from '../message/codec.js';
-import { InvalidInputError, StoreRefusedError } from '../message/errors.js';
+import { InvalidInputError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
 import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
@@ -103,12 +103,23 @@ export class RecurringSends {
     const { store, storeTime, note } = this.options;
     const known = await store.find(name);
     const isKnown = known?.definition === definition;
+    // What it said before may have a time that is due: a deployment that says something new must not lose it.
+    if (known && !isKnown && known.nextAt <= storeTime.now()) await this.fireAsKept(known);
     // Every process says it when it starts: a time that is due must not be lost to that. Of a new one no time comes late
     // because the store was waited for, unless it is the only one.
     const nextAt = isKnown ? known.nextAt : (this.nextRun(recurrence, storeTime.now()) ?? first);
     note(name, nextAt);
     if (!isKnown) await store.put({ name, definition, nextAt });
     return nextAt;
+  }
+
+  /** What cannot be sent as it was said, such as a body that its schema does not take any more, is in the way of nothing new. */
+  private async fireAsKept(entry: RecurringEntry): Promise<void> {
+    try {
+      await this.fire(entry.name);
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) throw error;
+    }
   }
 
   async list(): Promise<RecurringSend[]> {

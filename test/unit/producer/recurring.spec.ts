@@ -137,6 +137,30 @@ describe('a recurring send', () => {
     await late.close();
   });
 
+  describe('that is due when a new version of the application says something else', () => {
+    beforeEach(async () => {
+      await each('0 6 * * *', { tag: 'old' });
+      const entry = (await bed.stores.recurring.find('r'))!;
+      await bed.stores.recurring.put({ ...entry, nextAt: bed.clock.now() - 1 });
+    });
+
+    it('is sent as it was said, once, and then as it is said now', async () => {
+      const { nextAt } = await each('*/5 * * * *', { tag: 'new' });
+      expect(nextAt.toISOString()).toBe('2026-01-01T00:05:00.000Z');
+      await bed.advance(10_000);
+      expect(await bed.sent('reports')).toMatchObject([{ tag: 'old' }]);
+      await bed.advance(5 * MINUTE);
+      expect(await bed.sent('reports')).toMatchObject([{ tag: 'old' }, { tag: 'new' }]);
+    });
+
+    it('is in the way of nothing when it cannot be sent any more', async () => {
+      const entry = (await bed.stores.recurring.find('r'))!;
+      await bed.stores.recurring.put({ ...entry, definition: 'damaged' });
+      const { nextAt } = await each('0 7 * * *', { tag: 'new' });
+      expect(nextAt.toISOString()).toBe('2026-01-01T07:00:00.000Z');
+    });
+  });
+
   it('may come each second', async () => {
     await each('*/2 * * * * *');
     await bed.advance(6_500);
