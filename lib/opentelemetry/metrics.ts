@@ -27,6 +27,7 @@ const ALARMS = [
   'message-lost',
   'claim-lost',
   'half-parked',
+  'half-unasked',
   'outbox-stuck',
   'in-doubt',
 ] as const satisfies RivuletEventName[];

@@ -106,6 +106,18 @@ export interface RivuletEvents {
     messages: number;
     reason: string;
   };
+  /**
+   * A transaction is not decided, and no process that runs can say what became of it: none has its database, or its check method.
+   * Its messages wait until one has. An alarm; said once by each process that uses the topic, for all of one cause.
+   */
+  'half-unasked': {
+    topic: string;
+    queue: number;
+    transactionId: string;
+    /** Of the participant or the transaction. */
+    name: string;
+    messages: number;
+  };
   /** The store did not confirm the messages of a committed transaction; the back-check or the relay completes it. */
   'delivery-delayed': { transactionId: string; participant: string; error: Error };
   /** The store could not take the messages of a transaction: they wait in its database. */

@@ -30,6 +30,23 @@ export function ownerKey(owner: HalfOwner): string {
     : `m:${encodeURIComponent(owner.group)}:${encodeURIComponent(owner.name)}`;
 }
 
+/** Who would have to be there to decide halves of this owner: for people. */
+export function answererOf(owner: string): string {
+  const [kind, first = '', name = ''] = owner.split(':').map(decoded);
+  if (kind === 'd') return `its database (${first})`;
+  if (kind === 'm') return `@TransactionCheck('${name}') in producer group "${first}"`;
+  return 'the means to tell';
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Nobody's key, which somebody wrote into the store.
+    return text;
+  }
+}
+
 /** Owners on one board are looked after together: a database, or all check methods of a producer group. */
 export function boardOf(owner: HalfOwner): string {
   return boardOfKey(ownerKey(owner));

@@ -21,6 +21,7 @@ import { MovedMessages } from './moved-messages.js';
 import { Publisher } from './publisher.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { Transactions } from './transactions.js';
+import { UnaskedHalves } from './unasked-halves.js';
 
 export interface TransactionSupportOptions {
   stores: Stores;
@@ -48,6 +49,7 @@ export class TransactionSupport {
   readonly sets: MessageSets;
   private readonly participants: Participants;
   private readonly backCheck: BackCheckLoop;
+  private readonly unasked: UnaskedHalves;
   private readonly stopListing: () => void;
 
   constructor(options: TransactionSupportOptions) {
@@ -130,6 +132,15 @@ export class TransactionSupport {
       noteRelease,
       onError: (error) => onTrouble('ask what became of transactions', error),
     });
+    this.unasked = new UnaskedHalves({
+      halves: stores.halves,
+      topicsInUse: () => topics.all(),
+      clock,
+      storeTime,
+      events,
+      logger,
+      onError: (error) => onTrouble('look for transactions that nobody can decide', error),
+    });
   }
 
   /** Databases are ready. @throws Error naming one that is not. */
@@ -141,11 +152,12 @@ export class TransactionSupport {
   start(): void {
     this.transactions.start();
     this.backCheck.start();
+    this.unasked.start();
   }
 
   /** Check methods are not asked any more: what they need may be closing. Transactions go on. */
   async stopChecks(): Promise<void> {
-    await this.backCheck.stop();
+    await Promise.all([this.backCheck.stop(), this.unasked.stop()]);
   }
 
   /** Waits for transactions that run, until `timeUp` aborts. Nothing begins any more. */
