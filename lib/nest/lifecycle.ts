@@ -29,6 +29,9 @@ export interface LifecycleOptions {
   subscribe(): Promise<void>;
 }
 
+/** How long an application may start behind a transport that listens before that is worth a line. */
+const STARTS_WITHIN_MS = 10_000;
+
 /** How soon to try again: what only an operator can mend need not fill the log. */
 const RETRY_MS = { unavailable: 1_000, refused: 30_000 };
 
@@ -59,6 +62,7 @@ export class RivuletLifecycle
   private inBackground: Promise<void> | undefined;
   /** Something may have to be begun since the last try. */
   private hasNews = false;
+  private cancelReminder = (): void => {};
 
   constructor(options: LifecycleOptions) {
     this.options = options;
@@ -75,6 +79,7 @@ export class RivuletLifecycle
 
   async onApplicationBootstrap(): Promise<void> {
     this.isBootstrapped = true;
+    this.cancelReminder();
     await this.begin();
   }
 
@@ -87,11 +92,13 @@ export class RivuletLifecycle
   async listen(): Promise<void> {
     await this.connect();
     await this.begin();
+    this.remindOfStart();
   }
 
   /** A transport closes, or the application begins to: whoever is first. */
   async stopConsuming(): Promise<void> {
     this.closing.abort();
+    this.cancelReminder();
     await this.options.rivulet.stopConsuming();
   }
 
@@ -105,6 +112,7 @@ export class RivuletLifecycle
 
   async onApplicationShutdown(): Promise<void> {
     this.closing.abort();
+    this.cancelReminder();
     await this.options.rivulet.stop();
   }
 
@@ -127,6 +135,18 @@ export class RivuletLifecycle
     if (!settings.consume) return;
     if (this.isBootstrapped) await rivulet.consume(timeoutMs);
     else await rivulet.joinGroups(timeoutMs);
+  }
+
+  /** Nest's own transports read also where the application never starts: who comes from them may not start it. */
+  private remindOfStart(): void {
+    const { settings, logger } = this.options;
+    if (this.isBootstrapped || !settings.consume || this.closing.signal.aborted) return;
+    this.cancelReminder();
+    this.cancelReminder = settings.clock.after(STARTS_WITHIN_MS, () => {
+      logger.warn(
+        `The transport has listened for ${STARTS_WITHIN_MS / 1_000} s, and nothing is read yet: messages wait until the application has started. After app.startAllMicroservices() call app.init(), or app.listen() where there is HTTP, too.`,
+      );
+    });
   }
 
   private goOnInBackground(): void {
@@ -173,6 +193,7 @@ export class RivuletLifecycle
     try {
       await work;
     } catch (error) {
+      this.cancelReminder();
       await this.options.rivulet.stop(0);
       throw isAway(error) ? bootFailed(error) : error;
     }
