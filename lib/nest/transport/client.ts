@@ -13,6 +13,7 @@ import { RequestFailedError } from '../../core/producer/requester.js';
 import { withMetadata } from '../metadata.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { ClientHost, ownClientHost } from './client-host.js';
+import { foreignRecord } from './foreign-record.js';
 import { describePattern, topicOfPattern } from './pattern.js';
 import { RivuletRecord } from './record-builder.js';
 import type { TransportEvents } from './server.js';
@@ -188,6 +189,8 @@ function outgoing({ pattern, data, metadata }: ReadPacket): Outgoing {
   const { data: body, options } = isInstance(data, RivuletRecord)
     ? data
     : { data: data as unknown, options: {} };
+  const foreign = foreignRecord(body);
+  if (foreign !== undefined) throw new InvalidInputError('Send', [foreign]);
   const properties = withMetadata(options.properties, metadata);
   return {
     name: found.definition ?? found.topic,

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Injectable } from '@nestjs/common';
-import { ClientsModule, Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import {
+  ClientsModule,
+  Ctx,
+  EventPattern,
+  MessagePattern,
+  MqttRecordBuilder,
+  NatsRecordBuilder,
+  Payload,
+  RmqRecordBuilder,
+} from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
   defineTopic,
@@ -32,6 +41,19 @@ describe('emit', () => {
     const emitted = client.emit<SendResult>('orders', { id: 1 });
     expect(await firstValueFrom(emitted)).toMatchObject({ topic: 'orders', state: 'stored' });
     expect(await lastValueFrom(emitted)).toMatchObject({ topic: 'orders' });
+    await client.close();
+  });
+
+  it.each([
+    ['RmqRecord', new RmqRecordBuilder({ id: 1 }).setOptions({ priority: 3 }).build()],
+    ['NatsRecord', new NatsRecordBuilder({ id: 1 }).build()],
+    ['MqttRecord', new MqttRecordBuilder({ id: 1 }).build()],
+  ])('refuses the %s of another transport, as send does', async (name, record) => {
+    const { client } = clientOn();
+    await client.connect();
+    const refused = `Send: the body is a record of another transport (${name}), whose handlers would get its data and options as the body; make it with RivuletRecordBuilder, or send the data alone`;
+    await expect(lastValueFrom(client.emit('orders', record))).rejects.toThrow(refused);
+    await expect(lastValueFrom(client.send('orders', record))).rejects.toThrow(refused);
     await client.close();
   });
 
