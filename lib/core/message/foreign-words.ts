@@ -13,15 +13,21 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
   url: 'connection',
   // Kafka
   brokers: 'connection',
+  groupId: 'group',
   headers: 'properties',
   partition: 'queue',
   partitionKey: 'messageGroup',
   partitioner: 'queueSelector',
   partitions: 'queues',
+  // Nest's transports of NATS and Redis
+  host: 'connection',
+  port: 'connection',
+  servers: 'connection',
   // RabbitMQ
   expiration: 'ttlMs',
   prefetch: 'concurrency',
   prefetchCount: 'concurrency',
+  urls: 'connection',
   // RocketMQ
   consumeFromWhere: 'from',
   consumeThreadMax: 'concurrency',

@@ -42,6 +42,13 @@ describe('problems with options', () => {
     ]);
   });
 
+  it('name the connection for the addresses that the transports of Nest take', () => {
+    const addresses = { host: 1, port: 1, url: 1, urls: 1, servers: 1, brokers: 1 };
+    expect(unknownOptions(addresses, ['connection', 'group'])).toEqual(
+      Object.keys(addresses).map((name) => `unknown option "${name}", did you mean "connection"?`),
+    );
+  });
+
   it('name the known option that is the same word in another form', () => {
     expect(unknownOptions({ retries: 5, re: 1 }, ['group', 'retry'])).toEqual([
       'unknown option "retries", did you mean "retry"?',
