@@ -164,6 +164,7 @@ export function makeParts(options: RivuletOptions, { open }: { open(): Promise<v
     producer,
     storeTime,
     nextRun: options.nextRun,
+    logger,
     wait: { clock, timeoutMs: settings.producer.sendTimeoutMs },
     note: (name, at) => upkeep.noteRecurring(name, at),
   });

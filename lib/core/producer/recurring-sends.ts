@@ -6,6 +6,7 @@ import { groupProblem } from '../message/names.js';
 import { describeValue, unknownOptions } from '../message/options.js';
 import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
+import type { Logger } from '../runtime/logger.js';
 import type { RecurringEntry, RecurringStore } from '../store/recurring-store.js';
 import type { StoreTime } from '../store/store-time.js';
 import { askPatiently } from './ask-patiently.js';
@@ -50,6 +51,7 @@ export interface RecurringSendsOptions {
   producer: Producer;
   storeTime: StoreTime;
   nextRun: NextRun | undefined;
+  logger: Logger;
   /** How long `set` waits for a store that is away; not once the producer closes. */
   wait: { clock: Clock; timeoutMs: number };
   /** There will be work at `at`. Called before it is stored. */
@@ -110,7 +112,17 @@ export class RecurringSends {
     const nextAt = isKnown ? known.nextAt : (this.nextRun(recurrence, storeTime.now()) ?? first);
     note(name, nextAt);
     if (!isKnown) await store.put({ name, definition, nextAt });
+    // Two versions that run side by side contradict each other without an error.
+    if (known && !isKnown) this.tellChanged(known, definition);
     return nextAt;
+  }
+
+  private tellChanged(before: RecurringEntry, definition: string): void {
+    const [is, was] = [said({ ...before, definition }), said(before)];
+    const change = is === was ? `${is}, with another body or options` : `${is}, until now ${was}`;
+    this.options.logger.log(
+      `Recurring send "${before.name}" was changed: ${change}. A process that starts with the earlier version brings that back.`,
+    );
   }
 
   /** What cannot be sent as it was said, such as a body that its schema does not take any more, is in the way of nothing new. */
@@ -195,6 +207,15 @@ function kept(name: string, definition: Definition): string {
     throw aboutMessage(error, { topic }, (text) => `${what}: ${text}. Nothing was done.`);
   }
   return JSON.stringify(definition);
+}
+
+/** Without its body. */
+function said(entry: RecurringEntry): string {
+  const definition = definitionOf(entry);
+  if (!definition) return 'damaged';
+  const { topic, cron, timezone, everyMs } = definition;
+  const when = everyMs === undefined ? `at "${cron}" in ${timezone}` : `each ${everyMs} ms`;
+  return `${when} to topic "${topic}"`;
 }
 
 function dedupId(name: string, at: number): string {

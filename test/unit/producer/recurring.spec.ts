@@ -1,6 +1,7 @@
 import { InvalidInputError, type RecurringOptions, StoreUnavailableError } from 'nestjs-rivulet';
 import { storedAt } from '../../../lib/core/message/offset.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { nextRun } from '../../../lib/cron/next-run.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
@@ -225,6 +226,24 @@ describe('a recurring send', () => {
     bed.clock.set(Date.UTC(2026, 0, 5));
     await bed.advance(5_000);
     expect(await bed.sent('reports')).toEqual([]);
+  });
+
+  it('says when it is not what it was, as two versions side by side have it', async () => {
+    const said: string[] = [];
+    const other = await bed.sibling({
+      logger: { ...silentLogger, log: (line) => void said.push(line) },
+    });
+    await each('0 6 * * *', {}, other);
+    await each('0 6 * * *', {}, other);
+    expect(said.filter((line) => line.includes('"r"'))).toEqual([]);
+    await bed.rivulet.recurring.set('audits', 1, { name: 'r', everyMs: 90_000 });
+    await each('0 6 * * *', {}, other);
+    await each('0 6 * * *', { tag: 'new' }, other);
+    expect(said.filter((line) => line.includes('"r"'))).toEqual([
+      'Recurring send "r" was changed: at "0 6 * * *" in UTC to topic "reports", until now each 90000 ms to topic "audits". A process that starts with the earlier version brings that back.',
+      expect.stringContaining('in UTC to topic "reports", with another body or options. A process'),
+    ]);
+    await other.close();
   });
 
   it('is sent again when the store could not take it', async () => {
