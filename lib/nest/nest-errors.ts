@@ -22,7 +22,10 @@ export function problemOf(error: HttpException): string {
   const response = error.getResponse() as string | { message?: unknown } | null | undefined;
   const message = typeof response === 'string' ? response : response?.message;
   if (Array.isArray(message)) return message.map(String).join('; ');
-  return typeof message === 'string' ? message : error.message;
+  if (typeof message === 'string') return message;
+  // What an application says in fields of its own; the message is "Bad Request Exception" then.
+  const isObject = typeof response === 'object' && response !== null;
+  return isObject && Object.keys(response).length > 0 ? describeError(response) : error.message;
 }
 
 /** As `describeError`, with what an HttpException says is wrong. */

@@ -44,10 +44,24 @@ export function thrownAs(thrown: unknown): unknown {
 
 /** Node leaves the message empty where several attempts to connect failed. */
 function messageOf(error: Error & { code?: unknown; errors?: unknown }): string {
+  const carried = repeatsItsName(error) ? carriedBy(error) : undefined;
+  if (carried !== undefined) return describeError(carried);
   if (error.message !== '') return error.message;
   if (Array.isArray(error.errors) && error.errors.length > 0)
     return error.errors.slice(0, 3).map(describeError).join('; ');
   return typeof error.code === 'string' ? error.code : 'without a message';
+}
+
+/** As exceptions of Nest do ("Rpc Exception") that were given an object without a message. */
+function repeatsItsName({ message, constructor }: Error): boolean {
+  const words: unknown = constructor?.name?.match(/[A-Z][a-z]+|[0-9]+/g)?.join(' ');
+  return message !== '' && message === words;
+}
+
+/** That object: what was meant is in it, and nowhere else. */
+function carriedBy(error: Error & { error?: unknown; response?: unknown }): object | undefined {
+  const carried = error.error ?? error.response;
+  return typeof carried === 'object' && carried !== null ? carried : undefined;
 }
 
 /** For what goes on by itself: the error, as the first of two sentences. */

@@ -6,6 +6,7 @@ import {
   Controller,
   type ExceptionFilter,
   ForbiddenException,
+  HttpException,
   Logger,
   type NestInterceptor,
   ParseIntPipe,
@@ -218,9 +219,19 @@ describe('An event through the transport', () => {
     ],
     ['ForbiddenException', new ForbiddenException(), 'ForbiddenException: Forbidden'],
     [
+      'BadRequestException with fields of its own',
+      new BadRequestException({ errors: ['no id'] }),
+      'BadRequestException: {"errors":["no id"]}',
+    ],
+    [
       'an RpcException with a status of denial',
       new RpcException({ statusCode: 401, message: 'no token' }),
       'RpcException: no token',
+    ],
+    [
+      'an RpcException with a status of denial and no message',
+      new RpcException({ statusCode: 401, code: 'NO_TOKEN' }),
+      'RpcException: {"statusCode":401,"code":"NO_TOKEN"}',
     ],
     [
       'an RpcException around an HttpException',
@@ -231,6 +242,16 @@ describe('An event through the transport', () => {
       'an RpcException that says nothing of denial',
       new RpcException({ statusCode: 503, message: 'later' }),
       'failed 3 times; last: Error: later',
+    ],
+    [
+      'an RpcException that says it in fields, and has no message',
+      new RpcException({ code: 'NO_STOCK', sku: 17 }),
+      'failed 3 times; last: Error: {"code":"NO_STOCK","sku":17}',
+    ],
+    [
+      'an HttpException likewise',
+      new HttpException({ code: 'NO_STOCK' }, 503),
+      'failed 3 times; last: HttpException: {"code":"NO_STOCK"}',
     ],
     [
       'an error: a guard that cannot decide',
