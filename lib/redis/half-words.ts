@@ -10,7 +10,7 @@ import { offsetsOfRun } from '../core/message/offset.js';
 import type { HalfMessages, Resolved, TransactionId } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
 import type { WhenFull } from '../core/store/topic-registry.js';
-import { readResults, whenArgument } from './redis-message-log.js';
+import { readResults, whenArgument } from './append-words.js';
 
 const MINUTE_MS = 60_000;
 /** As many as the scripts take. */

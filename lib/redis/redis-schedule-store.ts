@@ -1,9 +1,9 @@
 import { formatMessageId, parseMessageId } from '../core/message/message-id.js';
 import type { QueueRef } from '../core/store/refs.js';
 import type { ScheduledEntry, SchedulePlace, ScheduleStore } from '../core/store/schedule-store.js';
+import { whenArgument } from './append-words.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
-import { whenArgument } from './redis-message-log.js';
 import type { ScriptHost } from './script.js';
 import { scripts } from './scripts.js';
 
