@@ -14,18 +14,11 @@ import type { AcksWanted, AppendEntry } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
 import type { StoreTime } from '../store/store-time.js';
 import { AnswerPace } from './answer-pace.js';
-import { CheckList, type Listed } from './check-list.js';
-import { type HalfOwner, ownerKey } from './half-owner.js';
+import { CheckList } from './check-list.js';
+import { type HalfPlace, type PlaceInUse, PlacesInUse } from './half-place.js';
 import { patientCall } from './patient-call.js';
 import { ReleaseNotes } from './release-notes.js';
 import { Answer, TurnBatch, type TurnTimes } from './turn-batch.js';
-
-/** Where the messages of one transaction for one queue go. */
-export interface HalfPlace extends QueueRef {
-  /** Of the topic, when the queue was chosen. */
-  readonly generation: number;
-  readonly owner: HalfOwner;
-}
 
 export interface HalfSenderOptions {
   halves: HalfMessageStore;
@@ -50,13 +43,6 @@ const PATIENT_COMMIT = { patienceMs: 2_000 };
 /** How long messages that are published are waited for where nobody said how long. */
 const PUBLISHED_WITHIN_MS = 5_000;
 
-/** One object for each place in use, so that looking for its batch compares no text. */
-interface Queue extends Listed {
-  readonly generation: number;
-  /** What must be stored further than in memory has its own object, so that nothing else waits with it. */
-  readonly need: Pick<SharedAcks, 'disk' | 'replicas'> | undefined;
-}
-
 /**
  * The way of half messages to the store: what one turn of the event loop asks of one queue travels in one call for each
  * kind of move, and a lost reply is asked for again.
@@ -65,16 +51,16 @@ export class HalfSender {
   private readonly options: HalfSenderOptions;
   private readonly list: CheckList;
   private readonly notes: ReleaseNotes;
-  private readonly prepares: TurnBatch<Queue, HalfMessages, PrepareReply>;
-  private readonly commits: TurnBatch<Queue, TransactionId, ResolveReply>;
-  private readonly rollbacks: TurnBatch<Queue, TransactionId, { id: TransactionId } & Resolved>;
-  private readonly publishes: TurnBatch<Queue, HalfMessages, PublishReply>;
-  private readonly extensions: TurnBatch<Queue, { id: string; afterMs: number }, ExtendReply>;
-
-  /** By owner and topic. An owner is one object for as long as its process lives. */
-  private readonly queues = new WeakMap<HalfOwner, Map<string, Queue[]>>();
-  /** By owner, and by topic, queue and what is needed. */
-  private readonly acked = new WeakMap<HalfOwner, Map<string, Queue>>();
+  private readonly prepares: TurnBatch<PlaceInUse, HalfMessages, PrepareReply>;
+  private readonly commits: TurnBatch<PlaceInUse, TransactionId, ResolveReply>;
+  private readonly rollbacks: TurnBatch<
+    PlaceInUse,
+    TransactionId,
+    { id: TransactionId } & Resolved
+  >;
+  private readonly publishes: TurnBatch<PlaceInUse, HalfMessages, PublishReply>;
+  private readonly extensions: TurnBatch<PlaceInUse, { id: string; afterMs: number }, ExtendReply>;
+  private readonly places = new PlacesInUse();
 
   constructor(options: HalfSenderOptions) {
     this.options = options;
@@ -130,7 +116,7 @@ export class HalfSender {
   ): void {
     const { acks } = half;
     const weight = { bytes: bytesOf(half), patienceMs: timeoutMs, acksMs: acksMsOf(acks) };
-    this.prepares.put(this.queueOf(place, acks), half, weight, answer);
+    this.prepares.put(this.places.of(place, acks), half, weight, answer);
   }
 
   /**
@@ -152,12 +138,12 @@ export class HalfSender {
     { id, entries, acks }: CommittedHalf,
   ): void {
     const times = acks ? patientCommit(acks) : PATIENT_COMMIT;
-    this.commits.put(this.queueOf(place, acks), id, times, this.noted(place, entries, answer));
+    this.commits.put(this.places.of(place, acks), id, times, this.noted(place, entries, answer));
   }
 
   /** Drop a half, and refuse it if it arrives later. Safe to repeat. Tried once. */
   rollback(place: HalfPlace, id: TransactionId): Promise<Resolved> {
-    return this.rollbacks.ask(this.queueOf(place), id);
+    return this.rollbacks.ask(this.places.of(place), id);
   }
 
   /**
@@ -175,13 +161,13 @@ export class HalfSender {
     };
     return new Promise((resolve, reject) => {
       const answer = this.noted(place, half.entries, new Answer<PublishReply>(resolve, reject));
-      this.publishes.put(this.queueOf(place, acks), half, times, answer);
+      this.publishes.put(this.places.of(place, acks), half, times, answer);
     });
   }
 
   /** Its owner is still at work: ask nobody before `afterMs` from now. Safe to repeat. Tried once. */
   extend(place: HalfPlace, id: TransactionId, afterMs: number): Promise<ExtendReply> {
-    return this.extensions.ask(this.queueOf(place), { id, afterMs });
+    return this.extensions.ask(this.places.of(place), { id, afterMs });
   }
 
   /** The store may have forgotten what it was told last: those who check must find the halves that it has, or takes from now on. */
@@ -192,29 +178,6 @@ export class HalfSender {
   /** Nothing is listed again any more. */
   close(): void {
     this.list.close();
-  }
-
-  private queueOf(place: HalfPlace, acks?: SharedAcks): Queue {
-    if (acks) return this.ackedQueueOf(place, acks);
-    const { topic, queue, generation, owner } = place;
-    let topics = this.queues.get(owner);
-    if (!topics) this.queues.set(owner, (topics = new Map()));
-    let queues = topics.get(topic);
-    if (!queues) topics.set(topic, (queues = []));
-    const known = queues[queue];
-    if (known?.generation === generation) return known;
-    return (queues[queue] = queueFor(place, undefined));
-  }
-
-  private ackedQueueOf(place: HalfPlace, { disk, replicas }: SharedAcks): Queue {
-    let known = this.acked.get(place.owner);
-    if (!known) this.acked.set(place.owner, (known = new Map()));
-    const name = `${place.topic}/${place.queue}/${disk}/${replicas}`;
-    const queue = known.get(name);
-    if (queue?.generation === place.generation) return queue;
-    const made = queueFor(place, { disk, replicas });
-    known.set(name, made);
-    return made;
   }
 
   /** Tells of what it scheduled, once it is there. */
@@ -236,7 +199,7 @@ export class HalfSender {
   }
 
   private repeatedly<T>(
-    { need }: Queue,
+    { need }: PlaceInUse,
     { patienceMs, acksMs }: TurnTimes,
     ask: (acks: AcksWanted | undefined) => Promise<T>,
   ): Promise<T> {
@@ -245,10 +208,6 @@ export class HalfSender {
       ask: (leftMs) => ask(need && { ...need, timeoutMs: Math.min(acksMs, acksTime(leftMs)) }),
     });
   }
-}
-
-function queueFor({ topic, queue, generation, owner }: HalfPlace, need: Queue['need']): Queue {
-  return { topic, queue, generation, owner: ownerKey(owner), whose: owner, need };
 }
 
 /** How long it may take until it is stored so far; the call may end it earlier. */

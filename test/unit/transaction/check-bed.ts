@@ -5,7 +5,8 @@ import type { HalfMessages, HalfMessageStore } from '../../../lib/core/store/hal
 import type { CheckMethodBook } from '../../../lib/core/transaction/answerers.js';
 import { BackCheckLoop } from '../../../lib/core/transaction/back-check-loop.js';
 import type { HalfOwner } from '../../../lib/core/transaction/half-owner.js';
-import { type HalfPlace, HalfSender } from '../../../lib/core/transaction/half-sender.js';
+import type { HalfPlace } from '../../../lib/core/transaction/half-place.js';
+import { HalfSender } from '../../../lib/core/transaction/half-sender.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
 import { halfOf, newTransaction } from '../../contract/halves.js';

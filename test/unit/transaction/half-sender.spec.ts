@@ -5,7 +5,8 @@ import {
 } from '../../../lib/core/message/errors.js';
 import type { HalfMessageStore } from '../../../lib/core/store/half-message-store.js';
 import { StoreTime } from '../../../lib/core/store/store-time.js';
-import { type HalfPlace, HalfSender } from '../../../lib/core/transaction/half-sender.js';
+import type { HalfPlace } from '../../../lib/core/transaction/half-place.js';
+import { HalfSender } from '../../../lib/core/transaction/half-sender.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryStores } from '../../../lib/testing/memory-stores.js';
 import { halfOf } from '../../contract/halves.js';
