@@ -1,7 +1,7 @@
 import type { Outcome } from '../consumer/outcome.js';
 import type { Responder } from '../consumer/responder.js';
 import type { Delivery, GuardedDelivery, Middleware } from '../consumer/subscription.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { BeginReply, DedupRef, DedupStore } from '../store/dedup-store.js';
@@ -10,6 +10,7 @@ import { dedupKey } from './dedup-key.js';
 import type { IdempotentSettings } from './idempotent-options.js';
 import { KeptAnswer, readAnswer } from './kept-answer.js';
 import { OwnerNames } from './owner-names.js';
+import { PersistentAsker } from './persistent-asker.js';
 import { type Inbox, throughInbox } from './through-inbox.js';
 
 export interface IdempotencyOptions {
@@ -37,7 +38,6 @@ class DedupRecordRef implements DedupRef {
 const WAIT_MS = { from: 100, to: 5_000 };
 /** Until the store may be asked again that did not answer. */
 const AWAY_MS = 1_000;
-const PAUSE_MS = { from: 50, to: 2_000 };
 /** About a second and a half; a begin that was carried out is recognised by its owner. */
 const MOST_BEGINS = 6;
 
@@ -59,16 +59,17 @@ export class Idempotency {
   /** Answers of the requests in hand. */
   private readonly answers = new WeakMap<Delivery, KeptAnswer>();
   private readonly owners = new OwnerNames();
-  private lastTrouble: unknown;
+  private readonly asker: PersistentAsker;
 
   constructor(options: IdempotencyOptions) {
     this.options = options;
     const { dedup, clock, leaseMs } = options;
+    this.asker = new PersistentAsker(options);
     this.claims = new Claims({
       dedup,
       clock,
       leaseMs,
-      onTrouble: (error) => this.trouble('renew a claim on a dedup record', error),
+      onTrouble: (error) => this.asker.trouble('renew a claim on a dedup record', error),
     });
   }
 
@@ -120,7 +121,12 @@ export class Idempotency {
     const { dedup, leaseMs } = this.options;
     const ask = (): Promise<BeginReply> => dedup.begin(ref, { owner, leaseMs });
     const doing = 'claim a dedup record';
-    const begun = await this.askAgain(error, { doing, ask, delivery, tries: MOST_BEGINS });
+    const begun = await this.asker.askAgain(error, {
+      doing,
+      ask,
+      signal: delivery.signal,
+      tries: MOST_BEGINS,
+    });
     return begun ?? { state: 'busy', leftMs: AWAY_MS };
   }
 
@@ -202,31 +208,10 @@ export class Idempotency {
     };
     return ask().then(recorded, (error: unknown) => {
       const doing = 'record that a message was handled';
-      return this.askAgain(error, { doing, ask, delivery, tries: Infinity }).then(recorded);
+      return this.asker
+        .askAgain(error, { doing, ask, signal: delivery.signal, tries: Infinity })
+        .then(recorded);
     });
-  }
-
-  /** Undefined: not within these tries, or before the time of the delivery was up. */
-  private async askAgain<Reply>(
-    error: unknown,
-    question: { doing: string; ask(): Promise<Reply>; delivery: Delivery; tries: number },
-  ): Promise<Reply | undefined> {
-    const { doing, ask, delivery, tries } = question;
-    const { signal } = delivery;
-    let last = error;
-    let pauseMs = PAUSE_MS.from;
-    for (let left = tries; left > 0; left--) {
-      this.trouble(doing, last);
-      if (signal.aborted) return undefined;
-      await sleep(this.options.clock, pauseMs * (0.75 + Math.random() / 2), signal);
-      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.to);
-      try {
-        return await ask();
-      } catch (again) {
-        last = again;
-      }
-    }
-    return undefined;
   }
 
   private async abandon({ ref, owner }: Claim): Promise<void> {
@@ -234,7 +219,7 @@ export class Idempotency {
       await this.options.dedup.abandon(ref, owner);
     } catch (error) {
       // It lapses by itself; until then the message is busy.
-      this.trouble('give up a claim on a dedup record', error);
+      this.asker.trouble('give up a claim on a dedup record', error);
     }
   }
 
@@ -260,13 +245,6 @@ export class Idempotency {
     logger.warn(
       `${topic}/${group}: message ${messageId} attempt ${attempt} outlived its claim, and another consumer handled the same work meanwhile. Its effects may have happened twice.`,
     );
-  }
-
-  /** What travels together fails together, and is told of once. */
-  private trouble(doing: string, error: unknown): void {
-    if (error === this.lastTrouble) return;
-    this.lastTrouble = error;
-    this.options.onTrouble(doing, error);
   }
 
   private tellTooLarge({ message, group, attempt }: Delivery): void {
