@@ -1,30 +1,23 @@
 import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Codecs } from '../message/codecs.js';
-import { ClosedError, InvalidInputError } from '../message/errors.js';
 import type { SendOptions, SendResult } from '../message/message.js';
-import { topicProblem } from '../message/names.js';
-import { type TopicName, topicOf, validated } from '../message/topic.js';
+import { type TopicName, topicOf } from '../message/topic.js';
 import type { Clock } from '../runtime/clock.js';
 import { orAborted } from '../runtime/drain.js';
 import type { Events } from '../runtime/events.js';
 import type { TraceScope } from '../runtime/trace.js';
 import type { MessageLog } from '../store/message-log.js';
-import { AskingSends, asksFirst, NO_RECEIPT } from './asking-sends.js';
+import { AskingSends, asksFirst } from './asking-sends.js';
 import { BufferRoom } from './buffer-room.js';
 import { Confirm, PromisedAnswer } from './confirm.js';
-import {
-  encodeMessage,
-  type EncodedMessage,
-  NO_SYSTEM,
-  type SystemHeader,
-} from './encode-message.js';
-import { type EnlistedMessage, type Enlistment, routed } from './enlistment.js';
+import { type EncodedMessage, NO_SYSTEM, type SystemHeader } from './encode-message.js';
+import type { EnlistedMessage, Enlistment } from './enlistment.js';
+import { OutgoingMessages } from './outgoing-messages.js';
 import { PendingSend, type SendAnswer } from './pending-send.js';
 import { MAX_BATCH_BYTES, type ProducerSettings } from './producer-settings.js';
 import type { Receipts } from './receipts.js';
 import { SendBuffer } from './send-buffer.js';
-import { checkSendOptions } from './send-options.js';
 import type { SendRoute } from './send-route.js';
 import type { SubscribedGroups } from './subscribed-groups.js';
 import type { TopicDirectory } from './topic-directory.js';
@@ -61,7 +54,7 @@ export class Producer {
   private readonly routes: TopicRoutes;
   private readonly lines: TopicLines;
   private readonly asking: AskingSends;
-  private closed = false;
+  private readonly messages: OutgoingMessages;
   private readonly closing = new AbortController();
 
   constructor(options: ProducerOptions) {
@@ -73,6 +66,7 @@ export class Producer {
       maxMessages: settings.maxBufferedMessages,
       maxBytes: settings.maxBufferedBytes,
     });
+    this.messages = new OutgoingMessages(options);
     this.waiting = new WaitingSends({ maxBytes: settings.maxWaitingBytes });
     this.asking = new AskingSends({
       groups: options.groups,
@@ -82,7 +76,7 @@ export class Producer {
       waiting: this.waiting,
       timeoutMs: settings.sendTimeoutMs,
       isEnlisted: () => options.enlistment?.() !== undefined,
-      check: (topic, of) => this.check(topic, of),
+      check: (topic, of) => this.messages.check(topic, of),
       validate: (name, body, of) => this.validate(name, body, of),
       send: (...message) => this.sendNow(...message),
     });
@@ -157,19 +151,10 @@ export class Producer {
         return within.enlist(() =>
           this.outgoing(name, body, { options, lookUpTopic: (found) => within.lookUpTopic(found) }),
         );
-      this.check(topic, options);
-      if (typeof name === 'object') topics.define(name);
-      const schema = topics.definition(topic)?.options.schema;
-      if (schema) {
-        const checked = validated(topic, body, schema);
-        return this.lines.add(
-          topic,
-          checked.then((valid) => this.encode({ topic, body: valid, options, system })),
-        );
-      }
-      const message = this.encode({ topic, body, options, system });
-      if (topics.cached(topic) && !this.lines.has(topic)) return this.dispatch(message);
-      return this.lines.add(topic, message);
+      const message = this.messages.make(name, { topic, body, options, system });
+      if (message instanceof Promise || !topics.cached(topic) || this.lines.has(topic))
+        return this.lines.add(topic, message);
+      return this.dispatch(message);
     } catch (error) {
       return Promise.reject(error as Error);
     }
@@ -190,9 +175,7 @@ export class Producer {
         (error: Error) => answer.reject(error),
       );
     try {
-      const topic = topicOf(name);
-      this.check(topic, options);
-      const message = this.encode({ topic, body, options, system });
+      const message = this.messages.makeAtOnce({ topic: topicOf(name), body, options, system });
       this.start(message, this.routes.decide(message), answer);
     } catch (error) {
       answer.reject(error as Error);
@@ -243,57 +226,21 @@ export class Producer {
 
   /** As `validate`; the message itself, for `sendChecked`, where no schema has to be asked. */
   checked(name: TopicName, body: unknown, options: SendOptions): Promise<void> | EncodedMessage {
-    const topic = topicOf(name);
-    this.check(topic, options);
-    const definition = typeof name === 'string' ? this.options.topics.definition(topic) : name;
-    const schema = definition?.options.schema;
-    const encode = (content: unknown): EncodedMessage =>
-      this.encode({ topic, body: content, options, system: NO_SYSTEM });
-    if (!schema) return encode(body);
-    const check = validated(topic, body, schema).then((valid) => void encode(valid));
-    // Whoever finds another problem first does not wait for this one.
-    check.catch(() => undefined);
-    return check;
+    return this.messages.checked(name, body, options);
   }
 
   /** Everything that `send` does before the store is asked; at once where nothing has to be waited for. Fails as `send`. */
   outgoing(
     name: TopicName,
     body: unknown,
-    { options, lookUpTopic }: { options: SendOptions } & Pick<Enlistment, 'lookUpTopic'>,
-  ): EnlistedMessage | Promise<EnlistedMessage> {
-    const topic = topicOf(name);
-    const { topics } = this.options;
-    this.check(topic, options);
-    if (options.receipt) throw new InvalidInputError(`Send to topic "${topic}"`, [NO_RECEIPT]);
-    if (options.mandatory || options.alternateTopic !== undefined)
-      return this.outgoingRouted(name, body, { options, lookUpTopic });
-    if (typeof name === 'object') topics.define(name);
-    const schema = topics.definition(topic)?.options.schema;
-    const keep = (checked: unknown): EnlistedMessage | Promise<EnlistedMessage> => {
-      const message = this.encode({ topic, body: checked, options, system: NO_SYSTEM });
-      const info = topics.cached(topic);
-      return info ? routed(message, info) : lookUpTopic(topic).then((is) => routed(message, is));
-    };
-    return schema ? validated(topic, body, schema).then(keep) : keep(body);
-  }
-
-  private async outgoingRouted(
-    name: TopicName,
-    body: unknown,
     how: { options: SendOptions } & Pick<Enlistment, 'lookUpTopic'>,
-  ): Promise<EnlistedMessage> {
-    const { mandatory: _mandatory, alternateTopic: _alternate, ...options } = how.options;
-    const topic = topicOf(name);
-    const target = await this.options.groups.route(topic, how.options);
-    if (target !== topic) await this.validate(name, body, options);
-    const to = target === topic ? name : target;
-    return this.outgoing(to, body, { ...how, options });
+  ): EnlistedMessage | Promise<EnlistedMessage> {
+    return this.messages.forTransaction(name, body, how);
   }
 
   /** Waits for the confirms of everything sent, until `timeUp` aborts; nothing more is accepted from now on. */
   async close(timeUp: AbortSignal): Promise<void> {
-    this.closed = true;
+    this.messages.close();
     this.closing.abort();
     await orAborted(this.whenDrained(), timeUp);
     this.routes.close();
@@ -305,21 +252,6 @@ export class Producer {
       await this.lines.allGone();
       await this.routes.whenIdle();
     }
-  }
-
-  private check(topic: string, options: SendOptions): void {
-    if (this.closed)
-      throw new ClosedError(
-        `Send to topic "${topic}": the producer is closed. Nothing was stored.`,
-      );
-    // A topic that was looked up has a name that is one.
-    const problem = this.options.topics.cached(topic) ? undefined : topicProblem(topic);
-    if (problem) throw new InvalidInputError('Send', [problem]);
-    checkSendOptions(topic, options, this.options.clock);
-  }
-
-  private encode(message: Parameters<typeof encodeMessage>[0]): EncodedMessage {
-    return encodeMessage(message, this.options);
   }
 
   private dispatch(message: EncodedMessage): Promise<SendResult> {
