@@ -20,7 +20,7 @@ export class Fitness {
     isNode: boolean;
     host: ScriptHost;
   };
-  private isSharded = true;
+  private cluster = true;
   private denied: ReadonlySet<string> = new Set(OPTIONAL_COMMANDS);
 
   constructor(options: Fitness['options']) {
@@ -29,7 +29,7 @@ export class Fitness {
 
   /** Whether keys of several slots may be on several servers. Until `check` has ended they may. */
   get isCluster(): boolean {
-    return this.isSharded;
+    return this.cluster;
   }
 
   /** Whether the user may run it. Until `check` has ended it may not. */
@@ -44,7 +44,7 @@ export class Fitness {
     for (const { target, info: said } of await servers.introductions()) {
       info = said;
       // Valkey calls it by its own name.
-      this.isSharded = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
+      this.cluster = (info['redis_mode'] ?? info['server_mode']) === 'cluster';
       // Before any script: an old server would fail on their first line.
       const unfit = serverProblem({ target, info, missing: [], isNode }, demands);
       if (unfit) throw unfit;
