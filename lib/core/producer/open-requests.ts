@@ -109,14 +109,6 @@ export class OpenRequests {
     return Infinity;
   }
 
-  /** Whether an older request with its dedup id is not confirmed yet. */
-  isSendingOnce({ number, topic, dedupId }: OpenRequest): boolean {
-    if (this.sending === 0) return false;
-    for (let each = this.oldest; each && each.number < number; each = each.newer)
-      if (!each.isSent && each.topic === topic && each.dedupId === dedupId) return true;
-    return false;
-  }
-
   add(request: OpenRequest): void {
     this.sending += 1;
     this.count += 1;

@@ -20,6 +20,7 @@ import type { SystemHeader } from './encode-message.js';
 import { OwnInbox } from './own-inbox.js';
 import type { Producer } from './producer.js';
 import type { RequestSettings } from './request-settings.js';
+import { Twins } from './twins.js';
 
 /**
  * No answer came within `timeoutMs`. The request may have been run, and may still be until it has waited in its queue for
@@ -73,6 +74,7 @@ export class Requester {
   /** Answers that may have overtaken the confirm of their request. */
   private readonly early: EarlyPackets<ReplyPacket>;
   private readonly asked = new AskedOnce();
+  private readonly twins = new Twins();
   private readonly inbox: OwnInbox;
   private readonly owner: RequestOwner = {
     confirmed: (request, sent) => this.confirmed(request, sent),
@@ -141,6 +143,7 @@ export class Requester {
       owner: this.owner,
     });
     this.requests.add(request);
+    if (request.dedupId !== undefined) this.twins.begin(request);
     this.deadlines.watch(request.deadline);
     if (this.system !== undefined && !this.closed) this.send(request, name, body, options);
     else
@@ -148,7 +151,7 @@ export class Requester {
         (replyTo) => {
           this.system = { replyTo };
           // Nothing is to be run for a request whose time is over, or that nobody wants any more.
-          if (request.isFinished) this.requests.sent(request);
+          if (request.isFinished) this.unsent(request);
           else this.send(request, name, body, options);
         },
         (error: Error) => this.refused(request, error),
@@ -199,22 +202,29 @@ export class Requester {
       if (isOnce && this.early.of(messageId).length > 0) this.asked.answered(messageId);
       this.forgetLate();
     }
-    if (isOnce && duplicate) this.giveUpUnanswerable(request, sent);
+    if (isOnce) this.giveUpUnanswerable(request, duplicate ? sent : undefined);
   }
 
-  /** A duplicate need not wait for an answer that has been, or that goes elsewhere. */
-  private giveUpUnanswerable(request: OpenRequest, { messageId, topic }: SendResult): void {
-    // One before it may be the first, and confirmed later: it waits for more than the memory of a server.
-    if (request.nextSeq > 0 || this.requests.isSendingOnce(request)) return;
-    const problem = this.asked.problem(topic, messageId);
-    if (problem) this.giveUp(request, problem);
+  /** A duplicate need not wait for an answer that has been, or that goes elsewhere, once it is known which message is the first. */
+  private giveUpUnanswerable(ended: OpenRequest, duplicate?: SendResult): void {
+    const found = duplicate && { sent: duplicate, until: this.lastNumber };
+    for (const { request, sent } of this.twins.end(ended, found)) {
+      const problem = this.asked.problem(sent.topic, sent.messageId);
+      if (problem && request.nextSeq === 0) this.giveUp(request, problem);
+    }
   }
 
   private refused(request: OpenRequest, error: Error): void {
     if (request.dedupId !== undefined) this.asked.failed(error);
-    this.requests.sent(request);
+    this.unsent(request);
     this.giveUp(request, error);
     this.forgetLate();
+  }
+
+  /** Its message will not be confirmed. */
+  private unsent(request: OpenRequest): void {
+    this.requests.sent(request);
+    if (request.dedupId !== undefined) this.giveUpUnanswerable(request);
   }
 
   private giveUp(request: OpenRequest, error: Error): void {
@@ -263,8 +273,12 @@ export class Requester {
     if (!request || request.dedupId !== undefined) this.asked.answered(packet.requestId);
     if (!request) {
       if (this.requests.isSending) this.keep(packet);
-    } else if (request.next === undefined) this.step(request, packet);
+      return;
+    }
+    if (request.next === undefined) this.step(request, packet);
     else for (const each of this.requests.twinsOf(request)) this.step(each, packet);
+    // Another one that is the same message may be confirmed later.
+    if (request.dedupId !== undefined && this.twins.isSending(request)) this.keep(packet);
   }
 
   private step(request: OpenRequest, packet: ReplyPacket): void {

@@ -269,6 +269,47 @@ describe('Requester', () => {
       await deliver([packet(1, 'paid')]);
       expect(await Promise.all([first, second])).toEqual(['paid', 'paid']);
     });
+
+    it('leaves its answer to the first one, whose confirm comes after it', async () => {
+      const first = ask();
+      const second = ask();
+      await clock.settle();
+      confirms[1]!(1);
+      await deliver([packet(1, 'paid')]);
+      confirms[0]!();
+      const third = ask();
+      confirms[2]!(1);
+      expect(await Promise.all([first, second])).toEqual(['paid', 'paid']);
+      expect(await third).toEqual(refused('it was answered before'));
+      expect([requester.kept, errors]).toEqual([0, []]);
+    });
+
+    it('of a younger one, whose confirm comes later, gets its answer', async () => {
+      const first = ask();
+      const second = ask();
+      await clock.settle();
+      confirms[0]!(2);
+      confirms[1]!();
+      await deliver([packet(2, 'paid')]);
+      expect(await Promise.all([first, second])).toEqual(['paid', 'paid']);
+    });
+
+    it('is refused once those that were made before its confirm were none of the first either', async () => {
+      const first = ask();
+      const second = ask();
+      const third = ask();
+      await clock.settle();
+      confirms[2]!(9);
+      confirms[1]!(9);
+      const later = ask();
+      await clock.settle();
+      refusals[0]!(new Error('no room'));
+      expect(await first).toEqual(new Error('no room'));
+      for (const each of [second, third])
+        expect(await each).toMatchObject({ code: 'DUPLICATE_REQUEST', messageId: id(9) });
+      confirms[3]!(9);
+      expect(await later).toMatchObject({ code: 'DUPLICATE_REQUEST', messageId: id(9) });
+    });
   });
 
   it('keeps no answer to a request that could not be sent', async () => {
