@@ -143,9 +143,16 @@ export class Transactions {
     return isMeant ? (unit?.tx as Tx | undefined) : undefined;
   }
 
-  /** Whether the transaction that runs here has a message: its marker finds out whether the database ended it on the way. */
-  hasSent(): boolean {
-    return this.openUnit()?.hasSent ?? false;
+  /**
+   * Ends the transaction that runs here for messages, if it has none: what nobody awaited and comes from here on is refused.
+   *
+   * @returns false when it has a message: its marker finds out whether the database ended it on the way.
+   */
+  endsWithoutMessages(): boolean {
+    const unit = this.openUnit();
+    if (unit?.hasSent) return false;
+    void unit?.close();
+    return true;
   }
 
   /** The participant of a name, see `TransactionOptions.participant`. @throws InvalidOptionsError when there is none. */

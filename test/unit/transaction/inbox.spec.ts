@@ -1,3 +1,4 @@
+import { TransactionEndedError } from '../../../lib/core/transaction/errors.js';
 import { once } from '../../../lib/core/transaction/inbox.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
@@ -41,6 +42,17 @@ describe('the inbox', () => {
     expect(await bills()).toEqual([0, 0]);
     expect(await run()).toBe('handled');
     expect(await bills()).toEqual([1, 1]);
+  });
+
+  it('takes nothing of a send that nobody awaited once it looks whether the database is still with it', async () => {
+    let late: Promise<unknown> | undefined;
+    bed.rivulet.transactions.participant().inbox.leave = async () => {
+      late = bed.publish('bills', 'late').catch((error: unknown) => error);
+      await bed.advance(1);
+    };
+    expect(await run(async () => undefined)).toBe('handled');
+    expect(await late).toBeInstanceOf(TransactionEndedError);
+    expect(await bills()).toEqual([0, 0]);
   });
 
   it('makes a delivery that comes meanwhile wait for the end of the first', async () => {
