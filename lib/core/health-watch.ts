@@ -46,14 +46,17 @@ export class HealthWatch {
 
   private tell(health: StoreHealth): void {
     const { events, logger } = this.options;
-    const found = new Map(health.problems.map((problem) => [problem.code, problem]));
-    const news = [...found.values()].filter(
-      ({ code, level }) => this.known.get(code)?.level !== level,
-    );
-    const gone = [...this.known.values()].filter(({ code }) => !found.has(code));
+    const found = new Map(health.problems.map((problem) => [nameOf(problem), problem]));
+    const news = [...found].filter(([name, { level }]) => this.known.get(name)?.level !== level);
+    const gone = [...this.known].filter(([name]) => !found.has(name));
     this.known = found;
-    for (const { level, text } of news) logger[level === 'error' ? 'error' : 'warn'](text);
-    for (const { text } of gone) logger.log(`No longer so: ${text}`);
+    for (const [, { level, text }] of news) logger[level === 'error' ? 'error' : 'warn'](text);
+    for (const [, { text }] of gone) logger.log(`No longer so: ${text}`);
     if (news.length > 0 || gone.length > 0) events.emit('health', health);
   }
+}
+
+/** Not its text: that says how much of something is in use. */
+function nameOf({ code, target = '' }: StoreProblem): string {
+  return `${code} ${target}`;
 }

@@ -41,7 +41,7 @@ export function serverHealth(server: ServerFacts, expected: Expectations): Store
   return {
     server: serverName(info),
     durability,
-    problems: problems.map((problem) => ({ ...problem, text: `${target}: ${problem.text}` })),
+    problems: problems.map((problem) => problemAt(target, problem)),
   };
 }
 
@@ -66,10 +66,15 @@ export function worstHealth(all: readonly StoreHealth[]): StoreHealth {
 
 /** Of a node of a cluster. */
 export function silentProblem(target: string): StoreProblem {
-  return error(
+  const problem = error(
     'NODE_SILENT',
-    `${target}: it does not answer. Sends to its queues fail and their consumers wait until it or a replica serves them; others go on. Start it again`,
+    'it does not answer. Sends to its queues fail and their consumers wait until it or a replica serves them; others go on. Start it again',
   );
+  return problemAt(target, problem);
+}
+
+export function problemAt(target: string, problem: StoreProblem): StoreProblem {
+  return { ...problem, target, text: `${target}: ${problem.text}` };
 }
 
 export function serverName(info: Info): string {

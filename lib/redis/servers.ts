@@ -8,6 +8,7 @@ import { answer } from './errors.js';
 import { parseInfo } from './server-check.js';
 import {
   type Expectations,
+  problemAt,
   type ServerFacts,
   serverHealth,
   silentProblem,
@@ -85,7 +86,7 @@ export class Servers {
   /** Why a part of a cluster, or all of it, serves nobody; by what its nodes said last. */
   clusterProblem(): StoreProblem | undefined {
     const problem = clusterProblem(this.views);
-    return problem && { ...problem, text: `${this.target}: ${problem.text}` };
+    return problem && problemAt(this.target, problem);
   }
 
   private all(): Server[] {

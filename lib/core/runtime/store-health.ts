@@ -18,5 +18,7 @@ export interface StoreProblem {
   readonly level: 'warning' | 'error';
   /** One word to branch on, e.g. `EVICTION`. */
   readonly code: string;
+  /** The server it is about, as in `text`: several of a cluster may have the same problem. */
+  readonly target?: string;
   readonly text: string;
 }

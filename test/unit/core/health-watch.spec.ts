@@ -61,6 +61,26 @@ describe('the health of the store', () => {
     expect(events).toHaveLength(2);
   });
 
+  it('is told of each server that has a problem', async () => {
+    const silent = (target: string): StoreProblem => ({
+      level: 'error',
+      code: 'NODE_SILENT',
+      target,
+      text: `${target} is silent`,
+    });
+    problems = [silent('a'), silent('b')];
+    await clock.advance(60_000);
+    problems = [silent('b'), silent('c')];
+    await clock.advance(60_000);
+    expect(lines.slice(2)).toEqual([
+      'error: a is silent',
+      'error: b is silent',
+      'log: No longer so: appendonly is no',
+      'error: c is silent',
+      'log: No longer so: a is silent',
+    ]);
+  });
+
   it('is part of what the operator is told', async () => {
     const admin = new MessageAdmin({ rivulet });
     rivulet.subscribe({ topic: 'orders', group: 'billing', origin: 'test', handler: () => {} });
