@@ -37,7 +37,11 @@ function refusesAll(view: ClusterView): boolean {
   return view['cluster_state'] === 'fail';
 }
 
-/** Neither unassigned, nor of a node that is taken for dead. */
+/**
+ * Neither unassigned, nor of a node that is dead by what most say. While all goes on, what one node alone cannot reach (PFAIL)
+ * is served: the others would soon agree. When all is refused they may be too few to agree on anything.
+ */
 function served(view: ClusterView): number {
-  return Number(view['cluster_slots_ok'] ?? SLOTS);
+  const suspected = refusesAll(view) ? 0 : Number(view['cluster_slots_pfail'] ?? 0);
+  return Number(view['cluster_slots_ok'] ?? SLOTS) + suspected;
 }

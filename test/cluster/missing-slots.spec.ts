@@ -146,6 +146,15 @@ describe('What the nodes of a cluster say of it', () => {
     expect(clusterProblem([])).toBeUndefined();
   });
 
+  it('is no problem while one of them alone cannot reach another', () => {
+    const apart = { cluster_state: 'ok', cluster_slots_ok: '10922', cluster_slots_pfail: '5462' };
+    expect(clusterProblem([whole, apart])).toBeUndefined();
+    expect(clusterProblem([{ ...apart, cluster_state: 'fail' }])).toMatchObject({
+      code: 'CLUSTER_DOWN',
+      text: expect.stringContaining('5462 of its 16384 slots have no node'),
+    });
+  });
+
   it('is judged by the one that sees least', () => {
     expect(clusterProblem([whole, some])).toMatchObject({
       code: 'SLOTS_MISSING',
