@@ -32,6 +32,9 @@ const ALARMS = [
   'in-doubt',
 ] as const satisfies RivuletEventName[];
 
+/** Kept to be made once; what is left out is made again. */
+const MOST_LABELS = 10_000;
+
 const SECONDS = { unit: 's', advice: { explicitBucketBoundaries: buckets() } };
 
 /** Counters and durations by OpenTelemetry's conventions for messaging, and gauges of how far groups are behind. */
@@ -171,6 +174,8 @@ export class Metrics {
       ...destination(declared.find((name) => name !== topic) ?? topic),
       'messaging.consumer.group.name': group,
     };
+    // Topics may come and go for as long as the process runs.
+    if (this.labels.size >= MOST_LABELS) this.labels.clear();
     this.labels.set(id, labels);
     return labels;
   }

@@ -10,7 +10,7 @@ import {
 } from '@opentelemetry/api';
 import type { TraceContext } from '../core/runtime/trace-context.js';
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
 
 /** The span that a context is in, and its baggage, as a message carries them. Undefined outside of any, and without an SDK. */
 export function carriedBy(context: Context): TraceContext | undefined {

@@ -1,6 +1,6 @@
 const LENGTH = 55;
-/** Version, trace id, parent id, flags. */
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** Version (there is no "ff"), trace id, parent id, flags. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 /** Longest that every system has to hand on, by W3C. */
 const LONGEST = { tracestate: 512, baggage: 8_192 };
 const PRINTABLE = /^[\x20-\x7e]+$/;

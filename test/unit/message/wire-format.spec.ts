@@ -53,7 +53,13 @@ describe('the wire format', () => {
   });
 
   it('leaves out a trace context that is none, and refuses an address that would be a part of another key', () => {
-    for (const traceparent of ['x', FULL.traceparent + '0', 'g'.repeat(55), 'x'.repeat(9_000)])
+    for (const traceparent of [
+      'x',
+      FULL.traceparent + '0',
+      FULL.traceparent!.replace('00', 'ff'),
+      'g'.repeat(55),
+      'x'.repeat(9_000),
+    ])
       expect(decode(encode({ ...FULL, traceparent }))).toMatchObject({
         traceparent: undefined,
         key: FULL.key,
