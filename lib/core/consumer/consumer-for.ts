@@ -13,6 +13,8 @@ import type { Subscription } from './subscription.js';
 /** Topics as this process knows them, and as they are now. */
 export interface ConsumedTopics {
   get(topic: string): Promise<TopicLife>;
+  /** The same, for a subscription that may make it. */
+  getToConsume(topic: string): Promise<TopicLife>;
   refresh(topic: string): Promise<TopicLife>;
   /** Without making it. @throws TopicNotFoundError */
   find(topic: string): Promise<TopicLife>;
@@ -47,5 +49,5 @@ export function consumerFor(
 }
 
 export function lookupOf(topic: string, topics: ConsumedTopics): TopicLookup {
-  return { get: () => topics.get(topic), refresh: () => topics.refresh(topic) };
+  return { get: () => topics.getToConsume(topic), refresh: () => topics.refresh(topic) };
 }

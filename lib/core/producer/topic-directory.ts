@@ -1,4 +1,5 @@
 import { InvalidInputError, TopicNotFoundError } from '../message/errors.js';
+import { mayBeMisspelt } from '../message/misspelt-topic.js';
 import { given, nearestName } from '../message/options.js';
 import { topicArgumentProblem, type TopicDefinition } from '../message/topic.js';
 import type { Logger } from '../runtime/logger.js';
@@ -21,6 +22,8 @@ export class TopicDirectory {
   private readonly onKnown: (info: TopicInfo) => void;
   /** Topics whose definition was held against what there is. */
   private readonly compared = new Set<string>();
+  /** Topics that subscriptions of this process made. */
+  private readonly foundNew = new Set<string>();
   private readonly definitions = new Map<string, TopicDefinition>();
   private readonly known = new Map<string, TopicInfo>();
   private readonly lookups = new Map<string, Promise<TopicInfo>>();
@@ -66,6 +69,27 @@ export class TopicDirectory {
   get(topic: string): Promise<TopicInfo> {
     const known = this.known.get(topic);
     return known ? Promise.resolve(known) : this.lookUp(topic);
+  }
+
+  /**
+   * As `get`, for whoever takes what others send. A topic that this makes may be a name that somebody misspelt, in which nothing
+   * will ever come: told when there is one of almost the same name.
+   */
+  async getToConsume(topic: string): Promise<TopicInfo> {
+    const isNew = this.isMadeByName(topic) && !(await this.registry.find(topic));
+    const info = await this.get(topic);
+    if (!isNew || this.foundNew.has(topic)) return info;
+    this.foundNew.add(topic);
+    const meant = (await this.registry.list()).find((name) => mayBeMisspelt(topic, name));
+    if (meant !== undefined)
+      this.logger.warn(
+        `Topic "${topic}" did not exist and was made by a subscription to it: did you mean "${meant}", which is there? If it is meant, nothing needs to be done; this is not said again.`,
+      );
+    return info;
+  }
+
+  private isMadeByName(topic: string): boolean {
+    return this.autoCreate && !this.known.has(topic) && !this.definitions.has(topic);
   }
 
   /** As it is now, without making it. @throws TopicNotFoundError */

@@ -2,6 +2,41 @@ import { defineTopic } from '../../../lib/core/message/topic.js';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 
+describe('A topic that a subscription makes', () => {
+  let warned: string[];
+  let bed: TestBed;
+
+  beforeEach(async () => {
+    warned = [];
+    const logger = { ...silentLogger, warn: (line: string) => void warned.push(line) };
+    bed = await TestBed.open({ logger });
+    await bed.publish('orders', 1);
+  });
+  afterEach(() => bed.close());
+
+  it('beside one of almost the same name is told of, once', async () => {
+    const { topics } = bed.rivulet;
+    await Promise.all([topics.getToConsume('oders'), topics.getToConsume('oders')]);
+    await topics.getToConsume('oders');
+    await topics.getToConsume('orders');
+    expect(warned).toEqual([expect.stringContaining('did you mean "orders", which is there?')]);
+  });
+
+  it('is not told of when its name is like no other, or was defined', async () => {
+    await bed.subscribe({ topic: 'bills', group: 'billing' });
+    await bed.subscribe({ topic: 'orders.2', group: 'billing' });
+    const defined = defineTopic('order');
+    bed.rivulet.topics.define(defined);
+    await bed.subscribe({ topic: defined.topic, group: 'billing' });
+    expect(warned).toEqual([]);
+  });
+
+  it('by a bare name is told of, whoever subscribes', async () => {
+    await bed.subscribe({ topic: 'order', group: 'billing' });
+    expect(warned).toEqual([expect.stringContaining('Topic "order" did not exist')]);
+  });
+});
+
 describe('A topic that is defined', () => {
   let warned: string[];
   let bed: TestBed;
