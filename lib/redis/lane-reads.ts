@@ -31,7 +31,21 @@ export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'conte
     proof: LeaseProof,
     page: { after: string | null; count: number },
   ): Promise<LoadReply> {
-    const reply = await orFault(ref, () =>
+    for (const lost: string[] = []; ;) {
+      const reply = await this.loadOnce(ref, proof, page);
+      const word = text(reply[0]);
+      if (word === 'page') return { ...readLoaded(ref, reply), lost };
+      if (word !== 'again') return { state: word as 'fenced' | 'gap' };
+      lost.push(...reply.slice(1).map(text));
+    }
+  }
+
+  private loadOnce(
+    ref: GroupQueue,
+    proof: LeaseProof,
+    page: { after: string | null; count: number },
+  ): Promise<unknown[]> {
+    return orFault(ref, () =>
       scripts.loadLanes.runBinary(this.connections, {
         keys: this.keys.groupQueue(ref),
         args: {
@@ -42,10 +56,6 @@ export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'conte
         },
       }),
     );
-    const word = text(reply[0]);
-    if (word === 'again') return this.load(ref, proof, page);
-    if (word !== 'page') return { state: word as 'fenced' | 'gap' };
-    return readLoaded(ref, reply);
   }
 
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {

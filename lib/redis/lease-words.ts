@@ -128,7 +128,10 @@ export function readEntries(ref: GroupQueue, entries: readonly unknown[]): Store
 }
 
 /** The page of a load; records and holds stand in the first one only. */
-export function readLoaded(ref: GroupQueue, reply: unknown[]): LoadReply & { state: 'loaded' } {
+export function readLoaded(
+  ref: GroupQueue,
+  reply: unknown[],
+): Omit<LoadReply & { state: 'loaded' }, 'lost'> {
   const [, last, entries, records, holds] = reply as [
     ...[Buffer, Buffer, ScriptEntry[], Buffer[][], Buffer[][]],
   ];

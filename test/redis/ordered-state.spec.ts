@@ -104,6 +104,26 @@ describe('the state of an ordered group that is lost or rewound under its owner'
     expect(seen).toEqual(['1', '2', '3', '4', '5', '3', '4', '5', '6']);
   });
 
+  it('is told of what somebody read behind its back and deleted', async () => {
+    const { topic, group } = BILLING;
+    const wanted = { mode: 'ordered', orderedBy: 'message-group', filterDigest: '' } as const;
+    await stores.topics.joinGroup(topic, { ...wanted, group, from: 'earliest' });
+    const sends = ['1', '2', '3'].map((key) =>
+      rivulet.producer.send(topic, {}, { key, messageGroup: 'g' }),
+    );
+    const offsets = (await Promise.all(sends)).map(({ offset }) => offset!);
+    const { log } = keys.queue(QUEUE);
+    await own.redis.xreadgroup('GROUP', group, 'stranger', 'COUNT', 2, 'STREAMS', log, '>');
+    await own.redis.xdel(log, offsets[0]!);
+    const lost = rivulet.events.next('message-lost');
+    const acked = rivulet.events.next('acked', ({ key }) => key === '3');
+    const seen: string[] = [];
+    await subscribe(({ message }) => void seen.push(message.key!));
+    expect(await lost).toEqual({ ...BILLING, offset: offsets[0] });
+    await acked;
+    expect(seen).toEqual(['2', '3']);
+  });
+
   it('is consumed again from its beginning when its group is gone, in order', async () => {
     const seen: string[] = [];
     let done = (): void => {};

@@ -169,6 +169,15 @@ export class Reporter {
     );
   }
 
+  /** What was deleted from the store before the group had settled it. */
+  lost({ topic, queue, offset }: Pick<StoredEntry, 'topic' | 'queue' | 'offset'>): void {
+    const { group } = this.subscription;
+    this.events.emit('message-lost', { topic, queue, group, offset });
+    this.logger.error(
+      `${topic}/${group}: offset ${offset} of queue ${queue} was deleted from the store before it was settled. It is lost.`,
+    );
+  }
+
   private reportUnusual(entry: SettledEntry, outcome: Outcome): void {
     const { topic, queue, offset } = entry;
     const { group } = this.subscription;
@@ -178,12 +187,7 @@ export class Reporter {
         `${topic}/${group}: offset ${offset} of queue ${queue} has wire version ${outcome.version}, which this library cannot read. It is held; update this consumer.`,
       );
     }
-    if (entry.content.kind === 'gone') {
-      this.events.emit('message-lost', { topic, queue, group, offset });
-      this.logger.error(
-        `${topic}/${group}: offset ${offset} of queue ${queue} was deleted from the store before it was settled. It is lost.`,
-      );
-    }
+    if (entry.content.kind === 'gone') this.lost({ topic, queue, offset });
   }
 
   /** What happens to every message: nobody may be listening. */

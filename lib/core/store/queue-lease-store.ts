@@ -86,6 +86,8 @@ export type LoadReply =
       /** With the first page only. */
       records: LaneRecord[];
       held: HeldLane[];
+      /** Offsets that a stranger had read and that are not in the log any more: they are not pending either from now on. */
+      lost: string[];
     }
   | NotYours;
 

@@ -15,7 +15,8 @@
 -- ARGV[7]  ms      test time, '' = TIME
 --
 -- Returns  { 'page', 'last' or 'more', entries, records, holds }  records and holds with the first page
---          { 'again' }   deliveries were in strange hands and are in ours now; ask for the first page again
+--          { 'again', offset, ... }  deliveries were in strange hands and are in ours now, but for these offsets, which were
+--                                    deleted from the log; ask for the first page again
 --          { 'fenced' }  not the owner; nothing changed
 --          { 'gap' }     another version; nothing changed
 --
@@ -43,8 +44,15 @@ if after == '' then
     if counted[1] ~= ORDERED then
       local ids = {}
       for n, pending in ipairs(redis.call('XPENDING', log, group, '-', '+', MOST, counted[1])) do ids[n] = pending[1] end
-      redis.call('XCLAIM', log, group, ORDERED, 0, unpack(ids))
-      return { 'again' }
+      -- What it does not find in the log is no longer pending, and nobody would hear of it.
+      local found, reply = {}, { 'again' }
+      for _, entry in ipairs(redis.call('XCLAIM', log, group, ORDERED, 0, unpack(ids))) do
+        if entry then found[entry[1]] = true end
+      end
+      for _, id in ipairs(ids) do
+        if not found[id] then reply[#reply + 1] = id end
+      end
+      return reply
     end
   end
   local listed = redis.call('HGETALL', lanes)

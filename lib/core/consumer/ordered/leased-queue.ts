@@ -307,6 +307,7 @@ export class LeasedQueue implements Holder {
     const loaded = await loadLanes({
       ...{ leases, ref: this.ref, proof, admission, memory: this.options.memory, lanes },
       isWanted: () => era === this.era,
+      onLost: (offset) => this.options.reporter.lost({ ...this.ref, offset }),
     });
     if (!loaded) return RECOVER_MS.to;
     Object.assign(this, { lanes, admission, proof, readUpTo: undefined, recovering: false });

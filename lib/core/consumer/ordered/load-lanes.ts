@@ -22,12 +22,15 @@ export async function loadLanes(options: {
   /** Empty; what is in them counts in `memory`. */
   lanes: Lanes;
   isWanted(): boolean;
+  /** Told what was deleted from the store before anybody here got hold of it. */
+  onLost(offset: string): void;
 }): Promise<boolean> {
-  const { leases, ref, proof, admission, memory, lanes, isWanted } = options;
+  const { leases, ref, proof, admission, memory, lanes, isWanted, onLost } = options;
   for (let after: string | null = null, last = false; !last;) {
     // What finds no room is asked for again when its turn comes, but somebody must look to which lane it belongs.
     const count = Math.max(LOADED_AT_LEAST, Math.min(LOADED_AT_ONCE, memory.room));
     const page = await memory.fill(count, () => leases.load(ref, proof, { after, count }));
+    if (page.state === 'loaded') page.lost.forEach(onLost);
     if (!isWanted()) return false;
     if (page.state !== 'loaded') throw new Error(`queue ${ref.queue}: ${page.state}`);
     if (after === null) lanes.restore(page.records, page.held);
