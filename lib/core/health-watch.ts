@@ -1,3 +1,4 @@
+import { StoreRefusedError } from './message/errors.js';
 import type { Clock } from './runtime/clock.js';
 import type { Events } from './runtime/events.js';
 import type { Logger } from './runtime/logger.js';
@@ -21,6 +22,7 @@ export class HealthWatch {
   private readonly options: HealthWatchOptions;
   private readonly loop: Loop;
   private known = new Map<string, StoreProblem>();
+  private isRefused = false;
 
   constructor(options: HealthWatchOptions) {
     this.options = options;
@@ -31,8 +33,7 @@ export class HealthWatch {
         this.tell(await options.health());
         return EVERY_MS;
       },
-      // A store that cannot be asked is lost or will be asked again: others tell about that.
-      onError: () => {},
+      onError: (error) => this.failed(error),
     });
   }
 
@@ -44,8 +45,17 @@ export class HealthWatch {
     return this.loop.stop();
   }
 
+  /** A store that cannot be asked is lost or will be asked again: others tell about that. Who may not ask is told here. */
+  private failed(error: unknown): void {
+    if (this.isRefused || !(error instanceof StoreRefusedError) || error.reason !== 'NOPERM')
+      return;
+    this.isRefused = true;
+    this.options.logger.warn(`The health of the store is not watched any more: ${error.message}`);
+  }
+
   private tell(health: StoreHealth): void {
     const { events, logger } = this.options;
+    this.isRefused = false;
     const found = new Map(health.problems.map((problem) => [nameOf(problem), problem]));
     const news = [...found].filter(([name, { level }]) => this.known.get(name)?.level !== level);
     const gone = [...this.known].filter(([name]) => !found.has(name));

@@ -3,6 +3,7 @@ import type { Logger } from '../core/runtime/logger.js';
 import { decodeReplies } from './decode-replies.js';
 import { addressOf, type ClusterClient, type NodeAddress } from './cluster-client.js';
 import type { ClusterPlan } from './cluster-options.js';
+import { quietReadyCheck } from './quiet-ready-check.js';
 
 /** A lost node is a reason to ask the others who has its slots now, but not at every attempt to reach it. */
 const REFRESH_PAUSE_MS = 500;
@@ -90,6 +91,7 @@ export class ClusterNodes {
 
   private watch(client: ClusterClient, node: Redis): void {
     const address = addressOf(node.options);
+    quietReadyCheck(node);
     node.on('connect', () => decodeReplies(node));
     node.once('ready', () => {
       if (client !== this.client) return;

@@ -4,6 +4,7 @@ import { StoreRefusedError, StoreUnavailableError } from '../core/message/errors
 import { withoutPeriod } from '../core/message/sentence.js';
 import { decodeReplies } from './decode-replies.js';
 import { plain, refusalReason, sanitised } from './errors.js';
+import { quietReadyCheck } from './quiet-ready-check.js';
 import { quietSentinels } from './quiet-sentinels.js';
 
 /** A client that is not ready for this long is replaced: ioredis can stay "reconnecting" for ever. */
@@ -154,7 +155,10 @@ export class Connection<C extends Client = Redis> {
       this.giveUpIfHopeless();
     });
     // The nodes of a cluster have connections of their own.
-    if (!client.isCluster) events.on('connect', () => decodeReplies(client as Redis));
+    if (!client.isCluster) {
+      quietReadyCheck(client as Redis);
+      events.on('connect', () => decodeReplies(client as Redis));
+    }
     events.on('connect', () => (wasConnected = true));
     events.on('ready', () => {
       wasConnected = false;

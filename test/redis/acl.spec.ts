@@ -39,7 +39,9 @@ describe('the Redis user of an application', () => {
         message: expect.stringMatching(new RegExp(`'?${command.replace(' ', '[ |]')}'?`, 'i')),
       });
       await stores.close();
+      const onTheConsole = warn.mock.calls;
       warn.mockRestore();
+      expect(onTheConsole).toEqual([]);
     },
   );
 

@@ -1,3 +1,4 @@
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import type { StoreHealth, StoreProblem } from '../../../lib/core/runtime/store-health.js';
 import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
@@ -79,6 +80,21 @@ describe('the health of the store', () => {
       'error: c is silent',
       'log: No longer so: a is silent',
     ]);
+  });
+
+  it('that nobody may ask for any more is told once', async () => {
+    const { stores } = rivulet;
+    const { health } = stores;
+    stores.health = () =>
+      Promise.reject(new StoreRefusedError('Redis refused INFO.', { reason: 'NOPERM' }));
+    await clock.advance(600_000);
+    expect(lines.slice(2)).toEqual([
+      'warn: The health of the store is not watched any more: Redis refused INFO.',
+    ]);
+    stores.health = health;
+    problems = [NO_APPEND_ONLY, EVICTION];
+    await clock.advance(60_000);
+    expect(lines.slice(3)).toEqual(['error: it evicts']);
   });
 
   it('is part of what the operator is told', async () => {
