@@ -148,11 +148,17 @@ export class Subscriptions {
     { participant, ...entry }: InboxEntry,
     handle: () => Promise<void>,
   ): Promise<'handled' | 'duplicate' | 'busy'> {
-    const { transactions } = this.options;
+    const { transactions, onTrouble } = this.options;
     try {
       return await once(entry, handle, { transactions, participant });
     } catch (error) {
       if (!(error instanceof InboxBusyError)) throw error;
+      // It may be one that never heals, such as a right that is missing.
+      if (error.reason === 'not-begun')
+        onTrouble(
+          `begin a transaction of participant "${participant}" for a message to group "${entry.group}"`,
+          error.cause,
+        );
       return 'busy';
     }
   }

@@ -30,7 +30,11 @@ export async function once(
     }, options);
   } catch (error) {
     if (isBegun || error instanceof InboxBusyError) throw error;
-    const { group } = entry;
-    throw new InboxBusyError({ participant: participant.name, group }, { cause: error });
+    const facts = {
+      participant: participant.name,
+      group: entry.group,
+      reason: 'not-begun',
+    } as const;
+    throw new InboxBusyError(facts, { cause: error });
   }
 }

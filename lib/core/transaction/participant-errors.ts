@@ -45,17 +45,29 @@ export class WrongDatabaseError extends RivuletError {
   }
 }
 
-/** Another delivery of the same message is being handled, or ended just now. Nothing was changed: try again later. */
+/**
+ * The handler was not run, and nothing was changed: try again later. `held`: another delivery of the same message is being
+ * handled, or ended just now. `not-begun`: the database is away or refuses; `cause` says why.
+ */
 export class InboxBusyError extends RivuletError {
   readonly code = 'INBOX_BUSY';
   readonly group: string;
+  readonly reason: 'held' | 'not-begun';
 
-  constructor(facts: { participant: string; group: string }, options?: ErrorOptions) {
+  constructor(
+    facts: { participant: string; group: string; reason?: 'held' | 'not-begun' },
+    options?: ErrorOptions,
+  ) {
+    const { participant, group, reason = 'held' } = facts;
     super(
-      `Another delivery of this message to group "${facts.group}" is in a transaction of participant ` +
-        `"${facts.participant}" that has not ended. Nothing was changed; it is tried again later.`,
+      `${
+        reason === 'held'
+          ? `Another delivery of this message to group "${group}" is in a transaction of participant "${participant}" that has not ended.`
+          : `The transaction of participant "${participant}" in which group "${group}" handles a message could not be begun.`
+      } Nothing was changed; it is tried again later.`,
       options,
     );
-    this.group = facts.group;
+    this.group = group;
+    this.reason = reason;
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
+import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { TestBed, type TestSubscription } from '../../../lib/testing/test-bed.js';
 
@@ -37,6 +38,26 @@ describe('an idempotent handler with a database', () => {
     expect(await bed.settled((await publish()).messageId)).toMatchObject({ state: 'acked' });
     expect(await bed.settled((await publish()).messageId)).toMatchObject({ state: 'duplicate' });
     expect(await bills()).toEqual([1, 1]);
+  });
+
+  it('tells once a minute why no transaction can be begun for it, and is run once one can', async () => {
+    const warned: string[] = [];
+    await bed.close();
+    const logger = { ...silentLogger, warn: (line: string) => void warned.push(line) };
+    bed = await TestBed.open({ settings: { topics: { queues: 1 } }, logger });
+    await subscribe();
+    bed.database.goDown();
+    const { messageId } = await publish();
+    await bed.advance(30_000);
+    const ofHandlers = warned.filter((line) => line.includes('begin a transaction'));
+    expect(ofHandlers).toEqual([
+      expect.stringMatching(
+        /^Could not begin a transaction of participant ".*" for a message to group "billing": Error: The memory database is down/,
+      ),
+    ]);
+    bed.database.comeUp();
+    await bed.advance(1_000);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked' });
   });
 
   it('keeps topics apart', async () => {
