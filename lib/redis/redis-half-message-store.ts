@@ -147,6 +147,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
           limit: String(claim.limit),
           leaseMs: String(claim.leaseMs),
           what: claim.frames ? 'frames' : '',
+          owner: toWord(queue.owner),
         },
       })) as Buffer[],
     );

@@ -208,7 +208,7 @@ export const scripts = {
     name: 'claim-halves',
     libraries: ['steady'],
     keys: ['meta', 'half', 'checks'],
-    args: ['limit', 'leaseMs', 'what'],
+    args: ['limit', 'leaseMs', 'what', 'owner'],
   }),
   parkHalf: new Script({
     name: 'park-half',

@@ -80,6 +80,23 @@ describe('a record that somebody damaged', () => {
     await application.stop(1_000);
   });
 
+  it('of when a half is asked about is made anew, and none of another owner or a parked one', async () => {
+    const { generation } = await stores.topics.declare('deleted', { queues: 1 });
+    const queue = { topic: 'deleted', queue: 0, owner: 'o' };
+    const halves = Array.from({ length: 3 }, () => ({
+      ...{ id: newTransaction(), name: 'n', checkAfterMs: 600_000 },
+      entries: entries('a'),
+    }));
+    await stores.halves.prepare({ ...queue, generation, halves: halves.slice(0, 2) });
+    const other = { ...queue, owner: 'p' };
+    await stores.halves.prepare({ ...other, generation, halves: halves.slice(2) });
+    await stores.halves.park(queue, [{ id: halves[1]!.id, reason: 'none knows' }]);
+    await redis.del(keys.halfQueue({ ...queue, minute: 0 }).checks);
+    const claim = () => stores.halves.claimDue(queue, { limit: 9, leaseMs: 0, frames: false });
+    expect(await claim()).toMatchObject({ halves: [], waiting: 1 });
+    expect((await claim()).halves.map(({ id }) => id)).toEqual([halves[0]!.id]);
+  });
+
   it('of a half is told of, and the halves beside it are claimed', async () => {
     const own = await openStores(server.url, { namespace });
     const { generation } = await own.topics.declare('halves', { queues: 1 });

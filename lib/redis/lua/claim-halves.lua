@@ -7,20 +7,22 @@
 -- ARGV[1]  int     most halves; 500 at most
 -- ARGV[2]  ms      how long they are hidden
 -- ARGV[3]  string  'frames' to hand out the messages, too: then no more than about a megabyte; '' = facts only
--- ARGV[4]  ms      test time, '' = TIME
+-- ARGV[4]  string  owner
+-- ARGV[5]  ms      test time, '' = TIME
 --
 -- Returns  { now, next, waiting, id, half, id, half, ... }  next = when the next one falls due (Unix ms), '' when none
 --                                                           waits; waiting = halves of this owner, these included
 --
 -- Invariant: a half leaves the list by commit, publish, rollback or park only; a checker that died leaves it to the next one.
--- Nothing waits for longer because the clock was set back.
+-- Nothing waits for longer because the clock was set back. A half that is in no list, since somebody deleted that key, is put
+-- there: looked for while none is due, among some of those that wait.
 
 local meta, half, checks = KEYS[1], KEYS[2], KEYS[3]
 local MOST_BYTES = 1024 * 1024
 
 redis.call('HLEN', half)
 redis.call('ZCARD', checks)
-local server_now = now_ms(ARGV[4])
+local server_now = now_ms(ARGV[5])
 local now = steady_ms(meta, server_now)
 local ids = redis.call('ZRANGEBYSCORE', checks, '-inf', whole(now), 'LIMIT', 0, math.min(tonumber(ARGV[1]), 500))
 if #ids > 0 then steady_ms(meta, server_now, true) end
@@ -37,6 +39,18 @@ for _, id in ipairs(ids) do
     redis.call('ZADD', checks, hidden_until, id)
     reply[#reply + 1] = id
     reply[#reply + 1] = found
+  end
+end
+if #ids == 0 and redis.call('HLEN', half) > redis.call('ZCARD', checks) then
+  local some, seen = redis.call('HRANDFIELD', half, 100), 0
+  for i, score in ipairs(redis.call('ZMSCORE', checks, unpack(some))) do
+    if not score and seen < MOST_BYTES then
+      local found = redis.call('HGET', half, some[i])
+      seen = seen + #found
+      local parked, owner = string.match(found, '^%d+ %d+ (%S+) (%S+) ')
+      -- Not at once: whoever prepared it may still be at work.
+      if parked == '-' and owner == ARGV[4] then redis.call('ZADD', checks, hidden_until, some[i]) end
+    end
   end
 end
 local first = redis.call('ZRANGE', checks, 0, 0, 'WITHSCORES')[2]
