@@ -10,13 +10,14 @@
 -- Returns  { released, next, now }  next = when the next one falls due (Unix ms), '' when none is left
 --
 -- Invariant: a scheduled message is appended once. Refused as a whole when memory is short: nothing moves then. What waits
--- without a note of its time, since somebody deleted that key, is due; of more than 500 that wait, a call looks at any 500.
+-- without a note of its time, since somebody deleted that key, is due; of more than 500 that wait, a call looks at any 500,
+-- and as long as some have no note the next one falls due within a second.
 
 local log, scheduled, due = KEYS[1], KEYS[2], KEYS[3]
 local test_time = ARGV[2]
 
 local now = now_ms(test_time)
-local AT_ONCE = 500
+local AT_ONCE, LOOK_AGAIN_MS = 500, 1000
 local limit = math.min(tonumber(ARGV[1]), AT_ONCE)
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', whole(now), 'LIMIT', 0, limit)
 if #ids < limit and redis.call('HLEN', scheduled) > redis.call('ZCARD', due) then
@@ -39,5 +40,7 @@ if #ids > 0 then
   redis.call('ZREM', due, unpack(ids))
 end
 local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
-local forgotten = not first and redis.call('HLEN', scheduled) > 0
-return { whole(released), first or forgotten and whole(now) or '', whole(now) }
+if redis.call('HLEN', scheduled) > redis.call('ZCARD', due) then
+  first = whole(first and math.min(tonumber(first), now + LOOK_AGAIN_MS) or now)
+end
+return { whole(released), first or '', whole(now) }
