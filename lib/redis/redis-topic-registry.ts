@@ -213,10 +213,22 @@ export class RedisTopicRegistry implements TopicRegistry {
     const generation = String(facts.generation);
     const isNew = grewFrom !== null && ref.queue >= grewFrom;
     const parent = isNew ? `${ref.queue % grewFrom} ${generation} ${queues}` : '';
-    await scripts.openQueue.run(this.host, {
-      keys: this.keys.queue(ref),
+    const keys = this.keys.queue(ref);
+    const [word] = (await scripts.openQueue.run(this.host, {
+      keys,
       args: { generation, born, version, ...settingArguments(facts), parent },
-    });
+    })) as [string];
+    if (word === 'anew') await this.noteLost(ref, keys.meta);
+  }
+
+  /** Whoever joins a group there next hears that the group was lost with the queue, and begins at its first message. */
+  private async noteLost({ topic }: QueueRef, meta: string): Promise<void> {
+    const groups = (await this.groupRegistry.list(topic)).filter(
+      ({ mode }) => mode !== 'broadcasting',
+    );
+    if (groups.length === 0) return;
+    const fields = groups.flatMap(({ group }) => [`lost:${group}`, '1']);
+    await answer({ operation: 'HSET', key: meta }, this.host.redis.hset(meta, ...fields));
   }
 
   /** Groups read the new queues from their start, and their members are told. */

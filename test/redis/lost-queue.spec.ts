@@ -106,6 +106,39 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     await stores.close();
   });
 
+  it('is told of to its groups, which begin at its first message, and to no others', async () => {
+    const namespace = newNamespace();
+    let time = Date.now();
+    const stores = await openStores(server.url, { namespace, now: () => time });
+    await stores.topics.declare('orders', { queues: 2 });
+    const join = (group: string) =>
+      stores.topics.joinGroup('orders', {
+        ...{ group, mode: 'unordered', filterDigest: '', from: 'latest' },
+      });
+    await join('billing');
+    const keys = new Keys({ namespace });
+    await forget(keys);
+    // What was made a moment ago may not be complete yet, when others look: nothing is lost then.
+    time += 1_000;
+    await stores.topics.declare('orders');
+    expect(await join('billing')).toEqual({ state: 'joined', created: false, recreated: [] });
+    await forget(keys);
+    time += 600_000;
+    await stores.topics.complete('orders');
+    await publish(stores, ['sent meanwhile']);
+    expect(await join('auditing')).toEqual({ state: 'joined', created: true, recreated: [] });
+    expect(await join('billing')).toEqual({ state: 'joined', created: false, recreated: REFS });
+    expect(await join('billing')).toMatchObject({ recreated: [] });
+    const { log } = keys.queue(REFS[0]!);
+    const listed = (await server.redis.xinfo('GROUPS', log)) as string[][];
+    const begun = listed.map((facts) => [facts[1], facts[facts.indexOf('last-delivered-id') + 1]]);
+    expect(begun.toSorted()).toEqual([
+      ['auditing', expect.not.stringMatching(/^0-0$/)],
+      ['billing', '0-0'],
+    ]);
+    await stores.close();
+  });
+
   it('hides nothing that came to it anew from a group that began at the end', async () => {
     const namespace = newNamespace();
     const rivulet = connect(server.url, namespace, { ...IMPATIENT, topics: { queues: 1 } });

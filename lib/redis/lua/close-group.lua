@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Forget a consumer group in one queue: its progress, retries and dead letters.
 --
--- KEYS[1]  HASH    meta: generation and settings of the queue; born; start:<group> -> where the group first began
+-- KEYS[1]  HASH    meta: generation and settings of the queue; born; start:<group> -> where the group first began;
+--                  lost:<group>
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
@@ -36,6 +37,6 @@ for _, lane in ipairs(redis.call('HKEYS', hold)) do
   if not is_listed[lane] then return { 'again' } end
 end
 if redis.call('EXISTS', log) == 1 then destroyed = redis.call('XGROUP', 'DESTROY', log, group) end
-redis.call('HDEL', meta, 'start:' .. group)
+redis.call('HDEL', meta, 'start:' .. group, 'lost:' .. group)
 for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
 return { destroyed == 1 and 'closed' or 'unknown' }

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Make a consumer group known in one queue.
 --
--- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began; parent
+-- KEYS[1]  HASH    meta: generation and settings of the queue; start:<group> -> where the group first began; parent;
+--                  lost:<group>, when the queue was lost with the group
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  ZSET    retry: offset by when it is visible again (Unix ms)
 -- KEYS[4]  ZSET    suspects: likewise, what was in hand when a consumer died
@@ -15,7 +16,8 @@
 --
 -- Returns  { 'created' }    it begins where it was told to
 --          { 'present' }    it was there and stays where it is
---          { 'recreated' }  it had been there and was lost; it goes on from where it first began
+--          { 'recreated' }  it had been there and was lost; it goes on from where it first began, or from the first message if that
+--                           was lost, too
 --          { 'no-queue' }   the queue does not exist; nothing changed
 --
 -- Invariant: a group never skips what was published after it first began, also in queues that were added since. What waited when it was lost is handed out
@@ -24,14 +26,15 @@
 local meta, log = KEYS[1], KEYS[2]
 local group, from = ARGV[1], ARGV[2]
 
-local field = 'start:' .. group
-local facts = redis.call('HMGET', meta, 'generation', field, 'parent')
+local field, lost = 'start:' .. group, 'lost:' .. group
+local facts = redis.call('HMGET', meta, 'generation', field, 'parent', lost)
 if not facts[1] then return { 'no-queue' } end
 local start = facts[2]
 local first_time = not start
+local was_lost = first_time and facts[4] and ARGV[3] == 'known'
 if first_time then
   start = '0-0'
-  if facts[3] and ARGV[3] == 'known' then from = 'earliest' end
+  if facts[3] and ARGV[3] == 'known' or was_lost and from == 'latest' then from = 'earliest' end
   if from == 'latest' and redis.call('EXISTS', log) == 1 then
     local info = redis.call('XINFO', 'STREAM', log)
     for i = 1, #info, 2 do
@@ -47,7 +50,8 @@ redis.call('HLEN', KEYS[6])
 local made = redis.pcall('XGROUP', 'CREATE', log, group, start, 'MKSTREAM')
 if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 if first_time then redis.call('HSET', meta, field, start) end
+if facts[4] then redis.call('HDEL', meta, lost) end
 if made.err then return { 'present' } end
 redis.call('UNLINK', KEYS[3], KEYS[4], KEYS[5], KEYS[7])
 if redis.call('EXISTS', KEYS[6]) == 1 then redis.call('HSET', KEYS[6], 'owner', '', 'until', '0') end
-return { first_time and 'created' or 'recreated' }
+return { first_time and not was_lost and 'created' or 'recreated' }

@@ -15,16 +15,19 @@
 -- ARGV[6]  string  what a send does when there are as many: 'reject', 'drop-oldest' or 'wait'
 -- ARGV[7]  ms      dedup window
 -- ARGV[8]  string  '<queue> <generation> <queues>' for a queue that takes message groups over from another one, else ''
--- ARGV[9]  ms      test time, '' = TIME; not used
+-- ARGV[9]  ms      test time, '' = TIME
 --
 -- Returns  { 'open' }     it has these settings now
+--          { 'anew' }     likewise, and nothing was there, though the topic is older than it takes to make it
 --          { 'current' }  it has these or newer ones; nothing changed
 --
 -- Invariant: a queue never goes back to older settings. From its new generation on, nothing that was sent by an older
 -- one is appended: all there is of that stands up to the seal, or is named in `before`.
 
 local meta, log, before = KEYS[1], KEYS[2], KEYS[5]
+local MADE_WITHIN_MS = 60000
 
+local now = now_ms(ARGV[9])
 local facts = redis.call('HMGET', meta, 'born', 'version', 'generation', 'reserved')
 if facts[1] == ARGV[2] and tonumber(facts[2]) >= tonumber(ARGV[3]) then return { 'current' } end
 local scheduled, hidden = redis.call('HKEYS', KEYS[3]), redis.call('HKEYS', KEYS[4])
@@ -57,4 +60,6 @@ redis.call('HSET', meta, 'generation', ARGV[1], 'born', ARGV[2], 'version', ARGV
   'maxLength', ARGV[5], 'whenFull', ARGV[6], 'dedupWindowMs', ARGV[7])
 if facts[1] ~= ARGV[2] and (reserved > 0 or facts[4]) then redis.call('HSET', meta, 'reserved', whole(reserved)) end
 if ARGV[8] ~= '' and not facts[1] then redis.call('HSET', meta, 'parent', ARGV[8]) end
-return { 'open' }
+-- A generation is a time, or one behind that.
+local is_lost = not facts[1] and ARGV[8] == '' and now - tonumber(ARGV[1]) > MADE_WITHIN_MS
+return { is_lost and 'anew' or 'open' }
