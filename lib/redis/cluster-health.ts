@@ -5,9 +5,13 @@ export type ClusterView = Readonly<Record<string, string>>;
 
 const SLOTS = 16_384;
 
-/** Judges a cluster by what its nodes say of it; the one that sees least tells most. Pure. */
+/**
+ * Judges a cluster by what its nodes say of it; the one that sees least tells most, unless it sees nothing: it was removed,
+ * and clients may know it for a while. Pure.
+ */
 export function clusterProblem(views: readonly ClusterView[]): StoreProblem | undefined {
-  const [worst] = views.toSorted(
+  const members = views.filter((view) => view['cluster_slots_assigned'] !== '0');
+  const [worst] = (members.length > 0 ? members : views).toSorted(
     (a, b) => Number(refusesAll(b)) - Number(refusesAll(a)) || served(a) - served(b),
   );
   return worst && problemOf(worst);
