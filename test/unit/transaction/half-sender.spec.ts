@@ -14,6 +14,8 @@ import { entryOf, generationOf, logTexts, QUEUE } from '../../contract/messages.
 
 const OWNER = { kind: 'database', database: 'db-1', name: 'default' } as const;
 const BOARD = 'd:db-1';
+/** Between two tries: 5 s, and a quarter more by jitter. */
+const LONGEST_PAUSE_MS = 6_250;
 
 describe('HalfSender', () => {
   let clock: ManualClock;
@@ -122,7 +124,7 @@ describe('HalfSender', () => {
     await clock.advance(10_000);
     expect(told).toHaveLength(1);
     stores.comeUp();
-    await clock.advance(5_000);
+    await clock.advance(LONGEST_PAUSE_MS);
     expect((await agenda.list()).sort()).toEqual(['d:db-1/orders/0', 'd:db-1/orders/1']);
     expect(clock.armed).toBe(0);
   });
