@@ -5,6 +5,15 @@ const RETURN = 0x0d;
 const NEW_LINE = 0x0a;
 const ZERO = 0x30;
 
+/** Bytes, or what can be written as bytes: a buffer is one. */
+interface Bytes {
+  readonly length: number;
+  /** Safe to repeat: a command that was cut off is sent again. */
+  copy(target: Buffer, at: number): unknown;
+}
+
+export type Sendable = string | Bytes;
+
 interface DirectCommandOptions {
   /** Of what is bytes in the reply; null: it stays bytes. */
   replyEncoding: BufferEncoding | null;
@@ -22,12 +31,12 @@ interface DirectCommandOptions {
 export class DirectCommand extends Command {
   private readonly staysBytes: boolean;
 
-  constructor(name: string, args: (string | Buffer)[], options: DirectCommandOptions) {
+  constructor(name: string, args: Sendable[], options: DirectCommandOptions) {
     const { replyEncoding, onReply } = options;
     super(name, [], { replyEncoding });
     // Given to `super`, they would be made flat again: 80 ns for each (decision 29). A copy, since a list that a literal made is
     // slower where it lives until its reply (decision 7).
-    this.args = args.slice();
+    this.args = args.slice() as Command['args'];
     this.staysBytes = replyEncoding === null;
     if (onReply) this.tell(onReply);
   }
@@ -63,10 +72,10 @@ export class DirectCommand extends Command {
   }
 
   /** Texts that stand beside each other are one part, with what RESP puts around each; bytes are a part each, without. */
-  private parts(): (string | Buffer)[] {
-    const parts: (string | Buffer)[] = [];
+  private parts(): Sendable[] {
+    const parts: Sendable[] = [];
     let text = `*${this.args.length + 1}\r\n${textBlob(this.name)}`;
-    for (const arg of this.args as (string | Buffer)[])
+    for (const arg of this.args as Sendable[])
       if (typeof arg === 'string') {
         text += textBlob(arg);
       } else {
@@ -84,12 +93,12 @@ function textBlob(text: string): string {
 }
 
 /** `$`, the length, two line ends and the bytes. */
-function blobSize({ length }: Buffer): number {
+function blobSize({ length }: Bytes): number {
   return 1 + digits(length) + 2 + length + 2;
 }
 
 /** @returns where the next one begins. */
-function writeBlob(all: Buffer, at: number, bytes: Buffer): number {
+function writeBlob(all: Buffer, at: number, bytes: Bytes): number {
   const { length } = bytes;
   all[at] = DOLLAR;
   const lengthEnd = at + digits(length);
@@ -99,7 +108,7 @@ function writeBlob(all: Buffer, at: number, bytes: Buffer): number {
     rest = Math.floor(rest / 10);
   }
   lineEnd(all, lengthEnd + 1);
-  all.set(bytes, lengthEnd + 3);
+  bytes.copy(all, lengthEnd + 3);
   return lineEnd(all, lengthEnd + 3 + length);
 }
 

@@ -103,7 +103,7 @@ export function joinedHalves(
     at += all.write(heads[i]!, at, 'latin1');
     for (const { frame } of entries) {
       at = all.writeUInt32BE(frame.length, at);
-      all.set(frame, at);
+      frame.copy(all, at);
       at += frame.length;
     }
   });

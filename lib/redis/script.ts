@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { EventEmitter } from 'node:events';
 import type { Cluster, Redis } from 'ioredis';
 import { type Asked, storeError } from './errors.js';
-import { DirectCommand } from './direct-command.js';
+import { DirectCommand, type Sendable } from './direct-command.js';
 import { luaText } from './lua-text.js';
 
 /** What one server and a cluster are asked alike: commands about keys of one slot. */
@@ -20,13 +20,17 @@ export interface ScriptHost {
 export type Argument = string | Buffer;
 
 /** One call: keys and arguments by the names the script declares. */
-export interface ScriptCall<Key extends string, Arg extends string> {
+export interface ScriptCall<
+  Key extends string,
+  Arg extends string,
+  More extends Sendable = Sendable,
+> {
   keys: Readonly<Record<Key, string>>;
   args: Readonly<Record<Arg, Argument>>;
   /** Further keys, for a script that declares `moreKeys`. */
   moreKeys?: readonly string[];
   /** Further arguments, for a script that declares `moreArgs`. */
-  moreArgs?: readonly Argument[];
+  moreArgs?: readonly More[];
 }
 
 /** Shared functions; they stand between the header of a script and its code. */
@@ -124,7 +128,7 @@ export class Script<Key extends string, Arg extends string> {
    */
   words(
     host: Pick<ScriptHost, 'testTimeMs'>,
-    call: ScriptCall<Key, Arg>,
+    call: ScriptCall<Key, Arg, Argument>,
     form: 'digest' | 'text',
   ): [command: string, ...Argument[]] {
     const script =
@@ -133,12 +137,12 @@ export class Script<Key extends string, Arg extends string> {
   }
 
   /** Number of keys, keys, arguments, test time. */
-  private bind(
+  private bind<More extends Sendable>(
     host: Pick<ScriptHost, 'testTimeMs'>,
-    call: ScriptCall<Key, Arg>,
-  ): [string, ...Argument[]] {
+    call: ScriptCall<Key, Arg, More>,
+  ): [string, ...(Argument | More)[]] {
     const count = this.keys.length + (call.moreKeys?.length ?? 0);
-    const bound: [string, ...Argument[]] = [String(count)];
+    const bound: [string, ...(Argument | More)[]] = [String(count)];
     for (const key of this.keys) bound.push(call.keys[key]);
     if (call.moreKeys) bound.push(...call.moreKeys);
     for (const arg of this.args) bound.push(call.args[arg]);

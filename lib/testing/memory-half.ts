@@ -5,6 +5,7 @@ import type {
   HalfView,
 } from '../core/store/half-message-store.js';
 import type { AppendEntry } from '../core/store/message-log.js';
+import { bytesOf } from '../core/message/frame.js';
 import type { QueueRef } from '../core/store/refs.js';
 
 export interface MemoryHalf {
@@ -22,7 +23,7 @@ export function newHalf(
   { id, name, entries }: HalfMessages,
   { owner, now, checkAt }: { owner: string; now: number; checkAt: number },
 ): MemoryHalf {
-  const own = entries.map((entry) => ({ ...entry, frame: Buffer.from(entry.frame) }));
+  const own = entries.map((entry) => ({ ...entry, frame: bytesOf(entry.frame) }));
   return { id, owner, name, entries: own, preparedAt: now, checks: 0, checkAt, parked: null };
 }
 
@@ -43,5 +44,5 @@ function factsOf({ id, owner, name, preparedAt, checks, entries }: MemoryHalf): 
 }
 
 function framesOf({ entries }: MemoryHalf): Buffer[] {
-  return entries.map(({ frame }) => Buffer.from(frame));
+  return entries.map(({ frame }) => bytesOf(frame));
 }

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from '../core/message/errors.js';
-import { frameMessageId } from '../core/message/wire-format.js';
+import { bytesOf, messageIdOf } from '../core/message/frame.js';
 import { compareOffsets } from '../core/message/offset.js';
 import type {
   AcksReached,
@@ -134,12 +134,12 @@ function duplicateOf(
 }
 
 function place(queue: QueueState, entry: AppendEntry, topic: TopicInfo, now: number): AppendResult {
-  const messageId = frameMessageId(entry.frame);
+  const messageId = messageIdOf(entry.frame);
   const dueAt =
     entry.due === undefined ? now : 'at' in entry.due ? entry.due.at : now + entry.due.delayMs;
-  const offset = dueAt > now ? null : appendFrame(queue, entry.frame, now);
+  const offset = dueAt > now ? null : appendFrame(queue, bytesOf(entry.frame), now);
   if (offset === null)
-    queue.scheduled.set(messageId, { messageId, frame: Buffer.from(entry.frame), dueAt });
+    queue.scheduled.set(messageId, { messageId, frame: bytesOf(entry.frame), dueAt });
   if (entry.dedupId !== undefined)
     queue.dedup.set(entry.dedupId, { messageId, offset, until: now + topic.dedupWindowMs });
   return offset === null ? { state: 'scheduled', dueAt } : { state: 'stored', offset };

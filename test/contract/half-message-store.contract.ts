@@ -92,9 +92,10 @@ export function describeHalfMessages(open: OpenHarness): void {
       });
 
       it('is not changed by what happens to the buffers afterwards', async () => {
-        const half = halfOf(['before']);
+        const entry = entryOf('before');
+        const half = halfOf([entry]);
         await prepare(h.stores, half);
-        half.entries[0]!.frame.fill(0);
+        entry.frame.fill(0);
         await commit(half.id);
         expect(await logTexts(h.stores)).toEqual(['before']);
       });

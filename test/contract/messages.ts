@@ -20,10 +20,12 @@ function frameOf(body: Uint8Array | string, header: Header = {}): Buffer {
   return encodeFrame(header, body, (target, at) => mintMessageId(target, at, 1_700_000_000_000));
 }
 
+export type PackedEntry = AppendEntry & { frame: Buffer };
+
 export function entryOf(
   body: Uint8Array | string,
   more: Omit<AppendEntry, 'frame'> = {},
-): AppendEntry {
+): PackedEntry {
   return { frame: frameOf(body), ...more };
 }
 
@@ -32,7 +34,7 @@ export function groupedEntry(
   messageGroup: string,
   body: string,
   more: Omit<AppendEntry, 'frame'> = {},
-): AppendEntry {
+): PackedEntry {
   return { frame: frameOf(body, { messageGroup }), ...more };
 }
 

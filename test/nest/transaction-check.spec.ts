@@ -1,3 +1,4 @@
+import { bytesOf } from '../../lib/core/message/frame.js';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable, Scope } from '@nestjs/common';
 import {
@@ -149,7 +150,7 @@ describe('@TransactionCheck', () => {
       options: {},
       lookUpTopic: async () => undefined,
     });
-    const half = { topic: 'orders', queue: 0, id: 'x', frame: message.frame };
+    const half = { topic: 'orders', queue: 0, id: 'x', frame: bytesOf(message.frame) };
     const before = instances;
     expect([await checks.ask('scoped', half), await checks.ask('scoped', half)]).toEqual([
       'commit',

@@ -35,7 +35,8 @@ export interface Header {
   baggage?: string | undefined;
 }
 
-const ID_AT = 1;
+/** Where the message id stands in a frame. */
+export const ID_AT = 1;
 const FLAGS_AT = ID_AT + MESSAGE_ID_BYTES;
 
 /** Nothing is said about a message. */
@@ -85,10 +86,14 @@ export function encodeFrame(
     at = writeVarint(frame, at, lengths[bit]!);
     at += frame.write(texts[bit]!, at, 'utf8');
   }
-  // As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded.
   if (typeof body !== 'string') frame.set(body, at);
-  else frame.write(body, at, bodyBytes === body.length ? 'latin1' : 'utf8');
+  else writeText(frame, at, body, bodyBytes);
   return frame;
+}
+
+/** As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded. */
+export function writeText(target: Buffer, at: number, text: string, bytes: number): void {
+  target.write(text, at, bytes, bytes === text.length ? 'latin1' : 'utf8');
 }
 
 export function byteLength(body: Uint8Array | string): number {

@@ -1,5 +1,6 @@
 import { SendFailedError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
+import type { Frame } from '../message/frame.js';
 import type { MessageId } from '../message/message-id.js';
 import type { Events } from '../runtime/events.js';
 import type { SendAnswer } from './pending-send.js';
@@ -7,14 +8,14 @@ import type { SendBuffer } from './send-buffer.js';
 
 /** What follows from the answer to a send: its room is free again, listeners hear of it, and whoever waits for it. */
 export class Confirm implements SendAnswer {
-  private readonly message: { topic: string; messageId: MessageId; frame: Buffer };
+  private readonly message: { topic: string; messageId: MessageId; frame: Frame };
   private readonly key: string | undefined;
   private readonly buffer: SendBuffer;
   private readonly events: Events;
   private readonly answer: SendAnswer;
 
   constructor(options: {
-    message: { topic: string; messageId: MessageId; frame: Buffer };
+    message: { topic: string; messageId: MessageId; frame: Frame };
     key: string | undefined;
     buffer: SendBuffer;
     events: Events;

@@ -9,13 +9,8 @@ import {
   type MessageId,
   mintMessageId,
 } from '../message/message-id.js';
-import {
-  byteLength,
-  encodeFrame,
-  frameMessageId,
-  type Header,
-  NO_HEADER,
-} from '../message/wire-format.js';
+import { byteLength, encodeFrame, type Header, NO_HEADER } from '../message/wire-format.js';
+import { type Frame, messageIdOf, TextFrame } from '../message/frame.js';
 import { saysNothing } from '../message/options.js';
 import type { Clock } from '../runtime/clock.js';
 import type { TraceScope } from '../runtime/trace.js';
@@ -48,18 +43,17 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   readonly body: unknown;
   readonly options: SendOptions;
   readonly system: SystemHeader;
-  readonly frame: Buffer;
+  readonly frame: Frame;
   readonly due: AppendEntry['due'];
   readonly dedupId: string | undefined;
   readonly acks: Acks;
   readonly timeoutMs: number;
   /** By the monotonic clock. */
   readonly deadline: number;
-  private id: MessageId | undefined = undefined;
 
   constructor(
     outgoing: Outgoing,
-    made: { frame: Buffer; acks: Acks; timeoutMs: number; deadline: number },
+    made: { frame: Frame; acks: Acks; timeoutMs: number; deadline: number },
   ) {
     const { options } = outgoing;
     this.topic = outgoing.topic;
@@ -75,9 +69,8 @@ export class EncodedMessage implements Outgoing, AppendEntry {
     this.deadline = made.deadline;
   }
 
-  /** Made of the frame when somebody asks for it, which mostly is when the message is on its way. */
   get messageId(): MessageId {
-    return (this.id ??= frameMessageId(this.frame));
+    return messageIdOf(this.frame);
   }
 }
 
@@ -108,7 +101,10 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const header = headerOf(message, codec, trace);
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
-    const frame = frameOf(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
+    const frame =
+      header === NO_HEADER && typeof bytes === 'string'
+        ? new TextFrame({ text: bytes, bytes: size, now: clock.now() })
+        : frameOf(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
     return new EncodedMessage(message, {
       frame,
       acks: options.acks ?? settings.acks,

@@ -1,3 +1,4 @@
+import type { Frame } from '../message/frame.js';
 import type { WhenFull } from '../message/topic.js';
 import type { QueueRef, StoredEntry } from './refs.js';
 
@@ -36,7 +37,7 @@ export const NO_DISK_ACKS = 'NO_DISK_ACKS';
 
 export interface AppendEntry {
   /** The packed message (`encodeFrame`). */
-  frame: Buffer;
+  frame: Frame;
   /** Undefined: visible at once. A time that has passed by the store's clock means at once, too. */
   due?: { delayMs: number } | { at: number } | undefined;
   dedupId?: string | undefined;

@@ -7,7 +7,7 @@ import {
 } from '../message/errors.js';
 import type { SendOptions } from '../message/message.js';
 import type { TopicName } from '../message/topic.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import type { Producer } from '../producer/producer.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { Clock } from '../runtime/clock.js';
@@ -206,7 +206,7 @@ export class HalfFirst {
     state: Exclude<PrepareReply['state'], 'prepared' | 'moved'>,
   ): Error {
     const { topic, queue, messages } = run;
-    const about = { topic, messageId: frameMessageId(messages[0]!.entry.frame) };
+    const about = { topic, messageId: messageIdOf(messages[0]!.entry.frame) };
     if (state !== 'full')
       return new SendFailedError(`the store answered "${state}" for ${topic}/${queue}`, about);
     return new TopicFullError(
@@ -224,7 +224,7 @@ export class HalfFirst {
   }
 
   private notStored({ id }: TransactionFacts, { topic, entry }: KeptMessage, cause: Error): Error {
-    const messageId = frameMessageId(entry.frame);
+    const messageId = messageIdOf(entry.frame);
     return new SendFailedError(
       `The half message of transaction ${id} to topic "${topic}" was not stored: ${whyNotKept(cause)}. The transaction was not run; it is safe to repeat it.`,
       { topic, messageId },

@@ -1,6 +1,6 @@
 import type { Acks } from '../message/acks.js';
 import { SendFailedError } from '../message/errors.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import type { EnlistedMessage } from '../producer/enlistment.js';
 import { selectQueue } from '../producer/queue-selector.js';
 import { queueOf, type SendRoute } from '../producer/send-route.js';
@@ -108,7 +108,7 @@ export function placed(
   const turns = { next: () => selectQueue(id, queues) };
   const queue = queueOf(message.route, { queues, turns });
   if (queue < queues) return { ...message, place: { queue, generation } };
-  const messageId = frameMessageId(message.entry.frame);
+  const messageId = messageIdOf(message.entry.frame);
   throw new SendFailedError(
     `Message ${messageId} to topic "${topic}" was not stored: the topic has queues 0 to ${queues - 1}, and queue ${queue} was asked for.`,
     { topic, messageId },

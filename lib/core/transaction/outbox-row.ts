@@ -1,3 +1,4 @@
+import { bytesOf } from '../message/frame.js';
 import { acksProblems } from '../message/acks.js';
 import { MalformedMessageError } from '../message/errors.js';
 import { textProblem, topicProblem } from '../message/names.js';
@@ -27,7 +28,7 @@ export function encodeOutboxRow(messages: readonly KeptMessage[], now: number): 
   const head = Buffer.alloc(5);
   head.writeUInt8(VERSION, 0);
   head.writeUInt32BE(json.length, 1);
-  return Buffer.concat([head, json, ...messages.map(({ entry }) => entry.frame)]);
+  return Buffer.concat([head, json, ...messages.map(({ entry }) => bytesOf(entry.frame))]);
 }
 
 /** @throws MalformedMessageError; its `version` is set when a newer library wrote the row. */

@@ -1,5 +1,5 @@
 import { SendFailedError, TopicFullError } from '../message/errors.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import type { TopicDirectory } from '../producer/topic-directory.js';
 import type { PrepareReply } from '../store/half-message-store.js';
 import type { HalfRoom } from './half-room.js';
@@ -146,7 +146,7 @@ export class Preparation {
       case 'full':
         throw new TopicFullError(
           `Topic "${run.topic}" queue ${run.queue} is full (its maxLength is reached). Transaction ${facts.id} was rolled back; consume or raise maxLength, then repeat it.`,
-          { topic: run.topic, messageId: frameMessageId(first!.entry.frame) },
+          { topic: run.topic, messageId: messageIdOf(first!.entry.frame) },
         );
       default:
         throw notTaken(first!, `the store answered "${state}"`);
@@ -156,7 +156,7 @@ export class Preparation {
 
 /** The transaction has to be rolled back, or its messages go another way. */
 export function notTaken({ topic, entry }: KeptMessage, why: string, cause?: Error): Error {
-  const messageId = frameMessageId(entry.frame);
+  const messageId = messageIdOf(entry.frame);
   return new SendFailedError(
     `Message ${messageId} to topic "${topic}" was not stored: ${why}`,
     { topic, messageId },

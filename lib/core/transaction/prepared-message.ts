@@ -2,7 +2,7 @@ import type { AcksLevel } from '../message/acks.js';
 import { AcksMissedError, RivuletError, StoreUnavailableError } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
 import type { MessageId } from '../message/message-id.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import { levelOf } from '../producer/wanted-acks.js';
 import type { AppendResult } from '../store/message-log.js';
 import type { HalfSender } from './half-sender.js';
@@ -51,7 +51,7 @@ export class PreparedMessage {
     this.run = run;
     this.tools = tools;
     this.transactionId = facts.id;
-    this.messageId = frameMessageId(run.messages[0]!.entry.frame);
+    this.messageId = messageIdOf(run.messages[0]!.entry.frame);
     this.topic = run.topic;
     this.queue = run.queue;
   }

@@ -1,5 +1,5 @@
 import { TopicFullError } from '../message/errors.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import type { SharedAcks } from '../producer/wanted-acks.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -108,7 +108,7 @@ export class Publisher {
       case 'full':
         throw new TopicFullError(
           `Topic "${topic}" queue ${queue} is full (its maxLength is reached); the messages of transaction ${facts.id} wait`,
-          { topic, messageId: frameMessageId(messages[0]!.entry.frame) },
+          { topic, messageId: messageIdOf(messages[0]!.entry.frame) },
         );
       case 'moved': {
         const from = `${topic}/${queue}/${generation}`;
@@ -141,7 +141,7 @@ export class Publisher {
       events.emit('published', {
         topic,
         queue,
-        messageId: frameMessageId(entry.frame),
+        messageId: messageIdOf(entry.frame),
         key,
         state,
       });

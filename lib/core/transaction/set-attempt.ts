@@ -11,7 +11,7 @@ import {
   whyNotKept,
 } from '../message/errors.js';
 import type { SendResult } from '../message/message.js';
-import { frameMessageId } from '../message/wire-format.js';
+import { messageIdOf } from '../message/frame.js';
 import { levelOf } from '../producer/wanted-acks.js';
 import type { AppendResult } from '../store/message-log.js';
 import { decidedIn } from './half-owner.js';
@@ -47,7 +47,7 @@ export function resultOf(
   { entry, acks }: KeptMessage,
   appended: AppendResult | undefined,
 ): SendResult {
-  const messageId = frameMessageId(entry.frame);
+  const messageId = messageIdOf(entry.frame);
   if (appended) return sendResult({ topic, queue, messageId, acks: levelOf(acks) }, appended);
   return {
     messageId,
@@ -80,7 +80,7 @@ export function setFailed(
   const Failure = isOutOfMemory ? FlowBlockedError : SendFailedError;
   return new Failure(
     `No message of set ${facts.id} was stored: ${why}. It is safe to send it again.`,
-    { topic, messageId: frameMessageId(entry.frame) },
+    { topic, messageId: messageIdOf(entry.frame) },
     cause === undefined ? {} : { cause },
   );
 }
@@ -93,7 +93,7 @@ export function setUnknown({ messages, facts }: SetAttempt, cause: Error): Error
       : `Whether set ${facts.id} was sent is not known: ${cause.message}.`;
   return new SendOutcomeUnknownError(
     `${what} All of its ${messages.length} messages will be visible, or none. Sending it again may double it unless each message has a dedupId.`,
-    { topic, messageId: frameMessageId(entry.frame) },
+    { topic, messageId: messageIdOf(entry.frame) },
     { cause },
   );
 }
@@ -101,6 +101,6 @@ export function setUnknown({ messages, facts }: SetAttempt, cause: Error): Error
 export function setFull({ topic, queue, messages: [first] }: QueueRun): TopicFullError {
   return new TopicFullError(
     `Topic "${topic}" queue ${queue} is full (its maxLength is reached). No message of the set was stored; consume or raise maxLength, then send it again.`,
-    { topic, messageId: frameMessageId(first!.entry.frame) },
+    { topic, messageId: messageIdOf(first!.entry.frame) },
   );
 }

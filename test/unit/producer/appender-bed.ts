@@ -1,3 +1,4 @@
+import { bytesOf } from '../../../lib/core/message/frame.js';
 import type { Acks } from '../../../lib/core/message/acks.js';
 import type { SendResult } from '../../../lib/core/message/message.js';
 import { PendingSend } from '../../../lib/core/producer/pending-send.js';
@@ -22,7 +23,8 @@ export class AppenderBed {
     clock: this.clock,
     session: 's',
     batch: { messages: 100, bytes: 10_000 },
-    onMoved: (sends) => this.moved.push(sends.map(({ message }) => message.frame.toString())),
+    onMoved: (sends) =>
+      this.moved.push(sends.map(({ message }) => bytesOf(message.frame).toString())),
   });
 
   /** Enqueues at once; `await turn()` lets the calls leave. */

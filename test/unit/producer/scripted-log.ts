@@ -1,3 +1,4 @@
+import { bytesOf } from '../../../lib/core/message/frame.js';
 import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import type {
   AppendCall,
@@ -72,7 +73,7 @@ export class ScriptedLog implements MessageLog {
 
   /** Bodies of the nth append, as a test gave them. */
   bodies(n: number): string[] {
-    return this.appends[n]!.call.entries.map(({ frame }) => frame.toString());
+    return this.appends[n]!.call.entries.map(({ frame }) => bytesOf(frame).toString());
   }
 
   /** Epoch and number of every append so far. */

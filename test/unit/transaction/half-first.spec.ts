@@ -1,3 +1,4 @@
+import { bytesOf } from '../../../lib/core/message/frame.js';
 import { StoreUnavailableError } from '../../../lib/core/message/errors.js';
 import { MessageAdmin } from '../../../lib/inspect/message-admin.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
@@ -208,7 +209,7 @@ describe('the answer of a check method', () => {
         lookUpTopic: async () => undefined,
       },
     );
-    const half = { topic: 'orders', queue: 0, id: 'tx', frame: message.frame };
+    const half = { topic: 'orders', queue: 0, id: 'tx', frame: bytesOf(message.frame) };
     const answers: Record<string, () => unknown> = {
       commit: () => 'commit',
       rollback: async () => 'rollback',
