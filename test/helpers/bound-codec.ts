@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import type { Codec, CodecContext } from '../../lib/core/message/codec.js';
 
 /** JSON, bound to whose body it is: one that is read as another's is refused. */
-export function boundCodec(): Codec & { readonly contexts: CodecContext[] } {
+export function boundCodec(name = 'bound'): Codec & { readonly contexts: CodecContext[] } {
   const contexts: CodecContext[] = [];
   return {
-    name: 'bound',
+    name,
     takesBytes: true,
     contexts,
     encode: (body, context) => {

@@ -102,7 +102,7 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
   const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
     const frame =
-      header === NO_HEADER && typeof bytes === 'string'
+      header === NO_HEADER && id === undefined && typeof bytes === 'string'
         ? new TextFrame({ text: bytes, bytes: size, now: clock.now() })
         : frameOf(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
     return new EncodedMessage(message, {
