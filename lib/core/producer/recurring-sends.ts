@@ -1,5 +1,12 @@
 import { aboutMessage } from '../message/codec.js';
-import { InvalidInputError, StoreRefusedError, StoreUnavailableError } from '../message/errors.js';
+import {
+  InvalidInputError,
+  SendFailedError,
+  SendOutcomeUnknownError,
+  StoreRefusedError,
+  StoreUnavailableError,
+  TopicFullError,
+} from '../message/errors.js';
 import { jsonCodec } from '../message/json-codec.js';
 import type { SendOptions } from '../message/message.js';
 import { groupProblem } from '../message/names.js';
@@ -125,12 +132,20 @@ export class RecurringSends {
     );
   }
 
-  /** What cannot be sent as it was said, such as a body that its schema does not take any more, is in the way of nothing new. */
-  private async fireAsKept(entry: RecurringEntry): Promise<void> {
+  /**
+   * What cannot be sent as it was said, such as a body that its schema does not take any more, is in the way of nothing new, and
+   * told of.
+   *
+   * @throws StoreUnavailableError what may succeed when it is tried again.
+   */
+  private async fireAsKept({ name, nextAt }: RecurringEntry): Promise<void> {
     try {
-      await this.fire(entry.name);
+      await this.fire(name);
     } catch (error) {
       if (error instanceof StoreUnavailableError) throw error;
+      const what = `Recurring send "${name}", which is being changed, was due at ${new Date(nextAt).toISOString()} as it was until now, and could not be sent: ${String(error)}`;
+      if (mayPass(error)) throw new StoreUnavailableError(what, { cause: error });
+      this.options.logger.warn(`${what}. That time is passed over`);
     }
   }
 
@@ -167,7 +182,9 @@ export class RecurringSends {
         { reason: 'DAMAGED' },
       );
     const { topic, body, options, ...recurrence } = definition;
-    await producer.send(topic, body, { ...options, dedupId: dedupId(name, entry.nextAt) });
+    // Whoever changes it within a transaction takes no time with it that was due without it.
+    const apart = { ...options, dedupId: dedupId(name, entry.nextAt), transaction: false } as const;
+    await producer.send(topic, body, apart);
     const to = this.nextRun(recurrence, Math.max(storeTime.now(), entry.nextAt));
     if (to === null) {
       await store.remove(name);
@@ -195,6 +212,12 @@ export class RecurringSends {
   private nextRun(recurrence: Recurrence, after: number): number | null {
     return nextTime(recurrence, after, this.options.nextRun);
   }
+}
+
+/** A send that may be tried again, as soon as the store answers. A topic that is full may stay so. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof TopicFullError) return false;
+  return error instanceof SendFailedError || error instanceof SendOutcomeUnknownError;
 }
 
 /** As JSON, whatever the codec: what JSON would change is refused. */

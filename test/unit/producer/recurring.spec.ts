@@ -1,4 +1,10 @@
-import { InvalidInputError, type RecurringOptions, StoreUnavailableError } from 'nestjs-rivulet';
+import { jest } from '@jest/globals';
+import {
+  InvalidInputError,
+  type RecurringOptions,
+  SendFailedError,
+  StoreUnavailableError,
+} from 'nestjs-rivulet';
 import { storedAt } from '../../../lib/core/message/offset.js';
 import { Rivulet } from '../../../lib/core/rivulet.js';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
@@ -154,11 +160,37 @@ describe('a recurring send', () => {
       expect(await bed.sent('reports')).toMatchObject([{ tag: 'old' }, { tag: 'new' }]);
     });
 
-    it('is in the way of nothing when it cannot be sent any more', async () => {
+    it('is in the way of nothing when it cannot be sent any more, and that is told', async () => {
+      const told: string[] = [];
+      const other = await bed.sibling({
+        logger: { ...silentLogger, warn: (line) => void told.push(line) },
+      });
       const entry = (await bed.stores.recurring.find('r'))!;
       await bed.stores.recurring.put({ ...entry, definition: 'damaged' });
-      const { nextAt } = await each('0 7 * * *', { tag: 'new' });
+      const { nextAt } = await each('0 7 * * *', { tag: 'new' }, other);
       expect(nextAt.toISOString()).toBe('2026-01-01T07:00:00.000Z');
+      expect(told.join()).toMatch(
+        /^Recurring send "r", which is being changed, was due at 2025-12-31T23:59:59\.999Z as it was until now, and could not be sent: StoreRefusedError: .* is damaged.*\. That time is passed over$/,
+      );
+      await other.close();
+    });
+
+    it('is tried again where its send failed for a moment', async () => {
+      const failed = new SendFailedError('away', { topic: 'reports', messageId: 'm' });
+      jest.spyOn(bed.rivulet.producer, 'send').mockRejectedValueOnce(failed);
+      const changing = each('0 7 * * *', { tag: 'new' });
+      await bed.advance(1_000);
+      await changing;
+      expect(await bed.sent('reports')).toMatchObject([{ tag: 'old' }]);
+    });
+
+    it('is no part of a transaction that says something else', async () => {
+      const run = bed.rivulet.transactions.run(async () => {
+        await each('0 7 * * *', { tag: 'new' });
+        throw new Error('undone');
+      });
+      await expect(run).rejects.toThrow('undone');
+      expect(await bed.sent('reports')).toMatchObject([{ tag: 'old' }]);
     });
   });
 
