@@ -1,4 +1,4 @@
-import { describeError } from '../core/consumer/outcome.js';
+import { describeError, messageOf } from '../core/consumer/outcome.js';
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { hasPrototype } from '../core/message/any-copy.js';
@@ -23,9 +23,7 @@ export function problemOf(error: HttpException): string {
   const message = typeof response === 'string' ? response : response?.message;
   if (Array.isArray(message)) return message.map(String).join('; ');
   if (typeof message === 'string') return message;
-  // What an application says in fields of its own; the message is "Bad Request Exception" then.
-  const isObject = typeof response === 'object' && response !== null;
-  return isObject && Object.keys(response).length > 0 ? describeError(response) : error.message;
+  return messageOf(error);
 }
 
 /** As `describeError`, with what an HttpException says is wrong. */

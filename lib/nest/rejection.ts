@@ -1,6 +1,6 @@
 import { HttpStatus } from '@nestjs/common';
 import type { RpcException } from '@nestjs/microservices';
-import { describeError } from '../core/consumer/outcome.js';
+import { messageOf } from '../core/consumer/outcome.js';
 import { isHttpException, isRpcException, problemOf } from './nest-errors.js';
 
 const REFUSALS: ReadonlySet<unknown> = new Set([
@@ -30,5 +30,5 @@ function rejectionOfRpc(error: RpcException): string | undefined {
   if (said instanceof Error) return rejection(said);
   if (typeof said !== 'object' || said === null) return undefined;
   const { status, statusCode = status } = said as { status?: unknown; statusCode?: unknown };
-  return REFUSALS.has(statusCode) ? `RpcException: ${describeError(said)}` : undefined;
+  return REFUSALS.has(statusCode) ? `RpcException: ${messageOf(error)}` : undefined;
 }

@@ -42,8 +42,8 @@ export function thrownAs(thrown: unknown): unknown {
   return thrown ?? new Error(`${String(thrown)} was thrown instead of an error`);
 }
 
-/** Node leaves the message empty where several attempts to connect failed. */
-function messageOf(error: Error & { code?: unknown; errors?: unknown }): string {
+/** What an error says, without its name. Node leaves the message empty where several attempts to connect failed. */
+export function messageOf(error: Error & { code?: unknown; errors?: unknown }): string {
   const carried = repeatsItsName(error) ? carriedBy(error) : undefined;
   if (carried !== undefined) return describeError(carried);
   if (error.message !== '') return error.message;
@@ -61,7 +61,8 @@ function repeatsItsName({ message, constructor }: Error): boolean {
 /** That object: what was meant is in it, and nowhere else. */
 function carriedBy(error: Error & { error?: unknown; response?: unknown }): object | undefined {
   const carried = error.error ?? error.response;
-  return typeof carried === 'object' && carried !== null ? carried : undefined;
+  const isObject = typeof carried === 'object' && carried !== null;
+  return isObject && Object.keys(carried).length > 0 ? carried : undefined;
 }
 
 /** For what goes on by itself: the error, as the first of two sentences. */

@@ -224,6 +224,11 @@ describe('An event through the transport', () => {
       'BadRequestException: {"errors":["no id"]}',
     ],
     [
+      'an HttpException with fields and words of its own',
+      Object.assign(new HttpException({ code: 'P1' }, 422), { message: 'the card was refused' }),
+      'HttpException: the card was refused',
+    ],
+    [
       'an RpcException with a status of denial',
       new RpcException({ statusCode: 401, message: 'no token' }),
       'RpcException: no token',
