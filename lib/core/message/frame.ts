@@ -25,6 +25,7 @@ export class TextFrame {
   private readonly text: string;
   private readonly mintedAt: number;
   private readonly count: number;
+  /** If it was asked for before it was written. */
   private id: MessageId | undefined = undefined;
   /** Where it was written first, from `at` on. */
   private written: Buffer | undefined = undefined;
@@ -40,9 +41,9 @@ export class TextFrame {
   }
 
   get messageId(): MessageId {
-    return (this.id ??= this.written
+    return this.written
       ? formatMessageId(this.written, this.at + ID_AT)
-      : this.drawId());
+      : (this.id ??= this.drawId());
   }
 
   /** As of a buffer. Safe to repeat: the same bytes each time. */

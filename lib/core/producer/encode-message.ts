@@ -50,6 +50,7 @@ export class EncodedMessage implements Outgoing, AppendEntry {
   readonly timeoutMs: number;
   /** By the monotonic clock. */
   readonly deadline: number;
+  private id: MessageId | undefined = undefined;
 
   constructor(
     outgoing: Outgoing,
@@ -69,8 +70,9 @@ export class EncodedMessage implements Outgoing, AppendEntry {
     this.deadline = made.deadline;
   }
 
+  /** Made of the frame when somebody asks for it, which mostly is when the message is on its way. */
   get messageId(): MessageId {
-    return messageIdOf(this.frame);
+    return (this.id ??= messageIdOf(this.frame));
   }
 }
 
