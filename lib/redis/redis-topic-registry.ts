@@ -218,17 +218,23 @@ export class RedisTopicRegistry implements TopicRegistry {
       keys,
       args: { generation, born, version, ...settingArguments(facts), parent },
     })) as [string];
-    if (word === 'anew') await this.noteLost(ref, keys.meta);
+    if (word === 'anew') await this.noteLost(ref, born);
   }
 
-  /** Whoever joins a group there next hears that the group was lost with the queue, and begins at its first message. */
-  private async noteLost({ topic }: QueueRef, meta: string): Promise<void> {
-    const groups = (await this.groupRegistry.list(topic)).filter(
+  /**
+   * Whoever joins one of its groups there next hears that it was lost with the queue, and begins at the first message. Not in one
+   * step with opening the queue: who joins in between hears nothing.
+   */
+  private async noteLost(ref: QueueRef, born: string): Promise<void> {
+    const groups = (await this.groupRegistry.list(ref.topic)).filter(
       ({ mode }) => mode !== 'broadcasting',
     );
     if (groups.length === 0) return;
-    const fields = groups.flatMap(({ group }) => [`lost:${group}`, '1']);
-    await answer({ operation: 'HSET', key: meta }, this.host.redis.hset(meta, ...fields));
+    await scripts.noteLost.run(this.host, {
+      keys: this.keys.queue(ref),
+      args: { born },
+      moreArgs: groups.map(({ group }) => group),
+    });
   }
 
   /** Groups read the new queues from their start, and their members are told. */

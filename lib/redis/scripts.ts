@@ -271,6 +271,12 @@ export const scripts = {
     keys: [...GROUP, 'lease', 'lanes'],
     args: ['group', 'from', 'known'],
   }),
+  noteLost: new Script({
+    name: 'note-lost',
+    keys: ['meta'],
+    args: ['born'],
+    moreArgs: 'consumer groups',
+  }),
   notePattern: new Script({ name: 'note-pattern', keys: ['patterns'], args: ['group', 'pattern'] }),
   closeGroup: new Script({
     name: 'close-group',

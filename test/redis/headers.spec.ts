@@ -19,7 +19,7 @@ const DRAINS = [
     'close-group',
   ],
   // Whoever drains joins first.
-  ...['join-group', 'open-group'],
+  ...['join-group', 'open-group', 'note-lost'],
   ...['commit-half', 'rollback-half', 'extend-half', 'claim-halves', 'park-half', 'unpark-half'],
   'touch',
   ...[
