@@ -19,6 +19,8 @@
 
 local meta, half, checks = KEYS[1], KEYS[2], KEYS[3]
 local MOST_BYTES = 1024 * 1024
+-- Of halves that are in no list of this owner, which those of others are not either.
+local LOOKED_AT, LOOKED_AT_BYTES = 20, 64 * 1024
 
 redis.call('HLEN', half)
 redis.call('ZCARD', checks)
@@ -42,9 +44,9 @@ for _, id in ipairs(ids) do
   end
 end
 if #ids == 0 and redis.call('HLEN', half) > redis.call('ZCARD', checks) then
-  local some, seen = redis.call('HRANDFIELD', half, 100), 0
+  local some, seen = redis.call('HRANDFIELD', half, LOOKED_AT), 0
   for i, score in ipairs(redis.call('ZMSCORE', checks, unpack(some))) do
-    if not score and seen < MOST_BYTES then
+    if not score and seen < LOOKED_AT_BYTES then
       local found = redis.call('HGET', half, some[i])
       seen = seen + #found
       local parked, owner = string.match(found, '^%d+ %d+ (%S+) (%S+) ')
