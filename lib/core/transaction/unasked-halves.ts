@@ -1,4 +1,5 @@
 import { eachQueue } from '../consumer/each-queue.js';
+import { mintedAt } from '../message/message-id.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
@@ -92,6 +93,8 @@ export class UnaskedHalves {
       unasked.push(...listed.filter(({ checkAt }) => checkAt !== null && checkAt < dueBefore));
       if (listed.length < PAGE) break;
       after = listed.at(-1)!.id;
+      // In the order of time: those that follow were prepared too lately to be overdue.
+      if (mintedAt(after) >= dueBefore) break;
     }
     return unasked;
   }
