@@ -130,4 +130,5 @@ const COMMON_WORDS = new Set([
   'MOVE',
   'WATCH',
   'CLIENT',
+  'COPY',
 ]);
