@@ -32,7 +32,7 @@ const ALARMS = [
   'in-doubt',
 ] as const satisfies RivuletEventName[];
 
-/** Kept to be made once; what is left out is made again. */
+/** Most that are kept from one use to the next; when there are more, all are made again. */
 const MOST_LABELS = 10_000;
 
 const SECONDS = { unit: 's', advice: { explicitBucketBoundaries: buckets() } };

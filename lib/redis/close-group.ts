@@ -7,12 +7,11 @@ import { scripts } from './scripts.js';
 /**
  * Forgets a group in one queue, with all that its lanes hold: also what an owner that still lives gives them meanwhile.
  *
- * @param life The topic's, when it ends with the group: what another one has begun there stays.
+ * @param options.born Name for the life of the topic that ends with the group: what another life has begun there stays.
  */
 export async function closeGroup(
-  { host, keys }: { host: ScriptHost; keys: Keys },
   ref: GroupQueue,
-  life = '',
+  { host, keys, born = '' }: { host: ScriptHost; keys: Keys; born?: string },
 ): Promise<void> {
   const ofGroup = keys.groupQueue(ref);
   for (;;) {
@@ -20,7 +19,7 @@ export async function closeGroup(
     const [word] = await scripts.closeGroup.run(host, {
       keys: ofGroup,
       moreKeys: lanes.map((lane) => ofGroup.held(lane)),
-      args: { group: ref.group, born: life },
+      args: { group: ref.group, born },
       moreArgs: lanes,
     });
     if (word !== 'again') return;

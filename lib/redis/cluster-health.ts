@@ -42,8 +42,8 @@ function refusesAll(view: ClusterView): boolean {
 }
 
 /**
- * Neither unassigned, nor of a node that is dead by what most say. While all goes on, what one node alone cannot reach (PFAIL)
- * is served: the others would soon agree. When all is refused they may be too few to agree on anything.
+ * Neither unassigned, nor of a node that is dead by what most say. While all goes on, what this node alone cannot reach (PFAIL)
+ * counts as served: of a dead node the others would soon say the same. When all is refused they may be too few to agree.
  */
 function served(view: ClusterView): number {
   const suspected = refusesAll(view) ? 0 : Number(view['cluster_slots_pfail'] ?? 0);

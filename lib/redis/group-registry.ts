@@ -81,7 +81,7 @@ export class GroupRegistry {
     const queues = await answer({ operation: 'HGET', key: meta }, redis.hget(meta, 'queues'));
     await Promise.all(
       queuesOf({ topic, queues: Number(queues) }).map((ref) =>
-        closeGroup(this.options, { ...ref, group }),
+        closeGroup({ ...ref, group }, this.options),
       ),
     );
     const roster = this.options.keys.roster({ topic, group });

@@ -4,9 +4,9 @@ import { refusalReason } from './errors.js';
 type Info = (this: Redis, ...args: unknown[]) => Promise<unknown>;
 
 /**
- * Before a connection counts as ready ioredis asks INFO whether the server is still loading. That the user may not ask any more
- * it tells the console, for each connection, past every logger, and goes on as if nothing were loading. It goes on so here, too;
- * the health that cannot be watched any more is told where it is asked for.
+ * Before a connection counts as ready, ioredis asks INFO whether the server is still loading. Where the user may not ask that
+ * any more, it writes so to the console, for each connection, past every logger, and goes on as if nothing were loading. Here it
+ * goes on without a word: `HealthWatch` tells that the health cannot be watched any more.
  */
 export function quietReadyCheck(client: Redis): void {
   const info = client.info as Info;

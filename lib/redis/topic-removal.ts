@@ -69,8 +69,8 @@ export class TopicRemoval {
   ): Promise<void> {
     const { meta, log, sessions, scheduled, due, only, half, parkedHalves, before } =
       this.keys.queue(ref);
-    const place = { host: this.host, keys: this.keys };
-    await Promise.all(groups.map((group) => closeGroup(place, { ...ref, group }, born)));
+    const { host, keys } = this;
+    await Promise.all(groups.map((group) => closeGroup({ ...ref, group }, { host, keys, born })));
     const ofGroups = groups.map((group) => {
       const { retry, suspects, attempts, dead, lease, lanes, hold, parked } = this.keys.groupQueue({
         ...ref,

@@ -1,7 +1,6 @@
 import { StoreUnavailableError } from '../../lib/core/message/errors.js';
 import type { Logger } from '../../lib/core/runtime/logger.js';
 import type { StoreProblem } from '../../lib/core/runtime/store-health.js';
-import { clusterProblem } from '../../lib/redis/cluster-health.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
 import { clusterConnection, startCluster, type TestCluster } from '../helpers/cluster.js';
@@ -133,36 +132,5 @@ describe('a cluster whose node dies, and nobody follows it', () => {
     await within(SEEN_WITHIN_MS, 'the loss', whenStored(isLost));
     // While it tries to connect again it has nodes that do not answer, else none.
     await expect(stores.health()).rejects.toBeInstanceOf(StoreUnavailableError);
-  });
-});
-
-describe('What the nodes of a cluster say of it', () => {
-  const whole = { cluster_state: 'ok', cluster_slots_ok: '16384' };
-  const some = { cluster_state: 'ok', cluster_slots_ok: '16383' };
-  const down = { cluster_state: 'fail', cluster_slots_ok: '16384' };
-
-  it('is no problem while each slot has a node, or when nobody says anything', () => {
-    expect(clusterProblem([whole, whole])).toBeUndefined();
-    expect(clusterProblem([])).toBeUndefined();
-  });
-
-  it('is no problem while one of them alone cannot reach another', () => {
-    const apart = { cluster_state: 'ok', cluster_slots_ok: '10922', cluster_slots_pfail: '5462' };
-    expect(clusterProblem([whole, apart])).toBeUndefined();
-    expect(clusterProblem([{ ...apart, cluster_state: 'fail' }])).toMatchObject({
-      code: 'CLUSTER_DOWN',
-      text: expect.stringContaining('5462 of its 16384 slots have no node'),
-    });
-  });
-
-  it('is judged by the one that sees least', () => {
-    expect(clusterProblem([whole, some])).toMatchObject({
-      code: 'SLOTS_MISSING',
-      text: expect.stringMatching(/^1 of its 16384 slots has no node that serves it: /),
-    });
-    expect(clusterProblem([some, down, whole])).toMatchObject({
-      code: 'CLUSTER_DOWN',
-      text: expect.stringContaining('for now'),
-    });
   });
 });

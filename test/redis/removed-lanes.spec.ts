@@ -54,13 +54,14 @@ describe('a lane of an ordered group', () => {
   it.each(['its group', 'its topic'] as const)(
     'leaves nothing behind that it was given while %s is removed, at whatever moment',
     async (what) => {
-      let moments = 0;
+      let [moments, held] = [0, 0];
       for (let nth = 0; nth < MOST_COMMANDS; nth++) {
         const topic = `orders-${nth}`;
         const { owner: a, offsets } = await owner(topic);
         const { registry, happened } = interrupted(nth, async () => {
           // Refused once the removal has come to this queue.
-          await a.hold(LANE, ...offsets).catch(() => undefined);
+          const reply = await a.hold(LANE, ...offsets).catch(() => undefined);
+          if (reply?.state === 'done') held += 1;
         });
         await (what === 'its group'
           ? registry.removeGroup(topic, GROUP.group)
@@ -72,6 +73,7 @@ describe('a lane of an ordered group', () => {
       }
       expect(moments).toBeGreaterThan(2);
       expect(moments).toBeLessThan(MOST_COMMANDS);
+      expect(held).toBeGreaterThan(0);
     },
   );
 

@@ -13,7 +13,7 @@ import type { Subscription } from './subscription.js';
 /** Topics as this process knows them, and as they are now. */
 export interface ConsumedTopics {
   get(topic: string): Promise<TopicLife>;
-  /** The same, for a subscription that may make it. */
+  /** The same, for a subscription: where that makes a topic that may be another one, misspelt, it is told. */
   getToConsume(topic: string): Promise<TopicLife>;
   refresh(topic: string): Promise<TopicLife>;
   /** Without making it. @throws TopicNotFoundError */
@@ -48,6 +48,7 @@ export function consumerFor(
   return new OrderedConsumer({ ...ofTopic, rules, timing });
 }
 
+/** How the consumer of one topic finds it, and finds it again. */
 export function lookupOf(topic: string, topics: ConsumedTopics): TopicLookup {
   return { get: () => topics.getToConsume(topic), refresh: () => topics.refresh(topic) };
 }

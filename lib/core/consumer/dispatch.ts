@@ -11,7 +11,7 @@ import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { Attempt } from './attempt.js';
 import { isGenerator, runToEnd } from './generator.js';
 import { RejectMessageError, RetryLaterError } from './handler-errors.js';
-import { usedUp } from './history.js';
+import { whyUsedUp } from './history.js';
 import { describeError, reasonOf, type Outcome, thrownAs } from './outcome.js';
 import type { Subscription } from './subscription.js';
 
@@ -63,7 +63,7 @@ export function open(
     };
   }
   if (entry.attempt > subscription.retry.maxAttempts)
-    return { message, outcome: { kind: 'rejected', reason: usedUp(entry), error: undefined } };
+    return { message, outcome: { kind: 'rejected', reason: whyUsedUp(entry), error: undefined } };
   return { message };
 }
 

@@ -40,7 +40,10 @@ function readHistory(text: string): HistoryItem[] {
  * Why a message is given up whose attempts are used up before this one begins: they crashed its consumers, or failed while more
  * of them were allowed, by another member or an earlier version of the application. A crash leaves nothing in the history.
  */
-export function usedUp({ attempt, history }: Pick<DeliveredEntry, 'attempt' | 'history'>): string {
+export function whyUsedUp({
+  attempt,
+  history,
+}: Pick<DeliveredEntry, 'attempt' | 'history'>): string {
   const before = attempt - 1;
   const times = before === 1 ? 'once' : `${before} times`;
   const last = readHistory(history).at(-1);

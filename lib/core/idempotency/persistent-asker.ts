@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../runtime/clock.js';
 
 const PAUSE_MS = { from: 50, to: 2_000 };
 
-/** Asks the store again that did not answer about a dedup record, as long as anybody waits for it. */
+/** Asks about a dedup record again when the store did not answer: as often as is said, while its delivery has time. */
 export class PersistentAsker {
   private readonly clock: Clock;
   private readonly onTrouble: (doing: string, error: unknown) => void;

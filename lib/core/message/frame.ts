@@ -18,7 +18,7 @@ const BODY_AT = ID_AT + MESSAGE_ID_BYTES + 1;
 /**
  * The frame of a body that is text, of a message about which nothing is said. It is written where it is copied to first, which
  * mostly is the call that takes it to the store: a buffer of its own for each was a tenth of what a send costs (decision 34).
- * The id is minted at once; its random part is drawn when somebody asks for it.
+ * Its place among the ids is taken at once; the random part of its id is drawn by the first copy, or by who asks for the id.
  */
 export class TextFrame {
   readonly length: number;

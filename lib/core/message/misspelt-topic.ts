@@ -18,8 +18,8 @@ function wordsOf(name: string): string[] {
 }
 
 function isSlip(a: string, b: string): boolean {
-  if (Math.min(a.length, b.length) < SHORTEST_WORD) return false;
   const shorter = Math.min(a.length, b.length);
+  if (shorter < SHORTEST_WORD) return false;
   let start = 0;
   while (start < shorter && a[start] === b[start]) start += 1;
   let end = 0;

@@ -91,8 +91,9 @@ export function encodeFrame(
   return frame;
 }
 
-/** As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded. */
+/** Writes a text that takes so many `bytes` in UTF-8. */
 export function writeText(target: Buffer, at: number, text: string, bytes: number): void {
+  // As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded.
   target.write(text, at, bytes, bytes === text.length ? 'latin1' : 'utf8');
 }
 

@@ -23,7 +23,7 @@ export class TopicDirectory {
   /** Topics whose definition was held against what there is. */
   private readonly compared = new Set<string>();
   /** Topics that subscriptions of this process made. */
-  private readonly foundNew = new Set<string>();
+  private readonly madeToConsume = new Set<string>();
   private readonly definitions = new Map<string, TopicDefinition>();
   private readonly known = new Map<string, TopicInfo>();
   private readonly lookups = new Map<string, Promise<TopicInfo>>();
@@ -78,12 +78,12 @@ export class TopicDirectory {
   async getToConsume(topic: string): Promise<TopicInfo> {
     const isNew = this.isMadeByName(topic) && !(await this.registry.find(topic));
     const info = await this.get(topic);
-    if (!isNew || this.foundNew.has(topic)) return info;
-    this.foundNew.add(topic);
+    if (!isNew || this.madeToConsume.has(topic)) return info;
+    this.madeToConsume.add(topic);
     const meant = (await this.registry.list()).find((name) => mayBeMisspelt(topic, name));
     if (meant !== undefined)
       this.logger.warn(
-        `Topic "${topic}" did not exist and was made by a subscription to it: did you mean "${meant}", which is there? If it is meant, nothing needs to be done; this is not said again.`,
+        `Topic "${topic}" did not exist and was made by a subscription to it: did you mean "${meant}", which is there? If "${topic}" is meant, nothing needs to be done; this is not said again.`,
       );
     return info;
   }

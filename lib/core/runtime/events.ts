@@ -108,7 +108,8 @@ export interface RivuletEvents {
   };
   /**
    * A transaction is not decided, and no process that runs can say what became of it: none has its database, or its check method.
-   * Its messages wait until one has. An alarm; said once by each process that uses the topic, for all of one cause.
+   * Its messages wait until one has. An alarm; said by each process that uses the topic, for the first of those in a queue that
+   * wait for the same database or check method.
    */
   'half-unasked': {
     topic: string;

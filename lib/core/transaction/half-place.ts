@@ -34,7 +34,7 @@ export class PlacesInUse {
     if (!queues) topics.set(topic, (queues = []));
     const known = queues[queue];
     if (known?.generation === generation) return known;
-    return (queues[queue] = queueFor(place, undefined));
+    return (queues[queue] = placeFor(place, undefined));
   }
 
   private ackedAt(place: HalfPlace, { disk, replicas }: SharedAcks): PlaceInUse {
@@ -43,13 +43,13 @@ export class PlacesInUse {
     const name = `${place.topic}/${place.queue}/${disk}/${replicas}`;
     const queue = known.get(name);
     if (queue?.generation === place.generation) return queue;
-    const made = queueFor(place, { disk, replicas });
+    const made = placeFor(place, { disk, replicas });
     known.set(name, made);
     return made;
   }
 }
 
-function queueFor(
+function placeFor(
   { topic, queue, generation, owner }: HalfPlace,
   need: PlaceInUse['need'],
 ): PlaceInUse {

@@ -25,7 +25,7 @@ export async function once(
       isBegun = true;
       if (state === 'duplicate') return state;
       await handle();
-      if (transactions.endsWithoutMessages()) await participant.inbox.leave?.(tx);
+      if (transactions.endIfNothingSent()) await participant.inbox.leave?.(tx);
       return 'handled';
     }, options);
   } catch (error) {

@@ -1,10 +1,11 @@
 import { OutboxRelay, type OutboxRelayOptions } from './outbox-relay.js';
 import type { Participants } from './participants.js';
+import type { TransactionSettings } from './transaction-settings.js';
 
 export interface OutboxRelaysOptions extends Omit<OutboxRelayOptions, 'participant' | 'everyMs'> {
   participants: Participants;
-  /** Where messages wait for their COMMIT: with `outbox` every row is published from its database. */
-  store: 'half' | 'outbox';
+  /** With `outbox` every message is published from its database: it is looked at more often. */
+  store: TransactionSettings['store'];
 }
 
 const EVERY_MS = { half: 30_000, outbox: 5_000 };

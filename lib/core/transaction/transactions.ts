@@ -148,7 +148,7 @@ export class Transactions {
    *
    * @returns false when it has a message: its marker finds out whether the database ended it on the way.
    */
-  endsWithoutMessages(): boolean {
+  endIfNothingSent(): boolean {
     const unit = this.openUnit();
     if (unit?.hasSent) return false;
     void unit?.close();

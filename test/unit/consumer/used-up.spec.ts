@@ -1,4 +1,4 @@
-import { usedUp } from '../../../lib/core/consumer/history.js';
+import { whyUsedUp } from '../../../lib/core/consumer/history.js';
 
 const failed = (...attempts: number[]): string =>
   JSON.stringify(
@@ -23,5 +23,5 @@ it.each([
   ['has the history of a stranger', 3, '[null]', 'its consumer crashed 2 times, in every attempt'],
   ['has no history', 3, '{', 'its consumer crashed 2 times, in every attempt'],
 ])('says why a message is given up that %s', (_, attempt, history, reason) => {
-  expect(usedUp({ attempt, history })).toBe(reason);
+  expect(whyUsedUp({ attempt, history })).toBe(reason);
 });
