@@ -54,12 +54,21 @@ export function messageOf(error: Error & { code?: unknown; errors?: unknown }): 
 
 /** As exceptions of Nest do ("Rpc Exception") that were given an object without a message. */
 function repeatsItsName({ message, constructor }: Error): boolean {
-  const words: unknown = constructor?.name?.match(/[A-Z][a-z]+|[0-9]+/g)?.join(' ');
-  return message !== '' && message === words;
+  const name: unknown = constructor?.name;
+  if (message === '' || typeof name !== 'string') return false;
+  return message === name.match(/[A-Z][a-z]+|[0-9]+/g)?.join(' ');
+}
+
+interface NestFields {
+  initMessage?: unknown;
+  error?: unknown;
+  response?: unknown;
 }
 
 /** That object: what was meant is in it, and nowhere else. */
-function carriedBy(error: Error & { error?: unknown; response?: unknown }): object | undefined {
+function carriedBy(error: Error & NestFields): object | undefined {
+  // Only of Nest: what an error of an HTTP client has under such a name may hold credentials.
+  if (typeof error.initMessage !== 'function') return undefined;
   const carried = error.error ?? error.response;
   const isObject = typeof carried === 'object' && carried !== null;
   return isObject && Object.keys(carried).length > 0 ? carried : undefined;

@@ -126,8 +126,17 @@ describe('describeError', () => {
     },
   });
 
+  class NotFound extends Error {
+    readonly response = { headers: { authorization: 'Bearer secret' } };
+  }
+
   it.each<[string, unknown, string]>([
     ['an error', new TypeError('no  such\n thing'), 'TypeError: no such thing'],
+    [
+      'what an HTTP client throws, without what was answered',
+      new NotFound('Not Found'),
+      'Error: Not Found',
+    ],
     ['text', 'plain', 'plain'],
     ['null', null, 'null'],
     ['undefined', undefined, 'undefined'],
