@@ -1,5 +1,6 @@
 import { aboutMessage } from '../message/codec.js';
 import {
+  ClosedError,
   InvalidInputError,
   SendFailedError,
   SendOutcomeUnknownError,
@@ -214,10 +215,12 @@ export class RecurringSends {
   }
 }
 
-/** A send that may be tried again, as soon as the store answers. A topic that is full may stay so. */
+/** A send that may be tried again, here or by the next process. A topic that is full may stay so. */
 function mayPass(error: unknown): boolean {
   if (error instanceof TopicFullError) return false;
-  return error instanceof SendFailedError || error instanceof SendOutcomeUnknownError;
+  return [SendFailedError, SendOutcomeUnknownError, ClosedError].some(
+    (type) => error instanceof type,
+  );
 }
 
 /** As JSON, whatever the codec: what JSON would change is refused. */

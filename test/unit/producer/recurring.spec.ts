@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import {
+  ClosedError,
   InvalidInputError,
   type RecurringOptions,
   SendFailedError,
@@ -175,8 +176,10 @@ describe('a recurring send', () => {
       await other.close();
     });
 
-    it('is tried again where its send failed for a moment', async () => {
-      const failed = new SendFailedError('away', { topic: 'reports', messageId: 'm' });
+    it.each([
+      new SendFailedError('away', { topic: 'reports', messageId: 'm' }),
+      new ClosedError('closed'),
+    ])('is tried again where its send failed for a moment: %s', async (failed) => {
       jest.spyOn(bed.rivulet.producer, 'send').mockRejectedValueOnce(failed);
       const changing = each('0 7 * * *', { tag: 'new' });
       await bed.advance(1_000);
