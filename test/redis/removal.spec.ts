@@ -2,7 +2,7 @@ import { Rivulet } from '../../lib/core/rivulet.js';
 import { MessageAdmin } from '../../lib/inspect/message-admin.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
-import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
+import { interruptedRegistry } from './helpers/interrupted-registry.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
 
@@ -14,33 +14,13 @@ const own = ownServer();
 
 describe('a topic that is made anew while another process removes it', () => {
   let stores: RedisStores;
-  let namespace: string;
+  let keys: Keys;
   beforeEach(async () => {
-    namespace = newNamespace();
+    const namespace = newNamespace();
+    keys = new Keys({ namespace });
     stores = await openStores(own.url, { namespace });
   });
   afterEach(() => stores.close());
-
-  /** A registry that calls `before` ahead of its nth command, and tells whether it came to that. */
-  function interrupted(nth: number, before: () => Promise<unknown>) {
-    const { redis, testTimeMs } = stores.topics['host'];
-    let count = 0;
-    const watched = new Proxy(redis, {
-      get(target, name, receiver) {
-        const value: unknown = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          if (count++ === nth) await before();
-          return Reflect.apply(value, target, args) as unknown;
-        };
-      },
-    });
-    const registry = new RedisTopicRegistry({
-      host: { redis: watched, testTimeMs } as never,
-      keys: new Keys({ namespace }),
-    });
-    return { registry, happened: () => count > nth };
-  }
 
   it('is there afterwards, with all that is in it, whenever that happens', async () => {
     let moments = 0;
@@ -48,12 +28,17 @@ describe('a topic that is made anew while another process removes it', () => {
       const topic = `orders-${nth}`;
       await stores.topics.declare(topic, { queues: 2 });
       await stores.topics.joinGroup(topic, GROUP);
-      const { registry, happened } = interrupted(nth, async () => {
-        await stores.topics.remove(topic);
-        const { generation } = await stores.topics.declare(topic, { queues: 2 });
-        await stores.topics.joinGroup(topic, GROUP);
-        for (const queue of [0, 1])
-          await stores.log.append(session(topic, generation, queue).call(entries('kept')));
+      const { registry, happened } = interruptedRegistry({
+        stores,
+        keys,
+        nth,
+        before: async () => {
+          await stores.topics.remove(topic);
+          const { generation } = await stores.topics.declare(topic, { queues: 2 });
+          await stores.topics.joinGroup(topic, GROUP);
+          for (const queue of [0, 1])
+            await stores.log.append(session(topic, generation, queue).call(entries('kept')));
+        },
       });
       await registry.remove(topic);
       if (!happened()) break;
@@ -79,13 +64,15 @@ describe('a topic that is made anew while another process removes it', () => {
     for (let nth = 0; nth < MOST_COMMANDS; nth++) {
       const topic = `orders-${nth}`;
       const { generation: first } = await stores.topics.declare(topic);
-      await stores.topics['host'].redis.hset(
-        new Keys({ namespace }).topic(topic).meta,
-        ...['removing', '1'],
-      );
+      await stores.topics['host'].redis.hset(keys.topic(topic).meta, ...['removing', '1']);
       let anew = first;
-      const { registry, happened } = interrupted(nth, async () => {
-        anew = (await stores.topics.declare(topic)).generation;
+      const { registry, happened } = interruptedRegistry({
+        stores,
+        keys,
+        nth,
+        before: async () => {
+          anew = (await stores.topics.declare(topic)).generation;
+        },
       });
       await registry.declare(topic);
       if (!happened()) break;

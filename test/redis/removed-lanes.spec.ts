@@ -1,7 +1,7 @@
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
-import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
 import { TestOwner } from '../contract/test-owner.js';
+import { interruptedRegistry } from './helpers/interrupted-registry.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
 
@@ -15,9 +15,8 @@ const server = ownServer();
 describe('a lane of an ordered group', () => {
   let stores: RedisStores;
   let keys: Keys;
-  let namespace: string;
   beforeEach(async () => {
-    namespace = newNamespace();
+    const namespace = newNamespace();
     keys = new Keys({ namespace });
     stores = await openStores(server.url, { namespace });
   });
@@ -33,24 +32,6 @@ describe('a lane of an ordered group', () => {
     return { owner: made, offsets: await made.readOffsets() };
   }
 
-  /** A registry that calls `before` ahead of its nth command, and tells whether it came to that. */
-  function interrupted(nth: number, before: () => Promise<unknown>) {
-    const { redis, testTimeMs } = stores.topics['host'];
-    let count = 0;
-    const watched = new Proxy(redis, {
-      get(target, name, receiver) {
-        const value: unknown = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          if (count++ === nth) await before();
-          return Reflect.apply(value, target, args) as unknown;
-        };
-      },
-    });
-    const host = { redis: watched, testTimeMs } as never;
-    return { registry: new RedisTopicRegistry({ host, keys }), happened: () => count > nth };
-  }
-
   it.each(['its group', 'its topic'] as const)(
     'leaves nothing behind that it was given while %s is removed, at whatever moment',
     async (what) => {
@@ -58,10 +39,13 @@ describe('a lane of an ordered group', () => {
       for (let nth = 0; nth < MOST_COMMANDS; nth++) {
         const topic = `orders-${nth}`;
         const { owner: a, offsets } = await owner(topic);
-        const { registry, happened } = interrupted(nth, async () => {
-          // Refused once the removal has come to this queue.
-          const reply = await a.hold(LANE, ...offsets).catch(() => undefined);
-          if (reply?.state === 'done') held += 1;
+        const { registry, happened } = interruptedRegistry({
+          ...{ stores, keys, nth },
+          before: async () => {
+            // Refused once the removal has come to this queue.
+            const reply = await a.hold(LANE, ...offsets).catch(() => undefined);
+            if (reply?.state === 'done') held += 1;
+          },
         });
         await (what === 'its group'
           ? registry.removeGroup(topic, GROUP.group)
