@@ -26,8 +26,9 @@ export class GroupRegistry {
 
   async join(topic: string, join: GroupJoin): Promise<JoinReply> {
     const { group, mode, filterDigest, from, orderedBy } = join;
-    const reply = (await scripts.joinGroup.run(this.options.host, {
-      keys: this.options.keys.topic(topic),
+    const { host, keys } = this.options;
+    const reply = (await scripts.joinGroup.run(host, {
+      keys: { ...keys.topic(topic), seen: keys.seen(topic) },
       args: {
         group,
         mode,

@@ -263,7 +263,7 @@ export const scripts = {
   }),
   joinGroup: new Script({
     name: 'join-group',
-    keys: TOPIC,
+    keys: [...TOPIC, 'seen'],
     args: ['group', 'mode', 'digest', 'strictness', 'order'],
   }),
   openGroup: new Script({

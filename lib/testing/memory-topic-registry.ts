@@ -120,7 +120,7 @@ export class MemoryTopicRegistry implements TopicRegistry {
         info: { group, mode, filterDigest },
         order: orderedBy && { orderedBy },
         starts,
-        seenAt: registered?.seenAt,
+        seenAt: this.gate.clock.now(),
       });
       const recreated =
         mode === 'broadcasting'

@@ -48,12 +48,13 @@ export function describeGroupPresence(open: OpenHarness): void {
       expect(await idle()).toEqual({ audit: 0 });
     });
 
-    it('goes on after a member joined again', async () => {
-      await join('billing');
-      await idle();
+    it('counts anew from when a member joins, also one that is gone before it is noted', async () => {
+      await join('billing', 'audit');
       await h.advance(DAY_MS);
       await join('billing');
-      expect(await idle()).toEqual({ billing: DAY_MS });
+      expect(await idle()).toEqual({ audit: DAY_MS, billing: 0 });
+      await h.advance(DAY_MS);
+      expect(await idle()).toEqual({ audit: 2 * DAY_MS, billing: DAY_MS });
     });
   });
 }

@@ -126,11 +126,19 @@ export class IdleGroups {
   private async expire(idle: IdleGroupFacts): Promise<void> {
     const { stores, events, logger } = this.options;
     const held = await this.heldBy(idle);
+    // Somebody may have joined since we looked.
+    if (!(await this.isIdleStill(idle))) return;
     if ((await stores.topics.removeGroup(idle.topic, idle.group)) === 'unknown') return;
     events.emit('group-expired', { ...idle, ...held });
     logger.warn(
       `${nameOf(idle.topic, idle.group)} had no member for ${roughly(idle.idleMs)} and was removed, as idleGroups.expire says, with ${held.lag ?? 'unknown'} messages that it had not settled and ${held.deadLetters} dead letters.`,
     );
+  }
+
+  private async isIdleStill({ topic, group }: IdleGroupFacts): Promise<boolean> {
+    const { stores, settings } = this.options;
+    const seen = await stores.presence.note(topic, []);
+    return seen.some((each) => each.group === group && each.idleMs >= settings.afterMs);
   }
 
   private async heldBy({

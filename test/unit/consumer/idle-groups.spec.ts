@@ -12,6 +12,8 @@ import { TestBed } from '../../../lib/testing/test-bed.js';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const MINUTE_MS = 60_000;
+/** Seven days from the join to the first look after that. */
+const NOTED_MS = 7 * DAY_MS + MINUTE_MS;
 
 describe('a group that nobody consumes', () => {
   const clock = new ManualClock();
@@ -60,7 +62,7 @@ describe('a group that nobody consumes', () => {
     await clock.advance(7 * DAY_MS);
     expect(happened).toEqual([]);
     await clock.advance(DAY_MS);
-    expect(happened).toEqual([['group-idle', 'audit', 7 * DAY_MS]]);
+    expect(happened).toEqual([['group-idle', 'audit', NOTED_MS]]);
     expect(said).toEqual([
       expect.stringMatching(/^orders\/audit has had no member for 7 days: 0 messages wait for it/),
     ]);
@@ -86,8 +88,8 @@ describe('a group that nobody consumes', () => {
     run({ expire: true }, 'billing');
     await clock.advance(8 * DAY_MS);
     expect(happened).toEqual([
-      ['group-expired', 'audit', 7 * DAY_MS],
-      ['group-expired', 'try-1', 7 * DAY_MS],
+      ['group-expired', 'audit', NOTED_MS],
+      ['group-expired', 'try-1', NOTED_MS],
     ]);
     expect(said[0]).toMatch(/orders\/audit had no member for 7 days and was removed/);
     expect(await groups()).toEqual(['billing', 'cache']);
@@ -100,8 +102,8 @@ describe('a group that nobody consumes', () => {
     );
     await clock.advance(8 * DAY_MS);
     expect(happened).toEqual([
-      ['group-idle', 'audit', 7 * DAY_MS],
-      ['group-expired', 'try-1', 7 * DAY_MS],
+      ['group-idle', 'audit', NOTED_MS],
+      ['group-expired', 'try-1', NOTED_MS],
     ]);
     expect(await groups()).toEqual(['audit', 'billing', 'cache']);
   });
@@ -152,6 +154,40 @@ describe('a group that nobody consumes', () => {
     run({ expire: decide }, 'billing');
     await clock.advance(7 * DAY_MS + 30 * MINUTE_MS);
     expect(await groups()).toEqual(['audit', 'billing', 'cache']);
+  });
+
+  it('stays when somebody joins while it is decided about', async () => {
+    const join = { mode: 'ordered', filterDigest: '', from: 'earliest' } as const;
+    const joining: Promise<unknown>[] = [];
+    const expire = ({ group }: { group: string }): boolean => {
+      if (group === 'audit') joining.push(stores.topics.joinGroup('orders', { group, ...join }));
+      return true;
+    };
+    run({ expire }, 'billing');
+    await clock.advance(7 * DAY_MS + 30 * MINUTE_MS);
+    expect(await Promise.all(joining)).toMatchObject([{ state: 'joined', created: false }]);
+    expect(await groups()).toEqual(['audit', 'billing', 'cache']);
+    expect(happened).toEqual([['group-expired', 'try-1', NOTED_MS]]);
+  });
+
+  it('is none while a job comes for some seconds now and then: it goes on where it was', async () => {
+    const idleGroups = { afterMs: 30 * MINUTE_MS, expire: true };
+    const bed = await TestBed.open({ settings: { idleGroups } });
+    await bed.subscribe({ topic: 'orders', group: 'billing' });
+    const handled: unknown[] = [];
+    for (let run = 0; run < 4; run++) {
+      const job = await bed.sibling({ settings: { idleGroups } });
+      await job.subscribe({
+        ...{ topic: 'orders', group: 'audit' },
+        handler: ({ body }) => void handled.push(body),
+      });
+      await job.advance(20_000);
+      await job.close();
+      await bed.publish('orders', run);
+      await bed.advance(25 * MINUTE_MS);
+    }
+    expect(handled).toEqual([0, 1, 2]);
+    await bed.close();
   });
 
   it('no longer keeps messages from being trimmed when it is gone', async () => {
