@@ -31,21 +31,7 @@ export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'conte
     proof: LeaseProof,
     page: { after: string | null; count: number },
   ): Promise<LoadReply> {
-    for (const lost: string[] = []; ;) {
-      const reply = await this.loadOnce(ref, proof, page);
-      const word = text(reply[0]);
-      if (word === 'page') return { ...readLoaded(ref, reply), lost };
-      if (word !== 'again') return { state: word as 'fenced' | 'gap' };
-      lost.push(...reply.slice(1).map(text));
-    }
-  }
-
-  private loadOnce(
-    ref: GroupQueue,
-    proof: LeaseProof,
-    page: { after: string | null; count: number },
-  ): Promise<unknown[]> {
-    return orFault(ref, () =>
+    const reply = await orFault(ref, () =>
       scripts.loadLanes.runBinary(this.connections, {
         keys: this.keys.groupQueue(ref),
         args: {
@@ -56,6 +42,10 @@ export class LaneReads implements Pick<QueueLeaseStore, 'load' | 'read' | 'conte
         },
       }),
     );
+    const word = text(reply[0]);
+    if (word === 'page') return readLoaded(ref, reply);
+    if (word === 'again') return { state: word, lost: reply.slice(1).map(text) };
+    return { state: word as 'fenced' | 'gap' };
   }
 
   async read(ref: GroupQueue, proof: LeaseProof, count: number): Promise<ReadReply> {

@@ -128,10 +128,7 @@ export function readEntries(ref: GroupQueue, entries: readonly unknown[]): Store
 }
 
 /** The page of a load; records and holds stand in the first one only. */
-export function readLoaded(
-  ref: GroupQueue,
-  reply: unknown[],
-): Omit<LoadReply & { state: 'loaded' }, 'lost'> {
+export function readLoaded(ref: GroupQueue, reply: unknown[]): LoadReply & { state: 'loaded' } {
   const [, last, entries, records, holds] = reply as [
     ...[Buffer, Buffer, ScriptEntry[], Buffer[][], Buffer[][]],
   ];

@@ -92,7 +92,6 @@ export class MemoryQueueLeaseStore implements QueueLeaseStore {
         last,
         records: isFirst ? lanes.records(this.way.clock.now()) : [],
         held: isFirst ? lanes.heldLanes() : [],
-        lost: [],
       };
     });
   }

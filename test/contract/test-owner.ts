@@ -37,7 +37,10 @@ export class TestOwner {
   /** Everything that is not settled, in pages of 1 000. */
   async load(): Promise<LoadReply & { state: 'loaded' }> {
     const page = { after: null, count: 1_000 };
-    return loaded(await this.stores.leases.load(this.ref, this.proof, page));
+    const load = (): Promise<LoadReply> => this.stores.leases.load(this.ref, this.proof, page);
+    let reply = await load();
+    while (reply.state === 'again') reply = await load();
+    return loaded(reply);
   }
 
   async own(): Promise<LoadReply & { state: 'loaded' }> {

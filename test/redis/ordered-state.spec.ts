@@ -104,7 +104,16 @@ describe('the state of an ordered group that is lost or rewound under its owner'
     expect(seen).toEqual(['1', '2', '3', '4', '5', '3', '4', '5', '6']);
   });
 
-  it('is told of what somebody read behind its back and deleted', async () => {
+  const damage = async (): Promise<string> => {
+    const { lanes } = keys.groupQueue(BILLING);
+    await own.redis.hset(lanes, 'g', 'no record');
+    return lanes;
+  };
+
+  it.each([
+    ['', () => Promise.resolve('')],
+    [', also when what follows fails', damage],
+  ])('is told of what somebody read behind its back and deleted%s', async (_, spoil) => {
     const { topic, group } = BILLING;
     const wanted = { mode: 'ordered', orderedBy: 'message-group', filterDigest: '' } as const;
     await stores.topics.joinGroup(topic, { ...wanted, group, from: 'earliest' });
@@ -115,11 +124,13 @@ describe('the state of an ordered group that is lost or rewound under its owner'
     const { log } = keys.queue(QUEUE);
     await own.redis.xreadgroup('GROUP', group, 'stranger', 'COUNT', 2, 'STREAMS', log, '>');
     await own.redis.xdel(log, offsets[0]!);
+    const spoilt = await spoil();
     const lost = rivulet.events.next('message-lost');
     const acked = rivulet.events.next('acked', ({ key }) => key === '3');
     const seen: string[] = [];
     await subscribe(({ message }) => void seen.push(message.key!));
     expect(await lost).toEqual({ ...BILLING, offset: offsets[0] });
+    if (spoilt !== '') await own.redis.del(spoilt);
     await acked;
     expect(seen).toEqual(['2', '3']);
   });

@@ -86,9 +86,12 @@ export type LoadReply =
       /** With the first page only. */
       records: LaneRecord[];
       held: HeldLane[];
-      /** Offsets that a stranger had read and that are not in the log any more: they are not pending either from now on. */
-      lost: string[];
     }
+  /**
+   * A stranger had read some of it, which is in nobody's hands now. These offsets were not in the log any more and are not pending
+   * either: no other reply will tell of them. Ask for the first page again.
+   */
+  | { state: 'again'; lost: string[] }
   | NotYours;
 
 export type ReadReply =

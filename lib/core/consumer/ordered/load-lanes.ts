@@ -30,8 +30,9 @@ export async function loadLanes(options: {
     // What finds no room is asked for again when its turn comes, but somebody must look to which lane it belongs.
     const count = Math.max(LOADED_AT_LEAST, Math.min(LOADED_AT_ONCE, memory.room));
     const page = await memory.fill(count, () => leases.load(ref, proof, { after, count }));
-    if (page.state === 'loaded') page.lost.forEach(onLost);
+    if (page.state === 'again') page.lost.forEach(onLost);
     if (!isWanted()) return false;
+    if (page.state === 'again') continue;
     if (page.state !== 'loaded') throw new Error(`queue ${ref.queue}: ${page.state}`);
     if (after === null) lanes.restore(page.records, page.held);
     memory.learn(page.entries);
