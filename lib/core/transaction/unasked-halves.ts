@@ -29,15 +29,24 @@ const OVERDUE_MS = 300_000;
 const PAGE = 16;
 const MOST_PAGES = 8;
 
+/** What a look found in a queue. */
+interface Found {
+  /** Halves that were overdue, with the time they were due. */
+  readonly overdue: Set<string>;
+  /** Owners of halves: what has one cause is told once, until it is over. */
+  readonly told: Set<string>;
+}
+
 /**
- * Tells of halves that fell due and that nobody asked about: no process that runs has their database or their check method, as
- * after a deployment without it. Nobody who could decide them looks at them, so whoever uses their topic does.
+ * Tells of halves that fell due and that nobody asked about from one look to the next: no process that runs has their database or
+ * their check method, as after a deployment without it. Nobody who could decide them looks at them, so whoever uses their topic
+ * does. One look says nothing: when the store was away, all are overdue until they are asked about again.
  */
 export class UnaskedHalves {
   private readonly options: UnaskedHalvesOptions;
   private readonly loop: Loop;
-  /** By queue and owner: what has one cause is told once, until it is over. */
-  private told = new Set<string>();
+  /** By queue. */
+  private found: ReadonlyMap<string, Found> = new Map();
   private isFirst = true;
 
   constructor(options: UnaskedHalvesOptions) {
@@ -66,37 +75,52 @@ export class UnaskedHalves {
       return FIRST_LOOK_MS;
     }
     const { topicsInUse, onError } = this.options;
-    const told = new Set<string>();
+    const found = new Map<string, Found>();
     await eachQueue(topicsInUse().flatMap(queuesOf), {
       visit: async (ref) => {
-        if (signal.aborted) return;
-        for (const half of await this.unaskedIn(ref)) {
-          const cause = `${ref.topic}/${ref.queue} ${half.owner}`;
-          if (!this.told.has(cause) && !told.has(cause)) this.tell(half);
-          told.add(cause);
-        }
+        if (!signal.aborted) found.set(nameOf(ref), await this.lookInto(ref));
       },
-      onRefusal: onError,
+      onRefusal: (error, ref) => {
+        const before = this.found.get(nameOf(ref));
+        if (before) found.set(nameOf(ref), before);
+        onError(error);
+      },
     });
-    this.told = told;
+    this.found = found;
     return LOOK_EVERY_MS;
   }
 
-  private async unaskedIn(ref: QueueRef): Promise<HalfView[]> {
+  private async lookInto(ref: QueueRef): Promise<Found> {
+    const before = this.found.get(nameOf(ref));
+    const overdue = new Set<string>();
+    const told = new Set<string>();
+    for (const half of await this.overdueIn(ref)) {
+      const { id, checkAt, owner } = half;
+      const asIs = `${id} ${checkAt}`;
+      overdue.add(asIs);
+      if (before?.told.has(owner)) told.add(owner);
+      if (told.has(owner) || !before?.overdue.has(asIs)) continue;
+      this.tell(half);
+      told.add(owner);
+    }
+    return { overdue, told };
+  }
+
+  private async overdueIn(ref: QueueRef): Promise<HalfView[]> {
     const { halves, storeTime } = this.options;
-    const unasked: HalfView[] = [];
-    if ((await halves.count(ref)).waiting === 0) return unasked;
+    const overdue: HalfView[] = [];
+    if ((await halves.count(ref)).waiting === 0) return overdue;
     let after: string | undefined;
     for (let page = 0; page < MOST_PAGES; page++) {
       const listed = await halves.list(ref, { count: PAGE, ...(after !== undefined && { after }) });
       const dueBefore = storeTime.now() - OVERDUE_MS;
-      unasked.push(...listed.filter(({ checkAt }) => checkAt !== null && checkAt < dueBefore));
+      overdue.push(...listed.filter(({ checkAt }) => checkAt !== null && checkAt < dueBefore));
       if (listed.length < PAGE) break;
       after = listed.at(-1)!.id;
       // In the order of time: those that follow were prepared too lately to be overdue.
       if (mintedAt(after) >= dueBefore) break;
     }
-    return unasked;
+    return overdue;
   }
 
   private tell({ topic, queue, id, name, owner, messages }: HalfView): void {
@@ -106,4 +130,8 @@ export class UnaskedHalves {
     );
     events.emit('half-unasked', { topic, queue, transactionId: id, name, messages });
   }
+}
+
+function nameOf({ topic, queue }: QueueRef): string {
+  return `${topic}/${queue}`;
 }

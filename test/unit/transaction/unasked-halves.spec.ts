@@ -77,6 +77,22 @@ describe('a transaction that nobody can decide any more, after a deployment with
     await bed.close();
   });
 
+  it('is not told of when whoever asks about it could not for a while', async () => {
+    old.rivulet.checks.answer('place-order', () => 'unknown', 'Orders.wasPlaced');
+    await dieInside(placing);
+    const { bed, told } = await lookOn(old);
+    const cutOff = await bed.sibling();
+    cutOff.rivulet.checks.answer('place-order', () => 'unknown', 'Orders.wasPlaced');
+    cutOff.stores.goDown();
+    // Just behind a look, to which it is long overdue.
+    await bed.advance(6.1 * MINUTE_MS);
+    cutOff.stores.comeUp();
+    await bed.advance(12 * MINUTE_MS);
+    expect(told).toEqual([]);
+    await cutOff.close();
+    await bed.close();
+  });
+
   it('is not told of while it is asked about, however long that takes', async () => {
     old.rivulet.checks.answer('place-order', () => 'unknown', 'Orders.wasPlaced');
     await dieInside(placing);
