@@ -4,7 +4,8 @@
  */
 export function mayBeMisspelt(name: string, other: string): boolean {
   const [some, others] = [wordsOf(name), wordsOf(other)];
-  if (some.join('') === others.join('')) return name !== other;
+  if (some.join('') === others.join(''))
+    return name !== other && numbersOf(name) === numbersOf(other);
   if (some.length !== others.length) return false;
   const different = some.flatMap((word, at) => (word === others[at] ? [] : [[word, others[at]!]]));
   const [[word, otherWord] = []] = different;
@@ -15,6 +16,10 @@ const SHORTEST_WORD = 4;
 
 function wordsOf(name: string): string[] {
   return name.toLowerCase().split(/[._-]+/);
+}
+
+function numbersOf(name: string): string {
+  return (name.match(/\d+/g) ?? []).join();
 }
 
 function isSlip(a: string, b: string): boolean {

@@ -9,6 +9,7 @@ describe('The name of a topic', () => {
     ['Orders', 'orders'],
     ['order.created', 'order-created'],
     ['orderCreated', 'order_created'],
+    ['orders-v1', 'ordersV1'],
     ['order.craeted', 'order.created'],
   ])('may be another one, misspelt: %s for %s', (name, other) => {
     expect([mayBeMisspelt(name, other), mayBeMisspelt(other, name)]).toEqual([true, true]);
@@ -20,6 +21,8 @@ describe('The name of a topic', () => {
     ['orders1', 'orders2'],
     ['orders', 'orders2'],
     ['orders-v1', 'orders-v2'],
+    ['report.1.1', 'report.11'],
+    ['orders-v1.12', 'orders-v11.2'],
     ['orders-eu', 'orders-us'],
     ['orders-a', 'orders-b'],
     ['orders', 'orders.retry'],
