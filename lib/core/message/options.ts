@@ -1,14 +1,20 @@
 import { ownWord } from './foreign-words.js';
 
 /**
- * Problems with the names of options: one sentence for each option nobody knows, with the one that was probably meant.
+ * Problems with the names of options: one sentence for each option nobody knows, with the one that was probably meant. The last
+ * of those that can be none of them says which there are.
  * An unknown option is refused, since a misspelt `concurency` that is ignored costs more than a failed start.
  */
 export function unknownOptions(given: unknown, known: readonly string[]): string[] {
   if (!isOptions(given)) return [notOptions('options', given)];
-  return Object.keys(given)
+  const unknown = Object.keys(given)
     .filter((name) => !known.includes(name))
-    .map((name) => `unknown option "${name}"${suggestion(name, known, ownWord(name, known))}`);
+    .map((name) => ({ name, meant: ownWord(name, known) ?? nearestName(name, known) }));
+  const last = unknown.findLast(({ meant }) => meant === undefined)?.name;
+  return unknown.map(({ name, meant }) => {
+    const end = meant !== undefined || name === last ? suggestion(name, known, meant) : '';
+    return `unknown option "${name}"${end}`;
+  });
 }
 
 /** Whether names can be looked up in it. A text has names, too: one for each letter. */
