@@ -218,13 +218,13 @@ export class Requester {
     if (request.dedupId !== undefined) this.asked.failed(error);
     this.unsent(request);
     this.giveUp(request, error);
-    this.forgetLate();
   }
 
   /** Its message will not be confirmed. */
   private unsent(request: OpenRequest): void {
     this.requests.sent(request);
     if (request.dedupId !== undefined) this.giveUpUnanswerable(request);
+    this.forgetLate();
   }
 
   private giveUp(request: OpenRequest, error: Error): void {
