@@ -111,15 +111,16 @@ export class RedisTopicRegistry implements TopicRegistry {
     return facts[0] === null || facts[9] !== null ? undefined : readFacts(topic, facts);
   }
 
-  /** Looked at before they are opened: a topic that is removed in this moment must not get queues again. */
+  /** Also that what was lost with one is noted. Looked at before they are opened: a topic that is removed in this moment must not get queues again. */
   private async hasItsQueues({ topic, queues, born, generation }: TopicFacts): Promise<boolean> {
     const known = queuesOf({ topic, queues }).map((ref) => {
       const { meta } = this.keys.queue(ref);
-      const asked = this.host.redis.hmget(meta, 'born', 'generation');
+      const asked = this.host.redis.hmget(meta, 'born', 'generation', 'unnoted');
       return answer({ operation: 'HMGET', key: meta }, asked);
     });
     return (await Promise.all(known)).every(
-      ([itsBorn, itsGeneration]) => itsBorn === born && itsGeneration === String(generation),
+      ([itsBorn, itsGeneration, unnoted]) =>
+        itsBorn === born && itsGeneration === String(generation) && unnoted !== born,
     );
   }
 
@@ -223,13 +224,12 @@ export class RedisTopicRegistry implements TopicRegistry {
 
   /**
    * Whoever joins one of its groups there next hears that it was lost with the queue, and begins at the first message. Not in one
-   * step with opening the queue: who joins in between hears nothing.
+   * step with opening the queue: who joins in between hears nothing. Who opens or completes the queue next does it if this process dies.
    */
   private async noteLost(ref: QueueRef, born: string): Promise<void> {
     const groups = (await this.groupRegistry.list(ref.topic)).filter(
       ({ mode }) => mode !== 'broadcasting',
     );
-    if (groups.length === 0) return;
     await scripts.noteLost.run(this.host, {
       keys: this.keys.queue(ref),
       args: { born },

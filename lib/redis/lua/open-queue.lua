@@ -2,7 +2,8 @@
 -- Make a queue of a topic ready, or bring its settings up to date.
 --
 -- KEYS[1]  HASH    meta: generation and settings of the queue; parent: where its message groups were before;
---                  seal:<generation> -> the last offset before that generation; reserved: messages in halves
+--                  seal:<generation> -> the last offset before that generation; reserved: messages in halves; unnoted: the life of
+--                  the topic in which it was lost, until its groups are noted (note-lost)
 -- KEYS[2]  STREAM  log: the visible messages
 -- KEYS[3]  HASH    scheduled: message id -> frame
 -- KEYS[4]  HASH    half: transaction id -> facts and frames (halves.lua)
@@ -18,7 +19,8 @@
 -- ARGV[9]  ms      test time, '' = TIME
 --
 -- Returns  { 'open' }     it has these settings now
---          { 'anew' }     likewise, and nothing was there, though the topic is older than it takes to make it
+--          { 'anew' }     likewise, and nothing was there, though the topic is older than it takes to make it: note its groups,
+--                         which is asked for until it is done
 --          { 'current' }  it has these or newer ones; nothing changed
 --
 -- Invariant: a queue never goes back to older settings. From its new generation on, nothing that was sent by an older
@@ -28,8 +30,9 @@ local meta, log, before = KEYS[1], KEYS[2], KEYS[5]
 local MADE_WITHIN_MS = 60000
 
 local now = now_ms(ARGV[9])
-local facts = redis.call('HMGET', meta, 'born', 'version', 'generation', 'reserved')
-if facts[1] == ARGV[2] and tonumber(facts[2]) >= tonumber(ARGV[3]) then return { 'current' } end
+local facts = redis.call('HMGET', meta, 'born', 'version', 'generation', 'reserved', 'unnoted')
+local is_unnoted = facts[5] == ARGV[2]
+if facts[1] == ARGV[2] and tonumber(facts[2]) >= tonumber(ARGV[3]) then return { is_unnoted and 'anew' or 'current' } end
 local scheduled, hidden = redis.call('HKEYS', KEYS[3]), redis.call('HKEYS', KEYS[4])
 redis.call('SCARD', before)
 -- Of a queue that was lost and kept its halves: those that ended since were taken off a count that was not there.
@@ -62,4 +65,5 @@ if facts[1] ~= ARGV[2] and (reserved > 0 or facts[4]) then redis.call('HSET', me
 if ARGV[8] ~= '' and not facts[1] then redis.call('HSET', meta, 'parent', ARGV[8]) end
 -- A generation is a time, or one behind that.
 local is_lost = not facts[1] and ARGV[8] == '' and now - tonumber(ARGV[1]) > MADE_WITHIN_MS
-return { is_lost and 'anew' or 'open' }
+if is_lost then redis.call('HSET', meta, 'unnoted', ARGV[2]) end
+return { (is_lost or is_unnoted) and 'anew' or 'open' }
