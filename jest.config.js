@@ -1,6 +1,7 @@
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: './test/helpers/environment.mjs',
+  testSequencer: './test/helpers/sequencer.mjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.spec.ts'],
   // For what has stopped; a busy machine may take many times as long as others.
@@ -8,7 +9,8 @@ export default {
   globalSetup: './test/helpers/global-setup.mjs',
   globalTeardown: './test/helpers/global-teardown.mjs',
   setupFiles: process.env.RIVULET_ACL === '1' ? ['./test/helpers/least-user/connect.mjs'] : [],
-  maxWorkers: 2,
+  // One more than the cores of a small machine: most of the time goes in waits for servers, and for what takes time.
+  maxWorkers: 3,
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-rivulet$': '<rootDir>/lib/index.ts',
