@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
@@ -89,8 +90,10 @@ describe('a queue that was lost after its topic grew', () => {
       if (joined === 'earlier') await stores.topics.joinGroup('orders', join);
       await stores.topics.alter('orders', { queues: 2 });
       const { meta, log } = new Keys({ namespace }).queue({ topic: 'orders', queue: 0 });
-      const { redis } = stores.topics['host'];
-      await redis.del(meta, log);
+      // The library itself deletes with UNLINK, and may be allowed nothing else.
+      const operator = new Redis(server.url);
+      await operator.del(meta, log);
+      operator.disconnect();
       await stores.topics.joinGroup('orders', join);
       const added = { topic: 'orders', queue: 1, group: GROUP.group };
       expect(await stores.leases.acquire(added, { owner: 'a', leaseMs: 1_000 })).toMatchObject({
