@@ -46,7 +46,7 @@ it('has no more large messages in hand than its bytes allow, however many slots 
     },
   });
   await consuming.consume();
-  await within(20_000, 'all messages', handled.all([...keys, 'small']));
+  await within(120_000, 'all messages', handled.all([...keys, 'small']));
   const later = most.slice(64);
   tellFigures('large-messages', {
     ...{ sent: MESSAGES, bytes: BYTES, mostInHandAtFirst: Math.max(...most.slice(0, 64)) },
