@@ -7,9 +7,10 @@ import type { Commands, ScriptHost } from './script.js';
  * commands: each write is a system call that wakes Redis and costs more than the command.
  */
 export class OneWrite {
-  private gathering: Redis['stream'] | undefined;
-  /** The cluster whose nodes gather in this turn. */
-  private cluster: Client | undefined;
+  /** What gathers in this turn: a connection, or a cluster. */
+  private gathering: object | undefined;
+  /** That connection, or those to the nodes. */
+  private streams: readonly Redis['stream'][] = [];
 
   /** The client, ready to be asked. */
   through<C extends Client>(client: C): C {
@@ -18,29 +19,35 @@ export class OneWrite {
     return client;
   }
 
-  /** What one server was asked in this turn leaves now. In a cluster it leaves when the turn ends. */
+  /** What was asked in this turn leaves now. */
   flush(): void {
-    this.gathering?.uncork();
-    this.gathering?.cork();
+    for (const stream of this.streams) {
+      stream.uncork();
+      stream.cork();
+    }
   }
 
   private throughOne({ stream }: Redis): void {
-    if (!stream || stream === this.gathering) return;
-    this.gathering = stream;
-    stream.cork();
-    process.nextTick(() => {
-      if (this.gathering === stream) this.gathering = undefined;
-      stream.uncork();
-    });
+    if (stream && stream !== this.gathering) this.hold(stream, [stream]);
   }
 
   private throughAll(client: Exclude<Client, Redis>): void {
-    if (client === this.cluster) return;
-    this.cluster = client;
-    const streams = client.nodes('master').flatMap(({ stream }) => stream ?? []);
+    if (client === this.gathering) return;
+    this.hold(
+      client,
+      client.nodes('master').flatMap(({ stream }) => stream ?? []),
+    );
+  }
+
+  private hold(gathering: object, streams: readonly Redis['stream'][]): void {
+    this.gathering = gathering;
+    this.streams = streams;
     for (const stream of streams) stream.cork();
     process.nextTick(() => {
-      if (this.cluster === client) this.cluster = undefined;
+      if (this.gathering === gathering) {
+        this.gathering = undefined;
+        this.streams = [];
+      }
       for (const stream of streams) stream.uncork();
     });
   }

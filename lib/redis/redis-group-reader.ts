@@ -21,6 +21,7 @@ interface ReadRequest {
   perQueue: number;
   blockMs: number;
   signal: AbortSignal;
+  leavesNow?: boolean;
   onArrival?: ((entries: DeliveredEntry[]) => void) | undefined;
 }
 
@@ -111,7 +112,7 @@ export class RedisGroupReader implements GroupReader {
 
   private async ask(
     queues: readonly QueueRef[],
-    { perQueue, blockMs, signal, onArrival }: ReadRequest,
+    { perQueue, blockMs, signal, leavesNow = false, onArrival }: ReadRequest,
   ): Promise<DeliveredEntry[]> {
     if (this.closed) throw new ClosedError(`The reader of ${this.group} was closed`);
     if (signal.aborted) return [];
@@ -124,7 +125,7 @@ export class RedisGroupReader implements GroupReader {
     const onReply = (reply: StreamsReply): void => onArrival!(readDeliveries(reply, byLog));
     const { entries, failures } = await (blockMs > 0 || !this.connections.ready
       ? this.reader.read({ ...request, blockMs, onArrival: onArrival && onReply })
-      : this.reader.readNow(request));
+      : this.reader.readNow({ ...request, leavesNow }));
     const deliveries = readDeliveries(entries, byLog);
     if (failures.length === 0) return deliveries;
     const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);

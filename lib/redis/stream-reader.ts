@@ -29,6 +29,8 @@ export interface StreamsRequest {
   onArrival?: ((entries: StreamsReply) => void) | undefined;
 }
 
+type ReadNow = Omit<StreamsRequest, 'blockMs' | 'onArrival'>;
+
 /**
  * What was found, and which streams could not be asked. With one server either the read fails or nothing does. A node that
  * cannot be reached is no failure as long as another one was asked: its streams have nothing for now.
@@ -78,15 +80,20 @@ export class StreamReader {
     return { entries: entries ?? [], failures: [] };
   }
 
-  /** Asks without waiting, together with other commands. */
-  async readNow(request: Omit<StreamsRequest, 'blockMs' | 'onArrival'>): Promise<StreamsFound> {
-    const { redis } = this.connections.gathered;
-    if (!this.connections.isSpread)
-      return { entries: (await ask(redis, { ...request, blockMs: 0 })) ?? [], failures: [] };
-    return this.told(await this.askEach(request), request.streams.length);
+  /** Asks without waiting, together with other commands of this turn; `leavesNow`: with those there are so far. */
+  async readNow(request: ReadNow & { leavesNow?: boolean }): Promise<StreamsFound> {
+    const { gathered, isSpread } = this.connections;
+    const asked = isSpread ? this.askEach(request) : this.askOnce(request);
+    if (request.leavesNow) gathered.flush();
+    return this.told(await asked, request.streams.length);
   }
 
-  private askEach(request: Omit<StreamsRequest, 'blockMs' | 'onArrival'>): Promise<StreamsFound> {
+  private async askOnce(request: ReadNow): Promise<StreamsFound> {
+    const { redis } = this.connections.gathered;
+    return { entries: (await ask(redis, { ...request, blockMs: 0 })) ?? [], failures: [] };
+  }
+
+  private askEach(request: ReadNow): Promise<StreamsFound> {
     const { redis } = this.connections.gathered;
     return gather(
       request.streams.map((stream) => ({

@@ -56,6 +56,19 @@ describe('one write', () => {
     expect(steps).toEqual(['hold a', 'hold b', 'asked', 'send a', 'send b']);
   });
 
+  it('sends what it holds for each primary of a cluster when told to', async () => {
+    const nodes = [client('a'), client('b')];
+    const cluster = { isCluster: true, nodes: () => nodes } as unknown as Cluster;
+    const oneWrite = new OneWrite();
+    oneWrite.through(cluster);
+    oneWrite.flush();
+    steps.push('told');
+    await turn();
+    oneWrite.flush();
+    const told = ['send a', 'hold a', 'send b', 'hold b', 'told'];
+    expect(steps).toEqual(['hold a', 'hold b', ...told, 'send a', 'send b']);
+  });
+
   it('does not mind a client without a connection', () => {
     const redis = {} as Redis;
     expect(new OneWrite().through(redis)).toBe(redis);

@@ -1,5 +1,8 @@
+import { jest } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { QueueFaultedError } from '../../lib/core/message/errors.js';
 import { Keys } from '../../lib/redis/keys.js';
+import { OneWrite } from '../../lib/redis/one-write.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
@@ -46,6 +49,25 @@ describe('a group reader', () => {
     const healthy = { ...request, queues: [queues[0]!, queues[2]!] };
     expect((await reader.read(healthy)).map(({ queue }) => queue)).toEqual([0, 2]);
     expect(await reader.read(healthy)).toEqual([]);
+  });
+
+  it('asks before its caller goes on, and not when the turn ends, if that is told to leave now', async () => {
+    const reader = stores.deliveries.openReader('g', 'c');
+    const asked = jest.spyOn(Redis.prototype, 'sendCommand');
+    const sent = jest.spyOn(OneWrite.prototype, 'flush');
+    try {
+      await reader.read({ queues, perQueue: 5, blockMs: 0, signal });
+      expect(asked).toHaveBeenCalledTimes(1);
+      expect(sent).not.toHaveBeenCalled();
+      const reading = reader.read({ queues, perQueue: 5, blockMs: 0, signal, leavesNow: true });
+      expect(asked).toHaveBeenCalledTimes(2);
+      expect(sent).toHaveBeenCalledTimes(1);
+      expect(sent.mock.invocationCallOrder[0]!).toBeGreaterThan(asked.mock.invocationCallOrder[1]!);
+      await reading;
+    } finally {
+      asked.mockRestore();
+      sent.mockRestore();
+    }
   });
 
   it('notices while it waits that a queue was deleted', async () => {

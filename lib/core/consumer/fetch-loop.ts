@@ -176,11 +176,11 @@ export class FetchLoop {
     return Math.min(this.pace.within(SOON_MS), capacity.limit * MOST_BEYOND);
   }
 
-  private read(planned: PlannedRead, signal: AbortSignal): Reading {
+  private read(planned: PlannedRead, signal: AbortSignal, { leavesNow = false } = {}): Reading {
     const { reader, beforeRead } = this.options;
     beforeRead?.();
     if (planned.blockMs === 0)
-      return new Reading(planned, signal, reader.read({ ...planned, signal }));
+      return new Reading(planned, signal, reader.read({ ...planned, signal, leavesNow }));
     const entries = reader.read({ ...planned, signal, onArrival: this.onArrival });
     this.blocked = new Reading(planned, signal, entries, this.watchRest());
     return this.blocked;
@@ -226,7 +226,7 @@ export class FetchLoop {
     const healthy = room > 0 ? this.healthy() : [];
     const wanted = healthy.length > 0 ? toRead(room) : 0;
     if (wanted <= 0) return;
-    this.ahead = this.read(this.plan.next(healthy, wanted), signal);
+    this.ahead = this.read(this.plan.next(healthy, wanted), signal, { leavesNow: true });
     // Whoever takes it next hears of it; nobody may be there yet.
     this.ahead.entries.catch(() => undefined);
   }

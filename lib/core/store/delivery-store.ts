@@ -80,6 +80,9 @@ export interface GroupReader {
    * `onArrival` may be called with them, once, as soon as they are there, never before `read` has returned: a handler need not
    * wait for promises. The promise answers `[]` then.
    *
+   * `leavesNow`: its caller keeps this process busy for a while after it. What does not wait is asked at once, together with what
+   * was settled before it in this turn, instead of when the turn ends.
+   *
    * @throws QueueFaultedError one queue cannot be read. Others may be.
    * @throws StoreUnavailableError the reply may have been lost: what it held is pending under this consumer's name
    *   and comes back through `renew`.
@@ -89,6 +92,7 @@ export interface GroupReader {
     perQueue: number;
     blockMs: number;
     signal: AbortSignal;
+    leavesNow?: boolean;
     onArrival?(entries: DeliveredEntry[]): void;
   }): Promise<DeliveredEntry[]>;
 

@@ -8,6 +8,7 @@ interface Read {
   queues: number[];
   perQueue: number;
   blockMs: number;
+  leavesNow: boolean | undefined;
 }
 
 /** Queues with so many messages each; reads take them, or wait until time or somebody ends the wait. */
@@ -52,8 +53,8 @@ describe('FetchLoop', () => {
     onAccepted = () => {};
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
-      read: async ({ queues: asked, perQueue, blockMs, signal, onArrival }) => {
-        reads.push({ queues: asked.map(({ queue }) => queue), perQueue, blockMs });
+      read: async ({ queues: asked, perQueue, blockMs, signal, leavesNow, onArrival }) => {
+        reads.push({ queues: asked.map(({ queue }) => queue), perQueue, blockMs, leavesNow });
         const failure = failures.shift();
         if (failure) throw failure;
         const take = (): DeliveredEntry[] =>
@@ -176,6 +177,9 @@ describe('FetchLoop', () => {
     expect(accepted).toHaveLength(400);
     expect(ahead.filter((reading) => reading === 1).length).toBeGreaterThanOrEqual(8);
     expect(Math.max(...ahead)).toBe(1);
+    // Handlers would keep them from leaving.
+    const leftBefore = reads.filter(({ leavesNow }) => leavesNow);
+    expect(leftBefore).toHaveLength(ahead.filter((reading) => reading === 1).length);
     // A fourth more than the slots, when all are free: then the read says whether that was all.
     expect(reads.every(({ perQueue }) => perQueue <= 5)).toBe(true);
   });
