@@ -1,74 +1,95 @@
-import {
-  formatMessageId,
-  MESSAGE_ID_BYTES,
-  type MessageId,
-  stampId,
-  writeMessageId,
-  writeStampedId,
-} from './message-id.js';
-import { frameMessageId, ID_AT, WIRE_VERSION, writeText } from './wire-format.js';
+import { NO_ROOM, writeJson } from './json-bytes.js';
+import { formatMessageId, type MessageId, mintMessageId } from './message-id.js';
+import { frameMessageId, type Header, ID_AT, measureHeader, writeHeader } from './wire-format.js';
 
 /** The bytes of a message on its way to a store, to be copied where they are wanted. */
-export type Frame = Buffer | TextFrame;
+export type Frame = Buffer | PooledFrame;
 
-/** No flag is set: nothing is said about the message. */
-const NO_FLAGS = 0;
-const BODY_AT = ID_AT + MESSAGE_ID_BYTES + 1;
+/** As a pool of buffers of Node: what one message that waits for long keeps with it. */
+const POOL_BYTES = 8 * 1024;
+/** Larger ones are not worth a place in it. */
+const LARGEST = POOL_BYTES / 2;
 
 /**
- * The frame of a body that is text, of a message about which nothing is said. It is written where it is copied to first, which
- * mostly is the call that takes it to the store: a buffer of its own for each was a tenth of what a send costs (decision 34).
- * Its place among the ids is taken at once; the random part of its id is drawn by the first copy, or by who asks for the id.
+ * A frame among others in one piece of memory: a buffer for each was a tenth of what a send costs (decision 34). Written once,
+ * never changed.
  */
-export class TextFrame {
+export class PooledFrame {
   readonly length: number;
-  private readonly text: string;
-  private readonly mintedAt: number;
-  private readonly count: number;
-  /** If it was asked for before it was written. */
-  private id: MessageId | undefined = undefined;
-  /** Where it was written first, from `at` on. */
-  private written: Buffer | undefined = undefined;
-  private at = 0;
+  private readonly pool: Buffer;
+  private readonly at: number;
 
-  /** @param options.bytes how many the text takes in UTF-8. @param options.now Unix ms. */
-  constructor(options: { text: string; bytes: number; now: number }) {
-    const { ms, count } = stampId(options.now);
-    this.length = BODY_AT + options.bytes;
-    this.text = options.text;
-    this.mintedAt = ms;
-    this.count = count;
+  constructor(pool: Buffer, at: number, length: number) {
+    this.pool = pool;
+    this.at = at;
+    this.length = length;
   }
 
   get messageId(): MessageId {
-    return this.written
-      ? formatMessageId(this.written, this.at + ID_AT)
-      : (this.id ??= this.drawId());
+    return formatMessageId(this.pool, this.at + ID_AT);
   }
 
-  /** As of a buffer. Safe to repeat: the same bytes each time. */
+  /** As of a buffer. */
   copy(target: Buffer, at: number): void {
-    if (this.written) {
-      this.written.copy(target, at, this.at, this.at + this.length);
-      return;
-    }
-    target[at] = WIRE_VERSION;
-    if (this.id === undefined) writeStampedId(target, at + ID_AT, this.mintedAt, this.count);
-    else writeMessageId(this.id, target, at + ID_AT);
-    target[at + BODY_AT - 1] = NO_FLAGS;
-    writeText(target, at + BODY_AT, this.text, this.length - BODY_AT);
-    this.written = target;
-    this.at = at;
-  }
-
-  private drawId(): MessageId {
-    writeStampedId(drawn, 0, this.mintedAt, this.count);
-    return formatMessageId(drawn);
+    this.pool.copy(target, at, this.at, this.at + this.length);
   }
 }
 
-/** Read out at once. */
-const drawn = Buffer.alloc(MESSAGE_ID_BYTES);
+let pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+let used = 0;
+/** Getters of a body are code of the sender, which may send. */
+let isWriting = false;
+/** After one that is too large most are: so many go by unasked. */
+const PASSED_BY = 15;
+let toPassBy = 0;
+
+/**
+ * Header and `body` as JSON, with a new id.
+ *
+ * @param limits.now Unix ms. @param limits.mostBytes of the body.
+ * @returns nothing where it is large, or needs a closer look (`writeJson`): a codec and `encodeFrame` make it, or say why it
+ * cannot be made.
+ */
+export function jsonFrame(
+  header: Header,
+  body: unknown,
+  limits: { now: number; mostBytes: number },
+): PooledFrame | undefined {
+  if (isWriting) return undefined;
+  if (toPassBy > 0) {
+    toPassBy -= 1;
+    return undefined;
+  }
+  isWriting = true;
+  try {
+    let end = writeFrame(header, body, limits.mostBytes);
+    if (end === NO_ROOM && used > 0) {
+      pool = Buffer.allocUnsafeSlow(POOL_BYTES);
+      used = 0;
+      end = writeFrame(header, body, limits.mostBytes);
+    }
+    if (end === NO_ROOM) toPassBy = PASSED_BY;
+    if (end < 0) return undefined;
+    mintMessageId(pool, used + ID_AT, limits.now);
+    const frame = new PooledFrame(pool, used, end - used);
+    used = end;
+    return frame;
+  } catch {
+    // A getter threw: so it will for the codec, which says so.
+    return undefined;
+  } finally {
+    isWriting = false;
+  }
+}
+
+/** Behind what is used, all but the id. @returns as `writeJson`. */
+function writeFrame(header: Header, body: unknown, mostBytes: number): number {
+  const from = used + measureHeader(header);
+  const limit = Math.min(from + mostBytes, used + LARGEST, POOL_BYTES);
+  if (from >= limit) return NO_ROOM;
+  writeHeader(pool, used);
+  return writeJson(body, pool, from, limit);
+}
 
 /** A copy of its own. */
 export function bytesOf(frame: Frame): Buffer {
@@ -78,5 +99,5 @@ export function bytesOf(frame: Frame): Buffer {
 }
 
 export function messageIdOf(frame: Frame): MessageId {
-  return frame instanceof TextFrame ? frame.messageId : frameMessageId(frame);
+  return frame instanceof PooledFrame ? frame.messageId : frameMessageId(frame);
 }

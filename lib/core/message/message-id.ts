@@ -13,43 +13,29 @@ export const MESSAGE_ID_BYTES = 16;
 const POOL_BYTES = 4096;
 const pool = Buffer.alloc(POOL_BYTES);
 let poolAt = POOL_BYTES;
-const stamp = { ms: 0, count: 0 };
+let lastMs = 0;
+let counter = 0;
 
 /** Mint an id into `target` at `at`. `now` is Unix ms; a clock that steps back does not break the order. */
 export function mintMessageId(target: Buffer, at: number, now: number): void {
-  const { ms, count } = stampId(now);
-  writeStampedId(target, at, ms, count);
-}
-
-/** The part of an id that says its place among those of this process; `writeStampedId` adds the rest. To be read out at once. */
-export function stampId(now: number): Readonly<{ ms: number; count: number }> {
-  if (now > stamp.ms) {
-    stamp.ms = now;
-    refill();
-    // Starts low enough to count 3 000 ids and more within one millisecond before it would borrow from the next.
-    stamp.count = pool.readUInt16BE(poolAt) & 0x03ff;
-  } else if (++stamp.count > 0x0fff) {
-    stamp.ms += 1;
-    stamp.count = 0;
+  if (poolAt + 8 > POOL_BYTES) {
+    randomFillSync(pool);
+    poolAt = 0;
   }
-  return stamp;
-}
-
-/** The 16 bytes of an id with this stamp: another one each time. */
-export function writeStampedId(target: Buffer, at: number, ms: number, count: number): void {
-  refill();
-  target.writeUIntBE(ms, at, 6);
-  target[at + 6] = 0x70 | (count >> 8);
-  target[at + 7] = count & 0xff;
+  if (now > lastMs) {
+    lastMs = now;
+    // Starts low enough to count 3 000 ids and more within one millisecond before it would borrow from the next.
+    counter = pool.readUInt16BE(poolAt) & 0x03ff;
+  } else if (++counter > 0x0fff) {
+    lastMs += 1;
+    counter = 0;
+  }
+  target.writeUIntBE(lastMs, at, 6);
+  target[at + 6] = 0x70 | (counter >> 8);
+  target[at + 7] = counter & 0xff;
   target[at + 8] = (pool[poolAt]! & 0x3f) | 0x80;
   for (let i = 1; i < 8; i++) target[at + 8 + i] = pool[poolAt + i]!;
   poolAt += 8;
-}
-
-function refill(): void {
-  if (poolAt + 8 <= POOL_BYTES) return;
-  randomFillSync(pool);
-  poolAt = 0;
 }
 
 /** An id by itself, for what has no frame. `now` as above. */

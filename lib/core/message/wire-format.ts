@@ -45,6 +45,40 @@ export const NO_HEADER: Header = {};
 /** Texts of the header being written, by their flags, and their bytes. Lists for each message were much of what it left behind. */
 const texts: (string | undefined)[] = new Array<undefined>(12).fill(undefined);
 const lengths = new Uint32Array(12);
+let flags = 0;
+
+/** How many bytes a header takes, for `writeHeader`, which is to be called for it before anything else is measured. */
+export function measureHeader(header: Header): number {
+  if (header === NO_HEADER) {
+    flags = 0;
+    return FLAGS_AT + 1;
+  }
+  takeTexts(header);
+  let taken = 0;
+  let bytes = 0;
+  for (let bit = 0; bit < texts.length; bit++) {
+    const text = texts[bit];
+    if (text === undefined) continue;
+    const length = Buffer.byteLength(text);
+    taken |= 1 << bit;
+    lengths[bit] = length;
+    bytes += varintSize(length) + length;
+  }
+  flags = taken;
+  return FLAGS_AT + varintSize(taken) + bytes;
+}
+
+/** The header that was measured last, all but the id, for which it leaves room. @returns where the body begins. */
+export function writeHeader(target: Buffer, from: number): number {
+  target[from] = WIRE_VERSION;
+  let at = writeVarint(target, from + FLAGS_AT, flags);
+  for (let bit = 0; flags >> bit; bit++) {
+    if (!((flags >> bit) & 1)) continue;
+    at = writeVarint(target, at, lengths[bit]!);
+    at += target.write(texts[bit]!, at, 'utf8');
+  }
+  return at;
+}
 
 /**
  * Header and body in one buffer. `writeId` puts the 16 bytes of the message id in place.
@@ -58,43 +92,19 @@ export function encodeFrame(
   writeId: (target: Buffer, at: number) => void,
   bodyBytes = byteLength(body),
 ): Buffer {
-  let flags = 0;
-  let fieldBytes = 0;
-  if (header !== NO_HEADER) {
-    takeTexts(header);
-    for (let bit = 0; bit < texts.length; bit++) {
-      const text = texts[bit];
-      if (text === undefined) continue;
-      const length = Buffer.byteLength(text);
-      flags |= 1 << bit;
-      lengths[bit] = length;
-      fieldBytes += varintSize(length) + length;
-    }
-  }
-  const headerBytes = FLAGS_AT + varintSize(flags) + fieldBytes;
+  const headerBytes = measureHeader(header);
   if (headerBytes > MAX_HEADER_BYTES)
     throw new RangeError(
       `tag, key, message group and properties take ${headerBytes} bytes, ${MAX_HEADER_BYTES} are allowed`,
     );
 
   const frame = Buffer.allocUnsafe(headerBytes + bodyBytes);
-  frame[0] = WIRE_VERSION;
+  const at = writeHeader(frame, 0);
   writeId(frame, ID_AT);
-  let at = writeVarint(frame, FLAGS_AT, flags);
-  for (let bit = 0; flags >> bit; bit++) {
-    if (!((flags >> bit) & 1)) continue;
-    at = writeVarint(frame, at, lengths[bit]!);
-    at += frame.write(texts[bit]!, at, 'utf8');
-  }
   if (typeof body !== 'string') frame.set(body, at);
-  else writeText(frame, at, body, bodyBytes);
-  return frame;
-}
-
-/** Writes a text that takes so many `bytes` in UTF-8. */
-export function writeText(target: Buffer, at: number, text: string, bytes: number): void {
   // As many bytes as characters: nothing beyond ASCII, which is copied faster than it is encoded.
-  target.write(text, at, bytes, bytes === text.length ? 'latin1' : 'utf8');
+  else frame.write(body, at, bodyBytes, bodyBytes === body.length ? 'latin1' : 'utf8');
+  return frame;
 }
 
 export function byteLength(body: Uint8Array | string): number {

@@ -10,7 +10,8 @@ import {
   mintMessageId,
 } from '../message/message-id.js';
 import { byteLength, encodeFrame, type Header, NO_HEADER } from '../message/wire-format.js';
-import { type Frame, messageIdOf, TextFrame } from '../message/frame.js';
+import { type Frame, jsonFrame, messageIdOf } from '../message/frame.js';
+import { jsonCodec } from '../message/json-codec.js';
 import { saysNothing } from '../message/options.js';
 import type { Clock } from '../runtime/clock.js';
 import type { TraceScope } from '../runtime/trace.js';
@@ -89,9 +90,29 @@ export interface EncodeTools {
 
 /** Mint the id and make the bytes. @throws InvalidInputError when they are too many, CodecError when there are none. */
 export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMessage {
-  const { topic, body, options } = message;
+  const { body, options } = message;
   const { codecs, clock, settings, trace } = tools;
   const codec = codecs.forBody(body);
+  const header = headerOf(message, codec, trace);
+  const inPool =
+    codec === jsonCodec
+      ? jsonFrame(header, body, { now: clock.now(), mostBytes: settings.maxMessageBytes })
+      : undefined;
+  const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
+  return new EncodedMessage(message, {
+    frame: inPool ?? frameOf(message, header, { codec, clock, settings }),
+    acks: options.acks ?? settings.acks,
+    timeoutMs,
+    deadline: clock.monotonic() + timeoutMs,
+  });
+}
+
+function frameOf(
+  message: Outgoing,
+  header: Header,
+  { codec, clock, settings }: { codec: Codec } & Pick<EncodeTools, 'clock' | 'settings'>,
+): Buffer {
+  const { topic } = message;
   // One that binds the body to its message has to know the id before there is a frame.
   const id = isPlainCodec(codec) ? undefined : mintId(clock);
   const bytes = bytesOf(message, codec, id);
@@ -100,19 +121,8 @@ export function encodeMessage(message: Outgoing, tools: EncodeTools): EncodedMes
     throw new InvalidInputError(`Send to topic "${topic}"`, [
       `the body takes ${size} bytes, maxMessageBytes allows ${settings.maxMessageBytes}; store it elsewhere and send where it is`,
     ]);
-  const header = headerOf(message, codec, trace);
-  const timeoutMs = options.timeoutMs ?? settings.sendTimeoutMs;
   try {
-    const frame =
-      header === NO_HEADER && id === undefined && typeof bytes === 'string'
-        ? new TextFrame({ text: bytes, bytes: size, now: clock.now() })
-        : frameOf(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
-    return new EncodedMessage(message, {
-      frame,
-      acks: options.acks ?? settings.acks,
-      timeoutMs,
-      deadline: clock.monotonic() + timeoutMs,
-    });
+    return withoutBaggageIfNeedBe(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
   } catch (error) {
     if (error instanceof RangeError)
       throw new InvalidInputError(`Send to topic "${topic}"`, [error.message]);
@@ -159,7 +169,7 @@ function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope
 }
 
 /** A trace is not what a message fails for: baggage that finds no room stays behind. */
-function frameOf(
+function withoutBaggageIfNeedBe(
   header: Header,
   body: Uint8Array | string,
   writeId: WriteId,

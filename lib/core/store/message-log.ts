@@ -36,7 +36,7 @@ export interface AcksWanted {
 export const NO_DISK_ACKS = 'NO_DISK_ACKS';
 
 export interface AppendEntry {
-  /** The packed message (`encodeFrame`), or one that is packed where it is copied to (`TextFrame`). */
+  /** The packed message (`encodeFrame`, `jsonFrame`). */
   frame: Frame;
   /** Undefined: visible at once. A time that has passed by the store's clock means at once, too. */
   due?: { delayMs: number } | { at: number } | undefined;
