@@ -1,3 +1,5 @@
+import { kindProblem } from './json-codec.js';
+
 /** Of bodies nested deeper, others say where. */
 const DEEPEST = 100;
 /** Longer texts are looked through faster by V8 itself. */
@@ -32,8 +34,7 @@ const NOTHING = {};
  * Writes `value` as the bytes that `JSON.stringify` would make of it, at `at` of `target`, not beyond `limit`. A good deal faster, and
  * nothing is left behind that has to be collected (decision 35).
  *
- * @returns where it ends; `NO_ROOM`; another negative number where JSON would change something silently, for a `toJSON` and an
- * instance of a class. Some bytes may have been written then.
+ * @returns where it ends; `NO_ROOM`; another negative number where JSON would change something silently, or for a `toJSON`. Some bytes may have been written then.
  * @throws what a getter in it throws.
  */
 export function writeJson(value: unknown, target: Buffer, at: number, limit: number): number {
@@ -95,31 +96,66 @@ function writeObject(
   limit: number,
   depth: number,
 ): number {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  const { toJSON } = value;
+  const prototype = Object.getPrototypeOf(value) as object | null;
   // One without a prototype may be raw JSON.
-  if (prototype !== Object.prototype || toJSON !== undefined)
+  if (prototype === null) return LEFT;
+  const { toJSON } = value;
+  if (toJSON !== undefined)
     return toJSON === dateToJson && prototype === Date.prototype
       ? writeDate(value as unknown as Date, target, from, limit)
       : LEFT;
   if (from > limit) return NO_ROOM;
   let at = from;
   target[at++] = OPEN_OBJECT;
-  let isFirst = true;
-  for (const key in value) {
-    const item = value[key];
-    if (item === undefined) continue;
-    if (isFirst) isFirst = false;
-    else target[at++] = COMMA;
-    at = writeText(key, target, at, limit);
-    if (at < 0) return at;
-    target[at++] = COLON;
-    at = writeValue(item, target, at, limit, depth + 1);
-    if (at < 0) return at;
-  }
+  if (prototype === Object.prototype)
+    for (const key in value) {
+      at = writeField(key, value[key], target, at, limit, depth);
+      if (at < 0) return at;
+    }
+  else if (isOfFields(value, prototype))
+    for (const key of Object.keys(value)) {
+      at = writeField(key, value[key], target, at, limit, depth);
+      if (at < 0) return at;
+    }
+  else return LEFT;
   if (at > limit) return NO_ROOM;
-  target[at] = CLOSE_OBJECT;
+  const isEmpty = at === from + 1;
+  if (isEmpty) at += 1;
+  // In place of the comma behind the last one.
+  target[at - 1] = CLOSE_OBJECT;
+  return at;
+}
+
+/** With a comma behind it; nothing for what JSON leaves out. */
+function writeField(
+  key: string,
+  item: unknown,
+  target: Buffer,
+  from: number,
+  limit: number,
+  depth: number,
+): number {
+  if (item === undefined) return from;
+  let at = writeText(key, target, from, limit);
+  if (at < 0) return at;
+  target[at++] = COLON;
+  at = writeValue(item, target, at, limit, depth + 1);
+  if (at < 0) return at;
+  target[at] = COMMA;
   return at + 1;
+}
+
+/** Prototypes of classes of an application: of their instances JSON knows the fields. */
+const ofFields = new WeakSet<object>();
+
+/** Looked at once for each class. */
+function isOfFields(value: object, prototype: object): boolean {
+  if (ofFields.has(prototype)) return true;
+  // Anything else is of a class of the language, or says that it is.
+  if (Object.prototype.toString.call(value) !== '[object Object]' || kindProblem(value))
+    return false;
+  ofFields.add(prototype);
+  return true;
 }
 
 function writeDate(date: Date, target: Buffer, at: number, limit: number): number {

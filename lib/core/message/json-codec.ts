@@ -136,13 +136,13 @@ function refuseInFields(value: object, path: string, depth: number): void {
   }
 }
 
-/** Objects that JSON turns into {}, or into something nobody would send. Works across realms. */
 function refuseByKind(value: object, path: string): void {
   const problem = kindProblem(value);
   if (problem !== undefined) throw new CodecError(`${path} ${problem}`, { path });
 }
 
-function kindProblem(value: object): string | undefined {
+/** Of an object that JSON turns into {}, or into something nobody would send, what it is. Works across realms. */
+export function kindProblem(value: object): string | undefined {
   if (value instanceof Date)
     return Number.isNaN(value.getTime()) ? 'is an invalid Date' : undefined;
   if (typeof (value as { then?: unknown }).then === 'function')

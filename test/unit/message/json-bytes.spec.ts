@@ -15,7 +15,28 @@ function written(value: unknown, limit = BYTES): string | undefined {
 }
 
 class Money {
-  readonly amount = 5;
+  readonly amount: number = 5;
+  readonly #secret = 1;
+  get double(): number {
+    return 2 * this.amount + this.#secret;
+  }
+}
+class Euro extends Money {
+  readonly currency = 'EUR';
+}
+class Amount extends Number {
+  readonly extra = 1;
+}
+class Said {
+  readonly a = 1;
+  toJSON(): string {
+    return 'x';
+  }
+}
+class Awaited {
+  then(): void {
+    // Nobody waits.
+  }
 }
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
@@ -55,6 +76,10 @@ describe('JSON as bytes', () => {
     [Object.freeze({ a: 1 })],
     [Object.defineProperty({ a: 1 }, 'hidden', { value: 2 })],
     [new Proxy({ a: 1 }, {})],
+    [new Money()],
+    [new Euro()],
+    [{ prices: [new Euro(), new Money()] }],
+    [Object.create({ inherited: 1 }, { own: { value: 2, enumerable: true } })],
     [deep(99)],
   ])('is what JSON.stringify makes of %p', (value) => {
     expect(written(value)).toBe(JSON.stringify(value));
@@ -71,7 +96,10 @@ describe('JSON as bytes', () => {
     ['a symbol', Symbol('a')],
     ['a Map', new Map()],
     ['a boxed number', Object(5)],
-    ['an instance of a class', new Money()],
+    ['an instance of a class of numbers', new Amount(5)],
+    ['an instance of a class of lists of its own', new (class extends Map {})()],
+    ['an instance of a class with toJSON', new Said()],
+    ['what can be awaited', new Awaited()],
     ['an invalid Date', new Date(NaN)],
     ['a Date that says something else', Object.assign(new Date(0), { toJSON: () => 1 })],
     ['toJSON', { toJSON: () => 1 }],
@@ -152,6 +180,7 @@ const UNUSUAL: readonly unknown[] = [
   Infinity,
   1n,
   new Money(),
+  new Amount(5),
   new Date(NaN),
   new Map(),
   Object.create(null),
