@@ -81,7 +81,7 @@ export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
   const [first] = messages;
   // Most transactions send one message.
   if (messages.length === 1 && first?.place)
-    return [new QueueRun({ topic: first.topic, place: first.place, messages }, acks)];
+    return Array.of(new QueueRun({ topic: first.topic, place: first.place, messages }, acks));
   const runs = new Map<string, RunParts & { messages: KeptMessage[] }>();
   for (const message of messages) {
     const { topic, place } = message;

@@ -31,12 +31,26 @@ const QUEUE_UNDECIDED = -1;
 /** For routes that need none. */
 const NO_TURNS = { next: (): number => 0 };
 
-// Lists of objects that classes make, and no arrays until the end: see decision 7.
+// Lists of objects that classes make, no arrays until the end, and none that a literal makes: see decision 7.
 class Kept {
   constructor(
     readonly number: number,
     readonly message: KeptMessage,
     readonly before: Kept | undefined,
+  ) {}
+}
+
+/** What a sender is told. */
+class HalfResult implements SendResult {
+  readonly state = 'half';
+  readonly offset = null;
+  readonly duplicate = false;
+  readonly acks = 'memory';
+
+  constructor(
+    readonly topic: string,
+    readonly messageId: string,
+    readonly queue: number,
   ) {}
 }
 
@@ -180,7 +194,7 @@ export class UnitOfWork implements Enlistment {
   /** In the order of the calls. */
   messages(): KeptMessage[] {
     const { last } = this;
-    if (last && !last.before) return [last.message];
+    if (last && !last.before) return Array.of(last.message);
     const all: Kept[] = [];
     for (let one = last; one; one = one.before) all.push(one);
     return all.sort((a, b) => a.number - b.number).map(({ message }) => message);
@@ -220,15 +234,7 @@ export class UnitOfWork implements Enlistment {
     const queue = info && this.queueOf(enlisted, info);
     const place = info && queue !== undefined ? new Place(queue, info.generation) : null;
     this.last = new Kept(number, new HeldMessage(enlisted, place), this.last);
-    return {
-      messageId,
-      topic,
-      queue: queue ?? QUEUE_UNDECIDED,
-      state: 'half',
-      offset: null,
-      duplicate: false,
-      acks: 'memory',
-    };
+    return new HalfResult(topic, messageId, queue ?? QUEUE_UNDECIDED);
   }
 
   private queueOf({ route }: EnlistedMessage, info: TopicInfo): number {
