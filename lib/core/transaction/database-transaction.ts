@@ -2,11 +2,12 @@ import { newMessageId } from '../message/message-id.js';
 import { type Clock, sleep } from '../runtime/clock.js';
 import { InDoubtError } from './errors.js';
 import type { HalfOwner } from './half-owner.js';
-import { LateHalf, type LateHalfTools } from './late-half.js';
+import { LateHalf, type LateHalfTools, type Rest } from './late-half.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { TransactionParticipant, Verdict } from './participant.js';
 import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionScope } from './transaction-scope.js';
+import { Answer } from './turn-batch.js';
 import { UnitOfWork, type UnitOfWorkTools } from './unit-of-work.js';
 
 /** Runs `body` in a transaction, as `TransactionParticipant.run` promises. */
@@ -122,33 +123,72 @@ export class DatabaseTransaction {
     return new Attempt(new Facts(id, owner), unit);
   }
 
-  private async runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
-    const { participant } = this;
-    const { scope, clock, half: tools } = this.tools;
-    const { unit, facts } = attempt;
-    const deadline = clock.now() + tools.settings.maxTransactionMs;
-    try {
-      const own = (): Promise<R> => body(unit.tx);
-      const work = participant.within ? () => participant.within!(unit.tx, own) : own;
-      const value = await scope.run(unit, work);
-      const pending = unit.seal();
-      if (pending) await pending;
-      if (!unit.isEmpty) {
-        const messages = unit.messages();
-        attempt.half = new LateHalf({ facts, messages, participant, deadline, tools });
-        const rest = await attempt.half.place(unit.tx);
-        if (rest) await rest();
+  /** What `begin` runs: resolves when COMMIT may be sent. No async function, and callbacks where no promise is needed: decision 19. */
+  private runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
+    const { unit } = attempt;
+    const deadline = this.tools.clock.now() + this.tools.half.settings.maxTransactionMs;
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown): void => void this.refuse(attempt, error).catch(reject);
+      const succeeded = (value: R): void => {
+        attempt.value = value;
+        attempt.isReady = true;
+        unit.discard();
+        resolve(value);
+      };
+      const sealed = (value: R): void => {
+        if (unit.isEmpty) return succeeded(value);
+        const placed = (rest: Rest | undefined): void => {
+          if (rest) rest().then(() => succeeded(value), failed);
+          else succeeded(value);
+        };
+        try {
+          attempt.half = this.halfOf(attempt, deadline);
+          attempt.half.place(unit.tx, new Answer(placed, failed));
+        } catch (error) {
+          failed(error);
+        }
+      };
+      const worked = (value: R): void => {
+        const pending = unit.seal();
+        if (pending) pending.then(() => sealed(value), failed);
+        else sealed(value);
+      };
+      try {
+        // Whatever it returns: a body that is no async function may return no promise.
+        Promise.resolve(this.work(unit, body)).then(worked, failed);
+      } catch (error) {
+        failed(error);
       }
-      attempt.value = value;
-      attempt.isReady = true;
-      return value;
-    } catch (error) {
-      attempt.refused = error;
-      const running = unit.close();
+    });
+  }
+
+  private work<R>(unit: UnitOfWork, body: (tx: unknown) => Promise<R>): Promise<R> {
+    const { participant } = this;
+    const own = (): Promise<R> => body(unit.tx);
+    const work = participant.within ? () => participant.within!(unit.tx, own) : own;
+    return this.tools.scope.run(unit, work);
+  }
+
+  private halfOf({ facts, unit }: Attempt<unknown>, deadline: number): LateHalf {
+    const { participant, tools } = this;
+    return new LateHalf({
+      facts,
+      messages: unit.messages(),
+      participant,
+      deadline,
+      tools: tools.half,
+    });
+  }
+
+  /** Its body failed, or the messages could not be kept. Rejects with why, once nothing of it runs any more. */
+  private async refuse(attempt: Attempt<unknown>, error: unknown): Promise<never> {
+    attempt.refused = error;
+    const running = attempt.unit.close();
+    try {
       if (running) await running;
       throw error;
     } finally {
-      unit.discard();
+      attempt.unit.discard();
     }
   }
 

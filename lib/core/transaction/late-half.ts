@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { StoreRefusedError, TopicFullError, whyNotKept } from '../message/errors.js';
 import { NO_DISK_ACKS } from '../store/message-log.js';
 import type { Availability } from '../store/stores.js';
@@ -23,8 +24,8 @@ export interface LateHalfOptions {
   tools: LateHalfTools;
 }
 
-/** What is left to do. */
-type Rest = () => Promise<void>;
+/** What is left to do; from wherever it is called it runs where its transaction does. */
+export type Rest = () => Promise<void>;
 
 /**
  * The messages of one transaction, from the end of its body to their delivery.
@@ -50,37 +51,40 @@ export class LateHalf {
   }
 
   /**
-   * The marker as the last statement, while the store takes the messages: both at once, and both have ended when this
-   * resolves. Both, or the messages in the outbox, are acknowledged then, unless it names what is left to do before COMMIT.
-   *
-   * @throws whatever must keep the transaction from being committed.
+   * The marker as the last statement, while the store takes the messages: both at once, and both have ended when `over`
+   * hears of it. Both, or the messages in the outbox, are acknowledged then, unless it is told what is left to do before
+   * COMMIT. It is rejected with whatever must keep the transaction from being committed.
    */
-  place(tx: unknown): Promise<Rest | undefined> {
+  place(tx: unknown, over: Answer<Rest | undefined>): void {
     const { store, whenBrokerDown } = this.tools.settings;
     const isForDatabase =
       store === 'outbox' || (whenBrokerDown === 'outbox' && !this.tools.availability.ready);
-    if (isForDatabase)
-      return this.keepInDatabase(tx)
+    if (isForDatabase) {
+      this.keepInDatabase(tx)
         .then(() => this.mark(tx))
-        .then(nothing);
-    return new Promise((resolve, reject) => {
-      let left = 2;
-      let rest: Rest | undefined;
-      let unmarked: { error: unknown } | undefined;
-      const ended = (): void => {
-        if (--left > 0) return;
-        if (unmarked) reject(unmarked.error);
-        else resolve(rest);
-      };
-      const refused = (error: unknown): void => {
-        rest = () => this.fallBack(tx, error as Error);
-        ended();
-      };
-      this.preparation.prepare(new Answer(ended, refused));
-      this.mark(tx).then(ended, (error: unknown) => {
-        unmarked = { error };
-        ended();
-      });
+        .then(nothing)
+        .then(over.resolve, over.reject);
+      return;
+    }
+    let left = 2;
+    let rest: Rest | undefined;
+    let unmarked: { error: unknown } | undefined;
+    const ended = (): void => {
+      if (--left > 0) return;
+      if (unmarked) over.reject(unmarked.error);
+      else over.resolve(rest);
+    };
+    // The answer of the store is heard where other transactions hear theirs, and a client of a database may know its own by where
+    // it is asked (`AsyncLocalStorage`).
+    const here = new AsyncResource('RivuletTransaction');
+    const refused = (error: unknown): void => {
+      rest = () => here.runInAsyncScope(() => this.fallBack(tx, error as Error));
+      ended();
+    };
+    this.preparation.prepare(new Answer(ended, refused));
+    this.mark(tx).then(ended, (error: unknown) => {
+      unmarked = { error };
+      ended();
     });
   }
 

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 import { MemoryParticipant } from '../../../lib/testing/memory-participant.js';
@@ -85,6 +87,27 @@ describe('the outbox', () => {
     await bed.advance(60_000);
     expect(await visible()).toEqual(['before', 'during']);
     expect(bed.database.waiting).toEqual([]);
+  });
+
+  it('is written to from where its transaction runs, whoever else was refused with it', async () => {
+    await open();
+    await place('before');
+    await bed.advance(1);
+    const { outbox } = bed.database;
+    const put = outbox.put.bind(outbox);
+    const [request, writers] = [new AsyncLocalStorage<string>(), [] as unknown[]];
+    outbox.put = (tx, row) => {
+      writers.push(request.getStore());
+      return put(tx, row);
+    };
+    let calls = 0;
+    bed.stores.halves.prepare = () => {
+      calls += 1;
+      return Promise.reject(new StoreRefusedError('not this one', { reason: 'ERR' }));
+    };
+    await Promise.all(['a', 'b'].map((order) => request.run(order, () => place(order))));
+    expect(calls).toBe(1);
+    expect(writers).toEqual(['a', 'b']);
   });
 
   it('is the only way with store: "outbox": published by its owner, then removed', async () => {

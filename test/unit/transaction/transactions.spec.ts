@@ -111,6 +111,17 @@ describe('a transaction', () => {
     expect(noted).toEqual([expect.stringContaining('/orders/')]);
   });
 
+  it('takes a body that returns no promise, as one of JavaScript may', async () => {
+    let sent: Promise<unknown> | undefined;
+    const body = (): string => {
+      sent = bed.publish('orders', 'order');
+      return 'done';
+    };
+    expect(await run(body as never)).toBe('done');
+    expect(await sent).toMatchObject({ state: 'half' });
+    expect(await visible(bed)).toEqual(['order']);
+  });
+
   it('sends to several topics under one verdict', async () => {
     await run(async () => {
       await bed.publish('orders', 'a', { messageGroup: 'x' });
