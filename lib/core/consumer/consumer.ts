@@ -129,7 +129,7 @@ export class Consumer implements RunningSubscription, FetchedTopic {
   async growTo(topic: string, queues: number): Promise<void> {
     if (topic !== this.subscription.topic || queues <= this.refs.length) return;
     if (!this.isStarted || this.stopped) return;
-    this.take(await this.registration.joinAdded());
+    this.take((await this.registration.joinAgain(this.refs)).queues);
   }
 
   /** So many queues there are now: what is new to this process is read, too. */

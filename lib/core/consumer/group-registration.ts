@@ -48,8 +48,9 @@ export class GroupRegistration {
   }
 
   /**
-   * The group is gone in some queue, or the topic is: bring back what is missing. `known`: where the group had been. A group
-   * that began at the end begins at the first message where the store forgot it: what was sent since must not be skipped.
+   * The group is gone in some queue, or the topic is, or it has more queues than those of `known`, where the group had been: bring
+   * it back, and to all. A group that began at the end begins at the first message where the store forgot it: what was sent since
+   * must not be skipped.
    */
   async joinAgain(known: readonly QueueRef[]): Promise<{ queues: number }> {
     const info = await this.options.topic.refresh();
@@ -62,14 +63,6 @@ export class GroupRegistration {
     else this.alarm(lost);
     await this.enroll(info);
     return info;
-  }
-
-  /** The group has to be known in queues that were added. @returns how many there are. */
-  async joinAdded(): Promise<number> {
-    const info = await this.options.topic.refresh();
-    this.alarm((await this.register(info)).recreated);
-    await this.enroll(info);
-    return info.queues;
   }
 
   private async register(

@@ -5,8 +5,13 @@ import type { RunningSubscription } from './running-subscription.js';
 
 /** So late at most a subscription begins to read the queues that were added to its topic. */
 const LOOK_MS = 1_000;
+/** Once in so many looks a topic itself is asked: a failover may have lost the note that it grew, or somebody deleted it. */
+const LOOKS_A_ROUND = 60;
 
-/** Tells the subscriptions of this process when their topics have more queues: one question a second for all of them. */
+/**
+ * Tells the subscriptions of this process when their topics have more queues: one question a second for all of them, and one
+ * a minute for each topic.
+ */
 export class GrowthWatch {
   private readonly options: {
     registry: TopicRegistry;
@@ -15,6 +20,7 @@ export class GrowthWatch {
     onError(error: unknown): void;
   };
   private readonly loop: Loop;
+  private looks = 0;
 
   constructor(options: GrowthWatch['options']) {
     this.options = options;
@@ -35,10 +41,24 @@ export class GrowthWatch {
   }
 
   private async look(): Promise<number> {
-    const grown = await this.options.registry.grown();
-    const subscriptions = grown.size > 0 ? this.options.subscriptions() : [];
-    for (const each of subscriptions)
-      await Promise.all([...grown].map(([topic, queues]) => each.growTo(topic, queues)));
+    this.looks += 1;
+    await this.tell(await this.options.registry.grown());
+    await this.tell(await this.found());
     return LOOK_MS;
+  }
+
+  /** Queues of the topics whose turn it is. */
+  private async found(): Promise<ReadonlyMap<string, number>> {
+    const { registry, subscriptions } = this.options;
+    const topics = new Set(subscriptions().flatMap((each) => each.topics));
+    const due = [...topics].filter((_, i) => (this.looks + i) % LOOKS_A_ROUND === 0);
+    const found = await Promise.all(due.map((topic) => registry.find(topic)));
+    return new Map(found.flatMap((info) => (info ? [[info.topic, info.queues]] : [])));
+  }
+
+  private async tell(queuesOf: ReadonlyMap<string, number>): Promise<void> {
+    const subscriptions = queuesOf.size > 0 ? this.options.subscriptions() : [];
+    for (const each of subscriptions)
+      await Promise.all([...queuesOf].map(([topic, queues]) => each.growTo(topic, queues)));
   }
 }

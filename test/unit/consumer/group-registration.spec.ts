@@ -46,7 +46,6 @@ describe('A group that had vanished', () => {
   it.each([
     ['at the start', (of: GroupRegistration) => of.join()],
     ['while it was read', (of: GroupRegistration) => of.joinAgain([VANISHED])],
-    ['when queues were added', (of: GroupRegistration) => of.joinAdded()],
   ])('is told of %s, also when nothing can be asked afterwards', async (_, join) => {
     const { registration: joining, alarms } = registration({
       enroll: failing,

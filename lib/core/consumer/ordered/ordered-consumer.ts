@@ -93,7 +93,11 @@ export class OrderedConsumer implements RunningSubscription {
   async growTo(topic: string, queues: number): Promise<void> {
     if (topic !== this.subscription.topic || queues <= this.leased.length) return;
     if (!this.isStarted || this.stopped) return;
-    this.take(await this.registration.joinAdded());
+    this.take((await this.joinAgain()).queues);
+  }
+
+  private joinAgain(): Promise<{ queues: number }> {
+    return this.registration.joinAgain(this.leased.map(({ ref }) => ref));
   }
 
   /** So many queues there are now: this process has its share of what is new to it, too. */
@@ -174,8 +178,7 @@ export class OrderedConsumer implements RunningSubscription {
     const { timing, events } = this.options;
     const { topic, group } = this.subscription;
     if (fault.fault === 'no-group') {
-      const known = this.leased.map(({ ref }) => ref);
-      const { queues } = await this.registration.joinAgain(known);
+      const { queues } = await this.joinAgain();
       // A topic that was made anew may have more queues, or fewer: then nothing will come from this one.
       if (queues > this.leased.length) this.take(queues);
       if (fault.queue < queues) return 0;

@@ -122,7 +122,11 @@ export class Puller implements RunningSubscription {
 
   async growTo(topic: string, queues: number): Promise<void> {
     if (topic !== this.subscription.topic || queues <= this.refs.length) return;
-    this.refs = this.refsTo(await this.registration.joinAdded());
+    await this.joinAgain();
+  }
+
+  private async joinAgain(): Promise<void> {
+    this.refs = this.refsTo((await this.registration.joinAgain(this.refs)).queues);
   }
 
   recheck(): void {
@@ -151,7 +155,7 @@ export class Puller implements RunningSubscription {
         this.lostReads.suspect();
         if (!(error instanceof QueueFaultedError && error.fault === 'no-group')) throw error;
         // A topic that was made anew may have other queues.
-        this.refs = this.refsTo((await this.registration.joinAgain(this.refs)).queues);
+        await this.joinAgain();
       }
     }
   }

@@ -114,4 +114,12 @@ describe('an ordered subscription to a topic that grows', () => {
     expect(await Promise.all(sending)).toMatchObject([{ queue: 0 }, { queue: 1 }, { queue: 1 }]);
     expect(seen).toEqual(['1', '2', '3']);
   });
+
+  it('reads a queue that was added although the note of that was lost', async () => {
+    bed.stores.topics.grown = () => Promise.resolve(new Map());
+    await admin.alterTopic('orders', { queues: 2 });
+    await sendAnew(MOVES, 'm1');
+    await bed.advance(62_000);
+    expect(seen).toEqual(['m1']);
+  });
 });
