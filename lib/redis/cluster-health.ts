@@ -7,14 +7,30 @@ const SLOTS = 16_384;
 
 /**
  * Judges a cluster by what its nodes say of it; the one that sees least tells most, unless it sees nothing: it was removed,
- * and clients may know it for a while. Pure.
+ * and clients may know it for a while. That all is refused is believed when half of them say so: one alone has lost sight of the
+ * others, or came back a moment ago. Pure.
  */
 export function clusterProblem(views: readonly ClusterView[]): StoreProblem | undefined {
-  const members = views.filter((view) => view['cluster_slots_assigned'] !== '0');
-  const [worst] = (members.length > 0 ? members : views).toSorted(
-    (a, b) => Number(refusesAll(b)) - Number(refusesAll(a)) || served(a) - served(b),
-  );
+  const known = views.filter((view) => view['cluster_slots_assigned'] !== '0');
+  const members = known.length > 0 ? known : views;
+  const refusing = members.filter(refusesAll);
+  if (refusing.length > 0 && refusing.length * 2 >= members.length) return problemOfAll(refusing);
+  const others = members.filter((view) => !refusesAll(view));
+  return problemOfAll(others) ?? someRefuse(refusing.length, members.length);
+}
+
+function problemOfAll(views: readonly ClusterView[]): StoreProblem | undefined {
+  const [worst] = views.toSorted((a, b) => served(a) - served(b));
   return worst && problemOf(worst);
+}
+
+function someRefuse(count: number, members: number): StoreProblem | undefined {
+  if (count === 0) return undefined;
+  return {
+    level: 'error',
+    code: 'NODE_REFUSES',
+    text: `${count} of its ${members} nodes ${count === 1 ? 'refuses' : 'refuse'} all (cluster_state:fail): sends to queues there fail, others go on. A node that comes back waits a moment; one that goes on so cannot reach most of the others`,
+  };
 }
 
 function problemOf(view: ClusterView): StoreProblem | undefined {

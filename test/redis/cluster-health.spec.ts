@@ -31,11 +31,21 @@ describe('what the nodes of a cluster say of it', () => {
       text: expect.stringMatching(/^1 of its 16384 slots has no node that serves it: /),
     });
     expect(clusterProblem([SOME, view('fail', 16_384), WHOLE])).toMatchObject({
+      code: 'SLOTS_MISSING',
+    });
+    expect(clusterProblem([view('fail', 16_384), WHOLE])).toMatchObject({
       code: 'CLUSTER_DOWN',
       text: expect.stringContaining('for now'),
     });
     expect(clusterProblem([view('fail', 16_384, 10_923), WHOLE])).toMatchObject({
       code: 'CLUSTER_DOWN',
+    });
+  });
+
+  it('is down for one node alone when most of them go on', () => {
+    expect(clusterProblem([WHOLE, view('fail', 16_384), WHOLE])).toMatchObject({
+      code: 'NODE_REFUSES',
+      text: expect.stringMatching(/^1 of its 3 nodes refuses all .*: sends to queues there fail/),
     });
   });
 
