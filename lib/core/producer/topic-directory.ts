@@ -11,6 +11,12 @@ import {
 } from '../store/topic-registry.js';
 
 /**
+ * Topics that the subscriptions of one process make, and that are held against the names of all others: of five thousand, each would
+ * read and compare the names of thousands.
+ */
+const MOST_COMPARED = 100;
+
+/**
  * What this process knows of topics: each looked up once, created when it is missing (unless that is switched
  * off), and looked up again when the store says that it changed.
  */
@@ -80,6 +86,7 @@ export class TopicDirectory {
     const info = await this.get(topic);
     if (!isNew || this.madeToConsume.has(topic)) return info;
     this.madeToConsume.add(topic);
+    if (this.madeToConsume.size > MOST_COMPARED) return info;
     const meant = (await this.registry.list()).find((name) => mayBeMisspelt(topic, name));
     if (meant !== undefined)
       this.logger.warn(

@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { defineTopic } from '../../../lib/core/message/topic.js';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
@@ -20,6 +21,12 @@ describe('A topic that a subscription makes', () => {
     await topics.getToConsume('oders');
     await topics.getToConsume('orders');
     expect(warned).toEqual([expect.stringContaining('did you mean "orders", which is there?')]);
+  });
+
+  it('is held against the names of others, but not each of the thousands that a process may make', async () => {
+    const list = jest.spyOn(bed.stores.topics, 'list');
+    for (let i = 0; i < 300; i++) await bed.rivulet.topics.getToConsume(`service-${i}`);
+    expect(list.mock.calls.length).toBeLessThanOrEqual(100);
   });
 
   it('is not told of when its name is like no other, or was defined', async () => {
