@@ -4,8 +4,8 @@ import { kindProblem } from './json-codec.js';
 const DEEPEST = 100;
 /** Longer texts are looked through faster by V8 itself. */
 const LONG_TEXT = 100;
-/** What no text of a number takes more of. */
-const NUMBER_BYTES = 24;
+/** What no text of a number takes more of: -0.0000012345678901234567. */
+const NUMBER_BYTES = 25;
 /** What is written between two looks at the room: closing and separating marks. */
 const MARGIN = 4;
 
@@ -28,6 +28,9 @@ const LAST_SURROGATE = 0xdfff;
 // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its text
 const { charCodeAt } = String.prototype;
 const dateToJson: unknown = Date.prototype.toJSON;
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its function
+const sourceOf = Function.prototype.toString;
+const NATIVE = '{ [native code] }';
 const NOTHING = {};
 
 /**
@@ -79,7 +82,9 @@ function writeList(
   if (from > limit) return NO_ROOM;
   let at = from;
   target[at++] = OPEN_LIST;
-  for (let i = 0; i < items.length; i++) {
+  // Asked once, as JSON does: a getter may add to it.
+  const { length } = items;
+  for (let i = 0; i < length; i++) {
     if (i > 0) target[at++] = COMMA;
     at = writeValue(items[i], target, at, limit, depth + 1);
     if (at < 0) return at;
@@ -154,8 +159,20 @@ function isOfFields(value: object, prototype: object): boolean {
   // Anything else is of a class of the language, or says that it is.
   if (Object.prototype.toString.call(value) !== '[object Object]' || kindProblem(value))
     return false;
-  ofFields.add(prototype);
-  return true;
+  // What `Object.create` makes of an error's prototype is none, but the next one may be.
+  if (!isOfLanguage(prototype)) ofFields.add(prototype);
+  return ofFields.has(prototype);
+}
+
+/** Whether a class of the language, in whatever realm, is among those of a prototype. All are of Object, where the chain ends. */
+function isOfLanguage(prototype: object): boolean {
+  let at = prototype;
+  for (let next; (next = Object.getPrototypeOf(at) as object | null) !== null; at = next) {
+    const { constructor } = at as { constructor: unknown };
+    if (Object.hasOwn(at, 'constructor') && typeof constructor === 'function')
+      if (sourceOf.call(constructor).endsWith(NATIVE)) return true;
+  }
+  return false;
 }
 
 function writeDate(date: Date, target: Buffer, at: number, limit: number): number {
@@ -194,6 +211,8 @@ function writeText(text: string, target: Buffer, from: number, limit: number): n
 
 /** What is long, needs an escape, or may have no room. */
 function writeQuoted(text: string, target: Buffer, at: number, limit: number): number {
+  // No text takes fewer bytes than it has code units.
+  if (at + text.length + 2 > limit) return NO_ROOM;
   const quoted = JSON.stringify(text);
   const bytes = Buffer.byteLength(quoted);
   if (at + bytes > limit) return NO_ROOM;

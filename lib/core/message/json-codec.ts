@@ -101,7 +101,7 @@ function refuseInObject(value: object, path: string, depth: number): void {
   if (Array.isArray(value)) return refuseInArray(value, path, depth);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) refuseByKind(value, path);
-  if (value instanceof Date) return;
+  if (types.isDate(value)) return;
   const { toJSON } = value as { toJSON?: unknown };
   if (typeof toJSON === 'function') {
     const answer: unknown = toJSON.call(value, '');
@@ -128,7 +128,8 @@ function refuseInArray(items: readonly unknown[], path: string, depth: number): 
 
 function refuseInFields(value: object, path: string, depth: number): void {
   if (Array.isArray(value)) return refuseInArray(value, path, depth);
-  for (const key in value) {
+  // Of its own: what its class has, JSON leaves out, such as methods that TypeScript made for ES5.
+  for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key];
     // The path is only put together where it may be needed: this runs for every field of every message.
     if (typeof item !== 'string' && typeof item !== 'boolean' && !Number.isFinite(item))
@@ -143,8 +144,7 @@ function refuseByKind(value: object, path: string): void {
 
 /** Of an object that JSON turns into {}, or into something nobody would send, what it is. Works across realms. */
 export function kindProblem(value: object): string | undefined {
-  if (value instanceof Date)
-    return Number.isNaN(value.getTime()) ? 'is an invalid Date' : undefined;
+  if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'is an invalid Date' : undefined;
   if (typeof (value as { then?: unknown }).then === 'function')
     return 'is a Promise, which JSON turns into {}; await it first';
   if (types.isMap(value) || types.isSet(value) || types.isWeakMap(value) || types.isWeakSet(value))

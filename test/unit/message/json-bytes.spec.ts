@@ -114,6 +114,29 @@ describe('JSON as bytes', () => {
     expect(written({ a: [value] })).toBeUndefined();
   });
 
+  it.each<[string, object]>([
+    ['an error', new RangeError('a')],
+    ['an error of an application', new (class extends Error {})('a')],
+    ['a pattern', /a/],
+    ['a boxed number', Object(5) as object],
+    ['a boxed text', Object('a') as object],
+    ['bytes', new Uint8Array(1)],
+  ])('is not made of %s because something else has its prototype', (_, value) => {
+    written(Object.create(Object.getPrototypeOf(value) as object));
+    expect(written({ a: value })).toBeUndefined();
+  });
+
+  it('is of a list as long as it was when its getters began to add to it', () => {
+    const growing = (): number[] =>
+      Object.defineProperty([1, 2], 0, {
+        get(this: number[]) {
+          this[2] = 3;
+          return 1;
+        },
+      });
+    expect(written(growing())).toBe(JSON.stringify(growing()));
+  });
+
   it('is not made where an application gave every object a property', () => {
     const everywhere = Object.prototype as { everywhere?: number };
     everywhere.everywhere = 1;

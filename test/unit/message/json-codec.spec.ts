@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { CodecError } from '../../../lib/core/message/errors.js';
 import { jsonCodec } from '../../../lib/core/message/json-codec.js';
 
@@ -41,6 +42,13 @@ describe('the JSON codec', () => {
     expect(roundTrip(new Money(5))).toEqual({ amount: 5 });
   });
 
+  it('sends such fields also where the methods of a class can be listed, as TypeScript makes them for ES5', () => {
+    const order: unknown = Object.assign(Object.create({ total: () => 1, known: new Map() }), {
+      id: 1,
+    });
+    expect(jsonCodec.encode(order)).toBe('{"id":1}');
+  });
+
   it('sends what toJSON answers', () => {
     expect(roundTrip({ price: { toJSON: () => ({ amount: 5 }) } })).toEqual({
       price: { amount: 5 },
@@ -72,6 +80,7 @@ describe('the JSON codec', () => {
     ['NaN', { a: [1, NaN] }, '$.a[1]', /NaN, which JSON turns into null/],
     ['Infinity', -Infinity, '$', /Infinity/],
     ['an invalid Date', { at: new Date(NaN) }, '$.at', /invalid Date/],
+    ['one of another realm', { at: runInNewContext('new Date(NaN)') }, '$.at', /invalid Date/],
     ['a Map', { m: new Map([[1, 2]]) }, '$.m', /a Map/],
     ['a Set', new Set([1]), '$', /a Set/],
     ['a WeakMap', { m: new WeakMap() }, '$.m', /WeakMap/],
