@@ -125,22 +125,21 @@ export class RedisQueueLeaseStore implements QueueLeaseStore {
   ): Promise<StepReply> {
     const keys = this.keys.groupQueue(ref);
     const { log, lease, lanes, hold, parked } = keys;
-    const reply = await orFault(ref, () =>
-      scripts.holdLane.run(this.connections, {
-        keys: { log, lease, lanes, hold, parked, held: keys.held(move.lane) },
-        args: {
-          group: ref.group,
-          ...proofArguments(proof),
-          lane: move.lane,
-          offsets: move.offsets.join(' '),
-          where: move.park ? 'front' : 'back',
-          note: move.park?.note ?? '',
-        },
-      }),
+    return readStepReply(
+      await orFault(ref, () =>
+        scripts.holdLane.run(this.connections, {
+          keys: { log, lease, lanes, hold, parked, held: keys.held(move.lane) },
+          args: {
+            group: ref.group,
+            ...proofArguments(proof),
+            lane: move.lane,
+            offsets: move.offsets.join(' '),
+            where: move.park ? 'front' : 'back',
+            note: move.park?.note ?? '',
+          },
+        }),
+      ),
     );
-    const held = readStepReply(reply);
-    const lost = reply.slice(3) as string[];
-    return held.state === 'done' && lost.length > 0 ? { ...held, lost } : held;
   }
 
   async stepHeld(

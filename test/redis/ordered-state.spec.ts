@@ -135,23 +135,6 @@ describe('the state of an ordered group that is lost or rewound under its owner'
     expect(seen).toEqual(['2', '3']);
   });
 
-  it('is told of what a lane held of which somebody deleted all that was known', async () => {
-    const parked = rivulet.events.next('lane-parked');
-    rivulet.subscribe({
-      ...{ topic: BILLING.topic, group: BILLING.group, origin: 'a test', ordered: true },
-      retry: { maxAttempts: 1 },
-      handler: () => Promise.reject(new Error('no')),
-    });
-    await rivulet.consume();
-    const send = () => rivulet.producer.send(BILLING.topic, {}, { messageGroup: 'g' });
-    const { offset } = await send();
-    await parked;
-    await own.redis.del(keys.groupQueue(BILLING).hold);
-    const lost = rivulet.events.next('message-lost');
-    await send();
-    expect(await lost).toEqual({ ...BILLING, offset });
-  });
-
   it('is consumed again from its beginning when its group is gone, in order', async () => {
     const seen: string[] = [];
     let done = (): void => {};

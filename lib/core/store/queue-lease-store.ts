@@ -123,13 +123,7 @@ export type LaneStep = HeadStep & { readonly lane: string };
 export type HeldStep = HeadStep | { readonly offset: string; kind: 'park'; note: string };
 
 export type StepReply =
-  | {
-      state: 'done';
-      version: number;
-      nudge: number;
-      /** Offsets the lane had held and holds no more, as somebody deleted what was known of it: no other reply will tell of them. */
-      lost?: readonly string[];
-    }
+  | { state: 'done'; version: number; nudge: number }
   /** Step `index` cannot be meant: another message comes first (`order`), or it is not there (`gone`). Nothing changed. */
   | { state: 'refused'; index: number; why: 'order' | 'gone' }
   | NotYours;

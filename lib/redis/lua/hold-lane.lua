@@ -17,7 +17,7 @@
 -- ARGV[8]  string  note, why it is parked
 -- ARGV[9]  ms      test time, '' = TIME
 --
--- Returns  { 'done', version, nudge, offset, ... }  these were held, and are lost: the note of the lane was deleted
+-- Returns  { 'done', version, nudge }
 --          { 'refused', place, 'order' or 'gone' }  place of the offset, from 0; nothing changed
 --          { 'fenced' }  not the owner; nothing changed
 --          { 'gap' }     another version; nothing changed
@@ -34,7 +34,7 @@ local now = now_ms(ARGV[9])
 local head = read_head(redis.call('HGET', lanes, lane), facts[4])
 local state = read_hold(redis.call('HGET', hold, lane))
 redis.call('HLEN', parked)
-local found = redis.call('LLEN', held)
+redis.call('LLEN', held)
 
 local offsets = {}
 for offset in string.gmatch(ARGV[6], '%S+') do
@@ -46,13 +46,7 @@ for offset in string.gmatch(ARGV[6], '%S+') do
 end
 
 -- A list that nobody knows of, since the note of it was deleted, is no part of this lane.
-local lost = {}
-if not state and found > 0 then
-  for at = 0, found - 1, 100 do
-    for _, element in ipairs(redis.call('LRANGE', held, at, at + 99)) do lost[#lost + 1] = string.match(element, '^%S*') end
-  end
-  redis.call('UNLINK', held)
-end
+if not state then redis.call('UNLINK', held) end
 if parks then
   for i = #offsets, 1, -1 do redis.call('LPUSH', held, held_element(log, offsets[i])) end
   redis.call('HSET', parked, lane, ARGV[8])
@@ -69,6 +63,4 @@ redis.call('HSET', hold, lane, write_hold({
 }))
 local version = whole(tonumber(facts[3]) + 1)
 redis.call('HSET', lease, 'version', version, 'held', whole(tonumber(facts[6] or 0) + #offsets))
-local reply = { 'done', version, facts[5] or '0' }
-for n, offset in ipairs(lost) do reply[3 + n] = offset end
-return reply
+return { 'done', version, facts[5] or '0' }

@@ -215,7 +215,6 @@ export class LeasedQueue implements Holder {
         call.inDoubt();
         throw error;
       });
-      if (reply.state === 'done') reply.lost?.forEach(this.tellLost);
       if (this.proof?.fencingToken !== fencingToken) {
         call.inDoubt();
         return false;
@@ -285,9 +284,6 @@ export class LeasedQueue implements Holder {
     return this.lanes;
   }
 
-  private readonly tellLost = (offset: string): void =>
-    this.options.reporter.lost({ ...this.ref, offset });
-
   private async acquireAndLoad(): Promise<number> {
     const { leases, timing, clock, member, events } = this.options;
     const { era } = this;
@@ -311,7 +307,7 @@ export class LeasedQueue implements Holder {
     const loaded = await loadLanes({
       ...{ leases, ref: this.ref, proof, admission, memory: this.options.memory, lanes },
       isWanted: () => era === this.era,
-      onLost: this.tellLost,
+      onLost: (offset) => this.options.reporter.lost({ ...this.ref, offset }),
     });
     if (!loaded) return RECOVER_MS.to;
     Object.assign(this, { lanes, admission, proof, readUpTo: undefined, recovering: false });
