@@ -52,8 +52,12 @@ export class GroupRegistry {
       Promise.all(refs.map((ref) => this.open(ref, beginning)));
     let words = await openAll();
     // Some of them may not be there yet, since the topic grows, or any more, after a failover.
-    if (words.includes('no-queue') && (await this.options.completeTopic(topic)))
-      words = await openAll();
+    if (words.includes('no-queue') && (await this.options.completeTopic(topic))) {
+      const before = words;
+      const now = await openAll();
+      // Those that were there already have said what had become of the group.
+      words = now.map((word, i) => (word === 'present' ? before[i]! : word));
+    }
     if (words.includes('no-queue')) throw topicNotFound(topic);
     return {
       state: 'joined',

@@ -167,6 +167,23 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     await stores.close();
   });
 
+  it('takes nothing from the alarm of one that is there, and has lost its group', async () => {
+    const namespace = newNamespace();
+    let time = Date.now();
+    const stores = await openStores(server.url, { namespace, now: () => time });
+    await stores.topics.declare('orders', { queues: 2 });
+    const join = { group: 'billing', mode: 'unordered', filterDigest: '', from: 'latest' } as const;
+    await stores.topics.joinGroup('orders', join);
+    time += 600_000;
+    const keys = new Keys({ namespace });
+    const [there, lost] = REFS.map((ref) => keys.queue(ref));
+    await server.redis.xgroup('DESTROY', there!.log, 'billing');
+    await server.redis.unlink(lost!.meta, lost!.log);
+    const again = await stores.topics.joinGroup('orders', join);
+    expect(again).toEqual({ state: 'joined', created: false, recreated: REFS });
+    await stores.close();
+  });
+
   it('hides nothing that came to it anew from a group that began at the end', async () => {
     const namespace = newNamespace();
     const rivulet = connect(server.url, namespace, { ...IMPATIENT, topics: { queues: 1 } });

@@ -42,23 +42,38 @@ export class GrowthWatch {
 
   private async look(): Promise<number> {
     this.looks += 1;
-    await this.tell(await this.options.registry.grown());
-    await this.tell(await this.found());
+    const failures: unknown[] = [];
+    await this.tell(await this.options.registry.grown(), failures);
+    await this.tell(await this.found(failures), failures);
+    if (failures.length > 0) throw failures[0];
     return LOOK_MS;
   }
 
   /** Queues of the topics whose turn it is. */
-  private async found(): Promise<ReadonlyMap<string, number>> {
+  private async found(failures: unknown[]): Promise<ReadonlyMap<string, number>> {
     const { registry, subscriptions } = this.options;
     const topics = new Set(subscriptions().flatMap((each) => each.topics));
     const due = [...topics].filter((_, i) => (this.looks + i) % LOOKS_A_ROUND === 0);
-    const found = await Promise.all(due.map((topic) => registry.find(topic)));
+    const found = await settled(
+      due.map((topic) => registry.find(topic)),
+      failures,
+    );
     return new Map(found.flatMap((info) => (info ? [[info.topic, info.queues]] : [])));
   }
 
-  private async tell(queuesOf: ReadonlyMap<string, number>): Promise<void> {
+  /** One that cannot take its queues keeps no other from theirs. */
+  private async tell(queuesOf: ReadonlyMap<string, number>, failures: unknown[]): Promise<void> {
     const subscriptions = queuesOf.size > 0 ? this.options.subscriptions() : [];
     for (const each of subscriptions)
-      await Promise.all([...queuesOf].map(([topic, queues]) => each.growTo(topic, queues)));
+      await settled(
+        [...queuesOf].map(([topic, queues]) => each.growTo(topic, queues)),
+        failures,
+      );
   }
+}
+
+async function settled<T>(asked: readonly Promise<T>[], failures: unknown[]): Promise<T[]> {
+  const ends = await Promise.allSettled(asked);
+  for (const end of ends) if (end.status === 'rejected') failures.push(end.reason);
+  return ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
 }
