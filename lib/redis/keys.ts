@@ -166,7 +166,7 @@ export class QueueKeys {
     this.tag = tag;
   }
 
-  /** HASH  generation, settings, `start:<group>` where a group first began, `lost:<group>`, `owner:<owner>`, `reserved` and `~clock` of halves, `parent` and `seal:<generation>` of growths. */
+  /** HASH  generation, settings, `start:<group>` where a group first began, `lost:<group>` and `unnoted` of a loss, `owner:<owner>`, `reserved` and `~clock` of halves, `parent` and `seal:<generation>` of growths. */
   get meta(): string {
     return `${this.tag}:meta`;
   }

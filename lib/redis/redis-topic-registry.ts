@@ -111,7 +111,10 @@ export class RedisTopicRegistry implements TopicRegistry {
     return facts[0] === null || facts[9] !== null ? undefined : readFacts(topic, facts);
   }
 
-  /** Also that what was lost with one is noted. Looked at before they are opened: a topic that is removed in this moment must not get queues again. */
+  /**
+   * Also that what was lost with one is noted. Looked at before they are opened: a topic that is removed in this moment must not get
+   * queues again.
+   */
   private async hasItsQueues({ topic, queues, born, generation }: TopicFacts): Promise<boolean> {
     const known = queuesOf({ topic, queues }).map((ref) => {
       const { meta } = this.keys.queue(ref);

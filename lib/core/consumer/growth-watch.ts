@@ -3,9 +3,9 @@ import { Loop } from '../runtime/loop.js';
 import type { TopicRegistry } from '../store/topic-registry.js';
 import type { RunningSubscription } from './running-subscription.js';
 
-/** So late at most a subscription begins to read the queues that were added to its topic. */
+/** So late at most a subscription hears of the queues that were added to its topic, unless the note of that was lost. */
 const LOOK_MS = 1_000;
-/** Once in so many looks a topic itself is asked: a failover may have lost the note that it grew, or somebody deleted it. */
+/** Once in so many looks a topic itself is asked: a failover may have lost the note that it grew, or somebody deleted that. */
 const LOOKS_A_ROUND = 60;
 
 /**

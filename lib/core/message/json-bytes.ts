@@ -34,10 +34,11 @@ const NATIVE = '{ [native code] }';
 const NOTHING = {};
 
 /**
- * Writes `value` as the bytes that `JSON.stringify` would make of it, at `at` of `target`, not beyond `limit`. A good deal faster, and
- * nothing is left behind that has to be collected (decision 35).
+ * Writes `value` as the bytes that `JSON.stringify` would make of it, at `at` of `target`, not beyond `limit`. For most
+ * values a good deal faster, and nothing is left behind that has to be collected (decision 35).
  *
- * @returns where it ends; `NO_ROOM`; another negative number where JSON would change something silently, or for a `toJSON`. Some bytes may have been written then.
+ * @returns where it ends; `NO_ROOM`; another negative number where JSON would change something silently, or for a `toJSON`. Some
+ * bytes may have been written then.
  * @throws what a getter in it throws.
  */
 export function writeJson(value: unknown, target: Buffer, at: number, limit: number): number {

@@ -122,7 +122,7 @@ function frameOf(
       `the body takes ${size} bytes, maxMessageBytes allows ${settings.maxMessageBytes}; store it elsewhere and send where it is`,
     ]);
   try {
-    return withoutBaggageIfNeedBe(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
+    return frameThatFits(header, bytes, id ? writerOf(id) : mintIdBy(clock), size);
   } catch (error) {
     if (error instanceof RangeError)
       throw new InvalidInputError(`Send to topic "${topic}"`, [error.message]);
@@ -169,7 +169,7 @@ function headerOf({ options, system }: Outgoing, codec: Codec, trace: TraceScope
 }
 
 /** A trace is not what a message fails for: baggage that finds no room stays behind. */
-function withoutBaggageIfNeedBe(
+function frameThatFits(
   header: Header,
   body: Uint8Array | string,
   writeId: WriteId,

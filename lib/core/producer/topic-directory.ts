@@ -79,7 +79,7 @@ export class TopicDirectory {
 
   /**
    * As `get`, for whoever takes what others send. A topic that this makes may be a name that somebody misspelt, in which nothing
-   * will ever come: told when there is one of almost the same name.
+   * will ever come: told when there is one of almost the same name, for the first that a process makes (`MOST_COMPARED`).
    */
   async getToConsume(topic: string): Promise<TopicInfo> {
     const isNew = this.isMadeByName(topic) && !(await this.registry.find(topic));

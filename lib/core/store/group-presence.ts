@@ -7,8 +7,8 @@ export interface SeenGroup {
 /** When consumer groups last had members: a group that nobody consumes keeps messages from being trimmed. */
 export interface GroupPresence {
   /**
-   * Note that these groups of the topic have members now; names of others are ignored. A group counts from when somebody
-   * joined it last, or from now when that was never noted. Safe to repeat.
+   * Note that these groups of the topic have members now; names of others are ignored. A group counts from when it was noted
+   * or joined last, or from now when it never was. Safe to repeat.
    *
    * @returns every group of the topic, sorted by name; none when there is no such topic.
    */

@@ -79,7 +79,7 @@ interface RunParts {
 export function runsOf(messages: readonly KeptMessage[]): QueueRun[] {
   const acks = strongestAcks(messages);
   const [first] = messages;
-  // Most transactions send one message.
+  // Most transactions send one message. A literal that lives through a transaction comes to be made old (decision 19).
   if (messages.length === 1 && first?.place)
     return Array.of(new QueueRun({ topic: first.topic, place: first.place, messages }, acks));
   const runs = new Map<string, RunParts & { messages: KeptMessage[] }>();

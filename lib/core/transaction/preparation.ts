@@ -63,6 +63,7 @@ export class Preparation {
 
   /** As `prepare`. No promises where there is nothing else to do. */
   private prepareOnly(run: QueueRun, over: Answer<void>): void {
+    // No literal: decision 19.
     this.runs = Array.of(run);
     const resolve = (reply: PrepareReply): void => {
       if (reply.state === 'prepared') return over.resolve();

@@ -31,7 +31,7 @@ const QUEUE_UNDECIDED = -1;
 /** For routes that need none. */
 const NO_TURNS = { next: (): number => 0 };
 
-// Lists of objects that classes make, no arrays until the end, and none that a literal makes: see decision 7.
+// Lists of objects that classes make, no arrays until the end, and none that a literal makes: see decisions 7 and 19.
 class Kept {
   constructor(
     readonly number: number,

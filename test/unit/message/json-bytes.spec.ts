@@ -97,7 +97,7 @@ describe('JSON as bytes', () => {
     ['a Map', new Map()],
     ['a boxed number', Object(5)],
     ['an instance of a class of numbers', new Amount(5)],
-    ['an instance of a class of lists of its own', new (class extends Map {})()],
+    ['an instance of a class of maps', new (class extends Map {})()],
     ['an instance of a class with toJSON', new Said()],
     ['what can be awaited', new Awaited()],
     ['an invalid Date', new Date(NaN)],
