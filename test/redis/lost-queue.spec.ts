@@ -139,33 +139,42 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     await stores.close();
   });
 
-  it('is told of to its groups, too, when whoever opened it died over that', async () => {
-    const namespace = newNamespace();
-    let time = Date.now();
-    const now = (): number => time;
-    const stores = await openStores(server.url, { namespace, now });
-    await stores.topics.declare('orders', { queues: 2 });
-    const join = {
-      group: 'billing',
-      mode: 'unordered',
-      filterDigest: '',
-      from: 'latest',
-    } as const;
-    await stores.topics.joinGroup('orders', join);
-    await forget(new Keys({ namespace }));
-    time += 600_000;
-    const dying = await openStores(server.url, { namespace, now });
-    const its = dying.topics as unknown as { noteLost(): Promise<void> };
-    its.noteLost = () => Promise.reject(new Error('it dies here'));
-    await expect(dying.topics.complete('orders')).rejects.toThrow('it dies here');
-    await dying.close();
-    await stores.topics.complete('orders');
-    const again = await stores.topics.joinGroup('orders', join);
-    expect(again).toEqual({ state: 'joined', created: false, recreated: REFS });
-    await stores.topics.declare('orders');
-    expect(await stores.topics.joinGroup('orders', join)).toMatchObject({ recreated: [] });
-    await stores.close();
-  });
+  it.each<[string, (stores: RedisStores) => Promise<unknown>]>([
+    ['the next one looks', (stores) => stores.topics.complete('orders')],
+    ['its settings change', (stores) => stores.topics.alter('orders', { retentionMs: 3_600_000 })],
+  ])(
+    'is told of to its groups, too, when whoever opened it died over that: %s',
+    async (_, look) => {
+      const namespace = newNamespace();
+      let time = Date.now();
+      const now = (): number => time;
+      const stores = await openStores(server.url, { namespace, now });
+      await stores.topics.declare('orders', { queues: 2 });
+      const join = {
+        group: 'billing',
+        mode: 'unordered',
+        filterDigest: '',
+        from: 'latest',
+      } as const;
+      await stores.topics.joinGroup('orders', join);
+      const keys = new Keys({ namespace });
+      await forget(keys);
+      time += 600_000;
+      const dying = await openStores(server.url, { namespace, now });
+      const its = dying.topics as unknown as { noteLost(): Promise<void> };
+      its.noteLost = () => Promise.reject(new Error('it dies here'));
+      await expect(dying.topics.complete('orders')).rejects.toThrow('it dies here');
+      await dying.close();
+      await look(stores);
+      const again = await stores.topics.joinGroup('orders', join);
+      expect(again).toEqual({ state: 'joined', created: false, recreated: REFS });
+      await stores.topics.declare('orders');
+      expect(await stores.topics.joinGroup('orders', join)).toMatchObject({ recreated: [] });
+      for (const ref of REFS)
+        expect(await server.redis.hexists(keys.queue(ref).meta, 'unnoted')).toBe(0);
+      await stores.close();
+    },
+  );
 
   it('takes nothing from the alarm of one that is there, and has lost its group', async () => {
     const namespace = newNamespace();

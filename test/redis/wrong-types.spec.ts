@@ -35,6 +35,13 @@ describe('a key of another type is refused before anything changes', () => {
     expect(await stores.log.trim(QUEUE, 100)).toBe(2);
   });
 
+  it('but who joins a group is not, where only what it was last seen by is such a key', async () => {
+    await own.redis.set(keys.seen(QUEUE.topic), 'other');
+    const join = { group: 'billing', mode: 'unordered', filterDigest: '', from: 'latest' } as const;
+    expect(await stores.topics.joinGroup(QUEUE.topic, join)).toMatchObject({ state: 'joined' });
+    expect(await own.redis.hkeys(keys.topic(QUEUE.topic).groups)).toEqual(['billing']);
+  });
+
   it.each(['checks', 'parkedHalves'] as const)(
     'when a half is asked about at once, and that key is its %s',
     async (name) => {

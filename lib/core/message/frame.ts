@@ -47,8 +47,8 @@ let toPassBy = 0;
  * Header and `body` as JSON, with a new id.
  *
  * @param limits.now Unix ms. @param limits.mostBytes of the body.
- * @returns nothing where it is large, or one shortly before was, within a getter of another body, or where it needs a closer look (`writeJson`): a codec and `encodeFrame` make it, or say why it
- * cannot be made.
+ * @returns nothing where it is large, or one shortly before was, within a getter of another body, or where it needs a closer look
+ * (`writeJson`): a codec and `encodeFrame` make it, or say why it cannot be made.
  */
 export function jsonFrame(
   header: Header,

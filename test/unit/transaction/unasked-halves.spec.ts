@@ -1,3 +1,4 @@
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import { silentLogger } from '../../../lib/core/runtime/logger.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import { halfOf, newTransaction } from '../../contract/halves.js';
@@ -74,6 +75,29 @@ describe('a transaction that nobody can decide any more, after a deployment with
     await bed.advance(12 * MINUTE_MS);
     expect(told).toMatchObject([{ transactionId: half.id, name: 'shop' }]);
     expect(said).toEqual([expect.stringContaining('has its database (pg:17).')]);
+    await bed.close();
+  });
+
+  it('database, is told of also when its queue refused one look', async () => {
+    const { generation } = await old.stores.topics.declare('orders', { queues: 1 });
+    const half = halfOf(['a'], { id: newTransaction(old.clock.now()), name: 'shop' });
+    const place = { topic: 'orders', queue: 0, generation, owner: 'd:pg%3A17' };
+    await old.stores.halves.prepare({ ...place, halves: [half] });
+    old.crash();
+    const { bed, told } = await lookOn(old);
+    await bed.advance(7 * MINUTE_MS);
+    const { halves } = bed.stores;
+    const count = halves.count.bind(halves);
+    let refused = 0;
+    halves.count = () => {
+      refused += 1;
+      return Promise.reject(new StoreRefusedError('not now', { reason: 'WRONGTYPE' }));
+    };
+    await bed.advance(5 * MINUTE_MS);
+    expect([refused, told]).toEqual([1, []]);
+    halves.count = count;
+    await bed.advance(5 * MINUTE_MS);
+    expect(told).toHaveLength(1);
     await bed.close();
   });
 
