@@ -34,14 +34,17 @@ const MOST_PER_CALL = 200;
 /**
  * Settles of one queue and group: those of one event-loop turn travel together, and with the next read if one begins.
  *
- * A settle whose answer is lost is sent again until it is answered: the store takes a repeat for what it is. A call
- * that is refused is taken apart, so that one delivery that cannot be settled does not hold up its neighbours.
+ * A settle whose answer is lost is sent again until it is answered: the store takes a repeat for what it is, and what is
+ * `stale` then is taken for settled, by the first try. A call that is refused is taken apart, so that one delivery that cannot
+ * be settled does not hold up its neighbours.
  */
 export class Settler {
   private readonly options: SettlerOptions;
   private readonly waiting: SettleTask[] = [];
   /** Calls under way. */
   private readonly calls: SettleTask[][] = [];
+  /** Those that the store may have settled already: an answer was lost. */
+  private readonly inDoubt = new Set<SettleTask>();
   private planned = false;
   private refused = false;
   private readonly closing = new AbortController();
@@ -102,7 +105,11 @@ export class Settler {
     this.calls.splice(this.calls.indexOf(tasks), 1);
     // Together they were refused: one that cannot be settled does not hold up its neighbours.
     if (answers === 'refused') for (const task of tasks) void this.deliver([task]);
-    else tasks.forEach((task, i) => task.answered(answers?.[i] ?? 'given-up'));
+    else tasks.forEach((task, i) => task.answered(this.meant(task, answers?.[i] ?? 'given-up')));
+  }
+
+  private meant(task: SettleTask, answer: SettleAnswer): SettleAnswer {
+    return this.inDoubt.delete(task) && answer === 'stale' ? 'settled' : answer;
   }
 
   /** `refused`: several of them at once. One goes on being tried. Undefined: given up. */
@@ -124,6 +131,7 @@ export class Settler {
         if (isRefusal(error) && tasks.length > 1) return 'refused';
         this.refused = isRefusal(error);
         if (this.refused) tasks[0]!.refused?.();
+        else for (const task of tasks) this.inDoubt.add(task);
         await sleep(clock, pauseMs * (0.75 + Math.random() / 2), signal);
       }
     }

@@ -95,6 +95,22 @@ describe('Settler', () => {
     expect([done.a, troubles]).toEqual(['settled', 3]);
   });
 
+  it('takes for settled what is stale when it is asked again after a lost reply', async () => {
+    answers = [lose, () => ['stale', 'settled'], () => ['stale']];
+    settle('a', 'b');
+    await clock.advance(1_000);
+    settle('c');
+    await clock.advance(1_000);
+    expect(done).toEqual({ a: 'settled', b: 'settled', c: 'stale' });
+  });
+
+  it('takes it so, too, where the call was taken apart between the two', async () => {
+    answers = [lose, refuse('OOM'), () => ['stale'], () => ['settled']];
+    settle('a', 'b');
+    await clock.advance(1_000);
+    expect(done).toEqual({ a: 'settled', b: 'settled' });
+  });
+
   it('does not hold up what comes later', async () => {
     answers = [lose];
     settle('a');
