@@ -88,8 +88,8 @@ export type LoadReply =
       held: HeldLane[];
     }
   /**
-   * A stranger had read some of it, which is in the hands of the group's owner now. These offsets were not in the log any more and are not pending
-   * either: no other reply will tell of them. Ask for the first page again.
+   * A stranger had read some of it, which is in the hands of the group's owner now. These offsets were not in the log any more and
+   * are not pending either: no other reply will tell of them. Ask for the first page again.
    */
   | { state: 'again'; lost: string[] }
   | NotYours;

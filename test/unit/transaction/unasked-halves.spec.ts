@@ -39,6 +39,16 @@ describe('a transaction that nobody can decide any more, after a deployment with
       { topic: 'orders', body: 1, options: { name: 'place-order' } },
     );
 
+  /** Its process dies with a half of a database. @returns the id of its transaction. */
+  const dieWithHalf = async (): Promise<string> => {
+    const { generation } = await old.stores.topics.declare('orders', { queues: 1 });
+    const half = halfOf(['a'], { id: newTransaction(old.clock.now()), name: 'shop' });
+    const place = { topic: 'orders', queue: 0, generation, owner: 'd:pg%3A17' };
+    await old.stores.halves.prepare({ ...place, halves: [half] });
+    old.crash();
+    return half.id;
+  };
+
   it('check method, is told of once, and is decided when a process with it starts', async () => {
     old.rivulet.checks.answer('place-order', () => 'unknown', 'Orders.wasPlaced');
     await dieInside(placing);
@@ -66,24 +76,16 @@ describe('a transaction that nobody can decide any more, after a deployment with
   });
 
   it('database, is told of, with which it was', async () => {
-    const { generation } = await old.stores.topics.declare('orders', { queues: 1 });
-    const half = halfOf(['a'], { id: newTransaction(old.clock.now()), name: 'shop' });
-    const place = { topic: 'orders', queue: 0, generation, owner: 'd:pg%3A17' };
-    await old.stores.halves.prepare({ ...place, halves: [half] });
-    old.crash();
+    const id = await dieWithHalf();
     const { bed, said, told } = await lookOn(old);
     await bed.advance(12 * MINUTE_MS);
-    expect(told).toMatchObject([{ transactionId: half.id, name: 'shop' }]);
+    expect(told).toMatchObject([{ transactionId: id, name: 'shop' }]);
     expect(said).toEqual([expect.stringContaining('has its database (pg:17).')]);
     await bed.close();
   });
 
   it('database, is told of also when its queue refused one look', async () => {
-    const { generation } = await old.stores.topics.declare('orders', { queues: 1 });
-    const half = halfOf(['a'], { id: newTransaction(old.clock.now()), name: 'shop' });
-    const place = { topic: 'orders', queue: 0, generation, owner: 'd:pg%3A17' };
-    await old.stores.halves.prepare({ ...place, halves: [half] });
-    old.crash();
+    await dieWithHalf();
     const { bed, told } = await lookOn(old);
     await bed.advance(7 * MINUTE_MS);
     const { halves } = bed.stores;
