@@ -15,35 +15,31 @@ beforeEach(async () => {
 afterEach(() => proxy.close());
 afterAll(() => redis.stop());
 
-/** Longest silence of a socket (5 s), and the pause before it connects again. */
-const NOTICED_MS = 5_000 + 2_500;
-
 describe('a network that swallows everything without a word', () => {
   it('lets every send end in time, as failed or unknown, and sends go on afterwards', async () => {
     const settings = { ...IMPATIENT, producer: { sendTimeoutMs: 1_500 } };
-    const producing = connect(proxy.url, 'hole', settings);
+    // Left alone, a silent socket would be given up long after this test.
+    const connection = { host: '127.0.0.1', port: proxy.port, socketTimeout: 600_000 };
+    const producing = connect(connection, 'hole', settings);
     await producing.open();
     await publishMany(producing, 8, { prefix: 'before' });
     proxy.swallow();
     const begunAt = performance.now();
-    const settled = await Promise.allSettled(
-      Array.from({ length: 200 }, (_, i) =>
-        producing.producer.send('orders', i, { key: `in${i}`, messageGroup: `g${i % 10}` }),
-      ),
+    const sends = Array.from({ length: 200 }, (_, i) =>
+      producing.producer.send('orders', i, { key: `in${i}`, messageGroup: `g${i % 10}` }),
     );
+    const settled = await within(60_000, 'the end of each send', Promise.allSettled(sends));
     const tookMs = Math.round(performance.now() - begunAt);
     const reasons = settled.map((send) => (send.status === 'rejected' ? send.reason : 'resolved'));
     const unknown = reasons.filter((reason) => reason instanceof SendOutcomeUnknownError).length;
     const failed = reasons.filter((reason) => reason instanceof SendFailedError).length;
     expect(unknown + failed).toBe(200);
-    // By their own time, and not because a silent socket was noticed.
-    expect(tookMs).toBeLessThan(5_000);
 
     proxy.heal();
     const healedAt = performance.now();
     const after = await producing.producer.send('orders', 'after', {
       key: 'after',
-      timeoutMs: NOTICED_MS + 10_000,
+      timeoutMs: 60_000,
     });
     const backMs = Math.round(performance.now() - healedAt);
     expect(after.state).toBe('stored');
@@ -57,7 +53,7 @@ describe('a network that swallows everything without a word', () => {
       handler: (delivery) => handled.note(delivery),
     });
     await direct.consume();
-    await within(30_000, 'the last message', handled.all(['after']));
+    await within(60_000, 'the last message', handled.all(['after']));
     const stored = settled.filter((_, i) => handled.times.has(`in${i}`)).length;
     tellFigures('black-hole-producer', {
       ...{ sent: 200, failed, unknown, stored, endedAfterMs: tookMs, sendsBackMs: backMs },
@@ -79,20 +75,20 @@ describe('a network that swallows everything without a word', () => {
     });
     await consuming.consume();
     const before = await publishMany(producing, 20, { prefix: 'before' });
-    await within(30_000, 'the first messages', handled.all(before));
+    await within(60_000, 'the first messages', handled.all(before));
     proxy.swallow();
     // The server hands these out to a reader that never gets them.
     const during = await publishMany(producing, 20, { prefix: 'during' });
     expect(during).toHaveLength(20);
     await within(
-      30_000,
+      60_000,
       'the loss of the connection',
       consuming.events.next('connection', ({ state }) => state === 'lost'),
     );
     proxy.heal();
     const healedAt = performance.now();
     const after = await publishMany(producing, 20, { prefix: 'after' });
-    await within(20_000, 'what was on its way', handled.all([...during, ...after])).catch(() => {});
+    await within(60_000, 'what was on its way', handled.all([...during, ...after])).catch(() => {});
     const backMs = Math.round(performance.now() - healedAt);
     tellFigures('black-hole-consumer', {
       ...{ sent: 60, handled: handled.times.size, lost: 60 - handled.times.size },
@@ -124,7 +120,7 @@ describe('a network that swallows everything without a word', () => {
     });
     await behind.consume();
     const keys = await publishMany(producing, 5);
-    await within(30_000, 'deliveries in hand', holding);
+    await within(60_000, 'deliveries in hand', holding);
     const handled = new Handled();
     other.subscribe({
       topic: 'orders',
@@ -135,7 +131,7 @@ describe('a network that swallows everything without a word', () => {
     await other.consume();
     proxy.swallow();
     const begunAt = performance.now();
-    await within(30_000, 'the take-over', handled.all(keys));
+    await within(60_000, 'the take-over', handled.all(keys));
     const tookMs = Math.round(performance.now() - begunAt);
     proxy.heal();
     const told = Promise.all(
@@ -145,7 +141,7 @@ describe('a network that swallows everything without a word', () => {
           : new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve())),
       ),
     );
-    await within(30_000, 'the abort of what was taken away', told);
+    await within(60_000, 'the abort of what was taken away', told);
     tellFigures('black-hole-take-over', {
       ...{ sent: 5, handled: handled.times.size, again: handled.repeated, handlingBackMs: tookMs },
     });

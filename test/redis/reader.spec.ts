@@ -6,6 +6,7 @@ import { OneWrite } from '../../lib/redis/one-write.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { entries, newNamespace, openStores, session } from './helpers/open-stores.js';
 import { ownServer } from './helpers/own-server.js';
+import { within } from '../helpers/workload.js';
 
 describe('a group reader', () => {
   const namespace = newNamespace();
@@ -153,16 +154,17 @@ describe('a group reader', () => {
   });
 
   it('closes within a moment while Redis hangs', async () => {
-    const reader = stores.deliveries.openReader('g', 'c');
+    // Left alone, a silent socket would be given up long after this test.
+    const connection = { host: '127.0.0.1', port: own.server.port, socketTimeout: 600_000 };
+    const patient = await openStores(own.url, { namespace, connection });
+    const reader = patient.deliveries.openReader('g', 'c');
     const reading = reader.read({ queues, perQueue: 5, blockMs: 5_000, signal });
     await untilBlocked();
     await own.server.kill('SIGSTOP');
-    const began = performance.now();
-    await reader.close();
+    await within(60_000, 'the end of the reader', reader.close());
     expect(await reading).toEqual([]);
-    // It would be silent for ten seconds.
-    expect(performance.now() - began).toBeLessThan(5_000);
     await own.server.kill('SIGCONT');
+    await patient.close();
   });
 
   it('reads again after Redis was restarted', async () => {

@@ -6,8 +6,11 @@ import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, drainMs, hangs } = JSON.parse(json);
+// Left alone, a silent socket would be given up long after the test.
+const { hostname: host, port } = new URL(url);
+const connection = { host, port: Number(port), socketTimeout: 600_000 };
 const rivulet = new Rivulet({
-  stores: new RedisStores({ connection: url, namespace }),
+  stores: new RedisStores({ connection, namespace }),
   settings: { heartbeatMs: 200, deadAfterMs: 1_000 },
 });
 let inHand = 0;
