@@ -85,13 +85,13 @@ describe('after a failover of one node that lost its last writes', () => {
     slot: number,
   ): Promise<{ fail(): Promise<void>; revive(): Promise<void> }> {
     const pair = pairOf({ nodes: cluster.nodes, operator }, slot);
-    const { client, node, follower } = await within(20_000, 'a follower', pair);
+    const { client, node, follower } = await within(60_000, 'a follower', pair);
     await follower.kill('SIGSTOP');
     await client.call('CLIENT', 'KILL', 'TYPE', 'replica');
     const fail = async (): Promise<void> => {
       await node.kill('SIGKILL');
       await follower.kill('SIGCONT');
-      await within(20_000, 'a promotion', promoted(follower));
+      await within(60_000, 'a promotion', promoted(follower));
     };
     return { fail, revive: () => node.restart() };
   }
@@ -117,7 +117,7 @@ describe('after a failover of one node that lost its last writes', () => {
     await fail();
     const listed = (): Promise<string[]> => agenda.list().catch(() => []);
     await within(
-      20_000,
+      60_000,
       'the list',
       whenStored(async () => (await listed()).length > 0),
     );
@@ -147,7 +147,7 @@ describe('after a failover of one node that lost its last writes', () => {
     release();
     const floor = new ShopFloor({ stores, topics: TOPICS, queues: QUEUES });
     const visible = async (): Promise<boolean> => (await floor.messages('orders')).size === 10;
-    await within(30_000, 'messages on the primaries', whenStored(visible));
+    await within(60_000, 'messages on the primaries', whenStored(visible));
     await placeEach('outbox', SOON);
     await Promise.all([fail().then(revive), rivulet.stop(500)]);
     const next = await start();

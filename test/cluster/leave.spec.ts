@@ -11,5 +11,5 @@ it('a client that is closed while it asks for the map of the cluster keeps no pr
   const fleet = new Fleet({ program: PROGRAM, args: [await sharedServer('cluster')] });
   const child = await fleet.launch();
   const left = once(child, 'exit');
-  expect(await within(30_000, 'the end of the process', left)).toEqual([0, null]);
+  expect(await within(60_000, 'the end of the process', left)).toEqual([0, null]);
 });

@@ -14,7 +14,7 @@ it('Sentinels that are away are looked for without an error on the console', asy
   const child = await processes.launch();
   const left = once(child, 'exit');
   for (const sentinel of servers.sentinels) await sentinel.kill();
-  await within(30_000, 'the end of the process', left);
+  await within(60_000, 'the end of the process', left);
   const told = processes.log.map(({ told: { event } }) => event);
   expect(told.filter((event) => event !== undefined)).toEqual(['nothing was said']);
 });

@@ -50,6 +50,6 @@ describeWith('postgres')('transactions whose topics lie on several nodes', () =>
       expect(crew.fallen).toEqual([]);
       await shop.close();
     },
-    CHAOS_MS + 90_000,
+    CHAOS_MS + 240_000,
   );
 });

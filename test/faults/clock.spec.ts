@@ -68,14 +68,14 @@ describeWithPreload('the wall clock', () => {
       // Whoever waits for news is woken by it, although the end of its wait has moved.
       const news = await publishMany(idle, 8, { topic: 'reminders', prefix: 'news' });
       const sentAt = performance.now();
-      await within(30_000, 'what is sent after the jump', reminded.all(news));
+      await within(60_000, 'what is sent after the jump', reminded.all(news));
       const idleMs = Math.round(performance.now() - sentAt);
       await traffic.addConsumer();
       await traffic.healed();
       // What is due by the clock of Redis comes when that clock is there: after a jump back, once it is put right.
       if (byMs < 0) clock.jump(0);
       await traffic.healed();
-      await within(30_000, 'what was delayed', reminded.all(delayed));
+      await within(60_000, 'what was delayed', reminded.all(delayed));
       const ending = await traffic.finish();
       tellFigures('clock-of-redis', {
         ...{ seed, jump: what, ...figuresOf(ending), idleMs, delayedTwice: reminded.repeated },
@@ -116,16 +116,16 @@ describeWithPreload('the wall clock', () => {
     await survivor.open();
     // It stands still with the first one handled and not settled, and with others in hand.
     const held = await publishMany(survivor, 8, { prefix: 'held' });
-    await within(30_000, 'the first one', victim.whenHandled(1));
+    await within(60_000, 'the first one', victim.whenHandled(1));
     await survivor.consume();
     const retried = survivor.events.next('retried');
     const failing = await publishMany(survivor, 8, { prefix: 'failing' });
-    await within(30_000, 'a failure', retried);
+    await within(60_000, 'a failure', retried);
     clock.jump(-HOUR_MS);
     await victim.killOne(Math.random);
     const jumpedAt = performance.now();
     const unsettled = [...held, ...failing].filter((key) => !victim.handled.has(key));
-    await within(30_000, 'what was left', handled.all(unsettled));
+    await within(60_000, 'what was left', handled.all(unsettled));
     const backMs = Math.round(performance.now() - jumpedAt);
     tellFigures('clock-stays-back', { left: unsettled.length, retried: failed.size, backMs });
     await survivor.stop(2_000);
@@ -150,7 +150,7 @@ describeWithPreload('the wall clock', () => {
     const released = async (): Promise<number> =>
       (await deliveries.renew(ref, { consumer: 'me', inHand: [], swallowedAfterMs: 500 })).released;
     await within(
-      30_000,
+      60_000,
       'its return',
       whenStored(async () => (await released()) === 1),
     );
@@ -191,11 +191,11 @@ describeWithPreload('the wall clock', () => {
     );
     const isDone = (part: number) => (): boolean =>
       history.keys('handled').size >= keys.length * part;
-    await within(20_000, 'half of the messages', history.when(isDone(0.5)));
+    await within(60_000, 'half of the messages', history.when(isDone(0.5)));
     history.broken();
     clocks[0]!.jump(-HOUR_MS);
     clocks[1]!.jump(HOUR_MS);
-    await within(20_000, 'all messages', history.when(isDone(1)));
+    await within(60_000, 'all messages', history.when(isDone(1)));
     await Promise.all([...consumers, ...producers].map((fleet) => fleet.stop()));
     await redis.stop();
     const verdict = judge(history.happenings, { ordered: [''] });

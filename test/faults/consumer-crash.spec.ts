@@ -98,7 +98,7 @@ async function dieAt([at, nth]: Point, ordered: boolean) {
   const died = (async () => {
     while (doomed.size > 0) await doomed.change();
   })();
-  await within(30_000, `the death at ${at}`, died).finally(() => doomed.end());
+  await within(60_000, `the death at ${at}`, died).finally(() => doomed.end());
   const survivor = fleet();
   await survivor.launch();
   const admin = new MessageAdmin({ rivulet: producing });

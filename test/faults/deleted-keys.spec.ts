@@ -68,7 +68,7 @@ it('handles what waited for a retry although the note of it was deleted', async 
   });
   expect(await server.operator.zcard(retry)).toBe(8);
   await server.operator.del(retry);
-  await within(20_000, 'what had waited', handled.all(await waiting));
+  await within(60_000, 'what had waited', handled.all(await waiting));
 });
 
 it('gives an ordered queue a higher fencing token than ever although its lease was deleted', async () => {
@@ -83,14 +83,14 @@ it('gives an ordered queue a higher fencing token than ever although its lease w
     },
   });
   await rivulet.consume();
-  await within(30_000, 'before', handled.all(await publishMany(rivulet, 4, { prefix: 'before' })));
+  await within(60_000, 'before', handled.all(await publishMany(rivulet, 4, { prefix: 'before' })));
   const { lease } = new Keys({ namespace: 'fence' }).groupQueue({
     topic: 'orders',
     queue: 0,
     group: 'ledger',
   });
   expect(await server.operator.del(lease)).toBe(1);
-  await within(30_000, 'after', handled.all(await publishMany(rivulet, 4, { prefix: 'after' })));
+  await within(60_000, 'after', handled.all(await publishMany(rivulet, 4, { prefix: 'after' })));
   expect(tokens.at(-1)).toBeGreaterThan(tokens[0]!);
   expect(tokens).toEqual(tokens.toSorted((a, b) => Number(a - b)));
 });
@@ -120,8 +120,8 @@ it('says which deliveries XGROUP DELCONSUMER took out of its hands, and goes on'
   for (const [, name] of consumers)
     await server.operator.xgroup('DELCONSUMER', log, 'billing', name);
   release();
-  await within(30_000, 'what was in hand', handled.all(held));
+  await within(60_000, 'what was in hand', handled.all(held));
   while (seen['settle-refused'].length < 2) await rivulet.events.next('settle-refused');
   expect(seen['settle-refused'].map(({ key }) => key).toSorted()).toEqual(['held0', 'held1']);
-  await within(30_000, 'after', handled.all(await publishMany(rivulet, 8, { prefix: 'after' })));
+  await within(60_000, 'after', handled.all(await publishMany(rivulet, 8, { prefix: 'after' })));
 });

@@ -22,7 +22,7 @@ describe.each([
     });
     await rivulet.consume();
     await within(
-      30_000,
+      60_000,
       'before',
       handled.all(await publishMany(rivulet, 4, { prefix: 'before' })),
     );
@@ -36,9 +36,9 @@ describe.each([
     await server.operator.xadd(log, IN_A_YEAR, 'name', 'Ada');
     const after = await publishMany(rivulet, 8, { prefix: 'after' });
     expect(after).toHaveLength(8);
-    await within(30_000, 'after', handled.all(after));
+    await within(60_000, 'after', handled.all(after));
     const delayed = await publishMany(rivulet, 4, { prefix: 'late', delayMs: 300 });
-    await within(30_000, 'what was delayed', handled.all(delayed));
+    await within(60_000, 'what was delayed', handled.all(delayed));
     expect(seen['dead-lettered']).toHaveLength(1);
     const admin = new MessageAdmin({ rivulet });
     expect((await admin.describeGroup('orders', 'billing')).total).toMatchObject({ lag: 0 });
@@ -64,7 +64,7 @@ describe.each([
         code: 'SEND_FAILED',
         message: expect.stringContaining('the highest id there is'),
       });
-    await within(30_000, 'the other queue', handled.all(['q1d0', 'q1d100']));
+    await within(60_000, 'the other queue', handled.all(['q1d0', 'q1d100']));
     expect([...handled.times.keys()].filter((key) => key.startsWith('q0'))).toEqual([]);
   });
 });

@@ -33,7 +33,7 @@ function fleetOf(namespace: string, history: History, harm?: object): Fleet {
 async function answers(history: History, from: number): Promise<void> {
   const wanted = SENDS.length;
   await within(
-    20_000,
+    60_000,
     'answers to all sends',
     history.when(() => history.count('confirmed') + history.count('unknown') - from >= wanted),
   );

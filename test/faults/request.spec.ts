@@ -80,7 +80,7 @@ it('ends each request once, with its own answer or a reason, while connections o
   const cuts = proxy.cuts;
   proxy.heal();
   const before = { ...told };
-  await within(20_000, 'answers once all is well', askAll(IN_FLIGHT + REQUESTS, 100));
+  await within(60_000, 'answers once all is well', askAll(IN_FLIGHT + REQUESTS, 100));
   tellFigures('cut-requests', {
     ...{ seed, asked: REQUESTS, ...before, cuts, kept: asking.requester.kept },
   });

@@ -52,7 +52,7 @@ it('hands over without a repeat when processes are replaced one by one; a killed
   for (let restart = 1; restart <= RESTARTS; restart++) {
     const enough = history.count('handled') + 20;
     await within(
-      20_000,
+      60_000,
       'messages',
       history.when(() => history.count('handled') >= enough),
     );

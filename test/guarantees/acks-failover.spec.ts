@@ -96,7 +96,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
         told = () => holding.size >= count && resolve();
         told();
       });
-    return { held: (count) => within(30_000, 'decisions', held(count)), release };
+    return { held: (count) => within(60_000, 'decisions', held(count)), release };
   }
 
   /** The primary is gone for good. @returns what is visible once nothing is undecided any more. */
@@ -128,7 +128,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     wire.swallow();
     commits.release();
     await within(
-      30_000,
+      60_000,
       'messages on the primary',
       until(async () => (await seenOnPrimary()) === 20),
     );
@@ -148,7 +148,7 @@ describe('what acks confirmed of a transaction, and of a set, is there after a f
     wire.swallow();
     await placeEach(numbered('after', 3), 'memory');
     await within(
-      30_000,
+      60_000,
       'messages on the primary',
       until(async () => (await seenOnPrimary()) === 6),
     );

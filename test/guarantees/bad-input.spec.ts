@@ -153,7 +153,7 @@ describe('bad input', () => {
     });
     await rivulet.consume();
     for (const [key, body] of GOOD) await rivulet.producer.send('orders', body, { key });
-    await within(30_000, 'the good ones', handled.all(GOOD.map(([key]) => key)));
+    await within(60_000, 'the good ones', handled.all(GOOD.map(([key]) => key)));
     for (const [key, body, arrives = body] of GOOD)
       expect([key, bodies.get(key)]).toEqual([key, arrives]);
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
@@ -200,8 +200,8 @@ describe('bad input', () => {
     await rivulet.consume();
     const keys = await publishMany(rivulet, thrown.length + 20);
     const good = keys.slice(thrown.length);
-    await within(30_000, 'the good ones', handled.all(good));
-    await within(30_000, `settling what was thrown (${retried.join(' ')})`, all);
+    await within(60_000, 'the good ones', handled.all(good));
+    await within(60_000, `settling what was thrown (${retried.join(' ')})`, all);
     console.log(
       `bad-input handlers thrown=${thrown.length} retried=${retried.length} good=${good.length}`,
     );

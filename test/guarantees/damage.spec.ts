@@ -6,7 +6,7 @@ import { tellFigures } from '../helpers/figures.js';
 import { useOperatedRedis } from '../helpers/operated-redis.js';
 import { countEvents, Handled, IMPATIENT, publishMany, within } from '../helpers/workload.js';
 
-const SOON_MS = 30_000;
+const SOON_MS = 60_000;
 
 const server = useOperatedRedis();
 let namespaces = 0;

@@ -78,7 +78,7 @@ it('stores a message once, however often its sender tries again with the same de
     handler: (delivery) => handled.note(delivery),
   });
   await consuming.consume();
-  await within(30_000, 'all messages', handled.all(results.keys())).catch(() => {});
+  await within(60_000, 'all messages', handled.all(results.keys())).catch(() => {});
   const disagree = [...results.values()].filter(
     (some) => new Set(some.map(({ messageId }) => messageId)).size > 1,
   );

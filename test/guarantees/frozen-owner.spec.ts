@@ -4,7 +4,7 @@ import { checkOrder, readTrace, type Trace } from '../helpers/order-check.js';
 import { startRedis } from '../helpers/redis.js';
 import { connect, within } from '../helpers/workload.js';
 
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 const PROGRAM = new URL('./programs/ordered.mjs', import.meta.url);
 const TIMING = { leaseMs: 1_500, renewMs: 200, selfStopMs: 1_000, rebalanceDelayMs: 300 };
 

@@ -4,7 +4,7 @@ import { Handled, within } from '../helpers/workload.js';
 
 /** Long: RIVULET_SENDS=30000. */
 const SENDS = Number(process.env['RIVULET_SENDS'] ?? 1_500);
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 const TOPIC = 'orders.created';
 /** So many sends are under way at a time. */
 const IN_FLIGHT = 50;

@@ -164,10 +164,10 @@ async function decidedAfterDeath(point: string): Promise<string> {
       env: { ...process.env, ...env },
     });
   const victim = launch({ RIVULET_KILL_AT: point });
-  const [, signal] = (await within(20_000, `death: ${point}`, once(victim, 'exit'))) as unknown[];
+  const [, signal] = (await within(60_000, `death: ${point}`, once(victim, 'exit'))) as unknown[];
   expect(signal).toBe('SIGKILL');
   const next = launch({});
-  await within(20_000, `a decision: ${point}`, bothDecided(next, stores));
+  await within(60_000, `a decision: ${point}`, bothDecided(next, stores));
   expect(await visible(stores)).toEqual(new Map([['kept', 1]]));
   expect(await sender.commit(place, dropped!)).toMatchObject({ state: 'rolled-back' });
   next.disconnect();

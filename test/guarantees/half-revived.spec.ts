@@ -113,5 +113,5 @@ describe('a half message that a failover of Redis brings back after it was decid
   });
 
   const nextEvent = (name: 'acked' | 'duplicate') =>
-    within(20_000, name, new Promise((resolve) => rivulet.events.on(name, resolve)));
+    within(60_000, name, new Promise((resolve) => rivulet.events.on(name, resolve)));
 });

@@ -9,7 +9,7 @@ import { countEvents, Handled, publishMany, within } from '../helpers/workload.j
 /** RIVULET_HOSTILE=10000 for the long form, RIVULET_SEED for other bytes. */
 const ENTRIES = Number(process.env['RIVULET_HOSTILE'] ?? 300);
 const SEED = Number(process.env['RIVULET_SEED'] ?? 20_261_126);
-const SOON_MS = 30_000;
+const SOON_MS = 60_000;
 
 /** Every way of consuming; the group is called like it. */
 const WAYS: Record<string, Partial<SubscribeOptions>> = {

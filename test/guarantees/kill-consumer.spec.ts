@@ -43,7 +43,7 @@ it('handles every message although consumers are killed with deliveries in hand'
   }
   await fleet.whenHandled(MESSAGES);
   // What was handled in a process that died before it could settle comes again.
-  await within(20_000, 'the last settle', whenSettled(producing, facts)).catch(() => {});
+  await within(60_000, 'the last settle', whenSettled(producing, facts)).catch(() => {});
   await fleet.stop();
 
   const lag = await lagOf(producing, facts);

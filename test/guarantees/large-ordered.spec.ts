@@ -69,7 +69,7 @@ it('has no more large messages in memory than its bytes allow, and none of those
   const healthy = QUEUE_NUMBERS.map((queue) => `healthy${queue}`);
   await within(90_000, 'what is healthy', handled.all(healthy));
   const everyFirst = groups.map((group) => `${group}-0`);
-  await within(40_000, 'each first one, once', failed.all(everyFirst));
+  await within(60_000, 'each first one, once', failed.all(everyFirst));
   const waiting = bodiesInMemory() - before;
   isDown = false;
   const all = groups.map((group) => [`${group}-0`, `${group}-1`]);

@@ -62,7 +62,7 @@ describe('operators who act at the same time as the library, and as each other',
     const cancelled: number[] = [];
     // A group is cancelled by two operators at once when its first message was released, and others are about to be.
     for (let first = 0; first < MESSAGES; first += GROUP) {
-      await within(30_000, `a release of group ${first}`, gone.reaches(first + 1));
+      await within(60_000, `a release of group ${first}`, gone.reaches(first + 1));
       const group = await Promise.all(
         sent.slice(first, first + GROUP).map(async ({ messageId }) => {
           const both = await Promise.all(
@@ -75,10 +75,10 @@ describe('operators who act at the same time as the library, and as each other',
       gone.add(group.filter((times) => times > 0).length);
     }
     const kept = sent.flatMap((_, i) => (cancelled[i] === 0 ? [`m${i}`] : []));
-    await within(30_000, 'what was not cancelled', handled.all(kept)).catch(() => {});
+    await within(60_000, 'what was not cancelled', handled.all(kept)).catch(() => {});
     // Whatever was wrongly released would be delivered before this one.
     const last = await publishMany(rivulet, 8, { prefix: 'last' });
-    await within(30_000, 'the last message', handled.all(last));
+    await within(60_000, 'the last message', handled.all(last));
     const ghosts = sent.filter((_, i) => cancelled[i]! > 0 && handled.times.has(`m${i}`));
     console.log(
       `operators scheduled=${MESSAGES} cancelled=${MESSAGES - kept.length} delivered=${kept.length} missing=${handled.missing(kept).length} both=${ghosts.length} twice=${handled.repeated}`,
@@ -119,7 +119,7 @@ describe('operators who act at the same time as the library, and as each other',
         admin.reschedule('orders', messageId, { delayMs: i % 2 ? 300 : 2_500 }),
       ),
     );
-    await within(30_000, 'all of them', handled.all(sent.map((_, i) => `m${i}`))).catch(() => {});
+    await within(60_000, 'all of them', handled.all(sent.map((_, i) => `m${i}`))).catch(() => {});
     const wait = (i: number): number => at.get(`m${i}`)! - begunAt;
     const early = sent.filter((_, i) => changed[i] && wait(i) < (i % 2 ? 300 : 2_500) - 5).length;
     const latest = Math.round(Math.max(...sent.map((_, i) => wait(i) - (i % 2 ? 300 : 2_500))));
@@ -155,7 +155,7 @@ describe('operators who act at the same time as the library, and as each other',
     });
     await rivulet.consume();
     await publishMany(rivulet, MESSAGES);
-    await within(30_000, 'the dead letters', allDead);
+    await within(60_000, 'the dead letters', allDead);
     rejecting = false;
     const admins = [rivulet, rivulet, other].map((one) => new MessageAdmin({ rivulet: one }));
     const [first, second, deleted] = await Promise.all([
@@ -165,7 +165,7 @@ describe('operators who act at the same time as the library, and as each other',
     ]);
     const redriven = first.redriven + second.redriven;
     while (handled.times.size < redriven)
-      await within(30_000, 'a redriven message', rivulet.events.next('acked'));
+      await within(60_000, 'a redriven message', rivulet.events.next('acked'));
     console.log(
       `operators dead-letters=${MESSAGES} redriven=${redriven} deleted=${deleted} handled=${handled.times.size} twice=${handled.repeated}`,
     );

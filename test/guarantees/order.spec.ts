@@ -97,7 +97,7 @@ it(
     expect(report.violations.slice(0, 10)).toEqual([]);
     expect(report.done).toBe(keys.length);
   },
-  120_000 * LAPS,
+  240_000 * LAPS,
 );
 
 /** Each group's messages in order, all groups side by side. */

@@ -10,7 +10,7 @@ import { lagLeft, within } from '../helpers/workload.js';
 const SENDS = Number(process.env['RIVULET_SENDS'] ?? 200);
 const LANES = 20;
 const PROGRAM = new URL('./programs/paused-consumer.mjs', import.meta.url);
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 const PAUSED = ['plain', 'ordered'];
 /** As the program sets it. */
 const LEASE_MS = 1_500;

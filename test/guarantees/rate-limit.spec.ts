@@ -10,7 +10,7 @@ const MESSAGES = Number(process.env['RIVULET_MESSAGES'] ?? 100);
 const LIMIT = { max: 10, perMs: 400 };
 const CONCURRENCY = 4;
 const PROGRAM = new URL('./programs/limited-consumer.mjs', import.meta.url);
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 const server = useOperatedRedis();
 

@@ -22,7 +22,7 @@ const POINTS: [at: string, nth: number][] = [
     : []),
 ];
 const PROGRAM = new URL('./programs/receiver.mjs', import.meta.url);
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 60_000;
 const MAX = 8;
 const INVISIBLE_MS = 1_000;
 

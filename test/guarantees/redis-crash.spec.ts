@@ -100,7 +100,7 @@ describe.each([
       await redis.kill();
       await redis.restart();
       crashes.push({ from, to: performance.now() });
-      await within(30_000, 'connections after the restart', Promise.all(isBack));
+      await within(60_000, 'connections after the restart', Promise.all(isBack));
     }
     const enough = handled.times.size + 300;
     while (handled.times.size < enough) await consuming.events.next('acked');
@@ -117,7 +117,7 @@ describe.each([
         return from - postponedMs < at && at < to;
       });
     const mustBeThere = resolved.filter((key) => !isYoung(key));
-    await within(30_000, 'handling what was confirmed', handled.all(mustBeThere)).catch(() => {});
+    await within(60_000, 'handling what was confirmed', handled.all(mustBeThere)).catch(() => {});
     const failed = keysOf('failed').filter((key) => handled.times.has(key));
 
     const stored = await storedKeys(producing);
@@ -152,20 +152,20 @@ describe('a power failure that takes the newest writes of Redis with it', () => 
     });
     await rivulet.consume();
     const kept = await publishMany(rivulet, 40, { prefix: 'kept' });
-    await within(30_000, 'the first messages', handled.all(kept));
+    await within(60_000, 'the first messages', handled.all(kept));
     const log = join(redis.dir, 'appendonlydir', 'appendonly.aof.1.incr.aof');
     const survives = statSync(log).size;
     const taken = await publishMany(rivulet, 40, { prefix: 'taken' });
-    await within(30_000, 'the messages that will be lost', handled.all(taken));
+    await within(60_000, 'the messages that will be lost', handled.all(taken));
 
     const isBack = rivulet.events.next('connection', ({ state }) => state === 'ready');
     await redis.kill();
     truncateSync(log, survives);
     await redis.restart();
-    await within(30_000, 'the connection after the restart', isBack);
+    await within(60_000, 'the connection after the restart', isBack);
     // The store counts on from where it was: what it had acknowledged since, it knows nothing of.
     const after = await publishMany(rivulet, 80, { prefix: 'after', timeoutMs: 5_000 });
-    await within(30_000, 'the messages sent afterwards', handled.all(after)).catch(() => {});
+    await within(60_000, 'the messages sent afterwards', handled.all(after)).catch(() => {});
     tellFigures('redis-forgot', {
       ...{ sent: after.length, lost: handled.missing(after).length },
       takenBytes: statSync(log).size - survives,

@@ -78,7 +78,7 @@ describe('retention', () => {
     })();
     const keys = await publishMany(rivulet, MESSAGES);
     await within(
-      30_000,
+      60_000,
       'the quick groups',
       Promise.all([handled.fast.all(keys), handled.flaky.all(keys)]),
     );
@@ -91,7 +91,7 @@ describe('retention', () => {
       handler: (delivery) => handled.late.note(delivery),
     });
     await rivulet.consume();
-    await within(30_000, 'the late group', handled.late.all(keys));
+    await within(60_000, 'the late group', handled.late.all(keys));
     while (removed < MESSAGES) await new Promise((resolve) => setTimeout(resolve, 20));
     stop.abort();
     await trimming;
@@ -128,7 +128,7 @@ describe('retention', () => {
       handler: (delivery) => handled.note(delivery),
     });
     await rivulet.consume();
-    await within(30_000, 'what was not settled', handled.all(sent)).catch(() => {});
+    await within(60_000, 'what was not settled', handled.all(sent)).catch(() => {});
     console.log(
       `retention destroyed-group sent=50 removed=${removed} missing=${handled.missing(sent).length}`,
     );
@@ -158,13 +158,13 @@ describe('retention', () => {
     });
     const keys = await publishMany(rivulet, 20);
     const scheduled = await publishMany(rivulet, 20, { prefix: 'later', delayMs: 1_000 });
-    await within(30_000, 'the dead letters', allDead);
+    await within(60_000, 'the dead letters', allDead);
     await trimAll(rivulet);
     rejecting = false;
     const { redriven } = await admin.redriveDeadLetters('orders', 'billing', {
       onProgress: () => void trimAll(rivulet).catch(() => {}),
     });
-    await within(30_000, 'redriven and scheduled ones', handled.all([...keys, ...scheduled]));
+    await within(60_000, 'redriven and scheduled ones', handled.all([...keys, ...scheduled]));
     console.log(`retention dead-letters=20 redriven=${redriven} handled=${handled.times.size}`);
     expect(redriven).toBe(20);
     await rivulet.stop(2_000);

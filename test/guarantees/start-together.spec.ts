@@ -31,8 +31,8 @@ it('handles every message although everybody starts at once on an empty Redis', 
     ]);
     return keys;
   });
-  const keys = (await within(30_000, 'the start', Promise.all(sends))).flat();
-  await within(30_000, 'all messages', handled.all(keys)).catch(() => {});
+  const keys = (await within(60_000, 'the start', Promise.all(sends))).flat();
+  await within(60_000, 'all messages', handled.all(keys)).catch(() => {});
   const { settings } = await new MessageAdmin({ rivulet: processes[0]! }).describeTopic('orders');
   console.log(
     `start-together processes=8 queues=${settings.queues} sent=${keys.length} handled=${handled.times.size} missing=${handled.missing(keys).length} twice=${handled.repeated}`,
@@ -72,13 +72,13 @@ it('goes on although the topic is deleted under its producers and consumers agai
     // Traffic has found its way into the topic that was made anew.
     const before = sent;
     while (sent < before + 200)
-      await within(30_000, `sends after deletion ${i}`, rivulet.events.next('published'));
+      await within(60_000, `sends after deletion ${i}`, rivulet.events.next('published'));
     await admin.deleteTopic('orders', { force: true });
   }
   enough.abort();
-  await within(30_000, 'the sends under way', traffic);
+  await within(60_000, 'the sends under way', traffic);
   const keys = await publishMany(rivulet, 40, { prefix: 'after' });
-  await within(30_000, 'what was sent afterwards', handled.all(keys)).catch(() => {});
+  await within(60_000, 'what was sent afterwards', handled.all(keys)).catch(() => {});
   console.log(
     `deleted-topic deletions=10 sent=${sent} refused=${refused} after=${keys.length} missing-after=${handled.missing(keys).length} twice=${handled.repeated}`,
   );

@@ -106,7 +106,7 @@ it('handles everything that was confirmed, whatever goes wrong at the same time'
   const drained = (async () => {
     while (missing().length > 0) await fleet.change();
   })();
-  await within(20_000, 'handling what was confirmed', drained).catch(() => {});
+  await within(60_000, 'handling what was confirmed', drained).catch(() => {});
   const ghosts = [...outcomes].filter(([key, o]) => o === 'failed' && fleet.handled.has(key));
   const again = [...fleet.handled.values()].filter((times) => times > 1).length;
 
@@ -116,13 +116,13 @@ it('handles everything that was confirmed, whatever goes wrong at the same time'
   const probed = (async () => {
     while (probes.some((key) => !fleet.handled.has(key))) await fleet.change();
   })();
-  await within(30_000, 'the probe', probed);
+  await within(60_000, 'the probe', probed);
   const admin = new MessageAdmin({ rivulet: producing });
   // An ack that was lost brings its message again: that one, too, is settled before the fleet may go.
   const settled = (async () => {
     while ((await admin.describeGroup('orders', 'billing')).total.lag !== 0) await pass(50);
   })();
-  await within(20_000, 'settling everything', settled).catch(() => {});
+  await within(60_000, 'settling everything', settled).catch(() => {});
   await fleet.stop();
 
   const { total, members } = await admin.describeGroup('orders', 'billing');

@@ -112,5 +112,5 @@ it.each(['half', 'outbox'])(
     expect(crew.fallen).toEqual([]);
     await shop.close();
   },
-  CHAOS_MS + 120_000,
+  CHAOS_MS + 240_000,
 );

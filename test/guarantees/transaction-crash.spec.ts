@@ -59,7 +59,7 @@ it('makes order and messages visible together or not at all, wherever the proces
       const place = { once: `${store} ${point}`, transactions };
       const victim = await shop.launch(place, { RIVULET_KILL_AT: point });
       if (victim.signalCode === null)
-        await within(20_000, `death: ${store} ${point}`, once(victim, 'exit'));
+        await within(60_000, `death: ${store} ${point}`, once(victim, 'exit'));
       expect([point, victim.signalCode]).toEqual([point, 'SIGKILL']);
     }
   };
@@ -91,9 +91,9 @@ describe('a process that stood still while it was checked', () => {
     const key = 'slept before the marker';
     const { sleeper, answered } = await stopped(key, 'half stored, no marker');
     const checker = await shop.launch(half);
-    await within(20_000, 'a verdict', whenChecked(checker, 'rollback'));
+    await within(60_000, 'a verdict', whenChecked(checker, 'rollback'));
     sleeper.kill('SIGCONT');
-    const [told] = (await within(20_000, 'its end', answered)) as unknown[];
+    const [told] = (await within(60_000, 'its end', answered)) as unknown[];
     expect(told).toEqual({ failed: key, code: expect.any(String) });
     expect((await shop.orders()).has(key)).toBe(false);
     for (const one of [sleeper, checker]) await ended(one);
@@ -105,10 +105,10 @@ describe('a process that stood still while it was checked', () => {
     const key = 'slept after the marker';
     const { sleeper, answered } = await stopped(key, 'marker and half stored');
     const checker = await shop.launch(half);
-    await within(20_000, 'a verdict', whenChecked(checker, 'unknown'));
+    await within(60_000, 'a verdict', whenChecked(checker, 'unknown'));
     expect((await shop.halves()).length).toBeGreaterThan(0);
     sleeper.kill('SIGCONT');
-    const [told] = (await within(20_000, 'its end', answered)) as unknown[];
+    const [told] = (await within(60_000, 'its end', answered)) as unknown[];
     expect(told).toEqual({ placed: key });
     for (const one of [sleeper, checker]) await ended(one);
     await shop.settle();

@@ -84,7 +84,7 @@ describeWith('mongo')('transactions in MongoDB', () => {
       expect(differences).toEqual({ lost: [], ghosts: [], doubled: [] });
       expect(placed).toBeGreaterThan(50);
     },
-    CHAOS_MS + 120_000,
+    CHAOS_MS + 240_000,
   );
 
   // A negative control: what must not be done, in the same harness. It must lose.

@@ -58,7 +58,7 @@ function placeAtLast(id: string): Promise<void> {
     return attempt();
   };
   const attempt = async (): Promise<void> => void (await place(id).catch(again));
-  return within(40_000, `a transaction of ${id}`, attempt());
+  return within(60_000, `a transaction of ${id}`, attempt());
 }
 
 const names = (name: string, count: number): string[] =>
@@ -90,7 +90,7 @@ async function settled(): Promise<void> {
   const watch = async (): Promise<void> => {
     while (!(await isQuiet())) await new Promise((resolve) => setTimeout(resolve, 50));
   };
-  await within(40_000, 'decisions', watch());
+  await within(60_000, 'decisions', watch());
 }
 
 async function untilReady(wanted = true): Promise<void> {

@@ -93,7 +93,7 @@ export class Traffic {
     // Whoever is not there any more to see it fail must not end the process.
     traffic.sending.catch(() => {});
     const flows = (): boolean => GROUPS.every((group) => traffic.handled(group) >= lanes);
-    await within(30_000, 'the first messages', traffic.history.when(flows));
+    await within(60_000, 'the first messages', traffic.history.when(flows));
     return traffic;
   }
 
@@ -144,7 +144,7 @@ export class Traffic {
         news.some((one) => one.kind === kind && one.group === group && isNew.has(one.key));
       return isThere('confirmed', '') && GROUPS.every((group) => isThere('handled', group));
     };
-    if (!(await until(30_000, flows))) throw new Error('nothing new was sent and handled for 30 s');
+    if (!(await until(60_000, flows))) throw new Error('nothing new was sent and handled for 60 s');
   }
 
   /** Resolves once each lane, and with them each queue, has had something confirmed that was sent from now on. */
@@ -161,13 +161,13 @@ export class Traffic {
       );
       return new Set(moved).size === this.options.lanes;
     };
-    if (!(await until(30_000, moves))) throw new Error('a queue takes no messages for 30 s');
+    if (!(await until(60_000, moves))) throw new Error('a queue takes no messages for 60 s');
   }
 
   /** What is broken must be whole again. Sends no more, waits until all is handled, and tries whether all works. */
   async finish(): Promise<Ending> {
     this.calm.abort();
-    await within(30_000, 'answers to all sends', this.sending).catch(() => {});
+    await within(60_000, 'answers to all sends', this.sending).catch(() => {});
     const { history } = this;
     const drainedAt = performance.now();
     const isDrained = (): boolean =>
@@ -225,7 +225,7 @@ export class Traffic {
     await Promise.all(keys.map((key, i) => this.send(rivulet!, { key, lane: key, seq: i })));
     const isThere = (): boolean =>
       GROUPS.every((group) => isSubset(new Set(keys), this.history.keys('settled', group)));
-    if (!(await until(30_000, isThere)))
+    if (!(await until(60_000, isThere)))
       throw new Error('what was sent at the end was not handled');
     return Math.round(performance.now() - beganAt);
   }

@@ -105,13 +105,13 @@ export async function whenStored(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await pause(20);
 }
 
-/** What is left of the lag of a group that does not get to zero within ten seconds. */
+/** What is left of the lag of a group that does not get to zero within a minute. */
 export async function lagLeft(
   rivulet: Rivulet,
   { topic, group }: { topic: string; group: string },
 ): Promise<number | null> {
   const admin = new MessageAdmin({ rivulet });
-  const until = performance.now() + 10_000;
+  const until = performance.now() + 60_000;
   for (;;) {
     const { lag } = (await admin.describeGroup(topic, group)).total;
     if (lag === 0 || performance.now() > until) return lag;

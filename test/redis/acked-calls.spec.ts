@@ -32,7 +32,7 @@ async function serveWithReplica(): Promise<TestRedis> {
   await serve({ args: ['--replicaof', '127.0.0.1', String(master.port)] });
   const redis = operator(master);
   const isCopied = async () => (await redis.set('here', '1').then(() => redis.wait(1, 1_000))) >= 1;
-  await within(20_000, 'the replica', whenStored(isCopied));
+  await within(60_000, 'the replica', whenStored(isCopied));
   return master;
 }
 

@@ -129,13 +129,13 @@ describe('An inbox of answers that Redis lost', () => {
     const reading = inbox.read({ blockMs: 20_000, signal: never }).catch(() => 'lost');
     const operator = new Redis(redis.url);
     const waiting = async () => String(await operator.client('LIST')).includes('cmd=xread ');
-    await within(20_000, 'a read that waits', whenStored(waiting));
+    await within(60_000, 'a read that waits', whenStored(waiting));
     operator.disconnect();
     await redis.kill();
     await redis.restart();
     expect(await reading).toBe('lost');
     const isReady = async () => stores.availability.ready;
-    await within(20_000, 'the connection', whenStored(isReady));
+    await within(60_000, 'the connection', whenStored(isReady));
     expect(await inbox.read({ blockMs: 0, signal: never })).toEqual([]);
     expect(await stores.replies.reply(inbox.address, Buffer.from('a'))).toBe('sent');
     await inbox.close();

@@ -203,11 +203,11 @@ describe('a queue that a failover forgot, of a topic that is there', () => {
     });
     await rivulet.consume();
     const keys = await publishMany(rivulet, 1);
-    await within(30_000, 'the first time', handled.all(keys));
+    await within(60_000, 'the first time', handled.all(keys));
     handled.times.clear();
     const { meta, log } = new Keys({ namespace }).queue(REFS[0]!);
     await server.redis.eval(LOST_AND_ANEW, 2, meta, log);
-    await within(30_000, 'the second time', handled.all(keys));
+    await within(60_000, 'the second time', handled.all(keys));
     expect(handled.missing(keys)).toEqual([]);
     await rivulet.stop();
   });
