@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
-import { RedisTopicRegistry } from '../../lib/redis/redis-topic-registry.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
+import { interruptedRegistry } from './helpers/interrupted-registry.js';
 import { newNamespace, openStores } from './helpers/open-stores.js';
 
 /** More commands than a growth sends. */
@@ -12,38 +12,17 @@ const GROUP = { group: 'billing', mode: 'ordered', filterDigest: '', from: 'late
 describe('a process that dies while it makes a topic grow', () => {
   let server: TestRedis;
   let stores: RedisStores;
-  let namespace: string;
+  let keys: Keys;
   beforeAll(async () => {
     server = await startRedis();
   });
   afterAll(() => server.stop());
   beforeEach(async () => {
-    namespace = newNamespace();
+    const namespace = newNamespace();
+    keys = new Keys({ namespace });
     stores = await openStores(server.url, { namespace });
   });
   afterEach(() => stores.close());
-
-  /** A registry whose nth command and all that follow are never sent. */
-  function dying(nth: number): { registry: RedisTopicRegistry; hasDied(): boolean } {
-    const { redis, testTimeMs } = stores.topics['host'];
-    let count = 0;
-    const watched = new Proxy(redis, {
-      get(target, name, receiver) {
-        const value: unknown = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => {
-          if (count++ >= nth) return Promise.reject(new Error('killed'));
-          return Reflect.apply(value, target, args) as unknown;
-        };
-      },
-    });
-    const host = { redis: watched, testTimeMs } as never;
-    const keys = new Keys({ namespace });
-    return {
-      registry: new RedisTopicRegistry({ host, keys }),
-      hasDied: () => count > nth,
-    };
-  }
 
   it('leaves what the next one who looks the topic up completes, at whatever command it dies', async () => {
     let deaths = 0;
@@ -52,9 +31,10 @@ describe('a process that dies while it makes a topic grow', () => {
       const queue = (number: number) => ({ topic, queue: number, group: GROUP.group });
       await stores.topics.declare(topic, { queues: 2 });
       await stores.topics.joinGroup(topic, GROUP);
-      const { registry, hasDied } = dying(nth);
+      const dying = { stores, keys, nth, before: 'dies' } as const;
+      const { registry, happened } = interruptedRegistry(dying);
       await registry.alter(topic, { queues: 4 }).catch(() => undefined);
-      if (!hasDied()) break;
+      if (!happened()) break;
       deaths += 1;
       const info = (await stores.topics.find(topic))!;
       if (info.queues === 2) continue;

@@ -2,12 +2,15 @@ import type { Keys } from '../../../lib/redis/keys.js';
 import type { RedisStores } from '../../../lib/redis/redis-stores.js';
 import { RedisTopicRegistry } from '../../../lib/redis/redis-topic-registry.js';
 
-/** A registry that calls `before` ahead of its nth command, and tells whether it came to that. */
+/**
+ * A registry that calls `before` ahead of its nth command, and tells whether it came to that. With `dies` this command and all
+ * that follow are never sent.
+ */
 export function interruptedRegistry(options: {
   stores: RedisStores;
   keys: Keys;
   nth: number;
-  before(): Promise<unknown>;
+  before: 'dies' | (() => Promise<unknown>);
 }): { registry: RedisTopicRegistry; happened(): boolean } {
   const { stores, keys, nth, before } = options;
   const { redis, testTimeMs } = stores.topics['host'];
@@ -17,7 +20,10 @@ export function interruptedRegistry(options: {
       const value: unknown = Reflect.get(target, name, receiver);
       if (typeof value !== 'function') return value;
       return async (...args: unknown[]) => {
-        if (count++ === nth) await before();
+        const number = count++;
+        if (before === 'dies') {
+          if (number >= nth) throw new Error('killed');
+        } else if (number === nth) await before();
         return Reflect.apply(value, target, args) as unknown;
       };
     },
