@@ -156,12 +156,12 @@ function diskProblem(info: Info): StoreProblem | undefined {
   if (info['aof_enabled'] === '1' && info['aof_last_write_status'] === 'err')
     return error(
       'DISK',
-      'it cannot write its append-only file, and refuses sends. Free space there',
+      'it cannot write its append-only file: it refuses sends, and consumers get nothing. Free space there',
     );
   if (info['rdb_last_bgsave_status'] === 'err')
     return error(
       'DISK',
-      'its last snapshot failed; unless told otherwise it refuses sends. Free space there',
+      'its last snapshot failed: unless told otherwise it refuses sends, and consumers get nothing. Free space there',
     );
   return undefined;
 }

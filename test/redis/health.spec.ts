@@ -97,6 +97,16 @@ describe('The health of a Redis', () => {
     expect(problems).toMatchObject([{ code, text: expect.stringContaining('redis://x: ') }]);
   });
 
+  it.each<Record<string, string>>([
+    { aof_enabled: '1', aof_last_write_status: 'err' },
+    { aof_enabled: '1', rdb_last_bgsave_status: 'err' },
+  ])('says of a disk that fails (%j) that nothing is handled either', (info) => {
+    const config = { appendfsync: 'everysec', save: undefined };
+    const server = { target: 'redis://x', info, config };
+    const { problems } = serverHealth(server, { allowEviction: false });
+    expect(problems[0]!.text).toMatch(/refuses sends, and consumers get nothing\. Free space/);
+  });
+
   it('finds a server without a free connection worth a look: the processes that have theirs work', () => {
     const { problems } = serverHealth(
       {
