@@ -1,8 +1,13 @@
 // Builds the library unless dist is newer than every source, and than what the build is told. A folder counts too: its
-// time moves when a file goes.
+// time moves when a file goes. The first step of each command of a checkout, so it says what to do when nothing is installed.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+
+if (!existsSync('node_modules/.bin/nest')) {
+  console.error('What this needs is not installed here. Run `npm ci` first.');
+  process.exit(1);
+}
 
 const changedAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 const sources = [
