@@ -1,9 +1,11 @@
 import { ANSWER, encodeBody } from '../message/codec.js';
 import type { Codecs } from '../message/codecs.js';
+import { jsonCodec } from '../message/json-codec.js';
 import type { MessageView } from '../message/message.js';
 import {
   decodeReply,
   encodeReply,
+  jsonReply,
   type ReplyKind,
   type ReplyPacket,
 } from '../message/reply-packet.js';
@@ -159,13 +161,17 @@ export class Responder {
     const { message, codecs, maxBytes } = this.options;
     try {
       const codec = codecs.forBody(body);
+      const requestId = message.messageId;
+      const inJson =
+        codec === jsonCodec ? jsonReply({ requestId, seq, kind }, body, maxBytes) : undefined;
+      if (inJson) return inJson;
       const bytes = encodeBody(codec, body, ANSWER);
       const size = byteLength(bytes);
       if (size > maxBytes)
         throw new Error(
           `the answer takes ${size} bytes, producer.maxMessageBytes of who answers allows ${maxBytes}; store it elsewhere and answer where it is`,
         );
-      return encodeReply({ requestId: message.messageId, seq, kind, codec: codec.name, bytes });
+      return encodeReply({ requestId, seq, kind, codec: codec.name, bytes });
     } catch (error) {
       this.ended = true;
       const bytes = JSON.stringify({ status: 'error', message: describeError(error) });

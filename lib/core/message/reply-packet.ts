@@ -1,4 +1,5 @@
 import { MalformedMessageError } from './errors.js';
+import { NO_ROOM, writeJson } from './json-bytes.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, writeMessageId } from './message-id.js';
 
 /**
@@ -31,15 +32,63 @@ export function encodeReply(
   const bodyAt = FIXED + codecBytes;
   const size = typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.byteLength;
   const buffer = Buffer.allocUnsafe(bodyAt + size);
-  buffer[0] = VERSION;
-  writeMessageId(packet.requestId, buffer, 1);
-  buffer.writeUInt32BE(packet.seq, 17);
-  buffer[21] = KINDS.indexOf(packet.kind);
+  writeStep(buffer, packet);
   buffer[22] = codecBytes;
   buffer.write(codec, FIXED);
   if (typeof bytes === 'string') buffer.write(bytes, bodyAt);
   else buffer.set(bytes, bodyAt);
   return buffer;
+}
+
+type Step = Omit<ReplyPacket, 'codec' | 'bytes'>;
+
+const JSON_BODY_AT = FIXED + 4;
+/** Written here before it is known how long it is; what finds no room is left to the codec. */
+const draft = Buffer.allocUnsafeSlow(4 * 1024);
+/** Getters of an answer are code of an application, which may give another one. */
+let isWriting = false;
+/** After one that is too large most are: so many go by untried. */
+const PASSED_BY = 15;
+let toPassBy = 0;
+
+/**
+ * With `body` as JSON, the bytes that `encodeReply` would make of what the codec makes.
+ *
+ * @param mostBytes of the body.
+ * @returns nothing where it is large, or one shortly before was, within a getter of another body, or where it needs a closer look
+ * (`writeJson`): the codec makes it, or says why it cannot be made.
+ */
+export function jsonReply(step: Step, body: unknown, mostBytes: number): Buffer | undefined {
+  if (isWriting) return undefined;
+  if (toPassBy > 0) {
+    toPassBy -= 1;
+    return undefined;
+  }
+  isWriting = true;
+  try {
+    const limit = Math.min(JSON_BODY_AT + mostBytes, draft.length);
+    const end = writeJson(body, draft, JSON_BODY_AT, limit);
+    if (end === NO_ROOM) toPassBy = PASSED_BY;
+    if (end < 0) return undefined;
+    writeStep(draft, step);
+    draft[22] = 4;
+    draft.writeUInt32BE(JSON_NAME, FIXED);
+    const packet = Buffer.allocUnsafe(end);
+    draft.copy(packet, 0, 0, end);
+    return packet;
+  } catch {
+    // A getter threw: so it will for the codec, which says so.
+    return undefined;
+  } finally {
+    isWriting = false;
+  }
+}
+
+function writeStep(target: Buffer, { requestId, seq, kind }: Step): void {
+  target[0] = VERSION;
+  writeMessageId(requestId, target, 1);
+  target.writeUInt32BE(seq, 17);
+  target[21] = KINDS.indexOf(kind);
 }
 
 /** @throws MalformedMessageError */

@@ -2,6 +2,7 @@ import { MalformedMessageError } from '../../../lib/core/message/errors.js';
 import {
   decodeReply,
   encodeReply,
+  jsonReply,
   type ReplyPacket,
 } from '../../../lib/core/message/reply-packet.js';
 
@@ -38,4 +39,69 @@ describe('reply packets', () => {
     packed[at] = byte;
     expect(() => decodeReply(packed)).toThrow(MalformedMessageError);
   });
+});
+
+describe('a reply with JSON', () => {
+  const { bytes: _, codec: __, ...STEP } = PACKET;
+  const MOST_BYTES = 1024 * 1024;
+
+  it.each<[string, unknown]>([
+    ['an object', { id: 1, note: 'größer ✓ 𝄞 "', lines: [{ price: 19.9, at: new Date(0) }] }],
+    ['null', null],
+    ['an empty text', ''],
+    ['some thousand bytes', 'x'.repeat(4_000)],
+  ])('is what encodeReply makes of the same text: %s', (_, body) => {
+    const bytes = JSON.stringify(body);
+    expect(made(body)).toEqual(encodeReply({ ...STEP, codec: 'json', bytes }));
+  });
+
+  it('keeps its bytes, whatever is made later', () => {
+    const packets = Array.from({ length: 100 }, (_, i) => made('x'.repeat(i)));
+    for (const [i, packet] of packets.entries())
+      expect(decodeReply(packet).bytes.toString()).toBe(`"${'x'.repeat(i)}"`);
+  });
+
+  it.each<[string, unknown, number]>([
+    ['a large body', 'x'.repeat(5_000), MOST_BYTES],
+    ['more of a body than is allowed', 'x'.repeat(200), 100],
+    ['what needs a closer look', { a: new Map() }, MOST_BYTES],
+    [
+      'a getter that throws',
+      {
+        price: 1,
+        get name() {
+          throw new Error('none');
+        },
+      },
+      MOST_BYTES,
+    ],
+  ])('is not made of %s, and others are again', (_, body, mostBytes) => {
+    made(1);
+    expect(jsonReply(STEP, body, mostBytes)).toBeUndefined();
+    made(1);
+    expect(jsonReply(STEP, body, mostBytes)).toBeUndefined();
+  });
+
+  it('is not made within another one, whose body answers somebody else while it is read', () => {
+    made(1);
+    let within: unknown = 'not asked';
+    const body = {
+      before: 1,
+      get asked(): number {
+        within = jsonReply(STEP, { other: 2 }, MOST_BYTES);
+        return 3;
+      },
+    };
+    expect(decodeReply(made(body)).bytes.toString()).toBe('{"before":1,"asked":3}');
+    expect(within).toBeUndefined();
+  });
+
+  /** Up to fifteen of others may have to pass. */
+  function made(body: unknown): Buffer {
+    for (let i = 0; i < 20; i++) {
+      const packet = jsonReply(STEP, body, MOST_BYTES);
+      if (packet) return packet;
+    }
+    throw new Error('No reply was made');
+  }
 });
