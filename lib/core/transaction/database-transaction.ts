@@ -1,24 +1,17 @@
-import { newMessageId } from '../message/message-id.js';
-import { type Clock, sleep } from '../runtime/clock.js';
+import { sleep } from '../runtime/clock.js';
+import { BodyRun, type BodyTools } from './body-run.js';
 import { InDoubtError } from './errors.js';
 import type { HalfOwner } from './half-owner.js';
-import { LateHalf, type LateHalfTools, type Rest } from './late-half.js';
+import type { LateHalf } from './late-half.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { TransactionParticipant, Verdict } from './participant.js';
 import type { TransactionFacts } from './transaction-facts.js';
-import type { TransactionScope } from './transaction-scope.js';
-import { Answer } from './turn-batch.js';
-import { UnitOfWork, type UnitOfWorkTools } from './unit-of-work.js';
 
 /** Runs `body` in a transaction, as `TransactionParticipant.run` promises. */
 export type Begin = <R>(body: (tx: unknown) => Promise<R>) => Promise<R>;
 
 /** What every transaction of an instance needs. */
-export interface DatabaseTransactionTools {
-  scope: TransactionScope;
-  clock: Clock;
-  unit: UnitOfWorkTools;
-  half: LateHalfTools;
+export interface DatabaseTransactionTools extends BodyTools {
   /** The database committed: the messages are to be delivered. */
   onCommitted(half: LateHalf, facts: TransactionFacts): void;
   /** COMMIT was never sent, or the database decided against it. */
@@ -35,31 +28,6 @@ export interface DatabaseTransactionOptions {
   tools: DatabaseTransactionTools;
 }
 
-class Facts implements TransactionFacts {
-  constructor(
-    readonly id: TransactionId,
-    readonly owner: HalfOwner,
-  ) {}
-}
-
-/** One run of the body. A database that repeats runs it again, as another attempt with an id of its own. */
-class Attempt<R> {
-  readonly facts: TransactionFacts;
-  readonly unit: UnitOfWork;
-  /** Once the body has ended and sent something. */
-  half: LateHalf | undefined;
-  /** From here on COMMIT may have been sent. */
-  isReady = false;
-  value: R | undefined;
-  /** Why it must not be sent. */
-  refused: unknown;
-
-  constructor(facts: TransactionFacts, unit: UnitOfWork) {
-    this.facts = facts;
-    this.unit = unit;
-  }
-}
-
 /** Between two questions about a COMMIT that was not answered: its connection may have to be given up first. */
 const ASK_AGAIN_MS = [0, 100, 400];
 const LONGEST_ASKED_MS = 5_000;
@@ -71,10 +39,10 @@ const LONGEST_ASKED_MS = 5_000;
  * and then nothing can fail any more: whoever finds a half message asks the marker.
  */
 export class DatabaseTransaction {
-  private readonly participant: TransactionParticipant;
-  private readonly owner: HalfOwner;
+  readonly participant: TransactionParticipant;
+  readonly owner: HalfOwner;
+  readonly tools: DatabaseTransactionTools;
   private readonly begin: Begin;
-  private readonly tools: DatabaseTransactionTools;
 
   constructor(options: DatabaseTransactionOptions) {
     this.participant = options.participant;
@@ -90,7 +58,7 @@ export class DatabaseTransaction {
    *   whether COMMIT was carried out.
    */
   run<R>(body: (tx: unknown) => Promise<R>): Promise<R> {
-    let last: Attempt<R> | undefined;
+    let last: BodyRun<R> | undefined;
     const failed = (error: unknown): Promise<R> =>
       this.afterFailure(last, error).finally(this.tools.onEnded);
     const ended = (result: R): R | Promise<R> => {
@@ -107,8 +75,8 @@ export class DatabaseTransaction {
     // Not an async function, as little as can be that each transaction goes through: decision 19.
     try {
       const begun = this.begin<R>((tx) => {
-        last = this.attempt<R>(tx);
-        return this.runBody(last, body);
+        last = new BodyRun<R>(this, tx);
+        return last.start(body);
       });
       return Promise.resolve(begun).then(ended, failed);
     } catch (error) {
@@ -116,96 +84,20 @@ export class DatabaseTransaction {
     }
   }
 
-  private attempt<R>(tx: unknown): Attempt<R> {
-    const { participant, owner, tools } = this;
-    const id = mintTransactionId(tools.clock.now());
-    const unit = new UnitOfWork({ id, participant: participant.name, tx, tools: tools.unit });
-    return new Attempt(new Facts(id, owner), unit);
-  }
-
-  /** What `begin` runs: resolves when COMMIT may be sent. No async function, and callbacks where no promise is needed: decision 19. */
-  private runBody<R>(attempt: Attempt<R>, body: (tx: unknown) => Promise<R>): Promise<R> {
-    const { unit } = attempt;
-    const deadline = this.tools.clock.now() + this.tools.half.settings.maxTransactionMs;
-    return new Promise((resolve, reject) => {
-      const failed = (error: unknown): void => void this.refuse(attempt, error).catch(reject);
-      const succeeded = (value: R): void => {
-        attempt.value = value;
-        attempt.isReady = true;
-        unit.discard();
-        resolve(value);
-      };
-      const sealed = (value: R): void => {
-        if (unit.isEmpty) return succeeded(value);
-        const placed = (rest: Rest | undefined): void => {
-          if (rest) rest().then(() => succeeded(value), failed);
-          else succeeded(value);
-        };
-        try {
-          attempt.half = this.halfOf(attempt, deadline);
-          attempt.half.place(unit.tx, new Answer(placed, failed));
-        } catch (error) {
-          failed(error);
-        }
-      };
-      const worked = (value: R): void => {
-        const pending = unit.seal();
-        if (pending) pending.then(() => sealed(value), failed);
-        else sealed(value);
-      };
-      try {
-        // Whatever it returns: a body that is no async function may return no promise.
-        Promise.resolve(this.work(unit, body)).then(worked, failed);
-      } catch (error) {
-        failed(error);
-      }
-    });
-  }
-
-  private work<R>(unit: UnitOfWork, body: (tx: unknown) => Promise<R>): Promise<R> {
-    const { participant } = this;
-    const own = (): Promise<R> => body(unit.tx);
-    const work = participant.within ? () => participant.within!(unit.tx, own) : own;
-    return this.tools.scope.run(unit, work);
-  }
-
-  private halfOf({ facts, unit }: Attempt<unknown>, deadline: number): LateHalf {
-    const { participant, tools } = this;
-    return new LateHalf({
-      facts,
-      messages: unit.messages(),
-      participant,
-      deadline,
-      tools: tools.half,
-    });
-  }
-
-  /** Its body failed, or the messages could not be kept. Rejects with why, once nothing of it runs any more. */
-  private async refuse(attempt: Attempt<unknown>, error: unknown): Promise<never> {
-    attempt.refused = error;
-    const running = attempt.unit.close();
-    try {
-      if (running) await running;
-      throw error;
-    } finally {
-      attempt.unit.discard();
-    }
-  }
-
-  private async afterFailure<R>(attempt: Attempt<R> | undefined, error: unknown): Promise<R> {
+  private async afterFailure<R>(last: BodyRun<R> | undefined, error: unknown): Promise<R> {
     const { participant } = this;
     const { onRolledBack, onInDoubt } = this.tools;
-    const half = attempt?.half;
+    const half = last?.half;
     if (!half) throw error;
-    if (!attempt.isReady) {
+    if (!last.isReady) {
       onRolledBack(half);
       throw error;
     }
-    const { facts } = attempt;
+    const { facts } = last;
     switch (await this.ask(facts.id)) {
       case 'commit':
-        this.committed(attempt);
-        return attempt.value as R;
+        this.committed(last);
+        return last.value as R;
       case 'rollback':
         onRolledBack(half);
         throw error;
@@ -217,8 +109,8 @@ export class DatabaseTransaction {
     }
   }
 
-  private committed<R>(attempt: Attempt<R> | undefined): void {
-    if (attempt?.half) this.tools.onCommitted(attempt.half, attempt.facts);
+  private committed<R>(last: BodyRun<R> | undefined): void {
+    if (last?.half) this.tools.onCommitted(last.half, last.facts);
   }
 
   /** On another connection: what became of a COMMIT that was not answered. */
@@ -235,8 +127,4 @@ export class DatabaseTransaction {
     }
     return undefined;
   }
-}
-
-export function mintTransactionId(now: number): TransactionId {
-  return newMessageId(now);
 }

@@ -14,7 +14,6 @@ import type { Clock } from '../runtime/clock.js';
 import type { Logger } from '../runtime/logger.js';
 import { Loop } from '../runtime/loop.js';
 import type { CheckMethods } from './check-methods.js';
-import { mintTransactionId } from './database-transaction.js';
 import type { HalfOwner } from './half-owner.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfPlace } from './half-place.js';
@@ -23,7 +22,7 @@ import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './
 import type { PrepareReply, TransactionId } from '../store/half-message-store.js';
 import { AlreadyDecidedError, PreparedMessage } from './prepared-message.js';
 import type { Publisher } from './publisher.js';
-import type { TransactionFacts } from './transaction-facts.js';
+import { mintTransactionId, type TransactionFacts } from './transaction-facts.js';
 import type { TransactionSettings } from './transaction-settings.js';
 
 /** The message of a transaction without a database. */

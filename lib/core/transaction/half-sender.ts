@@ -18,7 +18,7 @@ import { CheckList } from './check-list.js';
 import { type HalfPlace, type PlaceInUse, PlacesInUse } from './half-place.js';
 import { patientCall } from './patient-call.js';
 import { ReleaseNotes } from './release-notes.js';
-import { Answer, TurnBatch, type TurnTimes } from './turn-batch.js';
+import { type Answer, Callbacks, TurnBatch, type TurnTimes } from './turn-batch.js';
 
 export interface HalfSenderOptions {
   halves: HalfMessageStore;
@@ -103,7 +103,7 @@ export class HalfSender {
    */
   prepare(place: HalfPlace, half: SentHalf, timeoutMs: number): Promise<PrepareReply> {
     return new Promise((resolve, reject) =>
-      this.prepareFor(new Answer(resolve, reject), place, half, timeoutMs),
+      this.prepareFor(new Callbacks(resolve, reject), place, half, timeoutMs),
     );
   }
 
@@ -127,7 +127,7 @@ export class HalfSender {
    */
   commit(place: HalfPlace, half: CommittedHalf): Promise<ResolveReply> {
     return new Promise((resolve, reject) =>
-      this.commitFor(new Answer(resolve, reject), place, half),
+      this.commitFor(new Callbacks(resolve, reject), place, half),
     );
   }
 
@@ -160,7 +160,7 @@ export class HalfSender {
       acksMs: acksMsOf(acks),
     };
     return new Promise((resolve, reject) => {
-      const answer = this.noted(place, half.entries, new Answer<PublishReply>(resolve, reject));
+      const answer = this.noted(place, half.entries, new Callbacks<PublishReply>(resolve, reject));
       this.publishes.put(this.places.of(place, acks), half, times, answer);
     });
   }
@@ -195,7 +195,7 @@ export class HalfSender {
       this.notes.after(queue, reply, notedAt);
       answer.resolve(reply);
     };
-    return new Answer(resolve, answer.reject);
+    return new Callbacks(resolve, (error) => answer.reject(error));
   }
 
   private repeatedly<T>(

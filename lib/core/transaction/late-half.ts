@@ -8,7 +8,7 @@ import type { Outbox } from './outbox.js';
 import type { TransactionParticipant } from './participant.js';
 import { notTaken, Preparation, type PreparationTools } from './preparation.js';
 import type { TransactionFacts } from './transaction-facts.js';
-import { Answer } from './turn-batch.js';
+import { type Answer, passOn } from './turn-batch.js';
 
 export interface LateHalfTools extends PreparationTools {
   outbox: Outbox;
@@ -26,6 +26,43 @@ export interface LateHalfOptions {
 
 /** What is left to do; from wherever it is called it runs where its transaction does. */
 export type Rest = () => Promise<void>;
+
+/**
+ * The store takes the messages, and the marker is written. A class, since it lives until both have ended (decision 19).
+ *
+ * It remembers where it was made: the answer of the store is heard where other transactions hear theirs, and a client of a
+ * database may know its own by where it is asked (`AsyncLocalStorage`).
+ */
+class Placing extends AsyncResource implements Answer<void> {
+  private left = 2;
+  private rest: Rest | undefined;
+  private failure: { error: unknown } | undefined;
+
+  constructor(
+    private readonly over: Answer<Rest | undefined>,
+    private readonly fallBack: (error: Error) => Promise<void>,
+  ) {
+    super('RivuletTransaction');
+  }
+
+  /** One of both has ended. */
+  resolve(): void {
+    if (--this.left > 0) return;
+    if (this.failure) this.over.reject(this.failure.error);
+    else this.over.resolve(this.rest);
+  }
+
+  /** The store did not take the messages. */
+  reject(error: unknown): void {
+    this.rest = () => this.runInAsyncScope(() => this.fallBack(error as Error));
+    this.resolve();
+  }
+
+  unmarked(error: unknown): void {
+    this.failure = { error };
+    this.resolve();
+  }
+}
 
 /**
  * The messages of one transaction, from the end of its body to their delivery.
@@ -60,32 +97,15 @@ export class LateHalf {
     const isForDatabase =
       store === 'outbox' || (whenBrokerDown === 'outbox' && !this.tools.availability.ready);
     if (isForDatabase) {
-      this.keepInDatabase(tx)
-        .then(() => this.mark(tx))
-        .then(nothing)
-        .then(over.resolve, over.reject);
-      return;
+      const kept = this.keepInDatabase(tx).then(() => this.mark(tx));
+      return passOn(kept.then(nothing), over);
     }
-    let left = 2;
-    let rest: Rest | undefined;
-    let unmarked: { error: unknown } | undefined;
-    const ended = (): void => {
-      if (--left > 0) return;
-      if (unmarked) over.reject(unmarked.error);
-      else over.resolve(rest);
-    };
-    // The answer of the store is heard where other transactions hear theirs, and a client of a database may know its own by where
-    // it is asked (`AsyncLocalStorage`).
-    const here = new AsyncResource('RivuletTransaction');
-    const refused = (error: unknown): void => {
-      rest = () => here.runInAsyncScope(() => this.fallBack(tx, error as Error));
-      ended();
-    };
-    this.preparation.prepare(new Answer(ended, refused));
-    this.mark(tx).then(ended, (error: unknown) => {
-      unmarked = { error };
-      ended();
-    });
+    const placing = new Placing(over, (error) => this.fallBack(tx, error));
+    this.preparation.prepare(placing);
+    this.mark(tx).then(
+      () => placing.resolve(),
+      (error: unknown) => placing.unmarked(error),
+    );
   }
 
   /** The database committed. `over` hears of a failure when others have to complete it, which they will. */
@@ -98,7 +118,7 @@ export class LateHalf {
     const delivered = this.isInOutbox
       ? tools.outbox.publish(participant, facts, messages)
       : this.commitEach();
-    delivered.then(over.resolve, over.reject);
+    passOn(delivered, over);
   }
 
   private async commitEach(): Promise<void> {

@@ -9,13 +9,12 @@ import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
 import type { AppendResult } from '../store/message-log.js';
 import type { TopicInfo } from '../store/topic-registry.js';
-import { mintTransactionId } from './database-transaction.js';
 import { SETS } from './half-owner.js';
 import type { HalfSender } from './half-sender.js';
 import { HeldMessage, type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.js';
 import { checkSet, type SendAllOptions, type SetMessage } from './message-set.js';
 import type { Publisher } from './publisher.js';
-import type { TransactionFacts } from './transaction-facts.js';
+import { mintTransactionId, type TransactionFacts } from './transaction-facts.js';
 import {
   halfOf,
   resultOf,

@@ -8,7 +8,7 @@ import { type KeptMessage, placed, type QueueRun, runsOf } from './kept-message.
 import type { Publisher } from './publisher.js';
 import type { TransactionFacts } from './transaction-facts.js';
 import type { TransactionSettings } from './transaction-settings.js';
-import { Answer } from './turn-batch.js';
+import { type Answer, passOn } from './turn-batch.js';
 
 type FullReply = Extract<PrepareReply, { state: 'full' }>;
 
@@ -21,6 +21,24 @@ export interface PreparationTools {
 }
 
 const NONE: readonly QueueRun[] = [];
+
+/** Of the only half of a transaction. A class, since it lives until the answer: decision 19. */
+class OnlyAnswer implements Answer<PrepareReply> {
+  constructor(
+    private readonly preparation: Preparation,
+    private readonly run: QueueRun,
+    private readonly over: Answer<void>,
+  ) {}
+
+  resolve(reply: PrepareReply): void {
+    if (reply.state === 'prepared') this.over.resolve();
+    else passOn(this.preparation.settleOnly(this.run, reply), this.over);
+  }
+
+  reject(error: unknown): void {
+    this.over.reject(error);
+  }
+}
 
 /** Has the store take the messages of one transaction, one half for each queue, also where a topic is full or has changed. */
 export class Preparation {
@@ -56,24 +74,28 @@ export class Preparation {
     const runs = runsOf(this.kept);
     const [only] = runs;
     if (only && runs.length === 1) return this.prepareOnly(only, over);
-    this.prepareRuns(runs)
-      .then((moved) => (moved.length > 0 ? this.prepareAnew(moved) : undefined))
-      .then(over.resolve, over.reject);
+    passOn(
+      this.prepareRuns(runs).then((moved) =>
+        moved.length > 0 ? this.prepareAnew(moved) : undefined,
+      ),
+      over,
+    );
   }
 
   /** As `prepare`. No promises where there is nothing else to do. */
   private prepareOnly(run: QueueRun, over: Answer<void>): void {
     // No literal: decision 19.
     this.runs = Array.of(run);
-    const resolve = (reply: PrepareReply): void => {
-      if (reply.state === 'prepared') return over.resolve();
-      this.answered(run, reply)
-        .then((isTaken) => (isTaken ? undefined : this.prepareAnew([run])))
-        .then(over.resolve, over.reject);
-    };
     const { publisher, sender, settings } = this.tools;
     const [place, half] = [publisher.place(this.facts, run), publisher.half(this.facts, run)];
-    sender.prepareFor(new Answer(resolve, over.reject), place, half, settings.halfTimeoutMs);
+    const answer = new OnlyAnswer(this, run, over);
+    sender.prepareFor(answer, place, half, settings.halfTimeoutMs);
+  }
+
+  /** @internal The only run was not simply taken. */
+  async settleOnly(run: QueueRun, reply: PrepareReply): Promise<void> {
+    const isTaken = await this.answered(run, reply);
+    if (!isTaken) await this.prepareAnew([run]);
   }
 
   /** @returns those whose topic has changed: nothing of them is stored. */

@@ -11,7 +11,7 @@ import type { HalfSender, SentHalf } from './half-sender.js';
 import { type KeptMessage, type QueueRun, runsOf } from './kept-message.js';
 import type { Moved, MovedMessages } from './moved-messages.js';
 import type { TransactionFacts } from './transaction-facts.js';
-import { Answer } from './turn-batch.js';
+import { type Answer, Callbacks, passOn } from './turn-batch.js';
 
 export interface PublisherOptions {
   sender: HalfSender;
@@ -35,6 +35,24 @@ class Half implements SentHalf {
     this.entries = run.entries;
     this.checkAfterMs = checkAfterMs;
     this.acks = run.acks;
+  }
+}
+
+/** A class, since it lives until the answer: decision 19. */
+class CommitAnswer implements Answer<ResolveReply> {
+  constructor(
+    private readonly publisher: Publisher,
+    readonly over: Answer<void>,
+    readonly facts: TransactionFacts,
+    readonly run: QueueRun,
+  ) {}
+
+  resolve(reply: ResolveReply): void {
+    this.publisher.committed(reply, this);
+  }
+
+  reject(error: unknown): void {
+    this.over.reject(error);
   }
 }
 
@@ -62,22 +80,26 @@ export class Publisher {
    */
   commit(facts: TransactionFacts, run: QueueRun): Promise<void> {
     return new Promise((resolve, reject) =>
-      this.commitFor(new Answer(resolve, reject), facts, run),
+      this.commitFor(new Callbacks(resolve, reject), facts, run),
     );
   }
 
   /** As `commit`, without a promise. */
   commitFor(over: Answer<void>, facts: TransactionFacts, run: QueueRun): void {
+    const answer = new CommitAnswer(this, over, facts, run);
     const half = { id: facts.id, entries: run.entries };
-    const resolve = (reply: ResolveReply): void => {
-      if (reply.state === 'unknown')
-        return void this.publishRun(facts, run).then(over.resolve, over.reject);
-      if (reply.state === 'committed') this.tell(run, reply.results);
-      else this.alarmRolledBack(facts, run);
-      over.resolve();
-    };
-    const answer = new Answer(resolve, over.reject);
     this.options.sender.commitFor(answer, this.place(facts, run), half);
+  }
+
+  /** @internal What the store said to a commit. */
+  committed(
+    reply: ResolveReply,
+    { over, facts, run }: Pick<CommitAnswer, 'over' | 'facts' | 'run'>,
+  ): void {
+    if (reply.state === 'unknown') return passOn(this.publishRun(facts, run), over);
+    if (reply.state === 'committed') this.tell(run, reply.results);
+    else this.alarmRolledBack(facts, run);
+    over.resolve();
   }
 
   /**

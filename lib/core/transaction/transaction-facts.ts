@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { formatMessageId, parseMessageId } from '../message/message-id.js';
+import { formatMessageId, newMessageId, parseMessageId } from '../message/message-id.js';
 import type { TransactionId } from '../store/half-message-store.js';
 import type { HalfOwner } from './half-owner.js';
 
@@ -7,6 +7,10 @@ import type { HalfOwner } from './half-owner.js';
 export interface TransactionFacts {
   readonly id: TransactionId;
   readonly owner: HalfOwner;
+}
+
+export function mintTransactionId(now: number): TransactionId {
+  return newMessageId(now);
 }
 
 /**

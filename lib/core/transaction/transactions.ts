@@ -9,10 +9,11 @@ import type { Availability } from '../store/stores.js';
 import {
   type Begin,
   DatabaseTransaction,
+  type DatabaseTransactionOptions,
   type DatabaseTransactionTools,
 } from './database-transaction.js';
+import { Delivery } from './delivery.js';
 import { UnmanagedTransactionError } from './errors.js';
-import type { HalfOwner } from './half-owner.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfSender } from './half-sender.js';
 import type { LateHalf } from './late-half.js';
@@ -27,7 +28,6 @@ import { TransactionScope } from './transaction-scope.js';
 import { type TransactionOptions, transactionOptionProblems } from './transaction-options.js';
 import type { TransactionSettings } from './transaction-settings.js';
 import { TransactionTopics } from './transaction-topics.js';
-import { Answer } from './turn-batch.js';
 import type { UnitOfWork, UnitOfWorkTools } from './unit-of-work.js';
 
 export interface TransactionsOptions {
@@ -105,8 +105,16 @@ export class Transactions {
     const participant = this.participant(options.participant);
     const { propagation = 'required' } = options;
     if (outer?.participant !== participant.name || propagation === 'requires-new')
-      return this.begin(participant, work, (inner) => participant.run(inner, options.database));
+      return this.begin(participant, work, beginnerOf(participant, options));
     if (propagation === 'required') return work(outer.tx);
+    return this.nested(outer, participant, work);
+  }
+
+  private nested<R>(
+    outer: UnitOfWork,
+    participant: TransactionParticipant,
+    work: (tx: unknown) => Promise<R>,
+  ): Promise<R> {
     if (!participant.nested)
       throw new InvalidOptionsError('Transaction', [
         `participant "${participant.name}" has no savepoints: propagation "nested" cannot be had`,
@@ -207,14 +215,26 @@ export class Transactions {
       return Promise.reject(
         new ClosedError('Transaction: the application is closing. Nothing was begun.'),
       );
-    const { participants } = this.options;
-    const runAs = (owner: HalfOwner): Promise<R> => {
-      this.underWay += 1;
-      const { tools } = this;
-      return new DatabaseTransaction({ participant, owner, begin, tools }).run(body);
-    };
-    const owner = participants.known(participant);
-    return owner ? runAs(owner) : participants.owner(participant).then(runAs);
+    const owner = this.options.participants.known(participant);
+    const { tools } = this;
+    if (owner) return this.runAs({ participant, owner, begin, tools }, body);
+    return this.runOnceKnown({ participant, begin, tools }, body);
+  }
+
+  private async runOnceKnown<R>(
+    whole: Omit<DatabaseTransactionOptions, 'owner'>,
+    body: (tx: unknown) => Promise<R>,
+  ): Promise<R> {
+    const owner = await this.options.participants.owner(whole.participant);
+    return this.runAs({ ...whole, owner }, body);
+  }
+
+  private runAs<R>(
+    options: DatabaseTransactionOptions,
+    body: (tx: unknown) => Promise<R>,
+  ): Promise<R> {
+    this.underWay += 1;
+    return new DatabaseTransaction(options).run(body);
   }
 
   private toolsOfEach(): DatabaseTransactionTools {
@@ -258,11 +278,7 @@ export class Transactions {
 
   private deliver(half: LateHalf, facts: TransactionFacts): void {
     this.underWay += 1;
-    const reject = (error: unknown): void => {
-      this.tell('delivery-delayed', facts, error as Error);
-      this.ended();
-    };
-    half.deliver(new Answer(this.ended, reject));
+    half.deliver(new Delivery(facts, this.deliveries));
   }
 
   private tell(
@@ -284,6 +300,17 @@ export class Transactions {
     this.underWay -= 1;
     if (this.underWay === 0) for (const resolve of this.idleWaiters.splice(0)) resolve();
   };
+
+  private readonly deliveries = {
+    onDelayed: (facts: TransactionFacts, error: Error): void =>
+      this.tell('delivery-delayed', facts, error),
+    onEnded: this.ended,
+  };
+}
+
+/** A function of its own, which remembers these two and nothing else: it lives as long as its transaction. */
+function beginnerOf(participant: TransactionParticipant, { database }: TransactionOptions): Begin {
+  return (body) => participant.run(body, database);
 }
 
 function refuseForeign(participant: TransactionParticipant): void {

@@ -23,12 +23,26 @@ type TurnCall<Place, Item, Reply> = (
   times: TurnTimes,
 ) => Promise<readonly Reply[]>;
 
-/** Who hears how it ended, once, and must not throw. A class since it lives until then (decision 7). */
-export class Answer<Reply> {
+/** Who hears how it ended, once, and must not throw. */
+export interface Answer<Reply> {
+  resolve(reply: Reply): void;
+  reject(error: unknown): void;
+}
+
+/** Two functions that hear it. A class since it lives until then (decision 7). */
+export class Callbacks<Reply> implements Answer<Reply> {
   constructor(
     readonly resolve: (reply: Reply) => void,
     readonly reject: (error: unknown) => void,
   ) {}
+}
+
+/** `over` hears how `work` ends. */
+export function passOn<Reply>(work: Promise<Reply>, over: Answer<Reply>): void {
+  work.then(
+    (reply) => over.resolve(reply),
+    (error: unknown) => over.reject(error),
+  );
 }
 
 interface Batch<Item, Reply> {
@@ -57,7 +71,7 @@ export class TurnBatch<Place extends object, Item, Reply> {
   /** Rejects as the call does, together with the others of it. */
   ask(place: Place, item: Item, weight: Weight = {}): Promise<Reply> {
     return new Promise((resolve, reject) =>
-      this.put(place, item, weight, new Answer(resolve, reject)),
+      this.put(place, item, weight, new Callbacks(resolve, reject)),
     );
   }
 
