@@ -117,15 +117,13 @@ export class RedisGroupReader implements GroupReader {
     if (this.closed) throw new ClosedError(`The reader of ${this.group} was closed`);
     if (signal.aborted) return [];
     const byLog = new Map(queues.map((ref) => [this.keys.queue(ref).log, ref]));
-    const request = {
-      command: ['xreadgroup', 'GROUP', this.group, this.consumer, 'COUNT', String(perQueue)],
-      streams: [...byLog.keys()].map((key) => ({ key, after: '>' })),
-      signal,
-    } as const;
+    const { group, consumer } = this;
+    const command = ['xreadgroup', 'GROUP', group, consumer, 'COUNT', String(perQueue)] as const;
+    const streams = [...byLog.keys()].map((key) => ({ key, after: '>' }));
     const onReply = (reply: StreamsReply): void => onArrival!(readDeliveries(reply, byLog));
     const { entries, failures } = await (blockMs > 0 || !this.connections.ready
-      ? this.reader.read({ ...request, blockMs, onArrival: onArrival && onReply })
-      : this.reader.readNow({ ...request, leavesNow }));
+      ? this.reader.read({ command, streams, signal, blockMs, onArrival: onArrival && onReply })
+      : this.reader.readNow({ command, streams, signal, leavesNow }));
     const deliveries = readDeliveries(entries, byLog);
     if (failures.length === 0) return deliveries;
     const fault = failures.find(({ error }) => FAULTS[refusalReason(error) ?? '']);

@@ -178,10 +178,14 @@ export class FetchLoop {
 
   private read(planned: PlannedRead, signal: AbortSignal, { leavesNow = false } = {}): Reading {
     const { reader, beforeRead } = this.options;
+    const { queues, perQueue, blockMs } = planned;
     beforeRead?.();
-    if (planned.blockMs === 0)
-      return new Reading(planned, signal, reader.read({ ...planned, signal, leavesNow }));
-    const entries = reader.read({ ...planned, signal, onArrival: this.onArrival });
+    if (blockMs === 0) {
+      const asked = reader.read({ queues, perQueue, blockMs, signal, leavesNow });
+      return new Reading(planned, signal, asked);
+    }
+    const { onArrival } = this;
+    const entries = reader.read({ queues, perQueue, blockMs, signal, onArrival });
     this.blocked = new Reading(planned, signal, entries, this.watchRest());
     return this.blocked;
   }

@@ -1,11 +1,17 @@
 import type { PendingSend } from './pending-send.js';
 
-/** Sends of one producer to one queue that travel together. */
-export interface AppendCall {
-  number: number;
-  epoch: number;
-  sends: PendingSend[];
-  outcome: 'under-way' | 'not-stored' | 'gap' | 'unknown' | 'moved';
+/** Sends of one producer to one queue that travel together. A class, as all that lives from a send to its confirm (decision 7). */
+export class AppendCall {
+  readonly epoch: number;
+  readonly number: number;
+  readonly sends: PendingSend[];
+  outcome: 'under-way' | 'not-stored' | 'gap' | 'unknown' | 'moved' = 'under-way';
+
+  constructor({ epoch, number }: { epoch: number; number: number }, sends: PendingSend[]) {
+    this.epoch = epoch;
+    this.number = number;
+    this.sends = sends;
+  }
 }
 
 /** How many of the sends travel in one call: at least one. */

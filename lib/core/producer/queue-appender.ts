@@ -9,7 +9,7 @@ import {
   NO_DISK_ACKS,
 } from '../store/message-log.js';
 import type { QueueRef } from '../store/refs.js';
-import { type AppendCall, batchSize } from './append-call.js';
+import { AppendCall, batchSize } from './append-call.js';
 import { AppendSession } from './append-session.js';
 import { DeadlineWatch } from './deadline-watch.js';
 import type { PendingSend } from './pending-send.js';
@@ -142,7 +142,7 @@ export class QueueAppender {
 
   private transmit(sends: PendingSend[]): void {
     const { log, topic, queue, generation, session, clock } = this.options;
-    const call: AppendCall = { ...this.session.next(), sends, outcome: 'under-way' };
+    const call = new AppendCall(this.session.next(), sends);
     this.calls.push(call);
     log
       .append({
