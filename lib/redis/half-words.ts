@@ -55,10 +55,16 @@ export function fromWord(word: string): string {
   return decodeURIComponent(word);
 }
 
+/** All of it is visible at once, and nothing is compared with what was sent before. */
+export function isPlain({ entries }: HalfMessages): boolean {
+  for (const { due, dedupId } of entries) if (due || dedupId !== undefined) return false;
+  return true;
+}
+
 /** '<messages> <dues> <dedup ids>', as halves.lua keeps it. */
-export function contentWords({ entries }: HalfMessages): string {
-  if (!entries.some(({ due, dedupId }) => due || dedupId !== undefined))
-    return `${entries.length} - -`;
+export function contentWords(half: HalfMessages): string {
+  const { entries } = half;
+  if (isPlain(half)) return `${entries.length} - -`;
   const dues = listed(entries, ({ due }) => due && whenArgument(due));
   const dedups = listed(entries, ({ dedupId }) =>
     dedupId === undefined ? undefined : toWord(dedupId),

@@ -23,6 +23,7 @@ import {
   byMinute,
   contentWords,
   fromWord,
+  isPlain,
   type HalfState,
   type Item,
   joinedHalves,
@@ -49,7 +50,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
   }
 
   prepare(call: HalfCall): Promise<PrepareReply[]> {
-    const wordOf = rememberingLast(toWord);
+    const headOf = rememberingHead();
     return this.confirmed.run(call, (host) =>
       this.move<HalfMessages, PrepareReply>(call, call.halves, (keys, ids, halves) =>
         scripts.prepareHalf.runBinary(host, {
@@ -58,11 +59,7 @@ export class RedisHalfMessageStore implements HalfMessageStore {
             generation: String(call.generation),
             owner: toWord(call.owner),
             ids,
-            halves: joinedHalves(
-              halves,
-              (half) =>
-                `${Math.round(half.checkAfterMs)} ${wordOf(half.name)} ${contentWords(half)}\n`,
-            ),
+            halves: joinedHalves(halves, headOf),
           },
         }),
       ),
@@ -256,13 +253,26 @@ export class RedisHalfMessageStore implements HalfMessageStore {
 
 type NeedsDedup = { id: TransactionId } & Extract<HalfState, { state: 'dedup' }>;
 
-/** For texts of which neighbours are mostly the same. */
-function rememberingLast(wordOf: (text: string) => string): (text: string) => string {
-  let last: { text: string; word: string } | undefined;
-  return (text) => {
-    if (last?.text !== text) last = { text, word: wordOf(text) };
-    return last.word;
+/** What prepare-half.lua is told of a half. Of its neighbour mostly the same: a text that is there already is written faster. */
+function rememberingHead(): (half: HalfMessages) => string {
+  let last: HalfMessages | undefined;
+  let head = '';
+  return (half) => {
+    if (!last || !saysTheSame(half, last))
+      head = `${Math.round(half.checkAfterMs)} ${toWord(half.name)} ${contentWords(half)}\n`;
+    last = half;
+    return head;
   };
+}
+
+function saysTheSame(half: HalfMessages, other: HalfMessages): boolean {
+  return (
+    half.entries.length === other.entries.length &&
+    half.name === other.name &&
+    half.checkAfterMs === other.checkAfterMs &&
+    isPlain(half) &&
+    isPlain(other)
+  );
 }
 
 function toItem(id: TransactionId): Item {
