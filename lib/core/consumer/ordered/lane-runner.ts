@@ -67,6 +67,8 @@ export class LaneRunner implements SlotUser {
   private readonly timers = new Map<Lane, () => void>();
   private aloneEnd = new AbortController();
   private startsNoMore = false;
+  /** Slots that its messages hold. */
+  private inUse = 0;
 
   constructor(options: LaneRunnerOptions & { lanes: Lanes }) {
     const { clock, subscription, lanes } = options;
@@ -89,6 +91,11 @@ export class LaneRunner implements SlotUser {
   /** None waits for another attempt either. */
   get isResting(): boolean {
     return this.isIdle && this.timers.size === 0;
+  }
+
+  /** More may start than this process gets to soon. */
+  get hasPlenty(): boolean {
+    return this.lanes.readyCount >= 2 * this.options.slots.shareOf(this);
   }
 
   wake(): void {
@@ -129,6 +136,7 @@ export class LaneRunner implements SlotUser {
   /** Nothing more is started. What the store takes for started, and is not, is given back. */
   startNoMore(): void {
     this.startsNoMore = true;
+    this.options.slots.leave(this);
     for (const lane of this.lanes.values())
       if ((lane.state === 'ready' || lane.state === 'absent') && lane.record?.open) {
         const { offset, held, history } = lane.head!;
@@ -140,12 +148,17 @@ export class LaneRunner implements SlotUser {
 
   /** Start what has a slot. */
   plan(): void {
+    const { lanes } = this;
     const { slots } = this.options;
     if (this.startsNoMore) return;
-    while (this.lanes.hasReady && slots.mayTake(this, this.lanes.readyCount))
-      this.start(this.lanes.takeReady()!);
-    for (let lane = this.lanes.takeSuspect(); lane; lane = this.lanes.takeSuspect())
-      this.startAlone(lane);
+    const share = slots.shareOf(this);
+    let any = false;
+    while (lanes.hasReady && this.inUse < share && slots.capacity.hasSlot) {
+      this.start(lanes.takeReady()!);
+      any = true;
+    }
+    slots.took(this, { any, more: lanes.readyCount });
+    for (let lane = lanes.takeSuspect(); lane; lane = lanes.takeSuspect()) this.startAlone(lane);
   }
 
   /** The store did not confirm what was planned. Handlers go on. */
@@ -225,6 +238,7 @@ export class LaneRunner implements SlotUser {
     });
     this.runs.add(run);
     this.options.slots.capacity.take();
+    this.inUse += 1;
     steps.put({
       lane,
       isHeld: head.held,
@@ -369,6 +383,7 @@ export class LaneRunner implements SlotUser {
 
   private giveSlot(): void {
     const { slots } = this.options;
+    this.inUse -= 1;
     slots.capacity.handled();
     slots.freed();
   }

@@ -7,33 +7,42 @@ export interface SlotUser {
   wake(): void;
 }
 
-/** The slots of one subscription, shared by its queues. Those that found none are told of the next ones, in their order. */
+/**
+ * The slots of one subscription, shared by its queues: each has an equal part of them while others want more than they have, so
+ * that handlers of one queue run while the store is asked about another. Who waits longest is told first of slots that are free.
+ */
 export class LaneSlots {
   readonly capacity: Capacity;
-  private readonly waiting = new Set<SlotUser>();
+  /** Those that could start more, who started something last at the end. */
+  private readonly wanting = new Set<SlotUser>();
 
   constructor(options: { limit: number; throttle?: Throttle | undefined }) {
     this.capacity = new Capacity(options);
     this.capacity.onTokens = () => this.freed();
   }
 
-  /** It wants none any more. */
-  leave(user: SlotUser): void {
-    this.waiting.delete(user);
+  /** How many slots the queue may have in all, if they are free. */
+  shareOf(user: SlotUser): number {
+    const others = this.wanting.size - (this.wanting.has(user) ? 1 : 0);
+    return Math.ceil(this.capacity.limit / (others + 1));
   }
 
-  /** Whether the queue may take one more; `ready`: how many it would take. If not, it is woken when that may have changed. */
-  mayTake(user: SlotUser, ready = 1): boolean {
-    this.waiting.delete(user);
-    if (this.capacity.hasSlot) return true;
-    this.waiting.add(user);
-    this.capacity.want(ready);
-    return false;
+  /** The queue has started what it may: whether that was anything, and how many more it would start. It is woken when it may. */
+  took(user: SlotUser, { any, more }: { any: boolean; more: number }): void {
+    if (more === 0) return this.leave(user);
+    if (any) this.wanting.delete(user);
+    this.wanting.add(user);
+    if (!this.capacity.hasSlot) this.capacity.want(more);
+  }
+
+  /** The queue wants none any more: others may have its part. */
+  leave(user: SlotUser): void {
+    if (this.wanting.delete(user)) this.freed();
   }
 
   /** A slot is free again. */
   freed(): void {
-    for (const user of this.waiting) user.wake();
+    for (const user of this.wanting) user.wake();
   }
 
   /** Runs `start` once nothing of the subscription runs, and lets nothing start until it resolves. */

@@ -254,7 +254,8 @@ export class LeasedQueue implements Holder {
   private async read(): Promise<boolean> {
     const { leases, timing, memory } = this.options;
     if (this.leaving || this.admission.isStopped || this.readUpTo !== undefined) return false;
-    const isFull = this.parkedLimit.isReached(this.lanes);
+    // What is read long before its turn only grows old in memory.
+    const isFull = this.parkedLimit.isReached(this.lanes) || this.runner.hasPlenty;
     const count = isFull ? 0 : memory.toRead(this, this.lanes, timing);
     if (count === 0) return this.lanes.moving.size > 0;
     const proof = this.proof!;
