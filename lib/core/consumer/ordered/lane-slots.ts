@@ -7,9 +7,12 @@ export interface SlotUser {
   wake(): void;
 }
 
+/** A call to the store costs as much for two messages as for some more: with many queues parts would be too small to be worth one. */
+const LEAST_SHARE = 16;
+
 /**
- * The slots of one subscription, shared by its queues: each has an equal part of them while others want more than they have, so
- * that handlers of one queue run while the store is asked about another. Who waits longest is told first of slots that are free.
+ * The slots of one subscription, shared by its queues: each has an equal part of them, or a few, while others want more than they
+ * have, so that handlers of one queue run while the store is asked about another. Who waits longest is told first of slots that are free.
  */
 export class LaneSlots {
   readonly capacity: Capacity;
@@ -24,7 +27,8 @@ export class LaneSlots {
   /** How many slots the queue may have in all, if they are free. */
   shareOf(user: SlotUser): number {
     const others = this.wanting.size - (this.wanting.has(user) ? 1 : 0);
-    return Math.ceil(this.capacity.limit / (others + 1));
+    const { limit } = this.capacity;
+    return Math.max(Math.ceil(limit / (others + 1)), Math.min(limit, LEAST_SHARE));
   }
 
   /** The queue has started what it may: whether that was anything, and how many more it would start. It is woken when it may. */

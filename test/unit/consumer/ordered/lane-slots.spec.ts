@@ -25,21 +25,30 @@ describe('the slots of an ordered subscription', () => {
   });
 
   it('are shared in equal parts by queues that want more, none of them left over', () => {
-    const slots = new LaneSlots({ limit: 10 });
+    const slots = new LaneSlots({ limit: 100 });
     const queues = [new Queue(), new Queue(), new Queue()];
     for (const queue of queues) slots.took(queue, { any: true, more: 1 });
-    expect(queues.map((queue) => slots.shareOf(queue))).toEqual([4, 4, 4]);
-    expect(slots.shareOf(new Queue())).toBe(3);
+    expect(queues.map((queue) => slots.shareOf(queue))).toEqual([34, 34, 34]);
+    expect(slots.shareOf(new Queue())).toBe(25);
+  });
+
+  it('are given in parts that are worth a call, however many queues there are', () => {
+    const large = new LaneSlots({ limit: 100 });
+    const small = new LaneSlots({ limit: 8 });
+    for (const slots of [large, small])
+      for (let i = 0; i < 64; i++) slots.took(new Queue(), { any: true, more: 1 });
+    expect(large.shareOf(new Queue())).toBe(16);
+    expect(small.shareOf(new Queue())).toBe(8);
   });
 
   it('are given to the others once a queue wants none any more', () => {
-    const slots = new LaneSlots({ limit: 10 });
+    const slots = new LaneSlots({ limit: 100 });
     const [one, other] = [new Queue(), new Queue()];
     for (const queue of [one, other]) slots.took(queue, { any: true, more: 1 });
-    expect(slots.shareOf(one)).toBe(5);
+    expect(slots.shareOf(one)).toBe(50);
     slots.took(other, { any: true, more: 0 });
     expect([one.woken, other.woken]).toEqual([1, 0]);
-    expect(slots.shareOf(one)).toBe(10);
+    expect(slots.shareOf(one)).toBe(100);
     slots.leave(one);
     slots.leave(one);
     expect([one.woken, other.woken]).toEqual([1, 0]);
@@ -105,6 +114,52 @@ describe('queues of one ordered subscription', () => {
     await gate.open();
     await bed.advance(100);
     expect(running).toBe(10);
+  });
+
+  /** Two queues with 200 messages each, and 40 slots in which handlers stay until they are let go. */
+  const held = async () => {
+    await bed.stores.topics.declare('orders', { queues: 2 });
+    await publish(0, 200);
+    await publish(1, 200);
+    const gates: [Gate[], Gate[]] = [[], []];
+    await bed.subscribe({
+      ...BILLING,
+      concurrency: 40,
+      handler: async ({ message }: Delivery) => {
+        const gate = new Gate();
+        gates[message.queue]!.push(gate);
+        await gate.pass();
+      },
+    });
+    const letGo = async (fromEach: number): Promise<void> => {
+      for (const its of gates) for (const gate of its.splice(0, fromEach)) await gate.open();
+      await bed.advance(100);
+    };
+    await bed.advance(100);
+    // The first one took what nobody else wanted yet.
+    await letGo(40);
+    return { running: () => gates.map(({ length }) => length), letGo };
+  };
+
+  it('have equal parts of the slots while each could start more', async () => {
+    const { running, letGo } = await held();
+    for (let i = 0; i < 4; i++) {
+      expect(running()).toEqual([20, 20]);
+      await letGo(20);
+    }
+    while (running().some((some) => some > 0)) await letGo(40);
+  });
+
+  it('have the part of one that is handed over as soon as its handlers end', async () => {
+    const { running, letGo } = await held();
+    const other = await bed.sibling();
+    await other.subscribe({ ...BILLING, handler: () => undefined });
+    await bed.advance(60_000);
+    expect(running()).toEqual([20, 20]);
+    await letGo(10);
+    expect(running().sort()).toEqual([10, 30]);
+    while (running().some((some) => some > 0)) await letGo(40);
+    await other.close();
   });
 
   it('read no further while they have enough to start', async () => {
