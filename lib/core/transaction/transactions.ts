@@ -12,7 +12,7 @@ import {
   type DatabaseTransactionOptions,
   type DatabaseTransactionTools,
 } from './database-transaction.js';
-import { Delivery } from './delivery.js';
+import { DeliveryAnswer } from './delivery-answer.js';
 import { UnmanagedTransactionError } from './errors.js';
 import type { HalfRoom } from './half-room.js';
 import type { HalfSender } from './half-sender.js';
@@ -211,10 +211,7 @@ export class Transactions {
     body: (tx: unknown) => Promise<R>,
     begin: Begin,
   ): Promise<R> {
-    if (this.closed)
-      return Promise.reject(
-        new ClosedError('Transaction: the application is closing. Nothing was begun.'),
-      );
+    if (this.closed) return Promise.reject(closing());
     const owner = this.options.participants.known(participant);
     const { tools } = this;
     if (owner) return this.runAs({ participant, owner, begin, tools }, body);
@@ -226,6 +223,8 @@ export class Transactions {
     body: (tx: unknown) => Promise<R>,
   ): Promise<R> {
     const owner = await this.options.participants.owner(whole.participant);
+    // Nobody waits for what has not begun: it would run in an application that has stopped.
+    if (this.closed) throw closing();
     return this.runAs({ ...whole, owner }, body);
   }
 
@@ -278,7 +277,7 @@ export class Transactions {
 
   private deliver(half: LateHalf, facts: TransactionFacts): void {
     this.underWay += 1;
-    half.deliver(new Delivery(facts, this.deliveries));
+    half.deliver(new DeliveryAnswer(facts, this.deliveries));
   }
 
   private tell(
@@ -306,6 +305,10 @@ export class Transactions {
       this.tell('delivery-delayed', facts, error),
     onEnded: this.ended,
   };
+}
+
+function closing(): ClosedError {
+  return new ClosedError('Transaction: the application is closing. Nothing was begun.');
 }
 
 /** A function of its own, which remembers these two and nothing else: it lives as long as its transaction. */

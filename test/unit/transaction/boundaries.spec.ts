@@ -1,4 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
+import { Rivulet } from '../../../lib/core/rivulet.js';
+import { nextRun } from '../../../lib/cron/next-run.js';
 import type { MemoryTransaction } from '../../../lib/testing/memory-database.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import type { TransactionParticipant } from '../../../lib/core/transaction/participant.js';
@@ -107,6 +110,41 @@ describe('where a transaction ends and others begin', () => {
     expect(took).toBeUndefined();
     await bed.advance(1);
     await stopped;
+  });
+
+  it('is not waited for at a shutdown once its messages were left to the back-check', async () => {
+    bed.stores.halves.commit = () =>
+      Promise.reject(new StoreRefusedError('not this one', { reason: 'ERR' }));
+    const delayed = bed.rivulet.events.next('delivery-delayed');
+    await bed.rivulet.transactions.run(() => bed.publish('orders', 'x'));
+    await delayed;
+    let isStopped = false;
+    const stopped = bed.rivulet.stop().then(() => (isStopped = true));
+    await bed.advance(bed.rivulet.settings.drainMs / 2);
+    expect(isStopped).toBe(true);
+    await stopped;
+  });
+
+  it('does not begin once the application has stopped, if its database was not ready before', async () => {
+    const { clock, database } = bed;
+    const identity = database.identity.bind(database);
+    let isReady!: () => void;
+    const ready = new Promise<void>((resolve) => (isReady = resolve));
+    database.identity = () => ready.then(identity);
+    const stores = bed.stores.sibling();
+    const settings = { transactions: { participants: [database] } };
+    const starting = new Rivulet({ clock, stores, settings, nextRun });
+    const opened = starting.open().catch(() => undefined); // it is stopped on the way
+    let hasBegun = false;
+    const refused = starting.transactions
+      .run(async () => void (hasBegun = true))
+      .catch((error: unknown) => error);
+    const stopped = starting.stop();
+    await bed.advance(100);
+    isReady();
+    await Promise.all([stopped, opened]);
+    expect(await refused).toMatchObject({ code: 'CLOSED' });
+    expect(hasBegun).toBe(false);
   });
 
   it('holds as much as a producer may hold, and says so', async () => {

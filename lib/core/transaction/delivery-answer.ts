@@ -8,7 +8,7 @@ interface DeliveryListeners {
 }
 
 /** The messages of a committed transaction on their way. A class, since it lives until they are visible: decision 19. */
-export class Delivery implements Answer<void> {
+export class DeliveryAnswer implements Answer<void> {
   constructor(
     private readonly facts: TransactionFacts,
     private readonly listeners: DeliveryListeners,
