@@ -54,6 +54,40 @@ export function describeHalfMessages(open: OpenHarness): void {
         expect(await h.stores.halves.count(QUEUE)).toEqual({ waiting: 2, parked: 0 });
       });
 
+      it('keeps of each half what it says, whatever its neighbours in the call say', async () => {
+        const said = { name: 'a', checkAfterMs: 5_000 };
+        const later = () => entryOf('x', { due: { delayMs: 1_000 } });
+        const halves = [
+          halfOf(['x'], said),
+          halfOf(['x'], said),
+          halfOf(['x'], { ...said, name: 'b' }),
+          halfOf(['x'], { name: 'b', checkAfterMs: 60_000 }),
+          halfOf(['x', 'x'], { name: 'b', checkAfterMs: 60_000 }),
+          halfOf(['x'], said),
+          halfOf([later()], said),
+          halfOf([later()], { ...said, name: 'b' }),
+          halfOf(['x'], { ...said, name: 'b' }),
+          halfOf(['x'], said),
+        ];
+        expect(new Set(statesOf(await prepare(h.stores, ...halves)))).toEqual(
+          new Set(['prepared']),
+        );
+        for (const { id, name, entries, checkAfterMs } of halves) {
+          const kept = (await h.stores.halves.find(QUEUE, id))!;
+          expect(kept).toMatchObject({ name, messages: entries.length });
+          expect(kept.dues.map((due) => due !== undefined)).toEqual(
+            entries.map(({ due }) => due !== undefined),
+          );
+          expect(kept.checkAt! - kept.preparedAt).toBe(checkAfterMs);
+        }
+        const results = (await commit(...halves.map(({ id }) => id))).map((reply) =>
+          resultsOf(reply).map(({ state }) => state),
+        );
+        expect(results).toEqual(
+          halves.map(({ entries }) => entries.map(({ due }) => (due ? 'scheduled' : 'stored'))),
+        );
+      });
+
       it('stores a repeated half once, also when it arrives twice at the same time', async () => {
         const half = halfOf(['a']);
         const other = await h.sibling();

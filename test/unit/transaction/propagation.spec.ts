@@ -151,6 +151,31 @@ describe('a transaction inside another', () => {
     expect(await visible()).toEqual([]);
   });
 
+  it('is over before the whole is rolled back, if it had to wait for its turn', async () => {
+    const [first, second] = [gate(), gate()];
+    const ends: string[] = [];
+    const failed = new Error('no stock');
+    const failing = run(async () => {
+      const own = run(() => first.opened, 'nested');
+      void run(async () => {
+        await second.opened;
+        ends.push('savepoint');
+      }, 'nested');
+      first.open();
+      await own;
+      await nextTurn();
+      throw failed;
+    })
+      .catch((error: unknown) => error)
+      .finally(() => ends.push('whole'));
+    await nextTurn();
+    await nextTurn();
+    expect(ends).toEqual([]);
+    second.open();
+    expect(await failing).toBe(failed);
+    expect(ends).toEqual(['savepoint', 'whole']);
+  });
+
   it('is not what hears of its messages: that belongs to no transaction', async () => {
     bed.rivulet.events.on('published', ({ topic }) => {
       if (topic === 'orders') void bed.publish('heard', 1);
