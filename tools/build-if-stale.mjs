@@ -1,5 +1,5 @@
 // Builds the library unless dist is newer than every source, and than what the build is told. A folder counts too: its
-// time moves when a file goes. The first step of each command of a checkout, so it says what to do when nothing is installed.
+// time moves when a file goes. The first step of `npm start` and others, so it says what to do when nothing is installed.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -6,8 +6,6 @@ import { TcpProxy } from '../helpers/tcp-proxy.js';
 import { Traffic } from '../helpers/traffic.js';
 
 const SECONDS = Number(process.env['RIVULET_NETWORK_SECONDS'] ?? 1);
-/** Six seconds would do: for news, for a sign of life, and to connect; a busy machine adds to it. Without notice nothing would pass, ever. */
-const NOTICED_MS = 60_000;
 const SCENE = { left: 0, deadLetters: 0, ...FLAWLESS };
 
 let redis: TestRedis;
@@ -45,10 +43,7 @@ it('notices connections that are open in one direction only, while new ones work
       }),
     ),
   );
-  for (const ending of endings) {
-    expect(ending).toMatchObject(SCENE);
-    expect(ending.longestGapMs).toBeLessThan(NOTICED_MS);
-  }
+  for (const ending of endings) expect(ending).toMatchObject(SCENE);
 });
 
 it('loses its way neither in delays, nor in replies that come byte by byte, nor in those that end in between', async () => {

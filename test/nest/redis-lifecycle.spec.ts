@@ -83,6 +83,7 @@ describe('An application on a real Redis', () => {
     const { app } = await compile({ connectTimeoutMs: 300 });
     const { app: patient } = await compile({ connectTimeoutMs: 120_000 });
     const waiting = patient.init();
+    waiting.catch(() => undefined); // told below; not as one that nobody hears when something else fails first
     await expect(app.init()).rejects.toThrow(
       new RegExp(
         `^RivuletModule could not connect: redis://127\\.0\\.0\\.1:${redis.port} was not ready within 300 ms`,
@@ -156,9 +157,10 @@ describe('An application on a real Redis', () => {
         await new Promise(() => {});
       }
     }
-    // Left alone, a silent socket would be given up long after this test.
+    // Left alone, a silent socket and a send would be given up long after this test.
     const connection = { host: '127.0.0.1', port: redis.port, socketTimeout: 600_000 };
-    const { app, producer } = await compile({ connection, drainMs: 500 }, [Stuck]);
+    const patient = { connection, producer: { sendTimeoutMs: 600_000 } };
+    const { app, producer } = await compile({ ...patient, drainMs: 500 }, [Stuck]);
     await app.init();
     await producer.send('orders', 1);
     await started.promise;

@@ -6,12 +6,12 @@ import { leave } from '../../helpers/parent.mjs';
 
 const [url, json] = process.argv.slice(2);
 const { namespace, drainMs, hangs } = JSON.parse(json);
-// Left alone, a silent socket would be given up long after the test.
+// Left alone, a silent socket, a send and a request would be given up long after the test.
 const { hostname: host, port } = new URL(url);
 const connection = { host, port: Number(port), socketTimeout: 600_000 };
 const rivulet = new Rivulet({
   stores: new RedisStores({ connection, namespace }),
-  settings: { heartbeatMs: 200, deadAfterMs: 1_000 },
+  settings: { heartbeatMs: 200, deadAfterMs: 1_000, producer: { sendTimeoutMs: 600_000 } },
 });
 let inHand = 0;
 rivulet.subscribe({
@@ -37,7 +37,7 @@ async function stop() {
   const sends = [
     rivulet.producer.send('orders', 1, { key: 'late' }),
     rivulet.producer.send('elsewhere', 1, { delayMs: 60_000 }),
-    rivulet.requester.request('questions', 'anybody?'),
+    rivulet.requester.request('questions', 'anybody?', { timeoutMs: 600_000 }),
   ];
   const settled = Promise.allSettled(sends);
   const begunAt = performance.now();
