@@ -3,6 +3,7 @@ import { InvalidOptionsError } from '../core/message/errors.js';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { ForeignTransactions } from './common/foreign-transactions.js';
+import { keepAlive } from './sql/keep-alive.js';
 import { isolationOf } from './sql/run-options.js';
 import type { DialectName, SqlResult } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -72,7 +73,8 @@ export function drizzleParticipant<Database extends object>(
       `the database is "${kind}"; it must be one of ${Object.keys(DIALECTS).join(', ')}. ` +
         'For libSQL there is libsqlParticipant',
     ]);
-  keepAlive((database as { $client?: object }).$client);
+  const { $client } = database as { $client?: unknown };
+  if (isPgPool($client)) keepAlive($client);
   const foreign = ForeignTransactions.of(database, 'transaction');
   const begin = foreign.begin as <R>(
     body: (tx: Tx) => Promise<R>,
@@ -124,19 +126,8 @@ async function withErrorOfBody<Tx, R>(
   });
 }
 
-const HEARD = new WeakSet<object>();
-
-/** A pool of `pg`, or a connection of it, whose back end is killed ends the process, if nobody listens. The pool drops it. */
-function keepAlive(client: { totalCount?: unknown } = {}): void {
-  if (typeof client.totalCount !== 'number' || HEARD.has(client)) return;
-  HEARD.add(client);
-  const pool = client as unknown as EventEmitter;
-  if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
-  pool.on('acquire', (connection: EventEmitter) => {
-    if (HEARD.has(connection)) return;
-    HEARD.add(connection);
-    connection.on('error', () => undefined);
-  });
+function isPgPool(client: unknown): client is EventEmitter {
+  return typeof (client as { totalCount?: unknown } | undefined)?.totalCount === 'number';
 }
 
 /** As `pg`, `mysql2` and `postgres` answer, in this order. */

@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { TransactionParticipant } from '../core/transaction/participant.js';
 import { checkGiven, type ClientWanted } from './common/given.js';
 import { answerInTime, type CommitTimeout, commitTimeoutOf } from './sql/commit-timeout.js';
+import { keepAlive } from './sql/keep-alive.js';
 import { isolationOf } from './sql/run-options.js';
 import type { SqlDatabase } from './sql/sql-database.js';
 import { sqlParticipant, type SqlParticipantOptions } from './sql/sql-participant.js';
@@ -30,8 +31,7 @@ export function pgParticipant(
 ): TransactionParticipant<PoolClient, PgTransactionOptions> {
   checkGiven('pgParticipant', { client: pool, options }, POOL);
   const { commitTimeoutMs, ...others } = options;
-  // The pool has dropped an idle client whose back end was killed when it says so. Unheard, that would end the process.
-  if (pool.listenerCount('error') === 0) pool.on('error', () => undefined);
+  keepAlive(pool);
   const timeoutMs = commitTimeoutOf({ commitTimeoutMs });
   const transact = <Result>(begin: string, body: (client: PoolClient) => Promise<Result>) =>
     inTransaction({ pool, begin, timeoutMs }, body);
@@ -61,7 +61,7 @@ async function inTransaction<Result>(
     lose(error);
     throw error;
   };
-  client.on('error', lose); // a back end that is killed would end the process otherwise
+  client.on('error', lose);
   try {
     // Answered or not, it may have begun: the pool must not hand it out again.
     await client.query(begin).catch(giveUp);

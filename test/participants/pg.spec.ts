@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { Pool, type PoolClient } from 'pg';
 import { pgParticipant } from '../../lib/participants/pg.js';
 import { describeWith } from '../helpers/servers.js';
@@ -36,4 +37,33 @@ async function open(): Promise<ParticipantHarness<PoolClient>> {
 
 describeWith('postgres')('pg', () => {
   describeParticipant(open, { isolation: true, writersMeet: true, kill: true, swallow: true });
+});
+
+it('outlives a connection that is ended in one breath with its greeting', async () => {
+  // As the server says it when a back end is killed as soon as it is there; only the bytes decide, so they come from here.
+  const told = (type: string, body: Buffer): Buffer => {
+    const head = Buffer.alloc(5);
+    head.write(type);
+    head.writeUInt32BE(4 + body.length, 1);
+    return Buffer.concat([head, body]);
+  };
+  const killed = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
+  const server = createServer((socket) =>
+    socket.once('data', () =>
+      socket.end(
+        Buffer.concat([
+          told('R', Buffer.alloc(4)),
+          told('Z', Buffer.from('I')),
+          told('E', Buffer.from(killed)),
+        ]),
+      ),
+    ),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const pool = new Pool({ host: '127.0.0.1', port, user: 'nobody', database: 'none' });
+  const participant = pgParticipant(pool);
+  await expect(participant.run(async () => 'run')).rejects.toThrow(/connection/i);
+  await pool.end();
+  await new Promise((resolve) => server.close(resolve));
 });
