@@ -1,4 +1,5 @@
 import { NO_ROOM, writeJson } from './json-bytes.js';
+import { JsonTries } from './json-tries.js';
 import { formatMessageId, type MessageId, mintMessageId } from './message-id.js';
 import { frameMessageId, type Header, ID_AT, measureHeader, writeHeader } from './wire-format.js';
 
@@ -37,11 +38,7 @@ export class PooledFrame {
 
 let pool = Buffer.allocUnsafeSlow(POOL_BYTES);
 let used = 0;
-/** Getters of a body are code of the sender, which may send. */
-let isWriting = false;
-/** After one that is too large most are: so many go by unasked. */
-const PASSED_BY = 15;
-let toPassBy = 0;
+const tries = new JsonTries();
 
 /**
  * Header and `body` as JSON, with a new id.
@@ -55,12 +52,7 @@ export function jsonFrame(
   body: unknown,
   limits: { now: number; mostBytes: number },
 ): PooledFrame | undefined {
-  if (isWriting) return undefined;
-  if (toPassBy > 0) {
-    toPassBy -= 1;
-    return undefined;
-  }
-  isWriting = true;
+  if (!tries.begin()) return undefined;
   try {
     let end = writeFrame(header, body, limits.mostBytes);
     if (end === NO_ROOM && used > 0) {
@@ -68,7 +60,7 @@ export function jsonFrame(
       used = 0;
       end = writeFrame(header, body, limits.mostBytes);
     }
-    if (end === NO_ROOM) toPassBy = PASSED_BY;
+    if (end === NO_ROOM) tries.foundNoRoom();
     if (end < 0) return undefined;
     mintMessageId(pool, used + ID_AT, limits.now);
     const frame = new PooledFrame(pool, used, end - used);
@@ -78,7 +70,7 @@ export function jsonFrame(
     // A getter threw: so it will for the codec, which says so.
     return undefined;
   } finally {
-    isWriting = false;
+    tries.end();
   }
 }
 

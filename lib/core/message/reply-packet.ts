@@ -1,5 +1,6 @@
 import { MalformedMessageError } from './errors.js';
 import { NO_ROOM, writeJson } from './json-bytes.js';
+import { JsonTries } from './json-tries.js';
 import { formatMessageId, MESSAGE_ID_BYTES, type MessageId, writeMessageId } from './message-id.js';
 
 /**
@@ -42,14 +43,11 @@ export function encodeReply(
 
 type Step = Omit<ReplyPacket, 'codec' | 'bytes'>;
 
-const JSON_BODY_AT = FIXED + 4;
+const JSON_LENGTH = 4;
+const JSON_BODY_AT = FIXED + JSON_LENGTH;
 /** Written here before it is known how long it is; what finds no room is left to the codec. */
 const draft = Buffer.allocUnsafeSlow(4 * 1024);
-/** Getters of an answer are code of an application, which may give another one. */
-let isWriting = false;
-/** After one that is too large most are: so many go by untried. */
-const PASSED_BY = 15;
-let toPassBy = 0;
+const tries = new JsonTries();
 
 /**
  * With `body` as JSON, the bytes that `encodeReply` would make of what the codec makes.
@@ -59,19 +57,14 @@ let toPassBy = 0;
  * (`writeJson`): the codec makes it, or says why it cannot be made.
  */
 export function jsonReply(step: Step, body: unknown, mostBytes: number): Buffer | undefined {
-  if (isWriting) return undefined;
-  if (toPassBy > 0) {
-    toPassBy -= 1;
-    return undefined;
-  }
-  isWriting = true;
+  if (!tries.begin()) return undefined;
   try {
     const limit = Math.min(JSON_BODY_AT + mostBytes, draft.length);
     const end = writeJson(body, draft, JSON_BODY_AT, limit);
-    if (end === NO_ROOM) toPassBy = PASSED_BY;
+    if (end === NO_ROOM) tries.foundNoRoom();
     if (end < 0) return undefined;
     writeStep(draft, step);
-    draft[22] = 4;
+    draft[22] = JSON_LENGTH;
     draft.writeUInt32BE(JSON_NAME, FIXED);
     const packet = Buffer.allocUnsafe(end);
     draft.copy(packet, 0, 0, end);
@@ -80,7 +73,7 @@ export function jsonReply(step: Step, body: unknown, mostBytes: number): Buffer 
     // A getter threw: so it will for the codec, which says so.
     return undefined;
   } finally {
-    isWriting = false;
+    tries.end();
   }
 }
 
