@@ -1,5 +1,6 @@
 import type { DeliveredEntry } from '../store/delivery-store.js';
 import type { QueueRef } from '../store/refs.js';
+import { SecondLook } from './second-look.js';
 
 /** A read over so many streams costs the server as long as many small ones; the rest have their turn next. */
 const MOST_STREAMS = 256;
@@ -10,6 +11,8 @@ export interface PlannedRead {
   queues: QueueRef[];
   perQueue: number;
   blockMs: number;
+  /** Waits until any queue has something, with a slot for each of them. */
+  waitsOnAll: boolean;
 }
 
 /**
@@ -29,6 +32,7 @@ export class ReadPlan {
   /** Queues that had all they were asked for, to be read one by one, and those that had it again. */
   private rich: QueueRef[] = [];
   private richer: QueueRef[] = [];
+  private readonly secondLook = new SecondLook();
 
   constructor(options: { blockMs: number }) {
     this.blockMs = options.blockMs;
@@ -50,16 +54,18 @@ export class ReadPlan {
     const one = canAskAll ? this.rich.find((ref) => healthy.includes(ref)) : this.inTurn(healthy);
     if (one) {
       this.rich = this.rich.filter((ref) => ref !== one);
-      return { queues: [one], perQueue: wanted, blockMs: 0 };
+      return { queues: [one], perQueue: wanted, blockMs: 0, waitsOnAll: false };
     }
     this.rich = [];
     this.richer = [];
     const from = this.turn % healthy.length;
     this.turn += count < healthy.length ? count : 1;
+    const blockMs = canAskAll && this.hasMore ? 0 : this.longestWait(healthy.length);
     return {
       queues: Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!),
       perQueue: Math.max(1, Math.min(ofOne, Math.floor(Math.max(wanted, atMost) / count))),
-      blockMs: canAskAll && this.hasMore ? 0 : this.longestWait(healthy.length),
+      blockMs,
+      waitsOnAll: canAskAll && blockMs > 0,
     };
   }
 
@@ -68,13 +74,21 @@ export class ReadPlan {
     return rounds === 1 ? this.blockMs : Math.min(this.blockMs, Math.ceil(ROUND_MS / rounds));
   }
 
-  learn({ queues, perQueue }: PlannedRead, entries: readonly DeliveredEntry[]): void {
-    const full = fullQueues(entries, perQueue);
+  learn(planned: PlannedRead, entries: readonly DeliveredEntry[]): void {
+    const { queues, perQueue } = planned;
+    const full = this.isAll(planned, entries) ? [] : fullQueues(entries, perQueue);
     if (full.length > 0) this.drained = 0;
     else this.drained += queues.length;
     const found = queues.filter((ref) => full.some((other) => isSame(ref, other)));
     if (queues.length > 1) this.rich = found;
     else this.richer.push(...found);
+  }
+
+  /** Whether one queue had exactly what it was asked for, and, as it was lately, this will have been all. */
+  private isAll(planned: PlannedRead, entries: readonly DeliveredEntry[]): boolean {
+    if (planned.waitsOnAll) return entries.length === planned.perQueue && !this.secondLook.isDue();
+    this.secondLook.brought(entries.length);
+    return false;
   }
 
   /** Whatever was read last says nothing any more. */

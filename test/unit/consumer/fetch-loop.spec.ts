@@ -234,6 +234,33 @@ describe('FetchLoop', () => {
     expect(perQueue).toBeLessThanOrEqual(most[1]!);
   });
 
+  it('mostly needs one read for each burst if all of them are as large as the free slots', async () => {
+    open(1, 100);
+    for (let i = 0; i < 64; i++) capacity.take();
+    loop.start();
+    for (let i = 0; i < 31; i++) {
+      await clock.advance(5);
+      backlog[0] = 36;
+      wake();
+      await clock.advance(5);
+      finish(36);
+    }
+    expect(accepted).toHaveLength(31 * 36);
+    // After the bursts 1, 3, 6, 11 and 20 it is looked whether there is more; and the last read waits.
+    await clock.advance(5);
+    expect(reads).toHaveLength(31 + 5 + 1);
+    // What is there when nobody looks comes with reads that wait, until the next look.
+    backlog[0] = 36 * 20;
+    wake();
+    while (accepted.length < 36 * 51) {
+      await clock.advance(5);
+      finish(capacity.inUse - 64);
+    }
+    const isWaiting = reads.slice(31 + 5, 31 + 5 + 20).map(({ blockMs }) => blockMs > 0);
+    expect(isWaiting).toEqual(Array.from({ length: 20 }, (_, i) => i < 6));
+    finish(64);
+  });
+
   it('still knows that handlers end soon when nothing has come for a while', async () => {
     open(4, 64);
     handlerMs = 1;
