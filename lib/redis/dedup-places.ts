@@ -2,13 +2,23 @@ import { isMessageId } from '../core/message/message-id.js';
 import type { DedupRef } from '../core/store/dedup-store.js';
 import type { Keys } from './keys.js';
 
-/** Where a dedup record stands. A class, as everything that lives through a call (decision 7). */
-export class DedupPlace {
-  constructor(
-    readonly key: string,
-    /** Undefined: the key is the record. */
-    readonly field: string | undefined,
-  ) {}
+/** What a record is about, and where it stands. A class, as everything that lives through a call (decision 7). */
+export class DedupPlace implements DedupRef {
+  readonly group: string;
+  readonly topic: string;
+  readonly key: string;
+  /** The key in Redis. */
+  readonly at: string;
+  /** Undefined: `at` is the record. */
+  readonly field: string | undefined;
+
+  constructor({ group, topic, key }: DedupRef, at: string, field: string | undefined) {
+    this.group = group;
+    this.topic = topic;
+    this.key = key;
+    this.at = at;
+    this.field = field;
+  }
 }
 
 /** `xxxxxxxx-xx`: of the milliseconds of a UUIDv7 all but the last 8 bits, a quarter of a second. */
@@ -34,19 +44,20 @@ export class DedupPlaces {
   }
 
   of(ref: DedupRef): DedupPlace {
+    if (ref instanceof DedupPlace) return ref;
     const { key } = ref;
     if (key[VERSION_AT] !== '7' || !isMessageId(key))
-      return new DedupPlace(this.keys.dedupRecord(ref), undefined);
-    return new DedupPlace(this.hashOf(ref, key.slice(0, MOMENT)), key.slice(MOMENT));
+      return new DedupPlace(ref, this.keys.dedupRecord(ref), undefined);
+    return new DedupPlace(ref, this.hashOf(ref), key.slice(MOMENT));
   }
 
   /** Mostly that of the one before. */
-  private hashOf({ topic, group }: DedupRef, moment: string): string {
-    if (moment !== this.moment || topic !== this.topic || group !== this.group) {
+  private hashOf({ topic, group, key }: DedupRef): string {
+    if (!key.startsWith(this.moment) || topic !== this.topic || group !== this.group) {
       this.topic = topic;
       this.group = group;
-      this.moment = moment;
-      this.hash = this.keys.dedupRecords({ topic, group }, moment);
+      this.moment = key.slice(0, MOMENT);
+      this.hash = this.keys.dedupRecords({ topic, group }, this.moment);
     }
     return this.hash;
   }

@@ -47,15 +47,13 @@ class Asked {
   /** Whether both stand in one line. */
   isAlike({ place, letter, ms, owner }: Asked): boolean {
     if (letter !== this.letter || ms !== this.ms || owner !== this.owner) return false;
-    return place.field === undefined
-      ? this.place.field === undefined
-      : place.key === this.place.key;
+    return place.field === undefined ? this.place.field === undefined : place.at === this.place.at;
   }
 }
 
 const MOST_PER_CALL = 250;
-/** So many leave at once, and Redis works on them while this process makes more: decision 20. */
-const RUN = 32;
+/** So many begins or ends leave at once, and Redis works on them while this process makes more: decision 20. */
+const RUN = 50;
 const GRANTED = Buffer.from('granted');
 const LETTERS: Readonly<Record<Kind, string>> = {
   begin: 'b',
@@ -72,12 +70,18 @@ const NEW: BeginReply = { state: 'new' };
 export class RedisDedupStore implements DedupStore {
   private readonly connections: Connections;
   private readonly places: DedupPlaces;
-  private waiting: Asked[] = [];
+  /** Apart, since neighbours that ask alike cost less: handlers end and begin in turn. */
+  private begins: Asked[] = [];
+  private others: Asked[] = [];
   private planned = false;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
     this.places = new DedupPlaces(options);
+  }
+
+  recordOf(ref: DedupRef): DedupRef {
+    return this.places.of(ref);
   }
 
   begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
@@ -102,7 +106,7 @@ export class RedisDedupStore implements DedupStore {
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
-    const { key, field } = this.places.of(ref);
+    const { at: key, field } = this.places.of(ref);
     const { redis, testTimeMs } = this.connections;
     const [bytes, [seconds, micros]] = await Promise.all([
       field === undefined
@@ -123,7 +127,7 @@ export class RedisDedupStore implements DedupStore {
   }
 
   async forget(ref: DedupRef): Promise<boolean> {
-    const { key, field } = this.places.of(ref);
+    const { at: key, field } = this.places.of(ref);
     const { redis } = this.connections;
     const forgotten =
       field === undefined
@@ -138,7 +142,8 @@ export class RedisDedupStore implements DedupStore {
   ): Promise<Reply> {
     return new Promise((resolve, fail) => {
       const answer = (word: Buffer): void => resolve(question.read(word));
-      const length = this.waiting.push(new Asked(this.places.of(ref), question, { answer, fail }));
+      const asked = new Asked(this.places.of(ref), question, { answer, fail });
+      const length = (question.kind === 'begin' ? this.begins : this.others).push(asked);
       this.sendLater();
       // Where each slot takes a call of its own, a run of them would be that many calls.
       if (length < RUN || !this.connections.spansSlots) return;
@@ -157,9 +162,11 @@ export class RedisDedupStore implements DedupStore {
   }
 
   private sendAll(): void {
-    if (this.waiting.length === 0) return;
-    const asked = this.waiting;
-    this.waiting = [];
+    // What one handler completes often is what another one is about to begin.
+    const asked = [...this.others, ...this.begins];
+    if (asked.length === 0) return;
+    this.others = [];
+    this.begins = [];
     for (const group of this.connections.spansSlots ? [asked] : bySlot(asked))
       for (let i = 0; i < group.length; i += MOST_PER_CALL)
         void this.send(group.slice(i, i + MOST_PER_CALL));
@@ -192,9 +199,9 @@ function linesOf(asked: readonly Asked[]): { keys: string[]; lines: string; fiel
     const first = asked[at]!;
     const from = at;
     for (; at < asked.length && asked[at]!.isAlike(first); at++) {
-      const { key, field } = asked[at]!.place;
-      if (field === undefined || at === from) keys.push(key);
-      if (field !== undefined) fields += field;
+      const { place } = asked[at]!;
+      if (place.field === undefined || at === from) keys.push(place.at);
+      if (place.field !== undefined) fields += place.field;
     }
     const width = first.place.field === undefined ? 0 : FIELD_WIDTH;
     lines += `${first.letter} ${first.ms} ${first.owner} ${at - from} ${width}\n`;
@@ -227,7 +234,7 @@ function bySlot(asked: readonly Asked[]): Asked[][] {
   const groups = new Map<string, Asked[]>();
   for (const one of asked) {
     const { place } = one;
-    const tag = place.key.slice(0, place.key.indexOf('}'));
+    const tag = place.at.slice(0, place.at.indexOf('}'));
     const group = groups.get(tag);
     if (group) group.push(one);
     else groups.set(tag, [one]);

@@ -17,6 +17,10 @@ export class MemoryDedupStore implements DedupStore {
     this.gate = gate;
   }
 
+  recordOf(ref: DedupRef): DedupRef {
+    return ref;
+  }
+
   begin(ref: DedupRef, claim: DedupClaim): Promise<BeginReply> {
     return this.gate.call(() => {
       const found = this.record(ref);

@@ -73,4 +73,13 @@ describe('dedup records of messages by their ids', () => {
     expect(await begin(refs[1]!)).toEqual({ state: 'new' });
     expect(await redis.hlen(hash)).toBe(2);
   });
+
+  it('are looked up once for those that begin and once for those that end, however they take turns', async () => {
+    await Promise.all(refs.slice(0, 40).map((ref) => begin(ref)));
+    await redis.config('RESETSTAT');
+    await Promise.all(refs.slice(0, 40).flatMap((ref, i) => [complete(ref), begin(refs[40 + i]!)]));
+    expect(await redis.info('commandstats')).toMatch(/cmdstat_hmget:calls=2,/);
+    expect(await redis.hget(hash, `${REST}139`)).toMatch(/^D /);
+    expect(await redis.hget(hash, `${REST}140`)).toMatch(/^P /);
+  });
 });

@@ -4,7 +4,7 @@ import type { Delivery, GuardedDelivery, Middleware } from '../consumer/subscrip
 import type { Clock } from '../runtime/clock.js';
 import type { Events } from '../runtime/events.js';
 import type { Logger } from '../runtime/logger.js';
-import type { BeginReply, DedupRef, DedupStore } from '../store/dedup-store.js';
+import type { BeginReply, DedupStore } from '../store/dedup-store.js';
 import { Claim, Claims } from './claims.js';
 import { dedupKey } from './dedup-key.js';
 import type { IdempotentSettings } from './idempotent-options.js';
@@ -23,15 +23,6 @@ export interface IdempotencyOptions {
   inbox: Inbox;
   responderFor(delivery: Delivery): Responder;
   onTrouble(doing: string, error: unknown): void;
-}
-
-/** Made by a class, as everything that lives through a call to the store (decision 7). */
-class DedupRecordRef implements DedupRef {
-  constructor(
-    readonly group: string,
-    readonly topic: string,
-    readonly key: string,
-  ) {}
 }
 
 /** How long a message waits while its duplicate is being handled, before it looks again. */
@@ -110,7 +101,7 @@ export class Idempotency {
     const key = dedupKey(delivery, settings.key);
     return new Claim({
       // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
-      ref: new DedupRecordRef(group, message.topic, key),
+      ref: this.options.dedup.recordOf({ group, topic: message.topic, key }),
       owner: this.owners.next(key),
       delivery,
       since: this.options.clock.monotonic(),

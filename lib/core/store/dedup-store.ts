@@ -33,8 +33,14 @@ export type DedupRecord =
  * A record is absent, in progress (an owner, a lease) or done (a lifetime, perhaps a result). Two steps, since one is
  * wrong either way: a mark before the handler loses the message when the handler fails, a mark after it lets two
  * handlers run at once. Every call works when the store is out of memory: consuming must go on.
+ *
+ * Renewals, completions and abandons are carried out in the order they are asked; begins, before or after what is asked in the
+ * same turn: an owner knows that its claim was granted before it asks anything else of it.
  */
 export interface DedupStore {
+  /** The same, for whoever asks about it several times: the store finds out once where it lies. No call is made. */
+  recordOf(ref: DedupRef): DedupRef;
+
   /** Claim the record. Safe to repeat by the same owner: its lease begins anew. */
   begin(ref: DedupRef, claim: DedupClaim): Promise<BeginReply>;
 
