@@ -18,7 +18,7 @@ export const scales = {
     request: { warmUp: 60_000, messages: 50_000, inFlight: 100 },
     handover: { warmUp: 100, messages: 2_000, perSecond: 50 },
     lateness: { messages: 100_000, firstDueInMs: 10_000, spreadMs: MINUTE },
-    idle: { messages: 100_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: 20_000 },
+    idle: { messages: 100_000, firstDueInMs: HOUR, spreadMs: MINUTE, windowMs: MINUTE },
     backlog: { few: 10_000, many: 1_000_000, slices: 10, sliceMessages: 10_000, concurrency: 100 },
     // Each queue was used, by a batch of 100: a session begins with the first call.
     topics: { few: 10, many: 1_000, warmUp: 400_000, messages: 400_000, concurrency: 100 },
