@@ -1,4 +1,5 @@
 import { kindProblem } from './json-codec.js';
+import { writeDigits, writeShortNumber } from './number-bytes.js';
 
 /** Of bodies nested deeper, others say where. */
 const DEEPEST = 100;
@@ -17,7 +18,6 @@ const LEFT = -2;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON = 0x3a;
-const ZERO = 0x30;
 const BACKSLASH = 0x5c;
 const SPACE = 0x20;
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -225,19 +225,9 @@ function writeNumber(value: number, target: Buffer, at: number, limit: number): 
   if (at + NUMBER_BYTES > limit) return NO_ROOM;
   if ((value | 0) === value && value > 0) return writeDigits(value, target, at);
   if (!Number.isFinite(value)) return LEFT;
-  return writeWord(value === 0 ? '0' : String(value), target, at, limit);
-}
-
-function writeDigits(value: number, target: Buffer, at: number): number {
-  let end = at + 1;
-  for (let rest = value; rest >= 10; rest = (rest / 10) | 0) end++;
-  let rest = value;
-  for (let place = end - 1; place >= at; place--) {
-    const tenth = (rest / 10) | 0;
-    target[place] = ZERO + rest - 10 * tenth;
-    rest = tenth;
-  }
-  return end;
+  if (value === 0) return writeDigits(0, target, at);
+  const end = writeShortNumber(value, target, at);
+  return end > at ? end : writeWord(String(value), target, at, limit);
 }
 
 /** ASCII without an escape. */
