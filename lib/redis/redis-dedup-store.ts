@@ -11,10 +11,12 @@ import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { scripts } from './scripts.js';
 
-type Kind = 'begin' | 'renew' | 'complete' | 'abandon';
+/** As the script calls them; `k` is a completion that keeps its result. */
+const Kind = { begin: 'b', renew: 'r', complete: 'c', abandon: 'a' } as const;
+const KEEPING = 'k';
 
 interface Question {
-  kind: Kind;
+  kind: (typeof Kind)[keyof typeof Kind];
   owner: string;
   ms: number;
   result?: Buffer | undefined;
@@ -36,7 +38,7 @@ class Asked {
     { answer, fail }: { answer(word: Buffer): void; fail(error: Error): void },
   ) {
     this.place = place;
-    this.letter = result ? 'k' : LETTERS[kind];
+    this.letter = result ? KEEPING : kind;
     this.ms = ms;
     this.owner = owner;
     this.result = result;
@@ -55,12 +57,6 @@ const MOST_PER_CALL = 250;
 /** So many begins or ends leave at once, and Redis works on them while this process makes more: decision 20. */
 const RUN = 50;
 const GRANTED = Buffer.from('granted');
-const LETTERS: Readonly<Record<Kind, string>> = {
-  begin: 'b',
-  renew: 'r',
-  complete: 'c',
-  abandon: 'a',
-};
 const NEW: BeginReply = { state: 'new' };
 
 /**
@@ -85,24 +81,24 @@ export class RedisDedupStore implements DedupStore {
   }
 
   begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
-    return this.ask(ref, { kind: 'begin', owner, ms: leaseMs, read: beginReply });
+    return this.ask(ref, { kind: Kind.begin, owner, ms: leaseMs, read: beginReply });
   }
 
   renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
     const read = (word: Buffer): 'renewed' | 'lost' => (isGranted(word) ? 'renewed' : 'lost');
-    return this.ask(ref, { kind: 'renew', owner, ms: leaseMs, read });
+    return this.ask(ref, { kind: Kind.renew, owner, ms: leaseMs, read });
   }
 
   complete(
     ref: DedupRef,
     { owner, ttlMs, result }: { owner: string; ttlMs: number; result?: Buffer | undefined },
   ): Promise<'completed' | 'lost'> {
-    return this.ask(ref, { kind: 'complete', owner, ms: ttlMs, result, read: completeReply });
+    return this.ask(ref, { kind: Kind.complete, owner, ms: ttlMs, result, read: completeReply });
   }
 
   abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
     const read = (word: Buffer): 'abandoned' | 'lost' => (isGranted(word) ? 'abandoned' : 'lost');
-    return this.ask(ref, { kind: 'abandon', owner, ms: 0, read });
+    return this.ask(ref, { kind: Kind.abandon, owner, ms: 0, read });
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
@@ -143,7 +139,7 @@ export class RedisDedupStore implements DedupStore {
     return new Promise((resolve, fail) => {
       const answer = (word: Buffer): void => resolve(question.read(word));
       const asked = new Asked(this.places.of(ref), question, { answer, fail });
-      const length = (question.kind === 'begin' ? this.begins : this.others).push(asked);
+      const length = (question.kind === Kind.begin ? this.begins : this.others).push(asked);
       this.sendLater();
       // Where each slot takes a call of its own, a run of them would be that many calls.
       if (length < RUN || !this.connections.spansSlots) return;

@@ -4,6 +4,8 @@ import type { Clock } from '../runtime/clock.js';
 import { UnderWay } from '../runtime/under-way.js';
 import type { DedupRef, DedupStore } from '../store/dedup-store.js';
 
+const NOT_KEPT = (): boolean => false;
+
 /** A dedup record that is this process's while its handler runs. */
 export class Claim {
   readonly ref: DedupRef;
@@ -11,6 +13,8 @@ export class Claim {
   readonly delivery: GuardedDelivery;
   /** By the monotonic clock. */
   readonly since: number;
+  /** It is not kept any more; `false` when that was so already. */
+  end = NOT_KEPT;
 
   constructor(options: { ref: DedupRef; owner: string; delivery: GuardedDelivery; since: number }) {
     this.ref = options.ref;
@@ -32,7 +36,7 @@ export class Claims {
   private readonly leaseMs: number;
   private readonly renewMs: number;
   private readonly onTrouble: (error: unknown) => void;
-  private readonly claims = new UnderWay<{ claim: Claim; end(): boolean }>();
+  private readonly claims = new UnderWay<Claim>();
   private cancelTimer: (() => void) | undefined;
 
   constructor(options: {
@@ -48,17 +52,16 @@ export class Claims {
     this.onTrouble = options.onTrouble;
   }
 
-  /** The returned function ends it; `false` when it had ended before. */
-  add(claim: Claim): () => boolean {
-    const end = this.claims.add({ claim, end: () => end() });
+  /** Until it is ended. */
+  add(claim: Claim): void {
+    claim.end = this.claims.add(claim);
     // Left armed when the last claim ends: one timer in each third of a lease costs less than one for each message.
     this.cancelTimer ??= this.clock.after(this.renewMs, () => this.onTimer());
-    return end;
   }
 
   /** No claim is renewed any more. */
   stop(): void {
-    for (const { end } of this.claims) end();
+    for (const claim of this.claims) claim.end();
     this.cancelTimer?.();
     this.cancelTimer = undefined;
   }
@@ -68,16 +71,16 @@ export class Claims {
       this.claims.size > 0 ? this.clock.after(this.renewMs, () => this.onTimer()) : undefined;
     // A claim that is missed now is looked at again well before its lease ends.
     const old = this.clock.monotonic() - this.renewMs / 2;
-    for (const { claim, end } of this.claims) if (claim.since <= old) void this.renew(claim, end);
+    for (const claim of this.claims) if (claim.since <= old) void this.renew(claim);
   }
 
-  private async renew(claim: Claim, end: () => boolean): Promise<void> {
+  private async renew(claim: Claim): Promise<void> {
     const { ref, owner, delivery } = claim;
-    if (delivery.signal.aborted) return void end();
+    if (delivery.signal.aborted) return void claim.end();
     try {
       const reply = await this.dedup.renew(ref, { owner, leaseMs: this.leaseMs });
       // What ended while the question was under way is not lost.
-      if (reply === 'renewed' || !end()) return;
+      if (reply === 'renewed' || !claim.end()) return;
       delivery.abort(
         new ClosedError(
           `Message ${delivery.message.messageId} is being handled by another consumer: its claim could not be renewed in time`,

@@ -132,9 +132,9 @@ export class Idempotency {
         ? undefined
         : new KeptAnswer({ isKept: settings.storeResult });
     if (answer) this.answers.set(delivery, answer);
-    const endClaim = this.claims.add(claim);
+    this.claims.add(claim);
     const over = (): void => {
-      endClaim();
+      claim.end();
       delivery.handled();
     };
     const ended = (outcome: Outcome): Promise<Outcome> => {
