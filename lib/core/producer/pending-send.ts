@@ -54,6 +54,11 @@ export class PendingSend {
     return this.message.timeoutMs;
   }
 
+  /** When it was made, by the monotonic clock. */
+  get sentAt(): number {
+    return this.deadline - this.timeoutMs;
+  }
+
   get bytes(): number {
     return this.message.frame.length;
   }

@@ -35,7 +35,7 @@ const RECOVERY_PAUSE_MS = { from: 20, to: 500 };
 /**
  * Sends of one producer to one queue: batched, numbered, in order, each stored once.
  *
- * Sends of one event-loop turn travel in one call. When a call ends in any other way than "stored", nothing more
+ * Sends of one event-loop turn travel in one call, but for one that is not expected to have company. When a call ends in any other way than "stored", nothing more
  * is sent until every call under way has ended; then a new epoch tells which of them were carried out (`reopen`),
  * and what was not goes out again, in its old order. A message whose time is up is answered at once: "failed" if
  * its call never left, "unknown" if the store was asked.
@@ -78,11 +78,25 @@ export class QueueAppender {
   }
 
   enqueue(send: PendingSend): void {
-    if (this.closed) return send.expire(false, this.lastError);
+    if (this.take(send)) this.planFlush();
+  }
+
+  /** As `enqueue`; it does not wait for the end of the turn unless something is under way. */
+  enqueueAlone(send: PendingSend): void {
+    if (!this.take(send)) return;
+    this.flush();
+    if (this.waiting.length > 0) this.planFlush();
+  }
+
+  private take(send: PendingSend): boolean {
+    if (this.closed) {
+      send.expire(false, this.lastError);
+      return false;
+    }
     this.waiting.push(send);
     this.oneByOne ||= asksForMore(send.message.acks);
     this.deadlines.watch(send.deadline);
-    this.planFlush();
+    return true;
   }
 
   /** Resolves once every send was answered. */

@@ -33,6 +33,18 @@ export class QueueTurns {
     this.coming = messages;
   }
 
+  /** Whether the next message may leave before others that come in this turn: no batch is cut, and nobody waits for its answer. */
+  get mayLeaveAlone(): boolean {
+    return this.coming <= 1 && this.queues > 1;
+  }
+
+  /** For a message that leaves at once: others that come in this turn go to the next queue. */
+  nextAlone(): number {
+    const { queue } = this;
+    this.moveOn();
+    return queue;
+  }
+
   next(): number {
     if (this.isComplete) this.moveOn();
     this.taken += 1;

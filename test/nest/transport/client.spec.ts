@@ -116,6 +116,7 @@ describe('emit', () => {
     const { client, lines } = clientOn();
     client.emit('orders', () => 'no JSON');
     await firstValueFrom(client.emit('orders', 1));
+    await nextTurn();
     expect(lines).toEqual([
       expect.stringMatching(
         /^An event of pattern "orders" was not stored, and nobody listened: CodecError/,

@@ -10,6 +10,7 @@ import {
   type StandardSchema,
   type TopicName,
 } from '../../../lib/core/message/topic.js';
+import { sendBatch } from '../../../lib/core/producer/send-batch.js';
 import { selectQueue } from '../../../lib/core/producer/queue-selector.js';
 import { TestBed, type TestBedOptions } from '../../../lib/testing/test-bed.js';
 
@@ -43,6 +44,52 @@ describe('Producer', () => {
     const queues = new Set<number>();
     for (let i = 0; i < 8; i++) queues.add((await bed.publish('orders', i)).queue);
     expect([...queues].sort()).toEqual([0, 1, 2, 3]);
+  });
+
+  describe('after a rest', () => {
+    let bed: TestBed;
+    /** How many messages each call to the store had, and for which queue. */
+    let calls: { queue: number; messages: number }[];
+    beforeEach(async () => {
+      bed = await open();
+      await bed.publish('orders', 'known');
+      const { log } = bed.stores;
+      const append = log.append.bind(log);
+      calls = [];
+      log.append = (call) => {
+        calls.push({ queue: call.queue, messages: call.entries.length });
+        return append(call);
+      };
+    });
+
+    it('sends the first message at once, and those behind it when the turn ends, to another queue', async () => {
+      await bed.advance(10);
+      const sends = [bed.publish('orders', 1)];
+      expect(calls).toEqual([{ queue: 1, messages: 1 }]);
+      sends.push(bed.publish('orders', 2), bed.publish('orders', 3));
+      expect(calls).toHaveLength(1);
+      await Promise.all(sends);
+      expect(calls).toEqual([
+        { queue: 1, messages: 1 },
+        { queue: 2, messages: 2 },
+      ]);
+    });
+
+    it.each([
+      { what: 'it was too short', restMs: 9, options: {} },
+      { what: 'a message has its queue', restMs: 10, options: { messageGroup: 'g' } },
+    ])('waits for the end of the turn when $what', async ({ restMs, options }) => {
+      await bed.advance(restMs);
+      await Promise.all([1, 2, 3].map((body) => bed.publish('orders', body, options)));
+      expect(calls.map(({ messages }) => messages)).toEqual([3]);
+    });
+
+    it('cuts no batch', async () => {
+      await bed.advance(10);
+      const items = [1, 2, 3].map((body) => ({ body }));
+      await sendBatch(bed.rivulet.producer, 'orders', items);
+      expect(calls.map(({ messages }) => messages)).toEqual([3]);
+    });
   });
 
   it('asks a queue selector, and shows it the message', async () => {

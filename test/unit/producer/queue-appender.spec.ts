@@ -22,6 +22,29 @@ describe('QueueAppender', () => {
     expect(bed.appender.idle).toBe(true);
   });
 
+  it('sends at once what comes alone, unless a call is under way', async () => {
+    bed.appender.enqueueAlone(bed.pending('a'));
+    expect(bed.log.appends).toHaveLength(1);
+    bed.appender.enqueueAlone(bed.pending('b'));
+    bed.send('c');
+    await bed.turn();
+    expect(bed.log.appends).toHaveLength(1);
+    bed.log.store(0);
+    await bed.turn();
+    expect(bed.log.bodies(1)).toEqual(['b', 'c']);
+    bed.log.store(1);
+    await bed.turn();
+    expect(bed.outcomes.get('c')).toMatchObject({ messageId: 'c', state: 'stored' });
+    expect(bed.appender.idle).toBe(true);
+  });
+
+  it('answers what comes alone once it is closed', () => {
+    bed.appender.close();
+    bed.appender.enqueueAlone(bed.pending('a'));
+    expect(bed.outcomes.get('a')).toBeInstanceOf(SendFailedError);
+    expect(bed.log.appends).toHaveLength(0);
+  });
+
   it('keeps the timer of its first deadline for what comes after, and none once it is closed', async () => {
     for (const body of ['a', 'b', 'c']) {
       bed.send(body);

@@ -19,6 +19,31 @@ describe('turns of queues', () => {
     ]);
   });
 
+  it('go on behind a message that leaves at once, so that nobody waits for its answer', async () => {
+    const turns = new QueueTurns({ queues: 3 });
+    const taken: number[][] = [];
+    for (let i = 0; i < 3; i++) {
+      taken.push([turns.nextAlone(), turns.next(), turns.next()]);
+      await nextTurn();
+    }
+    expect(taken).toEqual([
+      [0, 1, 1],
+      [2, 0, 0],
+      [1, 2, 2],
+    ]);
+    expect([turns.nextAlone(), turns.nextAlone(), turns.nextAlone()]).toEqual([0, 1, 2]);
+  });
+
+  it('let no message leave at once that others of its batch follow, or that has the only queue', () => {
+    const turns = new QueueTurns({ queues: 2 });
+    expect(turns.mayLeaveAlone).toBe(true);
+    turns.expect(2);
+    expect(turns.mayLeaveAlone).toBe(false);
+    turns.expect(1);
+    expect(turns.mayLeaveAlone).toBe(true);
+    expect(new QueueTurns({ queues: 1 }).mayLeaveAlone).toBe(false);
+  });
+
   it('go on when a queue has as much as is worth a call', () => {
     const turns = new QueueTurns({ queues: 2 });
     const queues = Array.from({ length: 2 * WORTH_ANOTHER_CALL }, () => turns.next());
