@@ -137,7 +137,15 @@ export function decodeMessage(
   frame: Buffer,
 ): MessageView {
   const { fields, end } = decodeHeader(frame);
-  const [tag, key, messageGroup, properties, traceparent, codec, ttlMs, replyTo, dedupId] = fields;
+  // One by one: a list is taken apart by an iterator, which is asked for each.
+  const tag = fields[0];
+  const key = fields[1];
+  const messageGroup = fields[2];
+  const properties = fields[3];
+  const traceparent = fields[4];
+  const codec = fields[5];
+  const ttlMs = fields[6];
+  const replyTo = fields[7];
   return {
     messageId: formatMessageId(frame, ID_AT),
     topic: place.topic,
@@ -148,7 +156,7 @@ export function decodeMessage(
     messageGroup: messageGroup === '' ? key : messageGroup,
     properties: properties === undefined ? NO_PROPERTIES : parseProperties(properties),
     bornAt: frame.readUIntBE(ID_AT, 6),
-    dedupId,
+    dedupId: fields[8],
     ttlMs: ttlMs === undefined ? undefined : parseTtl(ttlMs),
     // What is none is left out, as W3C says: what a handler sends would carry it on.
     traceparent: traceparent !== undefined && isTraceparent(traceparent) ? traceparent : undefined,
