@@ -9,6 +9,7 @@ import type { Connections } from './connections.js';
 import { type DedupPlace, DedupPlaces, FIELD_WIDTH } from './dedup-places.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
+import { RunLength } from './run-length.js';
 import { scripts } from './scripts.js';
 
 /** As the script calls them; `k` is a completion that keeps its result. */
@@ -54,8 +55,6 @@ class Asked {
 }
 
 const MOST_PER_CALL = 250;
-/** So many begins or ends leave at once, and Redis works on them while this process makes more: decision 20. */
-const RUN = 50;
 const GRANTED = Buffer.from('granted');
 const NEW: BeginReply = { state: 'new' };
 
@@ -69,6 +68,8 @@ export class RedisDedupStore implements DedupStore {
   /** Apart, since neighbours that ask alike cost less: handlers end and begin in turn. */
   private begins: Asked[] = [];
   private others: Asked[] = [];
+  /** So many leave at once, and Redis works on them while this process makes more: decision 20. */
+  private readonly run = new RunLength();
   private planned = false;
 
   constructor(options: { connections: Connections; keys: Keys }) {
@@ -139,10 +140,13 @@ export class RedisDedupStore implements DedupStore {
     return new Promise((resolve, fail) => {
       const answer = (word: Buffer): void => resolve(question.read(word));
       const asked = new Asked(this.places.of(ref), question, { answer, fail });
-      const length = (question.kind === Kind.begin ? this.begins : this.others).push(asked);
+      if (question.kind === Kind.begin) {
+        this.begins.push(asked);
+        this.run.begun();
+      } else this.others.push(asked);
       this.sendLater();
       // Where each slot takes a call of its own, a run of them would be that many calls.
-      if (length < RUN || !this.connections.spansSlots) return;
+      if (this.waiting < this.run.value || !this.connections.spansSlots) return;
       this.sendAll();
       this.connections.gathered.flush();
     });
@@ -161,6 +165,7 @@ export class RedisDedupStore implements DedupStore {
     // What one handler completes often is what another one is about to begin.
     const asked = [...this.others, ...this.begins];
     if (asked.length === 0) return;
+    this.run.left();
     this.others = [];
     this.begins = [];
     for (const group of this.connections.spansSlots ? [asked] : bySlot(asked))
@@ -182,7 +187,13 @@ export class RedisDedupStore implements DedupStore {
       asked.forEach((one, i) => one.answer(isEach ? words[i]! : GRANTED));
     } catch (error) {
       for (const one of asked) one.fail(error as Error);
+    } finally {
+      this.run.answered(asked.filter(({ letter }) => letter === Kind.begin).length);
     }
+  }
+
+  private get waiting(): number {
+    return this.begins.length + this.others.length;
   }
 }
 

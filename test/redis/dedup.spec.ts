@@ -74,11 +74,13 @@ describe('dedup records of messages by their ids', () => {
     expect(await redis.hlen(hash)).toBe(2);
   });
 
-  it('are looked up once for those that begin and once for those that end, however they take turns', async () => {
+  it('are looked up together, those that begin and those that end, however they take turns', async () => {
     await Promise.all(refs.slice(0, 40).map((ref) => begin(ref)));
     await redis.config('RESETSTAT');
     await Promise.all(refs.slice(0, 40).flatMap((ref, i) => [complete(ref), begin(refs[40 + i]!)]));
-    expect(await redis.info('commandstats')).toMatch(/cmdstat_hmget:calls=2,/);
+    const [, lookups] = /cmdstat_hmget:calls=(\d+),/.exec(await redis.info('commandstats'))!;
+    // One for each kind in each run; one for each record if they lay side by side.
+    expect(Number(lookups)).toBeLessThanOrEqual(6);
     expect(await redis.hget(hash, `${REST}139`)).toMatch(/^D /);
     expect(await redis.hget(hash, `${REST}140`)).toMatch(/^P /);
   });
