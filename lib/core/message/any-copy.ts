@@ -14,7 +14,8 @@ export function knownToCopies(type: Class<object>, kind: string): void {
 
 /** As `instanceof`, also for objects of another copy; `type` must be known to copies. */
 export function isInstance<T>(value: unknown, type: Class<T>): value is T {
-  if (typeof value !== 'object' || value === null) return false;
+  // Asked of the body of each message, of which most have no such prototype: that is one look.
+  if (typeof value !== 'object' || value === null || !(KIND in value)) return false;
   const kind = ownKind(type.prototype);
   return hasPrototype(
     value,

@@ -1,3 +1,4 @@
+import { writeAscii } from './ascii-bytes.js';
 import { kindProblem } from './json-codec.js';
 import { writeDigits, writeShortNumber } from './number-bytes.js';
 
@@ -232,8 +233,5 @@ function writeNumber(value: number, target: Buffer, at: number, limit: number): 
 
 /** ASCII without an escape. */
 function writeWord(word: string, target: Buffer, at: number, limit: number): number {
-  const { length } = word;
-  if (at + length > limit) return NO_ROOM;
-  for (let i = 0; i < length; i++) target[at + i] = charCodeAt.call(word, i);
-  return at + length;
+  return at + word.length > limit ? NO_ROOM : writeAscii(word, target, at);
 }

@@ -1,3 +1,4 @@
+import { writeAscii } from './ascii-bytes.js';
 import { MalformedMessageError } from './errors.js';
 import type { GivenProperties, MessageView, Properties } from './message.js';
 import { isCarried, isTraceparent } from './traceparent.js';
@@ -39,6 +40,9 @@ export interface Header {
 export const ID_AT = 1;
 const FLAGS_AT = ID_AT + MESSAGE_ID_BYTES;
 
+/** Texts up to here are written character by character. */
+const SHORT = 40;
+
 /** Nothing is said about a message. */
 export const NO_HEADER: Header = {};
 
@@ -74,8 +78,11 @@ export function writeHeader(target: Buffer, from: number): number {
   let at = writeVarint(target, from + FLAGS_AT, flags);
   for (let bit = 0; flags >> bit; bit++) {
     if (!((flags >> bit) & 1)) continue;
-    at = writeVarint(target, at, lengths[bit]!);
-    at += target.write(texts[bit]!, at, 'utf8');
+    const text = texts[bit]!;
+    const length = lengths[bit]!;
+    at = writeVarint(target, at, length);
+    const isShortAscii = length === text.length && length <= SHORT;
+    at = isShortAscii ? writeAscii(text, target, at) : at + target.write(text, at, 'utf8');
   }
   return at;
 }

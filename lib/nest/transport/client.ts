@@ -182,13 +182,15 @@ class Listening implements ReplyListener {
   }
 }
 
+const NO_OPTIONS: SendOptions = Object.freeze({});
+
 /** @throws InvalidInputError */
 function outgoing({ pattern, data, metadata }: ReadPacket): Outgoing {
   const found = topicOfPattern(pattern);
   if (found.topic === undefined) throw new InvalidInputError('Send', [found.problem]);
-  const { data: body, options } = isInstance(data, RivuletRecord)
-    ? data
-    : { data: data as unknown, options: {} };
+  const record = isInstance(data, RivuletRecord) ? data : undefined;
+  const body: unknown = record ? record.data : data;
+  const options = record ? record.options : NO_OPTIONS;
   const foreign = foreignRecord(body);
   if (foreign !== undefined) throw new InvalidInputError('Send', [foreign]);
   const properties = withMetadata(options.properties, metadata);

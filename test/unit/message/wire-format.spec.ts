@@ -52,6 +52,15 @@ describe('the wire format', () => {
     });
   });
 
+  it.each([
+    ...['a', 'x'.repeat(40), 'x'.repeat(41), 'x'.repeat(200), 'é', 'é'.repeat(20), 'é'.repeat(40)],
+    ...['😀', `${'x'.repeat(39)}ü`, '\u0001 \u007f', '\u0080', 'x'.repeat(127), 'x'.repeat(128)],
+  ])('brings a text back, short or long, of ASCII or not: %j', (text) => {
+    const frame = encode({ tag: text, key: text, messageGroup: `${text}!` }, 'body');
+    expect(decode(frame)).toMatchObject({ tag: text, key: text, messageGroup: `${text}!` });
+    expect(frame.includes(Buffer.from(text))).toBe(true);
+  });
+
   it('leaves out a trace context that is none, and refuses an address that would be a part of another key', () => {
     for (const traceparent of [
       'x',
