@@ -15,6 +15,8 @@ export class QueueTurns {
   /** Messages of a batch that come next. */
   private coming = 0;
   private willMoveOn = false;
+  /** The one before left at once, and moved on for those behind it. */
+  private hasMovedOn = false;
 
   constructor(options: { queues: number }) {
     this.queues = options.queues;
@@ -38,10 +40,14 @@ export class QueueTurns {
     return this.coming <= 1 && this.queues > 1;
   }
 
-  /** For a message that leaves at once: others that come in this turn go to the next queue. */
+  /**
+   * For a message that leaves at once: others that come in this turn go to the next queue. They are not followed by another
+   * move: with two of them in each turn, every other queue would have next to nothing.
+   */
   nextAlone(): number {
     const { queue } = this;
     this.moveOn();
+    this.hasMovedOn = true;
     return queue;
   }
 
@@ -53,7 +59,9 @@ export class QueueTurns {
       this.willMoveOn = true;
       setImmediate(() => {
         this.willMoveOn = false;
-        this.moveOn();
+        if (this.hasMovedOn) this.taken = 0;
+        else this.moveOn();
+        this.hasMovedOn = false;
       });
     }
     return this.queue;

@@ -28,10 +28,21 @@ describe('turns of queues', () => {
     }
     expect(taken).toEqual([
       [0, 1, 1],
-      [2, 0, 0],
       [1, 2, 2],
+      [2, 0, 0],
     ]);
     expect([turns.nextAlone(), turns.nextAlone(), turns.nextAlone()]).toEqual([0, 1, 2]);
+  });
+
+  it('give each of two queues as much of what comes in one go after each rest', async () => {
+    const turns = new QueueTurns({ queues: 2 });
+    const counts = [0, 0];
+    for (let i = 0; i < 4; i++) {
+      counts[turns.nextAlone()]! += 1;
+      for (let more = 1; more < WORTH_ANOTHER_CALL; more++) counts[turns.next()]! += 1;
+      await nextTurn();
+    }
+    expect(counts).toEqual([2 * WORTH_ANOTHER_CALL, 2 * WORTH_ANOTHER_CALL]);
   });
 
   it('let no message leave at once that others of its batch follow, or that has the only queue', () => {
