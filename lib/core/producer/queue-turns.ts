@@ -32,6 +32,7 @@ export class QueueTurns {
   expect(messages: number): void {
     // Those in front of it have left: nothing of it is their rest.
     if (messages > 0 && this.isComplete) this.moveOn();
+    if (messages > 0) this.hasMovedOn = false;
     this.coming = messages;
   }
 
@@ -59,7 +60,8 @@ export class QueueTurns {
       this.willMoveOn = true;
       setImmediate(() => {
         this.willMoveOn = false;
-        if (this.hasMovedOn) this.taken = 0;
+        // One may have come in a later turn: by itself each moves on.
+        if (this.hasMovedOn && this.taken > 1) this.taken = 0;
         else this.moveOn();
         this.hasMovedOn = false;
       });

@@ -45,6 +45,21 @@ describe('turns of queues', () => {
     expect(counts).toEqual([2 * WORTH_ANOTHER_CALL, 2 * WORTH_ANOTHER_CALL]);
   });
 
+  it('go on behind each message or batch that comes by itself, whether the one before left at once or not', async () => {
+    const turns = new QueueTurns({ queues: 4 });
+    const taken = [turns.nextAlone()];
+    await nextTurn();
+    taken.push(turns.next());
+    await nextTurn();
+    taken.push(turns.nextAlone());
+    turns.expect(2);
+    taken.push(turns.next(), turns.next());
+    turns.expect(0);
+    await nextTurn();
+    taken.push(turns.next());
+    expect(taken).toEqual([0, 1, 2, 3, 3, 0]);
+  });
+
   it('let no message leave at once that others of its batch follow, or that has the only queue', () => {
     const turns = new QueueTurns({ queues: 2 });
     expect(turns.mayLeaveAlone).toBe(true);
