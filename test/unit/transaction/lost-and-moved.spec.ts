@@ -50,4 +50,26 @@ describe('a store that changes under a transaction', () => {
       await other.close();
     },
   );
+
+  it('stores its only half in the topic that was made anew, before it commits', async () => {
+    const admin = new MessageAdmin({ rivulet: (await bed.sibling()).rivulet });
+    await admin.deleteTopic('orders', { force: true });
+    await admin.createTopic('orders', { queues: 2 });
+    const { halves } = bed.stores;
+    const [prepare, commit] = [halves.prepare.bind(halves), halves.commit.bind(halves)];
+    const answers: string[] = [];
+    halves.prepare = async (call) => {
+      const replies = await prepare(call);
+      answers.push(...replies.map(({ state }) => state));
+      return replies;
+    };
+    halves.commit = async (queue, ids) => {
+      const replies = await commit(queue, ids);
+      answers.push(...replies.map(({ state }) => state));
+      return replies;
+    };
+    await bed.rivulet.transactions.run(() => bed.publish('orders', 'only'));
+    expect(await bodies()).toEqual(['only']);
+    expect(answers).toEqual(['moved', 'prepared', 'committed']);
+  });
 });
