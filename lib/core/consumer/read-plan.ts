@@ -75,20 +75,17 @@ export class ReadPlan {
   }
 
   learn(planned: PlannedRead, entries: readonly DeliveredEntry[]): void {
-    const { queues, perQueue } = planned;
-    const full = this.isAll(planned, entries) ? [] : fullQueues(entries, perQueue);
+    const { queues, perQueue, waitsOnAll } = planned;
+    let full = fullQueues(entries, perQueue);
+    if (!waitsOnAll) this.secondLook.brought(entries.length);
+    // One queue had exactly what it was asked for: this will have been all, as it was lately.
+    else if (full.length === 1 && entries.length === perQueue && !this.secondLook.isDue())
+      full = [];
     if (full.length > 0) this.drained = 0;
     else this.drained += queues.length;
     const found = queues.filter((ref) => full.some((other) => isSame(ref, other)));
     if (queues.length > 1) this.rich = found;
     else this.richer.push(...found);
-  }
-
-  /** Whether one queue had exactly what it was asked for, and, as it was lately, this will have been all. */
-  private isAll(planned: PlannedRead, entries: readonly DeliveredEntry[]): boolean {
-    if (planned.waitsOnAll) return entries.length === planned.perQueue && !this.secondLook.isDue();
-    this.secondLook.brought(entries.length);
-    return false;
   }
 
   /** Whatever was read last says nothing any more. */

@@ -81,6 +81,43 @@ describe('ReadPlan', () => {
     }
   });
 
+  describe('after a second look that found nothing', () => {
+    const all = queues(4);
+    beforeEach(() => {
+      read(all, 100, [25]);
+      read(all, 100);
+    });
+
+    it('waits at once after another full read, and looks again after the next', () => {
+      read(all, 100, [25]);
+      expect(read(all, 100, [25])).toMatchObject({ asked: [0, 1, 2, 3], waits: true });
+      expect(read(all, 100)).toMatchObject({ asked: [0], waits: false });
+    });
+
+    it('still looks where several queues had all of their share, or one had it besides others', () => {
+      for (const found of [
+        [25, 25],
+        [25, 1],
+      ]) {
+        read(all, 100, found);
+        expect(read(all, 100)).toMatchObject({ perQueue: 100, waits: false });
+        while (!read(all, 100).waits);
+      }
+    });
+
+    it('is not told anything by a read that no queue filled, however much it brought', () => {
+      read(all, 100, [13, 12]);
+      read(all, 100, [25]);
+      expect(read(all, 100)).toMatchObject({ waits: true });
+    });
+
+    it('still looks where slots are fewer than queues', () => {
+      while (!read(queues(2), 1).waits);
+      expect(read(queues(2), 1, [1])).toMatchObject({ perQueue: 1, waits: true });
+      expect(read(queues(2), 1)).toMatchObject({ waits: false });
+    });
+  });
+
   it('lets a queue that became unhealthy be', () => {
     read(queues(2), 10, [100, 100]);
     expect(read([queues(2)[1]!], 10).asked).toEqual([1]);
