@@ -16,6 +16,13 @@ describe('RunLength', () => {
     expect(run.value).toBe(length);
   });
 
+  it('gets no shorter while as many are under way, however many runs leave', () => {
+    const run = new RunLength();
+    begin(run, 64);
+    for (let i = 0; i < 20; i++) run.left();
+    expect(run.value).toBe(64);
+  });
+
   it('remembers for a while how many were under way', () => {
     const run = new RunLength();
     begin(run, 64);

@@ -84,6 +84,14 @@ describe('Producer', () => {
       expect(calls.map(({ messages }) => messages)).toEqual([3]);
     });
 
+    it('waits for the end of the turn with the first message of all', async () => {
+      const fresh = await open();
+      const [first, second] = await Promise.all(
+        [1, 2].map((body) => fresh.publish('orders', body)),
+      );
+      expect(first!.queue).toBe(second!.queue);
+    });
+
     it('cuts no batch', async () => {
       await bed.advance(10);
       const items = [1, 2, 3].map((body) => ({ body }));
