@@ -224,9 +224,8 @@ function writeQuoted(text: string, target: Buffer, at: number, limit: number): n
 
 function writeNumber(value: number, target: Buffer, at: number, limit: number): number {
   if (at + NUMBER_BYTES > limit) return NO_ROOM;
-  if ((value | 0) === value && value > 0) return writeDigits(value, target, at);
+  if ((value | 0) === value && value >= 0) return writeDigits(value, target, at);
   if (!Number.isFinite(value)) return LEFT;
-  if (value === 0) return writeDigits(0, target, at);
   const end = writeShortNumber(value, target, at);
   return end > at ? end : writeWord(String(value), target, at, limit);
 }
