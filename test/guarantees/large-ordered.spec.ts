@@ -15,7 +15,7 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 /** Bytes of bodies that somebody still refers to. */
 const bodiesInMemory = (): number => {
-  // What it finds dead is let go beside, sooner or later; the second one waits for that.
+  // What one finds dead is let go by another thread, sooner or later; the second one waits for that.
   collect();
   collect();
   return process.memoryUsage().arrayBuffers;

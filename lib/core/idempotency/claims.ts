@@ -52,7 +52,7 @@ export class Claims {
     this.onTrouble = options.onTrouble;
   }
 
-  /** Until it is ended. */
+  /** Keeps it until it is ended. */
   add(claim: Claim): void {
     claim.end = this.claims.add(claim);
     // Left armed when the last claim ends: one timer in each third of a lease costs less than one for each message.

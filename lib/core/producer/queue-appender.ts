@@ -35,10 +35,10 @@ const RECOVERY_PAUSE_MS = { from: 20, to: 500 };
 /**
  * Sends of one producer to one queue: batched, numbered, in order, each stored once.
  *
- * Sends of one event-loop turn travel in one call, but for one that is not expected to have company. When a call ends in any other way than "stored", nothing more
- * is sent until every call under way has ended; then a new epoch tells which of them were carried out (`reopen`),
- * and what was not goes out again, in its old order. A message whose time is up is answered at once: "failed" if
- * its call never left, "unknown" if the store was asked.
+ * Sends of one event-loop turn travel in one call, but for one that is not expected to have company. When a call ends in
+ * any other way than "stored", nothing more is sent until every call under way has ended; then a new epoch tells which of
+ * them were carried out (`reopen`), and what was not goes out again, in its old order. A message whose time is up is
+ * answered at once: "failed" if its call never left, "unknown" if the store was asked.
  */
 export class QueueAppender {
   private readonly options: QueueAppenderOptions;
