@@ -79,7 +79,7 @@ export class ReadPlan {
     let full = fullQueues(entries, perQueue);
     if (!waitsOnAll) this.secondLook.brought(entries.length);
     // One queue had exactly what it was asked for: this will have been all, as it was lately.
-    else if (full.length === 1 && entries.length === perQueue && !this.secondLook.isDue())
+    else if (full.length === 1 && entries.length === perQueue && !this.secondLook.noteFull())
       full = [];
     if (full.length > 0) this.drained = 0;
     else this.drained += queues.length;

@@ -13,7 +13,7 @@ export class SecondLook {
   private isUnderWay = false;
 
   /** A read that waited was full. @returns whether to look for more. */
-  isDue(): boolean {
+  noteFull(): boolean {
     this.isUnderWay = this.left === 0;
     if (this.left > 0) this.left -= 1;
     return this.isUnderWay;

@@ -78,7 +78,7 @@ export class TopicRoutes {
   /** Never throws: a message that has no way is answered. */
   enqueue(send: PendingSend): void {
     if (this.closed) return send.expire(false, undefined);
-    const isFirst = this.comesAfterRest(send);
+    const isFirst = this.noteSend(send);
     const detour = this.detourOf(send.topic);
     if (detour) return detour.arrive(send);
     const route = this.routeOf(send.topic);
@@ -97,7 +97,8 @@ export class TopicRoutes {
     if (send.route.by === 'turn' && turns.isComplete) appender.flush();
   }
 
-  private comesAfterRest({ sentAt }: PendingSend): boolean {
+  /** @returns whether it is the first after a rest. */
+  private noteSend({ sentAt }: PendingSend): boolean {
     const restedMs = sentAt - this.lastSentAt;
     this.lastSentAt = sentAt;
     return restedMs >= REST_MS;

@@ -4,14 +4,14 @@ describe('SecondLook', () => {
   /** Full reads that wait, until it is looked for more after one of them. */
   const readsUntilDue = (look: SecondLook): number => {
     let reads = 1;
-    while (!look.isDue()) reads++;
+    while (!look.noteFull()) reads++;
     return reads;
   };
 
   it('is due after the first full read, and as long as there was more', () => {
     const look = new SecondLook();
     for (let i = 0; i < 5; i++) {
-      expect(look.isDue()).toBe(true);
+      expect(look.noteFull()).toBe(true);
       look.brought(3);
     }
   });
