@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { type Clock, sleep } from './clock.js';
+import type { Clock } from './clock.js';
 
 export interface LoopOptions {
   /** Appears in errors and log lines, e.g. `fetch orders/billing`. */
@@ -33,7 +33,8 @@ export class Loop {
   private readonly options: LoopOptions;
   private readonly aborter = new AbortController();
   private running: Promise<void> | undefined;
-  private wakeUp: AbortController | undefined;
+  /** Ends the pause under way. */
+  private endPause: (() => void) | undefined;
   private woken = false;
 
   constructor(options: LoopOptions) {
@@ -52,13 +53,13 @@ export class Loop {
   /** Begin the next pass now instead of later. */
   wake(): void {
     this.woken = true;
-    this.wakeUp?.abort();
+    this.endPause?.();
   }
 
   /** Resolves when the pass under way is done; nothing runs afterwards. Safe to call again. */
   async stop(): Promise<void> {
     this.aborter.abort();
-    this.wakeUp?.abort();
+    this.endPause?.();
     await this.running;
   }
 
@@ -88,11 +89,17 @@ export class Loop {
     }
   }
 
-  private async wait(waitMs: number): Promise<void> {
-    this.wakeUp = new AbortController();
-    if (this.aborter.signal.aborted) this.wakeUp.abort();
-    await sleep(this.options.clock, waitMs, this.wakeUp.signal);
-    this.wakeUp = undefined;
+  private wait(waitMs: number): Promise<void> {
+    if (this.aborter.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.endPause = undefined;
+        cancel();
+        resolve();
+      };
+      const cancel = this.options.clock.after(waitMs, end);
+      this.endPause = end;
+    });
   }
 
   private pauseMs(failures: number): number {
