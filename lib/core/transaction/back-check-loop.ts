@@ -45,6 +45,8 @@ const DEFAULT_LEASE_MS = { database: 15_000, method: 40_000 };
 /** Boards that cannot be opened yet, or that were not needed yet, are looked for so often. No call to the store. */
 const OPEN_EVERY_MS = 5_000;
 const POLL_MS = 1_000;
+/** Also with one list, which other processes may use with shorter times. */
+const LONGEST_POLL_MS = 5_000;
 const PURGE = 'purge';
 const PURGE_EVERY_MS = 600_000;
 /** Who cannot answer leaves it to another process of the group, for so long at least. */
@@ -58,8 +60,8 @@ type AnswererOf = (owner: string) => Answerer | undefined;
  * Finds halves whose owners did not decide them in time, and asks those who know.
  *
  * Each database, and each producer group with check methods, has a list of the queues that may hold such halves. Any
- * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. Costs one
- * question a second while nothing is due, to one list after the other, whatever the number of topics.
+ * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. Costs a
+ * question a second at most while nothing is due, to one list after the other, whatever the number of topics.
  */
 export class BackCheckLoop {
   private readonly options: BackCheckOptions;
@@ -159,11 +161,12 @@ export class BackCheckLoop {
   }
 
   /**
-   * One question a second, to one list after the other: what is listed says when it is due, so it does not come later. At
-   * least twice while a half waits, since its queue is listed when that begins.
+   * Twice while a half waits: its queue is listed when that begins, and what is listed says when it is due, so it does not come
+   * later. With many lists less often than one question a second.
    */
   private pollMs(): number {
-    return Math.max(POLL_MS, Math.min(this.boards.size * POLL_MS, this.options.checkAfterMs / 2));
+    const longest = Math.max(LONGEST_POLL_MS, this.boards.size * POLL_MS);
+    return Math.max(POLL_MS, Math.min(longest, this.options.checkAfterMs / 2));
   }
 
   /** Their times may be of a clock that was set back since: what is listed is looked at now. */
