@@ -1,4 +1,4 @@
-import { isOutOfMemory, StoreRefusedError } from '../core/message/errors.js';
+import { isOutOfMemory, isRefusal, StoreRefusedError } from '../core/message/errors.js';
 import {
   type ClaimReply,
   type DeliveredEntry,
@@ -40,6 +40,11 @@ export class RedisDeliveryStore implements DeliveryStore {
       group,
       consumer,
     });
+  }
+
+  async dueIn(refs: readonly GroupQueue[]): Promise<(number | null)[]> {
+    if (this.connections.spansSlots) return this.dueInOf(refs);
+    return (await Promise.all(refs.map((ref) => this.dueInOf([ref])))).flat();
   }
 
   async claimDue(
@@ -188,6 +193,25 @@ export class RedisDeliveryStore implements DeliveryStore {
       deadLetters: Number(deadLetters),
       oldestUnsettled: oldest === '' ? null : oldest!,
     };
+  }
+
+  /** Of queues that one script may touch together. */
+  private async dueInOf(refs: readonly GroupQueue[]): Promise<(number | null)[]> {
+    try {
+      const waits = (await scripts.dueIn.run(this.connections, {
+        keys: {},
+        args: {},
+        moreKeys: refs.flatMap((ref) => {
+          const { log, retry, suspects, attempts } = this.keys.groupQueue(ref);
+          return [log, retry, suspects, attempts];
+        }),
+        moreArgs: refs.map(({ group }) => group),
+      })) as string[];
+      return waits.map((wait) => (wait === '' ? null : Number(wait)));
+    } catch (error) {
+      if (isRefusal(error)) return refs.map(() => 0);
+      throw error;
+    }
   }
 
   private async acknowledge(

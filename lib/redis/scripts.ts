@@ -54,6 +54,14 @@ export const scripts = {
     args: ['group', 'consumer'],
     moreArgs: 'deliveries',
   }),
+  dueIn: new Script({
+    name: 'due-in',
+    libraries: ['steady'],
+    keys: [],
+    moreKeys: 'log, retry, suspects, attempts of each queue',
+    args: [],
+    moreArgs: 'groups',
+  }),
   claimDue: new Script({
     name: 'claim-due',
     libraries: ['steady'],

@@ -29,6 +29,16 @@ export class MemoryDeliveryStore implements DeliveryStore {
     return new MemoryGroupReader({ state: this.state, gate: this.gate, group, consumer });
   }
 
+  dueIn(refs: readonly GroupQueue[]): Promise<(number | null)[]> {
+    return this.gate.call(() => {
+      const now = this.gate.clock.now();
+      return refs.map((ref) => {
+        const first = this.state.group(ref)?.waiting(now)[0];
+        return first ? Math.max(0, first.inMs) : null;
+      });
+    });
+  }
+
   claimDue(
     ref: GroupQueue,
     claim: { consumer: string; limit: number; suspect: boolean },

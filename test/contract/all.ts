@@ -4,6 +4,7 @@ import { describeClaimDue } from './claim-due.contract.js';
 import { describeDeadLetterStore } from './dead-letter-store.contract.js';
 import { describeDedupStore } from './dedup-store.contract.js';
 import { describeDedup } from './dedup.contract.js';
+import { describeDueIn } from './due-in.contract.js';
 import { describeFollowing } from './follow.contract.js';
 import { describeGrowth } from './growth.contract.js';
 import { describeGroupPresence } from './group-presence.contract.js';
@@ -61,6 +62,7 @@ const PROMISES: readonly ((open: OpenHarness) => void)[] = [
   describeGroupReader,
   describeSettle,
   describeClaimDue,
+  describeDueIn,
   describeReclaim,
   describeRenew,
   describeLag,

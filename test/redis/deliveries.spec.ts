@@ -260,6 +260,53 @@ describe('deliveries in Redis', () => {
     }
   });
 
+  it('tells of each queue when something falls due, also beside keys of another type', async () => {
+    for (const name of ['log', 'retry', 'suspects', 'attempts'] as const) {
+      const broken = await queueOf(0);
+      const { ref, read, settle } = await queueOf(1);
+      const [only] = await read('c');
+      await settle('c', [
+        { ...only!, settlement: { kind: 'retry', delayMs: 60_000, history: '' } },
+      ]);
+      await redis.del(broken.of[name]);
+      await redis.set(broken.of[name], 'other');
+      const [told, delayMs, none] = await stores.deliveries.dueIn([
+        broken.ref,
+        ref,
+        (await queueOf(1)).ref,
+      ]);
+      expect(told).toBe(0);
+      expect(delayMs).toBeGreaterThan(50_000);
+      expect(none).toBeNull();
+      const claim = { consumer: 'c', limit: 1, suspect: false };
+      await expect(stores.deliveries.claimDue(broken.ref, claim)).rejects.toMatchObject({
+        reason: 'WRONGTYPE',
+      });
+    }
+  });
+
+  it('takes what waits without a note for due', async () => {
+    const { ref, of, read, settle } = await queueOf(1);
+    const [only] = await read('c');
+    await settle('c', [{ ...only!, settlement: { kind: 'retry', delayMs: 60_000, history: '' } }]);
+    await redis.del(of.retry, of.attempts);
+    expect(await stores.deliveries.dueIn([ref])).toEqual([0]);
+  });
+
+  it('has every queue asked alone where the user may not ask about one of them', async () => {
+    const free = await queueOf(0);
+    const closed = await queueOf(0);
+    const url = new URL(server.url);
+    const may = ['on', '>secret', '+@all', '~*'];
+    await redis.call('ACL', 'SETUSER', 'narrow', ...may);
+    Object.assign(url, { username: 'narrow', password: 'secret' });
+    const narrow = await openStores(url.href, { namespace });
+    await redis.call('ACL', 'SETUSER', 'narrow', 'resetkeys', `~*${free.ref.topic}*`);
+    expect(await narrow.deliveries.dueIn([free.ref])).toEqual([null]);
+    expect(await narrow.deliveries.dueIn([free.ref, closed.ref])).toEqual([0, 0]);
+    await narrow.close();
+  });
+
   it('goes on after SCRIPT FLUSH at any point', async () => {
     const { ref, read, settle } = await queueOf(3);
     const flush = () => redis.script('FLUSH');

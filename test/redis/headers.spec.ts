@@ -44,7 +44,7 @@ const DRAINS = [
   ...['hold-lane', 'step-held', 'resume-lane'],
   'dedup',
 ];
-const READS = ['lag', 'find-scheduled', 'list-scheduled', 'check-rights', 'lease', 'contents'];
+const READS = ['due-in', 'lag', 'find-scheduled', 'list-scheduled', 'check-rights', 'lease', 'contents'];
 
 interface Header {
   shebang: string;

@@ -15,6 +15,7 @@ import type { Subscription } from './subscription.js';
 import { type FetchedTopic, TopicFetch } from './topic-fetch.js';
 import { Visibility } from './visibility.js';
 import { WaitingDeliveries } from './waiting-deliveries.js';
+import type { WaitingWatch } from './waiting-watch.js';
 
 export interface ConsumerOptions {
   subscription: Subscription;
@@ -27,7 +28,7 @@ export interface ConsumerOptions {
   logger: Logger;
   timing: ConsumerTiming;
   onTrouble(doing: string, error: unknown): void;
-  pollMs(): number;
+  waitingWatch: WaitingWatch;
   /** Shared by the topics of one subscription: who gives it starts and stops it. By default this consumer has its own. */
   fetch?: TopicFetch;
   topic: TopicLookup;
@@ -180,7 +181,7 @@ export class Consumer implements RunningSubscription, FetchedTopic {
       deliveries: stores.deliveries,
       clock,
       capacity,
-      pollMs: this.options.pollMs,
+      watch: this.options.waitingWatch,
       fits: () => budget.room,
       accept: (entries) => runner.accept(entries),
       isStuck: (queue) => runner.isStuck(queue),

@@ -24,6 +24,7 @@ import { TopicWatch } from './pattern/topic-watch.js';
 import type { RunningSubscription } from './running-subscription.js';
 import type { Subscription } from './subscription.js';
 import { reclaimAll, takeOver } from './take-over.js';
+import { WaitingWatch } from './waiting-watch.js';
 
 export interface ConsumersOptions {
   /** Name of this process in every consumer group. */
@@ -50,6 +51,7 @@ export class Consumers {
   private readonly watch: TopicWatch;
   private readonly pauses: PauseWatch;
   private readonly growth: GrowthWatch;
+  private readonly waitingWatch: WaitingWatch;
   private readonly running: RunningSubscription[] = [];
   private isStopping = false;
 
@@ -86,6 +88,12 @@ export class Consumers {
       subscriptions: () => this.running,
       onError: (error) => onTrouble('read the queues that were added', error),
     });
+    this.waitingWatch = new WaitingWatch({
+      deliveries: stores.deliveries,
+      clock,
+      pollMs: () => this.pollMs(),
+      onError: (error) => onTrouble('ask what waits', error),
+    });
     this.orphans = new Orphans({
       deliveries: stores.deliveries,
       clock,
@@ -103,8 +111,9 @@ export class Consumers {
   /** @throws DuplicateSubscriptionError when there is one in the same group for a topic that would fit both. */
   add(subscription: Subscription): RunningSubscription {
     refuseDuplicate(subscription, this.subscriptions);
-    const { watch } = this;
-    const made = consumerFor(subscription, { ...this.options, watch, pollMs: () => this.pollMs() });
+    const { watch, waitingWatch } = this;
+    const shared = { watch, waitingWatch, pollMs: () => this.pollMs() };
+    const made = consumerFor(subscription, { ...this.options, ...shared });
     this.running.push(made);
     return made;
   }
@@ -169,6 +178,7 @@ export class Consumers {
     if (left.length === 0) return;
     await Promise.all([this.heartbeat.start(), this.pauses.start()]);
     this.growth.start();
+    this.waitingWatch.start();
     // A few at a time: a thousand subscriptions neither queue up behind each other nor flood the store.
     await eachOf(left, {
       atOnce: STARTED_AT_ONCE,
@@ -183,7 +193,8 @@ export class Consumers {
   async stop(drain: Drain): Promise<void> {
     this.isStopping = true;
     const { logger, stores } = this.options;
-    const watching = Promise.all([this.watch.stop(), this.growth.stop()]);
+    const watches = [this.watch, this.growth, this.waitingWatch];
+    const watching = Promise.all(watches.map((each) => each.stop()));
     const left = await Promise.all(this.running.map((each) => each.stop(drain.timeUp)));
     await drain.within(
       Promise.all([watching, this.heartbeat.stop(), this.orphans.stop(), this.pauses.stop()]),
@@ -225,7 +236,7 @@ export class Consumers {
     return this.running.flatMap(({ queues }) => queues);
   }
 
-  /** Asking every queue without a reason stays below fifty questions a second, however many queues there are. */
+  /** However many queues there are: fewer than fifty of them are asked about in a second without a reason. */
   private pollMs(): number {
     // Asked for each queue: a list of all of them would cost as much as the questions.
     const count = this.running.reduce((sum, { queues }) => sum + queues.length, 0);

@@ -3,6 +3,7 @@ import { Loop } from '../runtime/loop.js';
 import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 import type { Capacity } from './capacity.js';
 import { eachQueue } from './each-queue.js';
+import type { WaitingWatch } from './waiting-watch.js';
 
 export interface WaitingDeliveriesOptions {
   refs: readonly GroupQueue[];
@@ -10,8 +11,8 @@ export interface WaitingDeliveriesOptions {
   deliveries: DeliveryStore;
   clock: Clock;
   capacity: Capacity;
-  /** How often every queue is asked although nothing is known to be due: a bound for what others left behind. */
-  pollMs(): number;
+  /** Tells what others left behind. */
+  watch: WaitingWatch;
   /** How many more messages may be in hand, by their bytes. */
   fits(): number;
   accept(entries: DeliveredEntry[], queue: number): void;
@@ -35,13 +36,15 @@ const STUCK_PAUSE_MS = 1_000;
 /**
  * Deliveries that wait for their next attempt: claimed when they fall due and a slot is free.
  *
- * Who sets a retry knows when it is due; so does everybody who asked the queue since. A poll covers the rest, such
+ * Who sets a retry knows when it is due; so does everybody who asked the queue since. A watch tells the rest, such
  * as the retries of a process that died.
  */
 export class WaitingDeliveries {
   private readonly options: WaitingDeliveriesOptions;
   /** When each queue is to be asked next, by the monotonic clock. */
   private readonly dueAt: number[];
+  /** Queues the store refused when they were asked last: left alone for their pause, whatever is expected of them. */
+  private readonly refused = new Set<number>();
   private readonly loop: Loop;
 
   constructor(options: WaitingDeliveriesOptions) {
@@ -55,11 +58,17 @@ export class WaitingDeliveries {
     });
   }
 
+  get refs(): readonly GroupQueue[] {
+    return this.options.refs;
+  }
+
   start(): void {
     this.loop.start();
+    this.options.watch.add(this);
   }
 
   stop(): Promise<void> {
+    this.options.watch.remove(this);
     return this.loop.stop();
   }
 
@@ -72,7 +81,7 @@ export class WaitingDeliveries {
   /** Something of this queue falls due in `delayMs`. */
   expect(queue: number, delayMs: number): void {
     const at = this.options.clock.monotonic() + delayMs;
-    if (at >= this.dueAt[queue]!) return;
+    if (at >= this.dueAt[queue]! || this.refused.has(queue)) return;
     this.dueAt[queue] = at;
     this.loop.wake();
   }
@@ -98,6 +107,7 @@ export class WaitingDeliveries {
       onRefusal: (error, { queue }) => {
         // Not overdue meanwhile, or new messages would be left without the slots that are kept for it.
         this.dueAt[queue] = clock.monotonic() + REFUSED_PAUSE_MS;
+        this.refused.add(queue);
         onError(error);
       },
     });
@@ -112,6 +122,7 @@ export class WaitingDeliveries {
     const reply = await deliveries
       .claimDue(refs[queue]!, { consumer, limit, suspect: false })
       .finally(giveBack);
+    this.refused.delete(queue);
     this.options.accept(reply.entries, queue);
     this.plan(queue, reply.nextDueAt, reply.now);
     const suspectsLeft =
@@ -143,8 +154,7 @@ export class WaitingDeliveries {
   }
 
   private plan(queue: number, nextDueAt: number | null, now: number): void {
-    const { clock, pollMs } = this.options;
-    const inMs = Math.min(nextDueAt === null ? Infinity : Math.max(0, nextDueAt - now), pollMs());
-    this.dueAt[queue] = clock.monotonic() + inMs;
+    const inMs = nextDueAt === null ? Infinity : Math.max(0, nextDueAt - now);
+    this.dueAt[queue] = this.options.clock.monotonic() + inMs;
   }
 }

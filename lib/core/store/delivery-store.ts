@@ -112,6 +112,12 @@ export interface DeliveryStore {
   openReader(group: string, consumer: string): GroupReader;
 
   /**
+   * In how many milliseconds the first delivery that waits in each queue falls due: 0 when one is due, null when none waits. A
+   * queue of which this cannot be told answers 0: who claims there learns why. Takes nothing.
+   */
+  dueIn(refs: readonly GroupQueue[]): Promise<(number | null)[]>;
+
+  /**
    * Take waiting deliveries that are due, at most `limit`: if `suspect`, one suspect first, then retries and released
    * ones.
    */

@@ -33,7 +33,6 @@ local due_suspects = redis.call('ZRANGEBYSCORE', suspects, '-inf', whole(now), '
 local due_retries = redis.call('ZRANGEBYSCORE', retry, '-inf', whole(now), 'LIMIT', 0, limit - #due_suspects)
 local forgotten = {}
 if waiting == 0 then
-  redis.call('HDEL', attempts, CLOCK)
   local pending = redis.pcall('XPENDING', log, group, '-', '+', limit, WAITING)
   if not pending.err then forgotten = pending end -- the group may be gone; whoever reads brings it back
 end
@@ -71,5 +70,9 @@ for _, zset in ipairs({ retry, suspects }) do
   local first = redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2]
   if first and (not next_at or tonumber(first) < next_at) then next_at = tonumber(first) end
 end
-if next_at then reply[2] = whole(next_at - now + server_now) end
+if next_at then
+  reply[2] = whole(next_at - now + server_now)
+else
+  redis.call('HDEL', attempts, CLOCK)
+end
 return reply

@@ -1,5 +1,7 @@
 import { Capacity } from '../../../lib/core/consumer/capacity.js';
 import { WaitingDeliveries } from '../../../lib/core/consumer/waiting-deliveries.js';
+import { WaitingWatch } from '../../../lib/core/consumer/waiting-watch.js';
+import { StoreRefusedError } from '../../../lib/core/message/errors.js';
 import type {
   ClaimReply,
   DeliveredEntry,
@@ -24,6 +26,8 @@ describe('WaitingDeliveries', () => {
   let clock: ManualClock;
   let capacity: Capacity;
   let waiting: WaitingDeliveries;
+  let watch: WaitingWatch;
+  let left: (number | null)[];
   let asked: string[];
   let accepted: string[];
   let ranAlone: string[];
@@ -40,7 +44,9 @@ describe('WaitingDeliveries', () => {
     errors = 0;
     answers = new Map();
     runAlone = () => Promise.resolve();
+    left = [null, null];
     const deliveries = {
+      dueIn: () => Promise.resolve(left),
       claimDue: async (
         { queue }: { queue: number },
         claim: { limit: number; suspect: boolean },
@@ -50,13 +56,19 @@ describe('WaitingDeliveries', () => {
         return answer?.(claim) ?? { entries: [], nextDueAt: null, now: clock.now() };
       },
     } as unknown as DeliveryStore;
+    watch = new WaitingWatch({
+      deliveries,
+      clock,
+      pollMs: () => POLL_MS,
+      onError: () => (errors += 1),
+    });
     waiting = new WaitingDeliveries({
       refs,
       consumer: 'me',
       deliveries,
       clock,
       capacity,
-      pollMs: () => POLL_MS,
+      watch,
       fits: () => Infinity,
       isStuck: () => false,
       accept: (entries) => accepted.push(...entries.map(({ offset }) => offset)),
@@ -68,7 +80,7 @@ describe('WaitingDeliveries', () => {
       onError: () => (errors += 1),
     });
   });
-  afterEach(() => waiting.stop());
+  afterEach(() => Promise.all([waiting.stop(), watch.stop()]));
 
   const reply = (entries: DeliveredEntry[], nextInMs: number | null = null): ClaimReply => ({
     entries,
@@ -76,10 +88,34 @@ describe('WaitingDeliveries', () => {
     now: clock.now(),
   });
 
-  it('asks every queue at the start, and each once in a while', async () => {
+  it('asks every queue at the start, and then those in which others left something', async () => {
     waiting.start();
-    await clock.advance(2_500);
-    expect(asked).toEqual(['0:0', '0:1', '1000:0', '1000:1', '2000:0', '2000:1']);
+    watch.start();
+    await clock.advance(1_500);
+    left = [null, 300];
+    await clock.advance(1_000);
+    left = [null, null];
+    await clock.advance(5_000);
+    expect(asked).toEqual(['0:0', '0:1', '2300:1']);
+  });
+
+  it('leaves a queue that the store refuses alone for a while, whatever is expected of it', async () => {
+    const refuse = (): never => {
+      throw new StoreRefusedError('no', { reason: 'WRONGTYPE' });
+    };
+    answers.set(0, [refuse, refuse]);
+    waiting.start();
+    watch.start();
+    left = [0, null];
+    await clock.advance(9_000);
+    waiting.expect(0, 0);
+    expect(asked).toEqual(['0:0', '0:1', '5000:0']);
+    expect(errors).toBe(2);
+    left = [null, null];
+    await clock.advance(1_000);
+    waiting.expect(0, 500);
+    await clock.advance(1_000);
+    expect(asked.slice(3)).toEqual(['10000:0', '10500:0']);
   });
 
   it('asks a queue when something of it falls due, and only that one', async () => {

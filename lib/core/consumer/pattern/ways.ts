@@ -39,6 +39,7 @@ interface Shared {
 export interface WayOptions extends Omit<ConsumerOptions, 'fetch' | 'topic'> {
   timing: ConsumerOptions['timing'] & { deadAfterMs: number };
   orderedTiming: OrderedTiming;
+  pollMs(): number;
 }
 
 /** A wait does not know the queues of a topic that is found meanwhile. */

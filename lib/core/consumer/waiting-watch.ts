@@ -1,0 +1,70 @@
+import type { Clock } from '../runtime/clock.js';
+import { Loop } from '../runtime/loop.js';
+import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+
+export interface WaitingWatchOptions {
+  deliveries: DeliveryStore;
+  clock: Clock;
+  /** How late it may be noticed what others left behind: so often all are asked. */
+  pollMs(): number;
+  onError(error: unknown): void;
+}
+
+/** Deliveries of some queues that wait for their next attempt. */
+interface Waiters {
+  readonly refs: readonly GroupQueue[];
+  /** Something of this queue falls due in `delayMs`. */
+  expect(queue: number, delayMs: number): void;
+}
+
+/** A store is busy for so long with one question. */
+const MOST_AT_ONCE = 100;
+
+/**
+ * Notices what waits in the queues of this process although nobody here set it, such as the retries of a process that
+ * died: one question for all of them, as far as the store can answer so.
+ */
+export class WaitingWatch {
+  private readonly options: WaitingWatchOptions;
+  private readonly waiters = new Set<Waiters>();
+  private readonly loop: Loop;
+
+  constructor(options: WaitingWatchOptions) {
+    this.options = options;
+    this.loop = new Loop({
+      name: 'what waits',
+      clock: options.clock,
+      step: () => this.look(),
+      onError: options.onError,
+    });
+  }
+
+  start(): void {
+    this.loop.start();
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop();
+  }
+
+  add(waiters: Waiters): void {
+    this.waiters.add(waiters);
+  }
+
+  remove(waiters: Waiters): void {
+    this.waiters.delete(waiters);
+  }
+
+  private async look(): Promise<number> {
+    const all = [...this.waiters].flatMap((each) => each.refs.map((ref) => ({ each, ref })));
+    for (let i = 0; i < all.length; i += MOST_AT_ONCE) {
+      const some = all.slice(i, i + MOST_AT_ONCE);
+      const delays = await this.options.deliveries.dueIn(some.map(({ ref }) => ref));
+      for (const [j, { each, ref }] of some.entries()) {
+        const delayMs = delays[j]!;
+        if (delayMs !== null) each.expect(ref.queue, delayMs);
+      }
+    }
+    return this.options.pollMs();
+  }
+}
