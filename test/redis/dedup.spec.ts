@@ -13,6 +13,7 @@ const refs = Array.from({ length: 100 }, (_, i) => ({
 }));
 const LEASE = 30_000;
 const TTL = 600_000;
+const CLAIM = { owner: 'a', leaseMs: LEASE };
 
 describe('dedup records of messages by their ids', () => {
   let server: TestRedis;
@@ -36,7 +37,7 @@ describe('dedup records of messages by their ids', () => {
   });
 
   const begin = (ref: (typeof refs)[number], leaseMs = LEASE) =>
-    stores.dedup.begin(ref, { owner: 'a', leaseMs });
+    stores.dedup.begin(ref, { ...CLAIM, leaseMs });
   const complete = (ref: (typeof refs)[number], ttlMs = TTL) =>
     stores.dedup.complete(ref, { owner: 'a', ttlMs });
 
@@ -47,6 +48,27 @@ describe('dedup records of messages by their ids', () => {
     await Promise.all(refs.map((ref) => complete(ref)));
     expect(await redis.hlen(hash)).toBe(refs.length);
     expect(await redis.hget(hash, `${REST}199`)).toMatch(/^D \d+ a$/);
+  });
+
+  it('leave in short runs again after a call for many of them failed', async () => {
+    const calls = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+    const user = { username: 'narrow', password: 'secret' };
+    const may = (...rights: string[]) =>
+      redis.call('ACL', 'SETUSER', user.username, 'on', `>${user.password}`, '~*', ...rights);
+    await may('+@all');
+    const url = Object.assign(new URL(server.url), user).href;
+    const narrow = await openStores(url, { namespace: newNamespace() });
+    const { dedup } = narrow;
+    await may('-evalsha');
+    const failed = await Promise.allSettled(refs.map((ref) => dedup.begin(ref, CLAIM)));
+    expect(new Set(failed.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    await may('+evalsha');
+    for (const ref of refs) await dedup.begin(ref, CLAIM);
+    const before = await calls();
+    await Promise.all(refs.slice(0, 48).map((ref) => dedup.abandon(ref, CLAIM.owner)));
+    expect((await calls()) - before).toBe(3);
+    await narrow.close();
   });
 
   it('are kept as long as the one that is kept longest, and not for ever', async () => {
