@@ -43,7 +43,7 @@ export class WaitingDeliveries {
   private readonly options: WaitingDeliveriesOptions;
   /** When each queue is to be asked next, by the monotonic clock. */
   private readonly dueAt: number[];
-  /** Queues the store refused when they were asked last: left alone for their pause, whatever is expected of them. */
+  /** Queues the store refused when they were asked last: left alone for their pause, whatever is noticed there. */
   private readonly refused = new Set<number>();
   private readonly loop: Loop;
 
@@ -78,12 +78,17 @@ export class WaitingDeliveries {
     this.loop.wake();
   }
 
-  /** Something of this queue falls due in `delayMs`. */
+  /** Something of this queue falls due in `delayMs`: it was put there, or taken over, just now. */
   expect(queue: number, delayMs: number): void {
     const at = this.options.clock.monotonic() + delayMs;
-    if (at >= this.dueAt[queue]! || this.refused.has(queue)) return;
+    if (at >= this.dueAt[queue]!) return;
     this.dueAt[queue] = at;
     this.loop.wake();
+  }
+
+  /** The watch says so: of a queue that is refused it does each time. */
+  notice(queue: number, delayMs: number): void {
+    if (!this.refused.has(queue)) this.expect(queue, delayMs);
   }
 
   /** Whether something is due that only lacks a free slot. */

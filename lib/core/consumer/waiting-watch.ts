@@ -14,7 +14,7 @@ export interface WaitingWatchOptions {
 interface Waiters {
   readonly refs: readonly GroupQueue[];
   /** Something of this queue falls due in `delayMs`. */
-  expect(queue: number, delayMs: number): void;
+  notice(queue: number, delayMs: number): void;
 }
 
 /** A store is busy for so long with one question. */
@@ -62,7 +62,7 @@ export class WaitingWatch {
       const delays = await this.options.deliveries.dueIn(some.map(({ ref }) => ref));
       for (const [j, { each, ref }] of some.entries()) {
         const delayMs = delays[j]!;
-        if (delayMs !== null) each.expect(ref.queue, delayMs);
+        if (delayMs !== null) each.notice(ref.queue, delayMs);
       }
     }
     return this.options.pollMs();

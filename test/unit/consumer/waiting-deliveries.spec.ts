@@ -99,23 +99,32 @@ describe('WaitingDeliveries', () => {
     expect(asked).toEqual(['0:0', '0:1', '2300:1']);
   });
 
-  it('leaves a queue that the store refuses alone for a while, whatever is expected of it', async () => {
-    const refuse = (): never => {
-      throw new StoreRefusedError('no', { reason: 'WRONGTYPE' });
-    };
+  const refuse = (): never => {
+    throw new StoreRefusedError('no', { reason: 'WRONGTYPE' });
+  };
+
+  it('leaves a queue that the store refuses alone for a while, whatever the watch says', async () => {
     answers.set(0, [refuse, refuse]);
     waiting.start();
     watch.start();
     left = [0, null];
     await clock.advance(9_000);
-    waiting.expect(0, 0);
     expect(asked).toEqual(['0:0', '0:1', '5000:0']);
     expect(errors).toBe(2);
     left = [null, null];
+    await clock.advance(1_500);
+    left = [500, null];
     await clock.advance(1_000);
+    expect(asked.slice(3)).toEqual(['10000:0', '11500:0']);
+  });
+
+  it('asks in time for what is put into a queue that was refused', async () => {
+    answers.set(0, [refuse]);
+    waiting.start();
+    await clock.advance(100);
     waiting.expect(0, 500);
     await clock.advance(1_000);
-    expect(asked.slice(3)).toEqual(['10000:0', '10500:0']);
+    expect(asked).toEqual(['0:0', '0:1', '600:0']);
   });
 
   it('asks a queue when something of it falls due, and only that one', async () => {

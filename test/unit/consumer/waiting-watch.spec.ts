@@ -40,7 +40,7 @@ describe('WaitingWatch', () => {
 
   const waiters = (topic: string, count: number) => ({
     refs: refsOf(topic, count),
-    expect: (queue: number, delayMs: number) => told.push(`${topic}/${queue} in ${delayMs}`),
+    notice: (queue: number, delayMs: number) => told.push(`${topic}/${queue} in ${delayMs}`),
   });
 
   it('asks about the queues of all subscriptions in one question', async () => {
