@@ -1,6 +1,11 @@
 import { type Clock, sleep } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
-import type { DeliveredEntry, DeliveryStore, GroupQueue } from '../store/delivery-store.js';
+import type {
+  ClaimReply,
+  DeliveredEntry,
+  DeliveryStore,
+  GroupQueue,
+} from '../store/delivery-store.js';
 import type { Capacity } from './capacity.js';
 import { eachQueue } from './each-queue.js';
 import type { WaitingWatch } from './waiting-watch.js';
@@ -45,6 +50,8 @@ export class WaitingDeliveries {
   private readonly dueAt: number[];
   /** Queues the store refused when they were asked last: left alone for their pause, whatever is noticed there. */
   private readonly refused = new Set<number>();
+  /** The queue that is asked now, and what is expected of it meanwhile: the answer may not know of it. */
+  private asking: { readonly queue: number; expectedAt: number } | undefined;
   private readonly loop: Loop;
 
   constructor(options: WaitingDeliveriesOptions) {
@@ -81,6 +88,8 @@ export class WaitingDeliveries {
   /** Something of this queue falls due in `delayMs`: it was put there, or taken over, just now. */
   expect(queue: number, delayMs: number): void {
     const at = this.options.clock.monotonic() + delayMs;
+    const { asking } = this;
+    if (asking?.queue === queue) asking.expectedAt = Math.min(asking.expectedAt, at);
     if (at >= this.dueAt[queue]!) return;
     this.dueAt[queue] = at;
     this.loop.wake();
@@ -120,16 +129,13 @@ export class WaitingDeliveries {
   }
 
   private async claim(queue: number, signal: AbortSignal): Promise<void> {
-    const { deliveries, refs, consumer, capacity, fits } = this.options;
+    const { capacity, fits } = this.options;
     const limit = Math.min(capacity.free, fits(), 100);
     if (limit <= 0) return;
     const giveBack = capacity.reserve(limit);
-    const reply = await deliveries
-      .claimDue(refs[queue]!, { consumer, limit, suspect: false })
-      .finally(giveBack);
+    const reply = await this.ask(queue, { limit, suspect: false }).finally(giveBack);
     this.refused.delete(queue);
     this.options.accept(reply.entries, queue);
-    this.plan(queue, reply.nextDueAt, reply.now);
     const suspectsLeft =
       reply.entries.length < limit && reply.nextDueAt !== null && reply.nextDueAt <= reply.now;
     if (suspectsLeft) await this.runSuspects(queue, signal);
@@ -137,18 +143,13 @@ export class WaitingDeliveries {
 
   /** One after the other, with nothing else of this subscription running: whoever crashes the process is found out. */
   private async runSuspects(queue: number, signal: AbortSignal): Promise<void> {
-    const { deliveries, refs, consumer, capacity, isStuck, runAlone, afterSuspects } = this.options;
+    const { capacity, isStuck, runAlone, afterSuspects } = this.options;
     const release = await capacity.takeAlone(signal);
     try {
       for (;;) {
         // One that could not be settled must not keep the others waiting.
         if (signal.aborted || isStuck(queue) || capacity.isPaused) return;
-        const reply = await deliveries.claimDue(refs[queue]!, {
-          consumer,
-          limit: 1,
-          suspect: true,
-        });
-        this.plan(queue, reply.nextDueAt, reply.now);
+        const reply = await this.ask(queue, { limit: 1, suspect: true });
         if (reply.entries.length === 0) return;
         for (const entry of reply.entries) await runAlone(entry);
       }
@@ -158,8 +159,21 @@ export class WaitingDeliveries {
     }
   }
 
-  private plan(queue: number, nextDueAt: number | null, now: number): void {
-    const inMs = nextDueAt === null ? Infinity : Math.max(0, nextDueAt - now);
-    this.dueAt[queue] = this.options.clock.monotonic() + inMs;
+  private async ask(
+    queue: number,
+    claim: { limit: number; suspect: boolean },
+  ): Promise<ClaimReply> {
+    const { deliveries, refs, consumer, clock } = this.options;
+    const asking = { queue, expectedAt: Infinity };
+    this.asking = asking;
+    try {
+      const reply = await deliveries.claimDue(refs[queue]!, { consumer, ...claim });
+      const { nextDueAt, now } = reply;
+      const inMs = nextDueAt === null ? Infinity : Math.max(0, nextDueAt - now);
+      this.dueAt[queue] = Math.min(clock.monotonic() + inMs, asking.expectedAt);
+      return reply;
+    } finally {
+      this.asking = undefined;
+    }
   }
 }

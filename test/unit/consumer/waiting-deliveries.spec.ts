@@ -33,6 +33,7 @@ describe('WaitingDeliveries', () => {
   let ranAlone: string[];
   let errors: number;
   let answers: Map<number, ((claim: { limit: number; suspect: boolean }) => ClaimReply)[]>;
+  let answered: Promise<void>;
   let runAlone: (offset: string) => Promise<void>;
 
   beforeEach(() => {
@@ -43,6 +44,7 @@ describe('WaitingDeliveries', () => {
     ranAlone = [];
     errors = 0;
     answers = new Map();
+    answered = Promise.resolve();
     runAlone = () => Promise.resolve();
     left = [null, null];
     const deliveries = {
@@ -53,6 +55,7 @@ describe('WaitingDeliveries', () => {
       ): Promise<ClaimReply> => {
         asked.push(`${clock.monotonic()}:${queue}${claim.suspect ? ':suspect' : ''}`);
         const answer = answers.get(queue)?.shift();
+        await answered;
         return answer?.(claim) ?? { entries: [], nextDueAt: null, now: clock.now() };
       },
     } as unknown as DeliveryStore;
@@ -150,6 +153,19 @@ describe('WaitingDeliveries', () => {
     waiting.expect(0, 600);
     await clock.advance(250);
     expect(asked.slice(2)).toEqual(['200:0']);
+  });
+
+  it('asks in time for what is put into a queue while it is asked', async () => {
+    waiting.start();
+    await clock.advance(0);
+    let arrive!: () => void;
+    answered = new Promise((resolve) => (arrive = resolve));
+    waiting.expect(0, 0);
+    await clock.advance(100);
+    waiting.expect(0, 400);
+    arrive();
+    await clock.advance(1_000);
+    expect(asked.slice(2)).toEqual(['0:0', '500:0']);
   });
 
   it('asks for no more than there are free slots, and waits for one', async () => {
