@@ -44,7 +44,11 @@ export class RedisDeliveryStore implements DeliveryStore {
 
   async dueIn(refs: readonly GroupQueue[]): Promise<(number | null)[]> {
     if (this.connections.spansSlots) return this.dueInOf(refs);
-    return (await Promise.all(refs.map((ref) => this.dueInOf([ref])))).flat();
+    const asked = await Promise.allSettled(refs.map((ref) => this.dueInOf([ref])));
+    const failures = asked.flatMap((each) => (each.status === 'rejected' ? [each] : []));
+    if (failures.length > 0 && failures.length === refs.length) throw failures[0]!.reason;
+    // Nothing could be claimed where a node is away: what waits there is found once it is back.
+    return asked.map((each) => (each.status === 'fulfilled' ? each.value[0]! : null));
   }
 
   async claimDue(

@@ -3,7 +3,12 @@ import type { Logger } from '../../lib/core/runtime/logger.js';
 import type { StoreProblem } from '../../lib/core/runtime/store-health.js';
 import { Keys } from '../../lib/redis/keys.js';
 import { RedisStores } from '../../lib/redis/redis-stores.js';
-import { clusterConnection, startCluster, type TestCluster } from '../helpers/cluster.js';
+import {
+  clusterConnection,
+  clusterOperator,
+  startCluster,
+  type TestCluster,
+} from '../helpers/cluster.js';
 import { slotOf } from '../helpers/slots.js';
 import { whenStored, within } from '../helpers/workload.js';
 import { newNamespace } from '../redis/helpers/open-stores.js';
@@ -16,6 +21,7 @@ const isMissing = (slot: number): boolean => 5461 <= slot && slot <= 10_922;
 describe('a cluster whose node dies, and nobody follows it', () => {
   let cluster: TestCluster;
   let stores: RedisStores;
+  const ours = newNamespace();
   const lines: string[] = [];
   const note = (line: string): void => void lines.push(line);
   const logger: Logger = { log: note, warn: note, error: note, debug: note };
@@ -25,7 +31,7 @@ describe('a cluster whose node dies, and nobody follows it', () => {
   beforeAll(async () => {
     cluster = await startCluster({ primaries: PRIMARIES, replicas: 0 });
     const connection = clusterConnection(cluster.url);
-    stores = new RedisStores({ connection, namespace: newNamespace(), logger });
+    stores = new RedisStores({ connection, namespace: ours, logger });
     await stores.open(30_000);
   });
   afterAll(async () => {
@@ -103,6 +109,21 @@ describe('a cluster whose node dies, and nobody follows it', () => {
     const elsewhere = startElsewhere(names.find((name) => !isThere(name))!);
     await expect(elsewhere.open(30_000)).resolves.toBeUndefined();
     await elsewhere.close();
+  });
+
+  it('tells what waits in the queues that have a node', async () => {
+    const keys = new Keys({ namespace: ours });
+    const refs = Array.from({ length: 30 }, (_, queue) => ({ topic: 'orders', queue, group: 'g' }));
+    const isGone = (ref: (typeof refs)[0]): boolean => isMissing(slotOf(keys.queue(ref).log));
+    const gone = refs.filter(isGone);
+    const [empty, full] = refs.filter((ref) => !isGone(ref));
+    const operator = clusterOperator(cluster.url);
+    await operator.zadd(keys.groupQueue(full!).retry, 0, '1-0');
+    operator.disconnect();
+    const { deliveries } = stores;
+    const told = [null, null, 0, null];
+    expect(await deliveries.dueIn([gone[0]!, empty!, full!, gone[1]!])).toEqual(told);
+    await expect(deliveries.dueIn(gone)).rejects.toBeInstanceOf(StoreUnavailableError);
   });
 
   it('says when the node is back', async () => {
