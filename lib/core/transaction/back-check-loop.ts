@@ -60,8 +60,8 @@ type AnswererOf = (owner: string) => Answerer | undefined;
  * Finds halves whose owners did not decide them in time, and asks those who know.
  *
  * Each database, and each producer group with check methods, has a list of the queues that may hold such halves. Any
- * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. Costs a
- * question a second at most while nothing is due, to one list after the other, whatever the number of topics.
+ * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. While nothing
+ * is due each list is asked twice in `checkAfterMs`, at most once a second, whatever the number of topics.
  */
 export class BackCheckLoop {
   private readonly options: BackCheckOptions;
@@ -162,7 +162,7 @@ export class BackCheckLoop {
 
   /**
    * Twice while a half waits: its queue is listed when that begins, and what is listed says when it is due, so it does not come
-   * later. With many lists less often than one question a second.
+   * later. Where that is seldom, all lists together are asked at most once a second.
    */
   private pollMs(): number {
     const longest = Math.max(LONGEST_POLL_MS, this.boards.size * POLL_MS);
