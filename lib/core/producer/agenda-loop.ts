@@ -11,10 +11,15 @@ export interface AgendaLoopOptions {
    * Do the work; answer when there is more (Unix ms by the store's clock), null for never, undefined when it is not done:
    * its lease brings it back. `version` changes with each note of it.
    */
-  perform(work: string, version: string): Promise<number | null | undefined>;
+  perform(work: string, version: string): Promise<number | ForOthers | null | undefined>;
   /** How late a hint that never arrived can make anything: so often it is asked for. Default a second. */
   pollMs?(): number;
   onError(error: unknown): void;
+}
+
+/** Work that this process cannot do: nobody here wakes up for it, or it would be taken before others come to it. */
+export interface ForOthers {
+  readonly forOthersAt: number;
 }
 
 const POLL_MS = 1_000;
@@ -110,7 +115,7 @@ export class AgendaLoop {
     version: string;
   }): Promise<number | null> {
     const { agenda, perform, onError } = this.options;
-    let nextAt: number | null | undefined;
+    let nextAt: number | ForOthers | null | undefined;
     try {
       nextAt = await perform(work, version);
     } catch (error) {
@@ -119,6 +124,10 @@ export class AgendaLoop {
       return null;
     }
     if (nextAt === undefined) return null;
+    if (typeof nextAt === 'object' && nextAt !== null) {
+      await agenda.finish(work, version, nextAt.forOthersAt);
+      return null;
+    }
     await agenda.finish(work, version, nextAt);
     return nextAt;
   }

@@ -1,4 +1,4 @@
-import { AgendaLoop } from '../producer/agenda-loop.js';
+import { AgendaLoop, type ForOthers } from '../producer/agenda-loop.js';
 import type { Clock } from '../runtime/clock.js';
 import { Loop } from '../runtime/loop.js';
 import {
@@ -196,11 +196,11 @@ export class BackCheckLoop {
     answererOf: AnswererOf,
     work: string,
     version: string,
-  ): Promise<number | null> {
+  ): Promise<number | ForOthers | null> {
     const { storeTime } = this.options;
     const queue = readCheckWork(work);
     const answerer = queue && answererOf(queue.owner);
-    if (!queue || !answerer) return storeTime.now() + NOT_MINE_MS;
+    if (!queue || !answerer) return { forOthersAt: storeTime.now() + NOT_MINE_MS };
     const check = new QueueCheck({ queue, answerer, tools: this.options });
     return this.nextLook(work, version, await check.run(this.stopping.signal));
   }

@@ -1,4 +1,4 @@
-import { AgendaLoop } from '../../../lib/core/producer/agenda-loop.js';
+import { AgendaLoop, type ForOthers } from '../../../lib/core/producer/agenda-loop.js';
 import type { Agenda } from '../../../lib/core/store/agenda.js';
 import { StoreTime } from '../../../lib/core/store/store-time.js';
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
@@ -10,7 +10,7 @@ describe('AgendaLoop', () => {
   let loop: AgendaLoop;
   let done: string[];
   /** Undefined: not done. What is not in it is done for good. */
-  let nextAt: Map<string, number | null | undefined>;
+  let nextAt: Map<string, number | ForOthers | null | undefined>;
   let takes: number[];
   /** How long a question takes to be answered, and a piece of work to be finished. */
   let slowMs: { take: number; finish: number };
@@ -69,6 +69,16 @@ describe('AgendaLoop', () => {
     expect(done).toHaveLength(2);
     await clock.advance(20_000);
     expect(done).toHaveLength(2);
+  });
+
+  it('leaves to others what it cannot do, and looks again when nobody did it', async () => {
+    nextAt.set('w', { forOthersAt: 300 });
+    await agenda.note('w', 0);
+    loop.start();
+    await clock.advance(999);
+    expect(done).toEqual(['w at 0']);
+    await clock.advance(1);
+    expect(done).toEqual(['w at 0', 'w at 1000']);
   });
 
   it('does what was noted, then', async () => {

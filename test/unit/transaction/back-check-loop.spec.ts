@@ -345,6 +345,22 @@ describe('the back-check by a method', () => {
     expect(asked).toEqual([]);
     expect(await bed.stores.halves.find(QUEUE, half.id)).toMatchObject({ checks: 0, parked: null });
   });
+
+  it.each([0, 130, 410, 1_500])(
+    'is asked in time beside a process that has another one (%d ms apart)',
+    async (apartMs) => {
+      answer = 'commit';
+      await bed.clock.advance(apartMs);
+      const ask = (): Promise<Resolution> => Promise.resolve('commit');
+      const other = await new CheckBed({ methods: { names: ['refund'], ask }, of: bed }).open();
+      for (const name of ['place-order', 'refund']) {
+        await bed.prepare({ ...METHOD, name }, [name]);
+        await bed.clock.advance(CHECK_AFTER_MS + 1_000);
+        expect(await bed.visible()).toContain(name);
+      }
+      await other.stop();
+    },
+  );
 });
 
 describe('verdicts that nobody can need any more', () => {
