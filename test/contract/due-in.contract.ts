@@ -61,6 +61,7 @@ export function describeDueIn(open: OpenHarness): void {
       const { entries, nextDueAt, now } = await consumer.claim();
       const leftMs = nextDueAt === null ? 0 : nextDueAt - now;
       expect(delayMs! + leftMs).toBeLessThanOrEqual(5_000);
+      expect(await dueIn(BILLING)).toEqual([nextDueAt === null ? null : leftMs]);
       await h.advance(leftMs);
       expect([...entries, ...(await consumer.claim()).entries]).toHaveLength(1);
     });

@@ -293,6 +293,16 @@ describe('deliveries in Redis', () => {
     expect(await stores.deliveries.dueIn([ref])).toEqual([0]);
   });
 
+  it('tells of the first that waits, for whatever reason it does', async () => {
+    const { ref, of } = await queueOf(1);
+    for (const first of [of.retry, of.suspects]) {
+      await redis.del(of.retry, of.suspects);
+      for (const key of [of.retry, of.suspects])
+        await redis.zadd(key, key === first ? 0 : Date.now() + 60_000, '1-0');
+      expect(await stores.deliveries.dueIn([ref])).toEqual([0]);
+    }
+  });
+
   it('has every queue asked alone where the user may not ask about one of them', async () => {
     const free = await queueOf(0);
     const closed = await queueOf(0);

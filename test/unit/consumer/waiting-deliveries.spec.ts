@@ -28,6 +28,7 @@ describe('WaitingDeliveries', () => {
   let waiting: WaitingDeliveries;
   let watch: WaitingWatch;
   let left: (number | null)[];
+  let watched: number;
   let asked: string[];
   let accepted: string[];
   let ranAlone: string[];
@@ -47,8 +48,12 @@ describe('WaitingDeliveries', () => {
     answered = Promise.resolve();
     runAlone = () => Promise.resolve();
     left = [null, null];
+    watched = 0;
     const deliveries = {
-      dueIn: () => Promise.resolve(left),
+      dueIn: () => {
+        watched += 1;
+        return Promise.resolve(left);
+      },
       claimDue: async (
         { queue }: { queue: number },
         claim: { limit: number; suspect: boolean },
@@ -119,6 +124,21 @@ describe('WaitingDeliveries', () => {
     left = [500, null];
     await clock.advance(1_000);
     expect(asked.slice(3)).toEqual(['10000:0', '11500:0']);
+  });
+
+  it('asks a queue that is added at once, and none once it has stopped', async () => {
+    const more = { topic: 'orders', queue: refs.length, group: 'billing' };
+    waiting.start();
+    await clock.advance(100);
+    waiting.addQueue();
+    refs.push(more);
+    await clock.advance(0);
+    expect(asked).toEqual(['0:0', '0:1', '100:2']);
+    await waiting.stop();
+    watch.start();
+    await clock.advance(POLL_MS);
+    expect(watched).toBe(0);
+    refs.pop();
   });
 
   it('asks in time for what is put into a queue that was refused', async () => {
