@@ -44,7 +44,15 @@ const DRAINS = [
   ...['hold-lane', 'step-held', 'resume-lane'],
   'dedup',
 ];
-const READS = ['due-in', 'lag', 'find-scheduled', 'list-scheduled', 'check-rights', 'lease', 'contents'];
+const READS = [
+  'due-in',
+  'lag',
+  'find-scheduled',
+  'list-scheduled',
+  'check-rights',
+  'lease',
+  'contents',
+];
 
 interface Header {
   shebang: string;
