@@ -267,6 +267,27 @@ describe('the list of queues to check', () => {
     await bed.stop();
   });
 
+  it.each([
+    { checkAfterMs: 100, lists: 1, pollMs: 1_000 },
+    { checkAfterMs: 60_000, lists: 1, pollMs: 5_000 },
+    { checkAfterMs: 60_000, lists: 10, pollMs: 10_000 },
+  ])(
+    'is asked every $pollMs ms where a half waits for $checkAfterMs ms, with $lists of them',
+    async ({ checkAfterMs, lists, pollMs }) => {
+      const databases = Array.from({ length: lists }, (_, i) => {
+        const database = new FakeDatabase();
+        database.id = `db-${i}`;
+        return database;
+      });
+      const bed = await new CheckBed({ databases, checkAfterMs }).open();
+      await bed.clock.advance(60_000);
+      bed.calls.length = 0;
+      await bed.clock.advance(60_000);
+      expect(bed.calls).toHaveLength((lists * 60_000) / pollMs);
+      await bed.stop();
+    },
+  );
+
   it('finds in time what a process stores that had noted the queue a while ago', async () => {
     const db = new FakeDatabase();
     const bed = await new CheckBed({ databases: [db] }).open();

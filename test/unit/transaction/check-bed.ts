@@ -38,6 +38,7 @@ export class CheckBed {
       databases?: readonly FakeDatabase[];
       methods?: CheckMethodBook;
       sets?: boolean;
+      checkAfterMs?: number;
       of?: CheckBed;
     } = {},
   ) {
@@ -70,7 +71,7 @@ export class CheckBed {
       sets,
       producerGroup: 'orders',
       inboxKeptMs: 7 * 86_400_000,
-      checkAfterMs: CHECK_AFTER_MS,
+      checkAfterMs: options.checkAfterMs ?? CHECK_AFTER_MS,
     });
   }
 
