@@ -7,6 +7,10 @@ export class Meter {
   #warmUp;
   #total;
   #finish;
+  #warmedUp;
+
+  /** Resolves when the warm-up was handled. */
+  warm = new Promise((resolve) => (this.#warmedUp = resolve));
 
   /** Resolves when the last message was handled. */
   finished = new Promise((resolve) => (this.#finish = resolve));
@@ -18,7 +22,10 @@ export class Meter {
 
   tick() {
     this.#handled += 1;
-    if (this.#handled === this.#warmUp) this.#measured = startMeter();
+    if (this.#handled === this.#warmUp) {
+      this.#measured = startMeter();
+      this.#warmedUp();
+    }
     if (this.#handled === this.#total) this.#finish(this.#measured(this.#total - this.#warmUp));
   }
 }
