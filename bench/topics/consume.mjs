@@ -12,6 +12,7 @@ export default async function consume({ concurrency, ...job }) {
   const app = await openApp({ providers: [Consumer] });
   const load = await start('topics/load.mjs', { ...job, topics });
   await meter.warm;
+  // Its word to go on; resolves when it has sent all.
   await load.stop();
   const figures = await meter.finished;
   await app.close();

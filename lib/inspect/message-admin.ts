@@ -338,8 +338,9 @@ export class MessageAdmin {
   }
 
   /**
-   * Have somebody asked what became of a transaction, within a second or two, also one that is parked. By whatever process
-   * can answer; the event `checked` tells there what came of it. Safe to repeat.
+   * Have somebody asked what became of a transaction, also one that is parked: when its list is asked next, within half of
+   * `checkAfterMs` (2.5 s by default; at least 1 s, at most 5 s, or a second for each list of a process that has more than five).
+   * By whatever process can answer; the event `checked` tells there what came of it. Safe to repeat.
    *
    * @returns in how many queues it has messages.
    */

@@ -236,7 +236,7 @@ export class Consumers {
     return this.running.flatMap(({ queues }) => queues);
   }
 
-  /** However many queues there are: fewer than fifty of them are asked about in a second without a reason. */
+  /** How often all queues are asked about without a reason: at most fifty of them a second, however many there are. */
   private pollMs(): number {
     // Asked for each queue: a list of all of them would cost as much as the questions.
     const count = this.running.reduce((sum, { queues }) => sum + queues.length, 0);

@@ -5,7 +5,7 @@ import type { DeliveryStore, GroupQueue } from '../store/delivery-store.js';
 export interface WaitingWatchOptions {
   deliveries: DeliveryStore;
   clock: Clock;
-  /** How late it may be noticed what others left behind: so often all are asked. */
+  /** So often all are asked: how late it is noticed what others left behind, while the store answers at once. */
   pollMs(): number;
   onError(error: unknown): void;
 }
@@ -17,7 +17,7 @@ interface Waiters {
   notice(queue: number, delayMs: number): void;
 }
 
-/** A store is busy for so long with one question. */
+/** So many queues in one question: the store answers nobody else meanwhile. */
 const MOST_AT_ONCE = 100;
 
 /**
@@ -34,7 +34,7 @@ export class WaitingWatch {
     this.loop = new Loop({
       name: 'what waits',
       clock: options.clock,
-      step: () => this.look(),
+      step: (signal) => this.look(signal),
       onError: options.onError,
     });
   }
@@ -55,9 +55,9 @@ export class WaitingWatch {
     this.waiters.delete(waiters);
   }
 
-  private async look(): Promise<number> {
+  private async look(signal: AbortSignal): Promise<number> {
     const all = [...this.waiters].flatMap((each) => each.refs.map((ref) => ({ each, ref })));
-    for (let i = 0; i < all.length; i += MOST_AT_ONCE) {
+    for (let i = 0; i < all.length && !signal.aborted; i += MOST_AT_ONCE) {
       const some = all.slice(i, i + MOST_AT_ONCE);
       const delays = await this.options.deliveries.dueIn(some.map(({ ref }) => ref));
       for (const [j, { each, ref }] of some.entries()) {

@@ -17,7 +17,7 @@ export interface AgendaLoopOptions {
   onError(error: unknown): void;
 }
 
-/** Work that this process cannot do: nobody here wakes up for it, or it would be taken before others come to it. */
+/** Work that this process cannot do. It does not wake up for it by itself, or would take it before others come to it. */
 export interface ForOthers {
   readonly forOthersAt: number;
 }

@@ -1,6 +1,6 @@
 /**
- * Which queues have work that falls due, and when: one small list for a whole namespace, so that an idle process
- * asks one question a second however many topics there are.
+ * Which queues have work that falls due, and when: one small list, of a namespace or of those who check halves, so that an
+ * idle process asks one question a second at most, however many topics there are.
  *
  * The list is a hint with a promise: an entry is never later than the earliest work noted for it. What is really
  * due is decided by the queue's own store. `work` is any text that tells the caller what to do.

@@ -113,8 +113,8 @@ export interface DeliveryStore {
 
   /**
    * In how many milliseconds the first delivery that waits in each queue falls due: 0 when one is due, null when none waits. A
-   * queue of which this cannot be told answers 0: who claims there learns why. One whose server is away answers null as long as
-   * others answer. Takes nothing.
+   * queue of which this cannot be told answers 0: who claims there learns why. One whose server does not answer is null as
+   * long as others answer. Takes nothing.
    *
    * @throws StoreUnavailableError when none answers.
    */

@@ -45,7 +45,7 @@ const DEFAULT_LEASE_MS = { database: 15_000, method: 40_000 };
 /** Boards that cannot be opened yet, or that were not needed yet, are looked for so often. No call to the store. */
 const OPEN_EVERY_MS = 5_000;
 const POLL_MS = 1_000;
-/** Also with one list, which other processes may use with shorter times. */
+/** However long halves wait here: others may note something for sooner, with a shorter `checkAfterMs` or by hand. */
 const LONGEST_POLL_MS = 5_000;
 const PURGE = 'purge';
 const PURGE_EVERY_MS = 600_000;
@@ -61,7 +61,7 @@ type AnswererOf = (owner: string) => Answerer | undefined;
  *
  * Each database, and each producer group with check methods, has a list of the queues that may hold such halves. Any
  * number of processes share it: a queue is taken by one of them at a time, and each half by one checker. While nothing
- * is due each list is asked twice in `checkAfterMs`, at most once a second, whatever the number of topics.
+ * is due each list is asked twice in `checkAfterMs`, within bounds (`pollMs`), whatever the number of topics.
  */
 export class BackCheckLoop {
   private readonly options: BackCheckOptions;
@@ -162,7 +162,7 @@ export class BackCheckLoop {
 
   /**
    * Twice while a half waits: its queue is listed when that begins, and what is listed says when it is due, so it does not come
-   * later. Where that is seldom, all lists together are asked at most once a second.
+   * later. Never more than once a second; where halves wait for long, once in 5 s, or a second for each list if those are more.
    */
   private pollMs(): number {
     const longest = Math.max(LONGEST_POLL_MS, this.boards.size * POLL_MS);

@@ -10,7 +10,7 @@ import type {
 import { ManualClock } from '../../../lib/testing/manual-clock.js';
 
 const POLL_MS = 1_000;
-const refs = [0, 1].map((queue) => ({ topic: 'orders', queue, group: 'billing' }));
+const refOf = (queue: number) => ({ topic: 'orders', queue, group: 'billing' });
 const entry = (queue: number, offset: string): DeliveredEntry => ({
   topic: 'orders',
   queue,
@@ -23,6 +23,7 @@ const entry = (queue: number, offset: string): DeliveredEntry => ({
 });
 
 describe('WaitingDeliveries', () => {
+  let refs: ReturnType<typeof refOf>[];
   let clock: ManualClock;
   let capacity: Capacity;
   let waiting: WaitingDeliveries;
@@ -38,6 +39,7 @@ describe('WaitingDeliveries', () => {
   let runAlone: (offset: string) => Promise<void>;
 
   beforeEach(() => {
+    refs = [0, 1].map(refOf);
     clock = new ManualClock(0);
     capacity = new Capacity({ limit: 3 });
     asked = [];
@@ -126,19 +128,24 @@ describe('WaitingDeliveries', () => {
     expect(asked.slice(3)).toEqual(['10000:0', '11500:0']);
   });
 
-  it('asks a queue that is added at once, and none once it has stopped', async () => {
-    const more = { topic: 'orders', queue: refs.length, group: 'billing' };
+  it('asks a queue that is added at once', async () => {
     waiting.start();
     await clock.advance(100);
     waiting.addQueue();
-    refs.push(more);
+    refs.push(refOf(2));
     await clock.advance(0);
     expect(asked).toEqual(['0:0', '0:1', '100:2']);
-    await waiting.stop();
+  });
+
+  it('is asked about by the watch until it stops', async () => {
+    waiting.start();
     watch.start();
     await clock.advance(POLL_MS);
-    expect(watched).toBe(0);
-    refs.pop();
+    const before = watched;
+    expect(before).toBeGreaterThan(0);
+    await waiting.stop();
+    await clock.advance(3 * POLL_MS);
+    expect(watched).toBe(before);
   });
 
   it('asks in time for what is put into a queue that was refused', async () => {

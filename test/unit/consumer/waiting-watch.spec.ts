@@ -6,7 +6,7 @@ const refsOf = (topic: string, count: number): GroupQueue[] =>
   Array.from({ length: count }, (_, queue) => ({ topic, queue, group: 'billing' }));
 
 describe('WaitingWatch', () => {
-  const clock = new ManualClock(0);
+  let clock: ManualClock;
   let asked: { at: number; queues: string[] }[];
   let due: Map<string, number>;
   let failures: number;
@@ -15,6 +15,7 @@ describe('WaitingWatch', () => {
   let told: string[];
 
   beforeEach(() => {
+    clock = new ManualClock(0);
     asked = [];
     due = new Map();
     failures = 0;
@@ -22,7 +23,7 @@ describe('WaitingWatch', () => {
     told = [];
     const dueIn = async (refs: readonly GroupQueue[]): Promise<(number | null)[]> => {
       const queues = refs.map(({ topic, queue }) => `${topic}/${queue}`);
-      asked.push({ at: clock.monotonic() % 60_000, queues });
+      asked.push({ at: clock.monotonic(), queues });
       if (failures-- > 0) throw new Error('down');
       return queues.map((each) => due.get(each) ?? null);
     };
@@ -33,10 +34,7 @@ describe('WaitingWatch', () => {
       onError: (error) => errors.push(error),
     });
   });
-  afterEach(async () => {
-    await watch.stop();
-    await clock.advance(60_000 - (clock.monotonic() % 60_000));
-  });
+  afterEach(() => watch.stop());
 
   const waiters = (topic: string, count: number) => ({
     refs: refsOf(topic, count),
@@ -83,6 +81,13 @@ describe('WaitingWatch', () => {
     await clock.advance(0);
     expect(asked.map(({ queues }) => queues.length)).toEqual([100, 100, 10]);
     expect(told).toEqual(['orders/149 in 1', 'mails/59 in 2']);
+  });
+
+  it('asks no more once it is stopped, also between many', async () => {
+    watch.add(waiters('orders', 250));
+    watch.start();
+    await watch.stop();
+    expect(asked).toHaveLength(1);
   });
 
   it('asks again soon after a failure', async () => {
