@@ -8,8 +8,8 @@ export interface AgendaLoopOptions {
   clock: Clock;
   storeTime: StoreTime;
   /**
-   * Do the work; answer when there is more (Unix ms by the store's clock), null for never, undefined when it is not done:
-   * its lease brings it back. `version` changes with each note of it.
+   * Do the work; answer when there is more (Unix ms by the store's clock), null for never, `ForOthers` when this process
+   * cannot do it, undefined when it is not done: its lease brings it back. `version` changes with each note of it.
    */
   perform(work: string, version: string): Promise<number | ForOthers | null | undefined>;
   /** How late a hint that never arrived can make anything: so often it is asked for. Default a second. */
@@ -17,7 +17,10 @@ export interface AgendaLoopOptions {
   onError(error: unknown): void;
 }
 
-/** Work that this process cannot do. It does not wake up for it by itself, or would take it before others come to it. */
+/**
+ * Others may take the work from `forOthersAt` on (Unix ms by the store's clock). This process does not wake up for it, or it
+ * would take it again before they come to it.
+ */
 export interface ForOthers {
   readonly forOthersAt: number;
 }
