@@ -46,7 +46,7 @@ export class DedupPlaces {
   of(ref: DedupRef): DedupPlace {
     if (ref instanceof DedupPlace) return ref;
     const { key } = ref;
-    if (key[VERSION_AT] !== '7' || !isMessageId(key))
+    if (key[VERSION_AT] !== '7' || !(ref.isMessageId || isMessageId(key)))
       return new DedupPlace(ref, this.keys.dedupRecord(ref), undefined);
     return new DedupPlace(ref, this.hashOf(ref), key.slice(MOMENT));
   }

@@ -1,62 +1,28 @@
 import type {
-  BeginReply,
+  BeginAsker,
+  CompleteAsker,
   DedupClaim,
+  DedupCompletion,
   DedupRecord,
   DedupRef,
   DedupStore,
 } from '../core/store/dedup-store.js';
 import type { Connections } from './connections.js';
-import { type DedupPlace, DedupPlaces, FIELD_WIDTH } from './dedup-places.js';
+import {
+  type Asked,
+  AskedBegin,
+  AskedComplete,
+  AskedGrant,
+  GRANTED,
+  resultOf,
+} from './dedup-asked.js';
+import { DedupPlaces, FIELD_WIDTH } from './dedup-places.js';
 import { answer } from './errors.js';
 import type { Keys } from './keys.js';
 import { RunLength } from './run-length.js';
 import { scripts } from './scripts.js';
 
-/** As the script calls them; `k` is a completion that keeps its result. */
-const Kind = { begin: 'b', renew: 'r', complete: 'c', abandon: 'a' } as const;
-const KEEPING = 'k';
-
-interface Question {
-  kind: (typeof Kind)[keyof typeof Kind];
-  owner: string;
-  ms: number;
-  result?: Buffer | undefined;
-}
-
-/** A class, as everything that lives through a call (decision 7). */
-class Asked {
-  readonly place: DedupPlace;
-  readonly letter: string;
-  readonly ms: number;
-  readonly owner: string;
-  readonly result: Buffer | undefined;
-  readonly answer: (word: Buffer) => void;
-  readonly fail: (error: Error) => void;
-
-  constructor(
-    place: DedupPlace,
-    { kind, ms, owner, result }: Question,
-    { answer, fail }: { answer(word: Buffer): void; fail(error: Error): void },
-  ) {
-    this.place = place;
-    this.letter = result ? KEEPING : kind;
-    this.ms = ms;
-    this.owner = owner;
-    this.result = result;
-    this.answer = answer;
-    this.fail = fail;
-  }
-
-  /** Whether both stand in one line. */
-  isAlike({ place, letter, ms, owner }: Asked): boolean {
-    if (letter !== this.letter || ms !== this.ms || owner !== this.owner) return false;
-    return place.field === undefined ? this.place.field === undefined : place.at === this.place.at;
-  }
-}
-
 const MOST_PER_CALL = 250;
-const GRANTED = Buffer.from('granted');
-const NEW: BeginReply = { state: 'new' };
 
 /**
  * Records lie where `DedupPlaces` says. What is asked in one turn of the event loop travels together: in runs, or in one call per slot
@@ -81,25 +47,26 @@ export class RedisDedupStore implements DedupStore {
     return this.places.of(ref);
   }
 
-  begin(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<BeginReply> {
-    return this.ask(ref, { kind: Kind.begin, owner, ms: leaseMs, read: beginReply });
+  begin(ref: DedupRef, { owner, leaseMs }: DedupClaim, asker: BeginAsker): void {
+    const place = this.places.of(ref);
+    this.begins.push(new AskedBegin({ place, kind: 'b', ms: leaseMs, owner }, asker));
+    this.run.begun();
+    this.sendSoon();
   }
 
-  renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
-    const read = (word: Buffer): 'renewed' | 'lost' => (isGranted(word) ? 'renewed' : 'lost');
-    return this.ask(ref, { kind: Kind.renew, owner, ms: leaseMs, read });
+  async renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
+    return (await this.isGranted(ref, { kind: 'r', ms: leaseMs, owner })) ? 'renewed' : 'lost';
   }
 
-  complete(
-    ref: DedupRef,
-    { owner, ttlMs, result }: { owner: string; ttlMs: number; result?: Buffer | undefined },
-  ): Promise<'completed' | 'lost'> {
-    return this.ask(ref, { kind: Kind.complete, owner, ms: ttlMs, result, read: completeReply });
+  complete(ref: DedupRef, { owner, ttlMs, result }: DedupCompletion, asker: CompleteAsker): void {
+    const place = this.places.of(ref);
+    const question = { place, kind: result ? 'k' : 'c', ms: ttlMs, owner, result } as const;
+    this.others.push(new AskedComplete(question, asker));
+    this.sendSoon();
   }
 
-  abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
-    const read = (word: Buffer): 'abandoned' | 'lost' => (isGranted(word) ? 'abandoned' : 'lost');
-    return this.ask(ref, { kind: Kind.abandon, owner, ms: 0, read });
+  async abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
+    return (await this.isGranted(ref, { kind: 'a', ms: 0, owner })) ? 'abandoned' : 'lost';
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
@@ -133,23 +100,23 @@ export class RedisDedupStore implements DedupStore {
     return (await forgotten) > 0;
   }
 
-  private ask<Reply>(
+  private isGranted(
     ref: DedupRef,
-    question: Question & { read(word: Buffer): Reply },
-  ): Promise<Reply> {
-    return new Promise((resolve, fail) => {
-      const answer = (word: Buffer): void => resolve(question.read(word));
-      const asked = new Asked(this.places.of(ref), question, { answer, fail });
-      if (question.kind === Kind.begin) {
-        this.begins.push(asked);
-        this.run.begun();
-      } else this.others.push(asked);
-      this.sendLater();
-      // Where each slot takes a call of its own, a run of them would be that many calls.
-      if (this.waiting < this.run.value || !this.connections.spansSlots) return;
-      this.sendAll();
-      this.connections.gathered.flush();
+    question: { kind: 'r' | 'a'; ms: number; owner: string },
+  ): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const place = this.places.of(ref);
+      this.others.push(new AskedGrant({ place, ...question }, { resolve, reject }));
+      this.sendSoon();
     });
+  }
+
+  private sendSoon(): void {
+    this.sendLater();
+    // Where each slot takes a call of its own, a run of them would be that many calls.
+    if (this.waiting < this.run.value || !this.connections.spansSlots) return;
+    this.sendAll();
+    this.connections.gathered.flush();
   }
 
   private sendLater(): void {
@@ -163,7 +130,7 @@ export class RedisDedupStore implements DedupStore {
 
   private sendAll(): void {
     // What one handler completes often is what another one is about to begin.
-    const asked = [...this.others, ...this.begins];
+    const asked = this.others.concat(this.begins);
     if (asked.length === 0) return;
     this.run.left();
     this.others = [];
@@ -174,22 +141,24 @@ export class RedisDedupStore implements DedupStore {
   }
 
   private async send(asked: readonly Asked[]): Promise<void> {
+    const { keys, lines, fields, results, begins } = askedAtOnce(asked);
+    let words: Buffer[];
     try {
-      const { keys, lines, fields } = linesOf(asked);
-      const words = (await scripts.dedup.runBinary(this.connections.gathered, {
+      words = (await scripts.dedup.runBinary(this.connections.gathered, {
         keys: {},
         moreKeys: keys,
         args: { lines, fields },
-        moreArgs: asked.map(({ result }) => result).filter((result) => result !== undefined),
+        moreArgs: results,
       })) as Buffer[];
-      // One word for all of them, unless there are as many words as questions.
-      const isEach = asked.length === words.length;
-      asked.forEach((one, i) => one.answer(isEach ? words[i]! : GRANTED));
     } catch (error) {
-      for (const one of asked) one.fail(error as Error);
-    } finally {
-      this.run.answered(asked.filter(({ letter }) => letter === Kind.begin).length);
+      this.run.answered(begins);
+      for (const one of asked) one.fail(error);
+      return;
     }
+    this.run.answered(begins);
+    // One word for all of them, unless there are as many words as questions.
+    const isEach = asked.length === words.length;
+    for (let i = 0; i < asked.length; i++) asked[i]!.answer(isEach ? words[i]! : GRANTED);
   }
 
   private get waiting(): number {
@@ -198,42 +167,32 @@ export class RedisDedupStore implements DedupStore {
 }
 
 /** Neighbours that ask alike share a line, and where they share a hash, its key. */
-function linesOf(asked: readonly Asked[]): { keys: string[]; lines: string; fields: string } {
+function askedAtOnce(asked: readonly Asked[]): {
+  keys: string[];
+  lines: string;
+  fields: string;
+  results: Buffer[];
+  begins: number;
+} {
   const keys: string[] = [];
+  const results: Buffer[] = [];
   let lines = '';
   let fields = '';
+  let begins = 0;
   for (let at = 0; at < asked.length;) {
     const first = asked[at]!;
     const from = at;
     for (; at < asked.length && asked[at]!.isAlike(first); at++) {
-      const { place } = asked[at]!;
+      const { place, result } = asked[at]!;
       if (place.field === undefined || at === from) keys.push(place.at);
       if (place.field !== undefined) fields += place.field;
+      if (result !== undefined) results.push(result);
     }
     const width = first.place.field === undefined ? 0 : FIELD_WIDTH;
-    lines += `${first.letter} ${first.ms} ${first.owner} ${at - from} ${width}\n`;
+    lines += `${first.kind} ${first.ms} ${first.owner} ${at - from} ${width}\n`;
+    if (first.kind === 'b') begins += at - from;
   }
-  return { keys, lines, fields };
-}
-
-function beginReply(word: Buffer): BeginReply {
-  if (isGranted(word)) return NEW;
-  const text = word.toString('latin1', 0, 5);
-  return text === 'busy '
-    ? { state: 'busy', leftMs: Number(word.toString('latin1', 5)) }
-    : { state: 'done', result: resultOf(word.subarray(5)) };
-}
-
-function completeReply(word: Buffer): 'completed' | 'lost' {
-  return isGranted(word) ? 'completed' : 'lost';
-}
-
-function isGranted(word: Buffer): boolean {
-  return word === GRANTED || word.equals(GRANTED);
-}
-
-function resultOf(bytes: Buffer): Buffer | undefined {
-  return bytes.length === 0 ? undefined : bytes;
+  return { keys, lines, fields, results, begins };
 }
 
 /** What stands in braces decides the slot. */

@@ -1,6 +1,9 @@
 import type {
+  BeginAsker,
   BeginReply,
+  CompleteAsker,
   DedupClaim,
+  DedupCompletion,
   DedupRecord,
   DedupRef,
   DedupStore,
@@ -21,8 +24,8 @@ export class MemoryDedupStore implements DedupStore {
     return ref;
   }
 
-  begin(ref: DedupRef, claim: DedupClaim): Promise<BeginReply> {
-    return this.gate.call(() => {
+  begin(ref: DedupRef, claim: DedupClaim, asker: BeginAsker): void {
+    const beginning = this.gate.call((): BeginReply => {
       const found = this.record(ref);
       if (found?.isDone) return { state: 'done', result: found.result };
       if (found && found.owner !== claim.owner) {
@@ -34,6 +37,10 @@ export class MemoryDedupStore implements DedupStore {
       this.claim(ref, claim);
       return { state: 'new' };
     });
+    void beginning.then(
+      (reply) => asker.begun(reply),
+      (error: unknown) => asker.beginFailed(error),
+    );
   }
 
   renew(ref: DedupRef, claim: DedupClaim): Promise<'renewed' | 'lost'> {
@@ -45,17 +52,18 @@ export class MemoryDedupStore implements DedupStore {
     });
   }
 
-  complete(
-    ref: DedupRef,
-    { owner, ttlMs, result }: { owner: string; ttlMs: number; result?: Buffer | undefined },
-  ): Promise<'completed' | 'lost'> {
-    return this.gate.call(() => {
+  complete(ref: DedupRef, { owner, ttlMs, result }: DedupCompletion, asker: CompleteAsker): void {
+    const completing = this.gate.call((): 'completed' | 'lost' => {
       const found = this.record(ref);
       if (found && found.owner !== owner) return 'lost';
       const until = this.gate.clock.now() + ttlMs;
       this.state.handled.set(nameOf(ref), { isDone: true, owner, until, result });
       return 'completed';
     });
+    void completing.then(
+      (reply) => asker.completed(reply),
+      (error: unknown) => asker.completeFailed(error),
+    );
   }
 
   abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { claimed, completed } from '../../lib/core/store/dedup-store.js';
 import type { Stores } from '../../lib/core/store/stores.js';
 import { type OpenHarness, useHarness } from './harness.js';
 
@@ -14,10 +15,10 @@ export function describeDedupStore(open: OpenHarness): void {
     const REF = { ...ORDER, key };
     const h = useHarness(open);
     const begin = (owner: string, ref = REF, stores: Stores = h.stores) =>
-      stores.dedup.begin(ref, { owner, leaseMs: LEASE });
+      claimed(stores.dedup, ref, { owner, leaseMs: LEASE });
     const renew = (owner: string) => h.stores.dedup.renew(REF, { owner, leaseMs: LEASE });
     const complete = (owner: string, result?: Buffer) =>
-      h.stores.dedup.complete(REF, { owner, ttlMs: DAY, result });
+      completed(h.stores.dedup, REF, { owner, ttlMs: DAY, result });
     const abandonOf = (ref: typeof REF, owner = 'a') => h.stores.dedup.abandon(ref, owner);
     const abandon = (owner: string) => abandonOf(REF, owner);
     /** Others of the same kind. */
@@ -51,7 +52,7 @@ export function describeDedupStore(open: OpenHarness): void {
     it('is not cut short by a member with a shorter lease', async () => {
       await begin('a');
       const short = { owner: 'b', leaseMs: LEASE / 4 };
-      expect(await h.stores.dedup.begin(REF, short)).toEqual({ state: 'busy', leftMs: LEASE });
+      expect(await claimed(h.stores.dedup, REF, short)).toEqual({ state: 'busy', leftMs: LEASE });
       await h.advance(LEASE - 1);
       expect(await begin('b')).toEqual({ state: 'busy', leftMs: 1 });
     });
@@ -202,7 +203,7 @@ export function describeDedupStore(open: OpenHarness): void {
         refs.map((_, i) => (i % 4 === 0 ? 'busy' : 'new')),
       );
       const complete = (ref: typeof REF) =>
-        h.stores.dedup.complete(ref, { owner: 'a', ttlMs: DAY });
+        completed(h.stores.dedup, ref, { owner: 'a', ttlMs: DAY });
       expect(await all((ref, i) => (i % 4 === 1 ? abandonOf(ref) : complete(ref)))).toEqual(
         refs.map((_, i) => ['lost', 'abandoned', 'completed', 'completed'][i % 4]),
       );

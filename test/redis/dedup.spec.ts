@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { claimed, completed } from '../../lib/core/store/dedup-store.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -37,9 +38,9 @@ describe('dedup records of messages by their ids', () => {
   });
 
   const begin = (ref: (typeof refs)[number], leaseMs = LEASE) =>
-    stores.dedup.begin(ref, { ...CLAIM, leaseMs });
+    claimed(stores.dedup, ref, { ...CLAIM, leaseMs });
   const complete = (ref: (typeof refs)[number], ttlMs = TTL) =>
-    stores.dedup.complete(ref, { owner: 'a', ttlMs });
+    completed(stores.dedup, ref, { owner: 'a', ttlMs });
 
   it('share a hash with those of the same moment', async () => {
     await Promise.all(refs.map((ref) => begin(ref)));
@@ -48,6 +49,14 @@ describe('dedup records of messages by their ids', () => {
     await Promise.all(refs.map((ref) => complete(ref)));
     expect(await redis.hlen(hash)).toBe(refs.length);
     expect(await redis.hget(hash, `${REST}199`)).toMatch(/^D \d+ a$/);
+  });
+
+  it('lie in the same place for whoever knows that the key is a message id', async () => {
+    const ref = { ...refs[0]!, isMessageId: true };
+    expect(await begin(ref)).toEqual({ state: 'new' });
+    const other = { owner: 'b', leaseMs: LEASE };
+    expect(await claimed(stores.dedup, refs[0]!, other)).toMatchObject({ state: 'busy' });
+    expect(await redis.hget(hash, `${REST}100`)).toMatch(/^P \d+ a$/);
   });
 
   it('leave in short runs again after a call for many of them failed', async () => {
@@ -61,10 +70,10 @@ describe('dedup records of messages by their ids', () => {
     const narrow = await openStores(url, { namespace: newNamespace() });
     const { dedup } = narrow;
     await may('-evalsha');
-    const failed = await Promise.allSettled(refs.map((ref) => dedup.begin(ref, CLAIM)));
+    const failed = await Promise.allSettled(refs.map((ref) => claimed(dedup, ref, CLAIM)));
     expect(new Set(failed.map(({ status }) => status))).toEqual(new Set(['rejected']));
     await may('+evalsha');
-    for (const ref of refs) await dedup.begin(ref, CLAIM);
+    for (const ref of refs) await claimed(dedup, ref, CLAIM);
     const before = await calls();
     await Promise.all(refs.slice(0, 48).map((ref) => dedup.abandon(ref, CLAIM.owner)));
     expect((await calls()) - before).toBe(3);

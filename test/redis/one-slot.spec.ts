@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { claimed, completed } from '../../lib/core/store/dedup-store.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
 import { newTransaction } from '../contract/halves.js';
 import { entries, frame, openStores, session } from './helpers/open-stores.js';
@@ -88,9 +89,9 @@ describe('every call', () => {
 
     const records = ['k1', 'k2', 'k3'].map((key) => ({ topic: 'orders', group: 'g:1', key }));
     const claim = { owner: 'o', leaseMs: 1_000 };
-    await Promise.all(records.map((record) => stores.dedup.begin(record, claim)));
+    await Promise.all(records.map((record) => claimed(stores.dedup, record, claim)));
     await Promise.all(
-      records.map((record) => stores.dedup.complete(record, { ...claim, ttlMs: 9 })),
+      records.map((record) => completed(stores.dedup, record, { ...claim, ttlMs: 9 })),
     );
 
     const asks = ['k1', '{k2}'].map((key) => ({ key, held: 0, want: 1 }));

@@ -115,9 +115,7 @@ function withinAround(attempt: Attempt, subscription: Subscription): Outcome | P
   const { around } = subscription;
   if (!around) return handle(attempt, subscription);
   try {
-    return around(attempt, () => handle(attempt, subscription)).catch((error: unknown) =>
-      classify(error, subscription),
-    );
+    return around(attempt, () => handle(attempt, subscription));
   } catch (error) {
     return classify(error, subscription);
   }

@@ -49,6 +49,8 @@ export type SubscriptionMode = 'clustering' | 'broadcasting';
 
 /** A delivery as whoever stands around the handler sees it. */
 export interface GuardedDelivery extends Delivery {
+  /** When it was given to the handler, or to whoever stands around it, by the monotonic clock. */
+  readonly startedAt: number;
   /** Tells the handler, by its signal, that its work is not wanted any more. Its outcome counts as usual. */
   abort(reason: Error): void;
   /** The handler has ended: its slot is free, while what is left is recorded. Safe to repeat. */
@@ -57,7 +59,7 @@ export interface GuardedDelivery extends Delivery {
 
 /**
  * Stands around a handler, once the body was decoded and checked. It may answer an outcome of its own instead of running
- * the handler; `handle` never rejects. What it throws is taken for an error of the handler.
+ * the handler; `handle` never rejects, and neither does what it answers. What it throws is taken for an error of the handler.
  */
 export type Middleware = (
   delivery: GuardedDelivery,

@@ -4,24 +4,13 @@ import type { Clock } from '../runtime/clock.js';
 import { UnderWay } from '../runtime/under-way.js';
 import type { DedupRef, DedupStore } from '../store/dedup-store.js';
 
-const NOT_KEPT = (): boolean => false;
-
 /** A dedup record that is this process's while its handler runs. */
-export class Claim {
+export interface Claim {
   readonly ref: DedupRef;
   readonly owner: string;
   readonly delivery: GuardedDelivery;
-  /** By the monotonic clock. */
-  readonly since: number;
-  /** It is not kept any more; `false` when that was so already. */
-  end = NOT_KEPT;
-
-  constructor(options: { ref: DedupRef; owner: string; delivery: GuardedDelivery; since: number }) {
-    this.ref = options.ref;
-    this.owner = options.owner;
-    this.delivery = options.delivery;
-    this.since = options.since;
-  }
+  /** It is not kept any more; `false` when that was so already. Given by `Claims`. */
+  end: () => boolean;
 }
 
 /**
@@ -71,7 +60,7 @@ export class Claims {
       this.claims.size > 0 ? this.clock.after(this.renewMs, () => this.onTimer()) : undefined;
     // A claim that is missed now is looked at again well before its lease ends.
     const old = this.clock.monotonic() - this.renewMs / 2;
-    for (const claim of this.claims) if (claim.since <= old) void this.renew(claim);
+    for (const claim of this.claims) if (claim.delivery.startedAt <= old) void this.renew(claim);
   }
 
   private async renew(claim: Claim): Promise<void> {

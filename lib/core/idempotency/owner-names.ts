@@ -8,16 +8,17 @@ const MOST_KEYS = 256;
  */
 export class OwnerNames {
   private readonly prefix = randomBytes(6).toString('base64url');
-  private count = 0;
-  private name = '';
+  private count = 1;
+  private name = `${this.prefix}.0`;
   private keys = new Set<string>();
 
   next(key: string): string {
-    if (this.name === '' || this.keys.size >= MOST_KEYS || this.keys.has(key)) {
+    const { size } = this.keys;
+    // Asked by its size whether the key is new: one look-up instead of two.
+    if (size === MOST_KEYS || this.keys.add(key).size === size) {
       this.name = `${this.prefix}.${(this.count++).toString(36)}`;
-      this.keys = new Set();
+      this.keys = new Set([key]);
     }
-    this.keys.add(key);
     return this.name;
   }
 }

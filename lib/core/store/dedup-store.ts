@@ -3,6 +3,8 @@ export interface DedupRef {
   readonly group: string;
   readonly topic: string;
   readonly key: string;
+  /** The key is known to be the id of a message. Default: nobody looked. */
+  readonly isMessageId?: boolean;
 }
 
 /**
@@ -23,6 +25,29 @@ export type BeginReply =
   /** Handled before; `result` as `complete` was given it. */
   | { state: 'done'; result: Buffer | undefined };
 
+/** It was handled: what its record is to say from then on. */
+export interface DedupCompletion {
+  readonly owner: string;
+  /** How long it is remembered, from 1 ms. */
+  readonly ttlMs: number;
+  readonly result?: Buffer | undefined;
+}
+
+/**
+ * Who asks, and hears the answer: one of the two, once, after the question was asked. Must not throw. No promise, each of
+ * which is a good part of what a message costs (decision 13); `claimed` and `completed` make one.
+ */
+export interface BeginAsker {
+  begun(reply: BeginReply): void;
+  beginFailed(error: unknown): void;
+}
+
+/** As `BeginAsker`. */
+export interface CompleteAsker {
+  completed(reply: 'completed' | 'lost'): void;
+  completeFailed(error: unknown): void;
+}
+
 export type DedupRecord =
   | { state: 'in-progress'; owner: string; leftMs: number }
   | { state: 'done'; result: Buffer | undefined };
@@ -42,20 +67,16 @@ export interface DedupStore {
   recordOf(ref: DedupRef): DedupRef;
 
   /** Claim the record. Safe to repeat by the same owner: its lease begins anew. */
-  begin(ref: DedupRef, claim: DedupClaim): Promise<BeginReply>;
+  begin(ref: DedupRef, claim: DedupClaim, asker: BeginAsker): void;
 
   /** Prolong the claim; one that lapsed meanwhile is made again unless somebody else has the record. Safe to repeat. */
   renew(ref: DedupRef, claim: DedupClaim): Promise<'renewed' | 'lost'>;
 
   /**
-   * It was handled: done for `ttlMs`. Safe to repeat.
-   *
-   * @returns `lost` when somebody else has claimed or completed it since; nothing changed.
+   * It was handled: done for `ttlMs`. Safe to repeat. Answered `lost` when somebody else has claimed or completed it since;
+   * nothing changed then.
    */
-  complete(
-    ref: DedupRef,
-    done: { owner: string; ttlMs: number; result?: Buffer | undefined },
-  ): Promise<'completed' | 'lost'>;
+  complete(ref: DedupRef, done: DedupCompletion, asker: CompleteAsker): void;
 
   /**
    * It was not handled: give up the claim, so that another attempt may begin at once. Safe to repeat.
@@ -68,4 +89,20 @@ export interface DedupStore {
 
   /** Forget what is known, in progress or done: the next message with this key is handled. @returns false: nothing was. */
   forget(ref: DedupRef): Promise<boolean>;
+}
+
+/** Begins, for whoever waits for one answer only. */
+export function claimed(dedup: DedupStore, ref: DedupRef, claim: DedupClaim): Promise<BeginReply> {
+  return new Promise((begun, beginFailed) => dedup.begin(ref, claim, { begun, beginFailed }));
+}
+
+/** Completes, for whoever waits for one answer only. */
+export function completed(
+  dedup: DedupStore,
+  ref: DedupRef,
+  done: DedupCompletion,
+): Promise<'completed' | 'lost'> {
+  return new Promise((resolve, completeFailed) =>
+    dedup.complete(ref, done, { completed: resolve, completeFailed }),
+  );
 }

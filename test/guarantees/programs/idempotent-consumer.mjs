@@ -11,11 +11,15 @@ const { namespace, topic, group, dieOf, dieAt } = JSON.parse(json);
 const effects = new Redis(url);
 const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
 const { complete } = stores.dedup;
-stores.dedup.complete = async (ref, done) => {
+stores.dedup.complete = (ref, done, asker) => {
   if (ref.key === dieOf && dieAt === 'before-complete') process.kill(process.pid, 'SIGKILL');
-  const reply = await complete.call(stores.dedup, ref, done);
-  if (ref.key === dieOf && dieAt === 'after-complete') process.kill(process.pid, 'SIGKILL');
-  return reply;
+  complete.call(stores.dedup, ref, done, {
+    completed: (reply) => {
+      if (ref.key === dieOf && dieAt === 'after-complete') process.kill(process.pid, 'SIGKILL');
+      asker.completed(reply);
+    },
+    completeFailed: (error) => asker.completeFailed(error),
+  });
 };
 const rivulet = new Rivulet({
   stores,

@@ -28,11 +28,14 @@ const participant = Object.assign(Object.create(real), {
 });
 const stores = new RedisStores({ connection: url, namespace, blockMs: 500 });
 const { complete } = stores.dedup;
-stores.dedup.complete = async (ref, done) => {
-  const reply = await complete.call(stores.dedup, ref, done);
-  at('recorded');
-  return reply;
-};
+stores.dedup.complete = (ref, done, asker) =>
+  complete.call(stores.dedup, ref, done, {
+    completed: (reply) => {
+      at('recorded');
+      asker.completed(reply);
+    },
+    completeFailed: (error) => asker.completeFailed(error),
+  });
 
 const rivulet = new Rivulet({
   stores,

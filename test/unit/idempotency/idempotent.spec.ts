@@ -3,6 +3,11 @@ import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js
 import type { Delivery } from '../../../lib/core/consumer/subscription.js';
 import type { IdempotentOptions } from '../../../lib/core/idempotency/idempotent-options.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
+import {
+  type BeginAsker,
+  claimed,
+  type CompleteAsker,
+} from '../../../lib/core/store/dedup-store.js';
 import { gate } from '../../participants/ids.js';
 import { TestBed, type TestSubscription } from '../../../lib/testing/test-bed.js';
 
@@ -231,7 +236,7 @@ describe('an idempotent subscription', () => {
   it('waits in its lane for what another process is handling, at no cost in attempts', async () => {
     await subscribe({ ordered: true, ...keyed((message) => message.key!) });
     const ref = { group: 'billing', topic: 'orders', key: 'x' };
-    await bed.stores.dedup.begin(ref, { owner: 'somebody', leaseMs: 10_000 });
+    await claimed(bed.stores.dedup, ref, { owner: 'somebody', leaseMs: 10_000 });
     const first = await bed.publish('orders', '1', { key: 'x', messageGroup: 'a' });
     const second = await bed.publish('orders', '2', { key: 'y', messageGroup: 'a' });
     await bed.advance(8_000);
@@ -285,8 +290,25 @@ describe('an idempotent subscription', () => {
 
   it('begins and completes across lost replies, once', async () => {
     await subscribe();
-    bed.stores.dedup.begin = withOneLostReply(bed.stores.dedup.begin.bind(bed.stores.dedup));
-    bed.stores.dedup.complete = withOneLostReply(bed.stores.dedup.complete.bind(bed.stores.dedup));
+    const { dedup } = bed.stores;
+    const begin = dedup.begin.bind(dedup);
+    const complete = dedup.complete.bind(dedup);
+    const lost = new Error('the reply was lost');
+    // Carried out, and not heard of.
+    const deaf: BeginAsker & CompleteAsker = {
+      begun: () => {},
+      beginFailed: () => {},
+      completed: () => {},
+      completeFailed: () => {},
+    };
+    dedup.begin = (ref, claim, asker) => {
+      dedup.begin = begin;
+      begin(ref, claim, { ...deaf, begun: () => asker.beginFailed(lost) });
+    };
+    dedup.complete = (ref, done, asker) => {
+      dedup.complete = complete;
+      complete(ref, done, { ...deaf, completed: () => asker.completeFailed(lost) });
+    };
     const { messageId } = await bed.publish('orders', 'a');
     // Each lost reply is asked for again after 50 ms or so.
     await bed.advance(150);
@@ -297,7 +319,8 @@ describe('an idempotent subscription', () => {
   it('acks nothing before it is recorded, however long the store is away meanwhile', async () => {
     await subscribe();
     const { complete } = bed.stores.dedup;
-    bed.stores.dedup.complete = () => Promise.reject(new Error('away'));
+    bed.stores.dedup.complete = (ref, done, asker) =>
+      queueMicrotask(() => asker.completeFailed(new Error('away')));
     let isAcked = false;
     bed.rivulet.events.on('acked', () => void (isAcked = true));
     const { messageId } = await bed.publish('orders', 'a');
@@ -314,9 +337,9 @@ describe('an idempotent subscription', () => {
   it('asks no more to record what its time was up for', async () => {
     let questions = 0;
     await subscribe({ handlerTimeoutMs: 20_000 });
-    bed.stores.dedup.complete = () => {
+    bed.stores.dedup.complete = (ref, done, asker) => {
       questions += 1;
-      return Promise.reject(new Error('away'));
+      queueMicrotask(() => asker.completeFailed(new Error('away')));
     };
     await bed.publish('orders', 'a');
     await bed.advance(21_000);
@@ -354,7 +377,7 @@ describe('an idempotent subscription', () => {
     const { complete } = bed.stores.dedup;
     const records: (() => void)[] = [];
     bed.stores.dedup.complete = (...call) =>
-      new Promise((resolve) => records.push(() => resolve(complete.apply(bed.stores.dedup, call))));
+      void records.push(() => complete.apply(bed.stores.dedup, call));
     await subscribe({ concurrency: 1 });
     const sent = [await bed.publish('orders', 'a'), await bed.publish('orders', 'b')];
     await bed.advance(10);
@@ -372,7 +395,8 @@ describe('an idempotent subscription', () => {
   it('lets messages wait while the store is away, at no cost in attempts', async () => {
     await subscribe();
     const { begin } = bed.stores.dedup;
-    bed.stores.dedup.begin = () => Promise.reject(new Error('away'));
+    bed.stores.dedup.begin = (ref, claim, asker) =>
+      queueMicrotask(() => asker.beginFailed(new Error('away')));
     const { messageId } = await bed.publish('orders', 'a');
     await bed.advance(10_000);
     bed.stores.dedup.begin = begin;
@@ -443,16 +467,3 @@ describe('an idempotent subscription', () => {
     await expect(refused).rejects.toThrow('idempotent has no place with mode "broadcasting"');
   });
 });
-
-/** The first call is carried out, and its reply does not arrive. */
-function withOneLostReply<A extends unknown[], R>(
-  call: (...args: A) => Promise<R>,
-): (...args: A) => Promise<R> {
-  let isLost = false;
-  return async (...args) => {
-    const reply = await call(...args);
-    if (isLost) return reply;
-    isLost = true;
-    throw new Error('the reply was lost');
-  };
-}
