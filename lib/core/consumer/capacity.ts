@@ -3,8 +3,8 @@ import type { Throttle } from './throttle.js';
 /**
  * Slots for running handlers: taken before anything is fetched, returned when the handler ended.
  *
- * `unsettled` deliveries whose settle is still on its way do not hold a slot, but as many again as there are slots
- * stop further fetching: a store that takes no settles is given no more work.
+ * `unsettled` deliveries, whose outcome or settle is still on its way, do not hold a slot, but three times as many as there are
+ * slots stop further fetching: a store that takes no settles is given no more work.
  */
 export class Capacity {
   readonly limit: number;
@@ -37,10 +37,20 @@ export class Capacity {
 
   /** How many deliveries may be fetched now. */
   get free(): number {
-    if (this.holds > 0 || this.unsettled >= this.limit * 2 + 16) return 0;
+    if (!this.takesMore) return 0;
     const held = this.reserved + this.queued;
     const free = Math.max(0, this.limit - this.running - held);
     return this.throttle ? Math.max(0, Math.min(free, this.throttle.readable - held)) : free;
+  }
+
+  /** Whether anything may be fetched, if only there are slots. */
+  get takesMore(): boolean {
+    return this.holds === 0 && this.unsettled < this.limit * 3 + 16;
+  }
+
+  /** Those that have a slot, and those that were fetched for one. */
+  get inHand(): number {
+    return this.running + this.reserved + this.queued;
   }
 
   /** Whether a delivery that was fetched may start. */

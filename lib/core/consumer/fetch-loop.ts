@@ -237,10 +237,8 @@ export class FetchLoop {
 
   private roomAhead(arrived: number): number {
     const { capacity } = this.options;
-    const { free, limit } = capacity;
-    if (free === 0 || capacity.isThrottled) return 0;
-    const inHand = limit - free + arrived;
-    return Math.min(this.pace.within(AHEAD_MS) - inHand, limit);
+    if (!capacity.takesMore || capacity.isThrottled) return 0;
+    return Math.min(this.pace.within(AHEAD_MS) - capacity.inHand - arrived, capacity.limit);
   }
 
   private healthy(): QueueRef[] {

@@ -28,11 +28,11 @@ describe('Capacity', () => {
 
   it('fetches no more while too many settles are on their way', async () => {
     const capacity = new Capacity({ limit: 1 });
-    for (let i = 0; i < 18; i++) {
+    for (let i = 0; i < 19; i++) {
       capacity.take();
       capacity.handled();
     }
-    expect([capacity.free, capacity.hasSlot]).toEqual([0, true]);
+    expect([capacity.free, capacity.takesMore, capacity.hasSlot]).toEqual([0, false, true]);
     const free = capacity.whenFree(NEVER);
     expect(await isPending(free)).toBe(true);
     capacity.settled();

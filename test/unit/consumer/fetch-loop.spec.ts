@@ -32,6 +32,8 @@ describe('FetchLoop', () => {
   let ahead: number[];
   /** The reader tells of messages when they come, and its promise does not. */
   let tells: boolean;
+  /** What finds no slot waits for one. */
+  let isQueueing: boolean;
   /** Handlers have begun, and ended if they take no time. */
   let onAccepted: () => void;
 
@@ -50,6 +52,7 @@ describe('FetchLoop', () => {
     ahead = [];
     wake = () => {};
     tells = false;
+    isQueueing = false;
     onAccepted = () => {};
     const refs = backlog.map((_, queue) => ({ topic: 'orders', queue }));
     const reader: GroupReader = {
@@ -94,8 +97,10 @@ describe('FetchLoop', () => {
         ahead.push(reads.length - ahead.length - 1);
         for (const { queue } of entries) {
           accepted.push(queue);
-          capacity.take();
+          if (isQueueing) capacity.queue(1);
+          else capacity.take();
         }
+        if (isQueueing) return startQueued(handlerMs!, entries.length);
         if (handlerMs === 0) finish(entries.length);
         else if (handlerMs !== undefined) clock.after(handlerMs, () => finish(entries.length));
         onAccepted();
@@ -120,6 +125,25 @@ describe('FetchLoop', () => {
       capacity.settled();
     }
   };
+
+  /** Each handler takes so long. */
+  function startQueued(ms: number, queued: number): void {
+    let left = queued;
+    const leave = capacity.addLine(() => {
+      while (left > 0 && capacity.hasSlot) {
+        left -= 1;
+        capacity.queue(-1);
+        capacity.take();
+        clock.after(ms, () => {
+          finish(1);
+          capacity.serve();
+        });
+      }
+      if (left === 0) leave();
+    });
+    capacity.serve();
+    onAccepted();
+  }
 
   it('waits on all queues together when there is nothing to do', async () => {
     open(3, 6);
@@ -182,6 +206,51 @@ describe('FetchLoop', () => {
     expect(leftBefore).toHaveLength(ahead.filter((reading) => reading === 1).length);
     // A fourth more than the slots, when all are free: then the read says whether that was all.
     expect(reads.every(({ perQueue }) => perQueue <= 5)).toBe(true);
+  });
+
+  it('reads on while every slot is taken, as long as all in hand will end soon', async () => {
+    open(1, 4);
+    backlog = [2_000];
+    handlerMs = 1;
+    isQueueing = true;
+    const inHand: number[] = [];
+    onAccepted = () => inHand.push(capacity.inHand);
+    loop.start();
+    await clock.advance(200);
+    // Four a millisecond, for five of them.
+    expect(Math.max(...inHand)).toBeGreaterThan(12);
+    expect(Math.max(...inHand)).toBeLessThanOrEqual(20 + 4);
+    expect(reads.every(({ perQueue }) => perQueue <= 5)).toBe(true);
+  });
+
+  it('reads nothing more while too many settles are on their way, also when handlers end soon', async () => {
+    open(1, 4);
+    backlog = [2_000];
+    handlerMs = 1;
+    isQueueing = true;
+    let before: number | undefined;
+    onAccepted = () => {
+      const isReading = reads.length > ahead.length;
+      if (before !== undefined || !isReading || capacity.inHand > 8) return;
+      before = reads.length;
+      while (capacity.takesMore) capacity.passed();
+      capacity.settled = () => {};
+    };
+    loop.start();
+    await clock.advance(200);
+    expect(before).toBeDefined();
+    expect(reads).toHaveLength(before!);
+  });
+
+  it('reads nothing ahead where something else than slots says when the next may begin', async () => {
+    open(1, 4);
+    backlog = [400];
+    handlerMs = 1;
+    Object.defineProperty(capacity, 'isThrottled', { value: true });
+    loop.start();
+    await clock.advance(400);
+    expect(accepted).toHaveLength(400);
+    expect(Math.max(...ahead)).toBe(0);
   });
 
   it('reads nothing ahead for handlers that take longer', async () => {
