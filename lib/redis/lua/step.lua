@@ -36,15 +36,17 @@ local now = now_ms(test_time)
 redis.call('XLEN', dead)
 
 local last_name = 6 + tonumber(ARGV[6])
-local records, holds = {}, {}
-local holds_any = redis.call('HLEN', hold) > 0
-for from = 7, last_name, MOST do
-  local some = { unpack(ARGV, from, math.min(from + MOST - 1, last_name)) }
-  for n, record in ipairs(redis.call('HMGET', lanes, unpack(some))) do records[some[n]] = record end
-  if holds_any then
-    for n, held in ipairs(redis.call('HMGET', hold, unpack(some))) do holds[some[n]] = read_hold(held) end
+-- What a hash says of the lane of each step, before the first of them.
+local function of_steps(hash)
+  local found = redis.call('HMGET', hash, unpack(ARGV, 7, math.min(6 + MOST, last_name)))
+  for from = 7 + MOST, last_name, MOST do
+    local some = redis.call('HMGET', hash, unpack(ARGV, from, math.min(from + MOST - 1, last_name)))
+    for n, value in ipairs(some) do found[from - 7 + n] = value end
   end
+  return found
 end
+local records = of_steps(lanes)
+local holds = redis.call('HLEN', hold) > 0 and of_steps(hold) or {}
 
 -- Between neighbours that are begun mostly nothing else stands: then one question tells of all. What that does not show is
 -- asked for by itself.
@@ -57,8 +59,7 @@ local function is_pending(offset)
   return pending[offset] or #redis.call('XPENDING', log, group, offset, offset, 1) > 0
 end
 
-local function refusal(kind, lane, offset)
-  local record, held = records[lane], holds[lane]
+local function refusal(kind, record, held, offset)
   if record and not is_head(record, offset) then return 'order' end
   if held and (held.state == 'parked' or not is_before(offset, held.first)) then return 'order' end
   if kind ~= 'ack' and not is_pending(offset) then return 'gone' end
@@ -66,31 +67,36 @@ end
 
 -- What the steps leave behind, before any of it is written: heads that are set, and lanes without one.
 local done, letters, set, step, text_at = {}, {}, {}, 0, last_name
-local function moved(kind, lane, offset, ms)
+local function moved(kind, record, offset, ms)
   local text
   if kind == 'retry' or kind == 'dead-letter' then
     text_at = text_at + 1
     text = ARGV[text_at]
   end
   if kind == 'dead-letter' then letters[#letters + 1] = { offset = offset, note = text } end
-  local head = move_head(read_head(records[lane], facts[4]), kind, { offset = offset, ms = ms, text = text }, facts[2], now)
+  local head = move_head(read_head(record, facts[4]), kind, { offset = offset, ms = ms, text = text }, facts[2], now)
   return head and write_head(head)
 end
 local began = first_start(facts[2])
 for kind, ms, offsets in string.gmatch(ARGV[5], '(%S+) (%d*) ([^\n]+)\n') do
   if kind == 'begin' then look_up(string.match(offsets, '^(%S+).* (%S+)$')) end
   for offset in string.gmatch(offsets, '%S+') do
-    local lane = ARGV[7 + step]
-    local wrong = refusal(kind, lane, offset)
-    if wrong then return { 'refused', whole(step), wrong } end
     step = step + 1
-    local record
-    if kind == 'begin' and not records[lane] then
-      record = offset .. began
-    elseif kind ~= 'ack' then
-      record = moved(kind, lane, offset, ms)
+    local lane = ARGV[6 + step]
+    local record = set[lane]
+    if record == nil then record = records[step] end
+    local held, usual = holds[step], offset .. began
+    -- Most steps are not refused, which shows without a call.
+    if held or (record and record ~= usual) or (kind ~= 'ack' and not pending[offset]) then
+      local wrong = refusal(kind, record, held and read_hold(held), offset)
+      if wrong then return { 'refused', whole(step - 1), wrong } end
     end
-    records[lane], set[lane] = record, record or false
+    if kind == 'begin' and not record then
+      record = usual
+    else
+      record = kind ~= 'ack' and moved(kind, record, offset, ms)
+    end
+    set[lane] = record or false
     if not record then done[#done + 1] = offset end
   end
 end
