@@ -62,6 +62,17 @@ export function rest(lane: Lane): void {
   lane.state = 'idle';
 }
 
+/** Nothing is known of it but its name. */
+export function hasNothing({ state, head, followers, hold, record }: Lane): boolean {
+  return state === 'idle' && !head && !hold && !record && followers.length === 0;
+}
+
+/** A list that begins with a message takes room for one; one that grows, for seventeen, and most lanes have one. */
+export function follow(lane: Lane, entry: StoredEntry): void {
+  if (lane.followers.length === 0) lane.followers = [entry];
+  else lane.followers.push(entry);
+}
+
 export function newHold(from: string): Hold {
   return { parked: false, from, count: 0, peeked: [], arriving: [], unconfirmed: 0 };
 }

@@ -3,7 +3,8 @@ import type { HeldLane, LaneRecord } from '../../store/queue-lease-store.js';
 import type { StoredEntry } from '../../store/refs.js';
 import { bytesOf } from '../byte-budget.js';
 import { absent, bytesOfAll, isAbsent } from './absent.js';
-import { type Head, type Hold, headOf, type Lane, newHold, newLane, rest } from './lane.js';
+import { follow, type Head, type Hold, headOf, type Lane, newHold, rest } from './lane.js';
+import { LaneMap } from './lane-map.js';
 
 /**
  * The lanes of one queue in its owner's memory: who is next, who waits, and what is put aside.
@@ -14,7 +15,7 @@ import { type Head, type Hold, headOf, type Lane, newHold, newLane, rest } from 
 export class Lanes {
   private readonly laneBuffer: number;
   private readonly laneBytes: number;
-  private readonly all = new Map<string, Lane>();
+  private readonly all = new LaneMap();
   private readonly ready: Lane[] = [];
   private readonly suspects: Lane[] = [];
   /** With deliveries that are to be moved to what they hold. */
@@ -68,7 +69,7 @@ export class Lanes {
   }
 
   find(name: string): Lane | undefined {
-    return this.all.get(name);
+    return this.all.find(name);
   }
 
   values(): Lane[] {
@@ -79,22 +80,22 @@ export class Lanes {
   restore(records: readonly LaneRecord[], held: readonly HeldLane[]): void {
     for (const { lane, state, from, count } of held) {
       const parked = state === 'parked';
-      this.laneOf(lane).hold = { ...newHold(from), parked, count };
+      this.all.laneOf(lane).hold = { ...newHold(from), parked, count };
       if (parked) this.parked += 1;
     }
-    for (const record of records) this.laneOf(record.lane).record = record;
+    for (const record of records) this.all.laneOf(record.lane).record = record;
   }
 
   /** A delivery, in the order of the queue; `hasRoom`: it may stay in memory. */
   arrive(name: string, entry: StoredEntry, hasRoom = true): Lane {
-    const lane = this.laneOf(name);
+    const lane = this.all.laneOf(name);
     const { hold } = lane;
     if (hold && compareOffsets(entry.offset, hold.from) >= 0) this.putAside(lane, [entry]);
     else if (!hold && lane.followers.length >= this.laneBuffer) this.putAside(lane, [entry]);
     else {
       const bytes = bytesOf(entry);
       const stays = hasRoom && (lane.bytes === 0 || lane.bytes + bytes <= this.laneBytes);
-      lane.followers.push(stays ? entry : absent(entry));
+      follow(lane, stays ? entry : absent(entry));
       if (stays) this.count(lane, bytes);
       this.stored += 1;
     }
@@ -148,8 +149,13 @@ export class Lanes {
       lane.head = this.nextHead(lane);
       if (lane.head) this.heads += 1;
     }
-    if (!lane.head && !lane.hold && lane.followers.length === 0) this.all.delete(lane.name);
+    if (!lane.head && !lane.hold && lane.followers.length === 0) this.all.emptied(lane);
     return lane.head !== undefined;
+  }
+
+  /** Nothing of the queue is under way. */
+  tidy(): void {
+    this.all.tidy();
   }
 
   /** Its head may start, if it is in memory; suspects wait to run alone. */
@@ -256,14 +262,5 @@ export class Lanes {
     lane.hold ??= newHold(entries[0]!.offset);
     lane.hold.arriving.push(...entries.map(absent));
     this.moving.add(lane);
-  }
-
-  private laneOf(name: string): Lane {
-    let lane = this.all.get(name);
-    if (!lane) {
-      lane = newLane(name);
-      this.all.set(name, lane);
-    }
-    return lane;
   }
 }

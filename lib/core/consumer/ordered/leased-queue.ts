@@ -197,6 +197,7 @@ export class LeasedQueue implements Holder {
   private async rest(): Promise<void> {
     const { proof, runner, steps } = this;
     if (!proof || !runner.isIdle || !steps.isEmpty) return;
+    this.lanes.tidy();
     if (this.leaving) return this.release(proof);
     if (!this.admission.isStopped || !runner.isResting || this.lanes.hasDue) return;
     // Somebody with a newer library may have it.
