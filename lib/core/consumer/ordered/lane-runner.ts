@@ -1,18 +1,15 @@
 import { ClosedError } from '../../message/errors.js';
 import { compareOffsets } from '../../message/offset.js';
-import type { Clock } from '../../runtime/clock.js';
-import { type DispatchTools, dispatch, open } from '../dispatch.js';
+import { dispatch, open } from '../dispatch.js';
 import { HandlerTimeoutError } from '../handler-errors.js';
 import { InHand } from '../in-hand.js';
 import type { Outcome } from '../outcome.js';
-import type { Reporter } from '../reporter.js';
-import type { Subscription } from '../subscription.js';
 import { LaneRun, LaneRuns } from './lane-run.js';
-import type { LaneSlots, SlotUser } from './lane-slots.js';
+import type { SlotUser } from './lane-slots.js';
+import type { LaneRunnerOptions } from './lane-runner-options.js';
+import { LaneTimers } from './lane-timers.js';
 import type { Lane } from './lane.js';
 import type { Lanes } from './lanes.js';
-import type { OrderedRules } from './ordered-rules.js';
-import type { StepQueue } from './step-queue.js';
 import { Ghosts, Strays } from './strays.js';
 import { type Ended, Verdicts } from './verdicts.js';
 
@@ -29,22 +26,6 @@ interface StartHow {
   readonly alone: boolean;
   /** Called once nothing of it is left to do. */
   whenOver(): void;
-}
-
-export interface LaneRunnerOptions {
-  member: string;
-  subscription: Subscription;
-  rules: OrderedRules;
-  tools: DispatchTools;
-  clock: Clock;
-  slots: LaneSlots;
-  reporter: Reporter;
-  /** Changes for the store, in their order. */
-  steps: StepQueue;
-  /** Asked right before a handler is called: whether the queue is certainly ours. */
-  isOurs(): boolean;
-  /** There is something to plan or to send. */
-  wake(): void;
 }
 
 /**
@@ -64,7 +45,7 @@ export class LaneRunner implements SlotUser {
   private readonly unanswered = new Strays<Ended & { laneName: string }>();
   private readonly ghosts = new Ghosts();
   private readonly verdicts: Verdicts;
-  private readonly timers = new Map<Lane, () => void>();
+  private readonly timers: LaneTimers;
   private aloneEnd = new AbortController();
   private startsNoMore = false;
   /** Slots that its messages hold. */
@@ -75,6 +56,7 @@ export class LaneRunner implements SlotUser {
     this.options = options;
     this.lanes = lanes;
     this.verdicts = new Verdicts(options);
+    this.timers = new LaneTimers({ clock });
     this.inHand = new InHand({
       clock,
       handlerTimeoutMs: subscription.handlerTimeoutMs,
@@ -90,7 +72,7 @@ export class LaneRunner implements SlotUser {
 
   /** None waits for another attempt either. */
   get isResting(): boolean {
-    return this.isIdle && this.timers.size === 0;
+    return this.isIdle && this.timers.isEmpty;
   }
 
   /** More may start than this process gets to soon. */
@@ -164,8 +146,7 @@ export class LaneRunner implements SlotUser {
   /** The store did not confirm what was planned. Handlers go on. */
   reset(): void {
     this.aloneEnd.abort();
-    for (const cancel of this.timers.values()) cancel();
-    this.timers.clear();
+    this.timers.stop();
     this.strays.restart();
     this.unanswered.restart();
     for (const run of this.runs.all()) {
@@ -341,12 +322,10 @@ export class LaneRunner implements SlotUser {
 
   private startLater(lane: Lane, delayMs: number): void {
     lane.state = 'waiting';
-    const cancel = this.options.clock.after(delayMs, () => {
-      this.timers.delete(lane);
+    this.timers.start(lane, delayMs, () => {
       this.lanes.makeReady(lane);
       this.wake();
     });
-    this.timers.set(lane, cancel);
   }
 
   /** It stays in the way of its lane until it ends: whoever starts the lane anew here would run beside it. */

@@ -7,7 +7,7 @@ import type { QueueLeaseStore } from '../../store/queue-lease-store.js';
 import type { OrderedBy } from '../../store/topic-registry.js';
 import type { Reporter } from '../reporter.js';
 import type { LaneMemory } from './lane-memory.js';
-import type { LaneRunnerOptions } from './lane-runner.js';
+import type { LaneRunnerOptions } from './lane-runner-options.js';
 import type { OrderedTiming } from './ordered-timing.js';
 
 /** What a queue needs to be worked on. */
