@@ -26,6 +26,10 @@ export class InHand {
     this.onTimeout = options.onTimeout;
   }
 
+  get isEmpty(): boolean {
+    return this.oldest === undefined;
+  }
+
   add(attempt: Attempt): void {
     attempt.older = this.newest;
     if (this.newest) this.newest.newer = attempt;

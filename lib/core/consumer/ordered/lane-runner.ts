@@ -80,6 +80,11 @@ export class LaneRunner implements SlotUser {
     return this.lanes.readyCount >= 2 * this.options.slots.shareOf(this);
   }
 
+  /** What was started has ended, and nobody waits for its slots. */
+  get mayGoOn(): boolean {
+    return this.inHand.isEmpty && this.options.slots.isApart(this);
+  }
+
   wake(): void {
     this.options.wake();
   }

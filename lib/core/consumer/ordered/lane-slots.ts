@@ -26,9 +26,14 @@ export class LaneSlots {
 
   /** How many slots the queue may have in all, if they are free. */
   shareOf(user: SlotUser): number {
-    const others = this.wanting.size - (this.wanting.has(user) ? 1 : 0);
     const { limit } = this.capacity;
-    return Math.max(Math.ceil(limit / (others + 1)), Math.min(limit, LEAST_SHARE));
+    return Math.max(Math.ceil(limit / (this.othersThan(user) + 1)), Math.min(limit, LEAST_SHARE));
+  }
+
+  /** There are parts for all that want slots, and for two at least: the queue takes none, and no token, for which another one waits. */
+  isApart(user: SlotUser): boolean {
+    const { limit, isThrottled } = this.capacity;
+    return !isThrottled && Math.max(this.othersThan(user) + 1, 2) * LEAST_SHARE <= limit;
   }
 
   /** The queue has started what it may: whether that was anything, and how many more it would start. It is woken when it may. */
@@ -47,6 +52,10 @@ export class LaneSlots {
   /** A slot is free again. */
   freed(): void {
     for (const user of this.wanting) user.wake();
+  }
+
+  private othersThan(user: SlotUser): number {
+    return this.wanting.size - (this.wanting.has(user) ? 1 : 0);
   }
 
   /** Runs `start` once nothing of the subscription runs, and lets nothing start until it resolves. */

@@ -64,6 +64,11 @@ export class Lanes {
     return this.hasReady || this.absent.size > 0;
   }
 
+  /** Some can go on only once the store has been asked for what comes next in them. */
+  get wantsMore(): boolean {
+    return this.peeking.size > 0 || this.absent.size > 0;
+  }
+
   get parkedCount(): number {
     return this.parked;
   }

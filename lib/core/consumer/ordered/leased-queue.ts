@@ -15,11 +15,13 @@ import { LeaseTerm } from './lease-term.js';
 import { loadLanes } from './load-lanes.js';
 import { ParkedLimit } from './parked-limit.js';
 import { Recall } from './recall.js';
-import { sendCall, StepQueue } from './step-queue.js';
+import { type LaneCall, sendCall, StepQueue } from './step-queue.js';
 
 const FOLLOWED = 'is in a queue that another process owns now, or whose group was rewound';
 /** How often is looked whether the message groups of the queue have left the one where they were before. */
 const GATED_MS = 500;
+/** A store that answers within the turn, as that in memory does, is not to keep the turn for ever. */
+const ROUNDS_IN_A_TURN = 8;
 const RECOVER_MS = { from: 20, to: 2_000 };
 
 /**
@@ -179,12 +181,16 @@ export class LeasedQueue implements Holder {
   }
 
   private async work(): Promise<void> {
+    let isMore = false;
+    let rounds = 0;
     try {
       do {
         this.again = false;
         // Handlers that end together are settled together.
-        await turnEnd();
-      } while (this.proof && ((await this.round()) || this.again));
+        const mayStay = isMore && this.runner.mayGoOn && ++rounds % ROUNDS_IN_A_TURN !== 0;
+        if (!mayStay) await turnEnd();
+        isMore = this.proof !== undefined && (await this.round());
+      } while (isMore || (this.proof && this.again));
     } catch (error) {
       await this.onError(error);
     } finally {
@@ -207,33 +213,20 @@ export class LeasedQueue implements Holder {
 
   /** @returns whether anything was done. */
   private async round(): Promise<boolean> {
-    const { leases, memory } = this.options;
+    const { memory } = this.options;
     const { fencingToken } = this.proof!;
-    this.runner.plan();
-    const calls = this.steps.take(this.lanes);
-    for (const call of calls) {
-      const reply = await sendCall(call, leases, this.ref, this.proof!).catch((error: unknown) => {
-        call.inDoubt();
-        throw error;
-      });
-      if (this.proof?.fencingToken !== fencingToken) {
-        call.inDoubt();
-        return false;
-      }
-      if (reply.state !== 'done') return this.refused(reply);
-      this.proof = { ...this.proof, version: reply.version };
-      this.failures = 0;
-      call.done();
-      // Handlers that block the thread, or a late reply: what could not be started stands in the way of its lane. If the
-      // lease is renewed before its timer runs, nobody else would look at it.
-      if (!this.isOurs) {
-        void this.recover();
-        return false;
-      }
-      if (call.kind !== 'step') this.runner.bring(call.lane);
-      this.heldLook.learn(reply.nudge, this.lanes);
-    }
     const isStill = (): boolean => this.proof?.fencingToken === fencingToken;
+    let isChanged = false;
+    do {
+      this.runner.plan();
+      const calls = this.steps.take(this.lanes);
+      for (const call of calls) {
+        const reply = await this.ask(call);
+        if (!this.accept(call, reply, isStill())) return false;
+      }
+      if (calls.length === 0) break;
+      isChanged = true;
+    } while (this.mayGoOn);
     const looked = await this.heldLook.look(this.lanes, isStill);
     if (!isStill()) return false;
     // Who comes first gets the room there is: what fails again and again must not be in the way of news, nor they in its way.
@@ -245,7 +238,41 @@ export class LeasedQueue implements Holder {
       isFilled ||= filled;
     }
     memory.freed();
-    return isFilled || looked || calls.length > 0;
+    return isFilled || looked || isChanged;
+  }
+
+  /** All that was begun has ended, there is more, and nothing else is to be asked: why wait until the turn ends? */
+  private get mayGoOn(): boolean {
+    const { runner, lanes } = this;
+    return runner.mayGoOn && !lanes.wantsMore && (runner.hasPlenty || this.readUpTo !== undefined);
+  }
+
+  private ask(call: LaneCall): Promise<StepReply> {
+    return sendCall(call, this.options.leases, this.ref, this.proof!).catch((error: unknown) => {
+      call.inDoubt();
+      throw error;
+    });
+  }
+
+  /** At once: what follows from the reply leaves before the replies for other queues are looked at. @returns whether all is well. */
+  private accept(call: LaneCall, reply: StepReply, isStill: boolean): boolean {
+    if (!isStill) {
+      call.inDoubt();
+      return false;
+    }
+    if (reply.state !== 'done') return this.refused(reply);
+    this.proof = { ...this.proof!, version: reply.version };
+    this.failures = 0;
+    call.done();
+    // Handlers that block the thread, or a late reply: what could not be started stands in the way of its lane. If the
+    // lease is renewed before its timer runs, nobody else would look at it.
+    if (!this.isOurs) {
+      void this.recover();
+      return false;
+    }
+    if (call.kind !== 'step') this.runner.bring(call.lane);
+    this.heldLook.learn(reply.nudge, this.lanes);
+    return true;
   }
 
   private async recalled(isStill: () => boolean): Promise<boolean> {

@@ -54,6 +54,22 @@ describe('the slots of an ordered subscription', () => {
     expect([one.woken, other.woken]).toEqual([1, 0]);
   });
 
+  it('keep a queue apart from the others while there are enough for a part each', () => {
+    const [one, two, three] = [new Queue(), new Queue(), new Queue()];
+    const few = new LaneSlots({ limit: 40 });
+    expect(few.isApart(one)).toBe(true);
+    few.took(two, { any: true, more: 1 });
+    expect(few.isApart(one)).toBe(true);
+    few.took(three, { any: true, more: 1 });
+    expect([one, two, three].map((queue) => few.isApart(queue))).toEqual([false, true, true]);
+
+    const throttle = { notify: () => undefined, readable: 100, mayStart: true } as never;
+    const rated = new LaneSlots({ limit: 100, throttle });
+    expect(rated.isApart(one)).toBe(false);
+    // Who comes later finds none free where one queue goes on and on.
+    expect(new LaneSlots({ limit: 31 }).isApart(one)).toBe(false);
+  });
+
   it('are offered first to whoever has started nothing for longest', () => {
     const slots = new LaneSlots({ limit: 1 });
     const asked: string[] = [];

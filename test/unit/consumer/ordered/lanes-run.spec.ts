@@ -44,6 +44,22 @@ describe('an ordered subscription', () => {
     expect(most).toBe(1);
   });
 
+  it('goes on before the turn of the event loop ends while its handlers end at once', async () => {
+    for (let i = 0; i < 200; i++) await publishAll(`group-${i}`, `${i}`);
+    let inFirstTurn = 0;
+    await bed.subscribe({
+      ...BILLING,
+      concurrency: 40,
+      handler: (delivery) => {
+        if (seen.length === 0) setImmediate(() => (inFirstTurn = seen.length));
+        note(delivery);
+      },
+    });
+    await bed.advance(100);
+    expect(seen).toHaveLength(200);
+    expect(inFirstTurn).toBeGreaterThan(40);
+  });
+
   it('handles message groups side by side, up to its concurrency', async () => {
     const gate = new Gate();
     for (const group of ['a', 'b', 'c']) await publishAll(group, `${group}1`, `${group}2`);
