@@ -1,35 +1,7 @@
 import type { BaseRpcContext } from '@nestjs/microservices';
 import { isObservable, type Observable } from 'rxjs';
 import { isThenable } from '../core/runtime/thenable.js';
-
-/** One parameter of a handler, as Nest resolved its decorator. */
-export interface HandlerParam {
-  index: number;
-  /** A word for the decorators of users, a number for those of Nest. */
-  type: number | string;
-  pipes: readonly unknown[];
-  extractValue(body: unknown, context: BaseRpcContext): unknown;
-}
-
-/** What Nest puts around a handler. Noted while Nest builds the call. */
-export class Surroundings {
-  guards: readonly unknown[] | undefined;
-  interceptors: readonly unknown[] | undefined;
-  pipes: readonly unknown[] | undefined;
-  params: readonly HandlerParam[] | undefined;
-
-  /**
-   * The parameters, when nothing but the method and its filters is to be called; otherwise undefined, also when Nest
-   * did not say: then the call it built is the one to make.
-   */
-  get onlyParams(): readonly HandlerParam[] | undefined {
-    const isBare = [this.guards, this.interceptors, this.pipes].every((list) => list?.length === 0);
-    const areBare = this.params?.every(
-      ({ type, pipes }) => typeof type === 'number' && pipes.length === 0,
-    );
-    return isBare && areBare ? this.params : undefined;
-  }
-}
+import type { HandlerParam } from './surroundings.js';
 
 /**
  * Calls a method that has neither guards, interceptors nor pipes as Nest would, without the six promises that Nest makes

@@ -4,10 +4,11 @@ import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { RpcParamsFactory } from '@nestjs/microservices/factories/rpc-params-factory.js';
 import { catchError, isObservable, type Observable } from 'rxjs';
-import { directCall, type HandlerParam, Surroundings } from './direct-call.js';
+import { directCall } from './direct-call.js';
 import type { HandlerMethod } from './explorer.js';
 import { afterFilters, type Filters } from './exception-filters.js';
 import type { FailingFilters } from './failing-filters.js';
+import { type CallCreator, Surroundings } from './surroundings.js';
 
 /**
  * Calls a handler for one message: a promise of what it returns, or what it returned at once. A returned Observable has
@@ -23,17 +24,10 @@ interface ErrorProxy {
   createProxy(target: Target, filters: Pick<Filters, 'next'>, type: string): Target;
 }
 
-interface ListCreator {
-  create(...args: unknown[]): readonly unknown[];
-}
-
 /** What of `ExternalContextCreator` is looked after differently here; the same in Nest 11 and 12. */
-interface Overridden {
+interface Overridden extends CallCreator {
   externalErrorProxy: ErrorProxy;
-  interceptorsContextCreator: ListCreator;
   getContextModuleKey(): string;
-  createGuardsFn(guards: readonly unknown[], ...more: unknown[]): unknown;
-  createPipesFn(pipes: readonly unknown[], params: readonly HandlerParam[]): unknown;
   transformToResult(result: unknown): Promise<unknown>;
 }
 
@@ -123,30 +117,13 @@ export class HandlerRunner {
     errors: ErrorsToFilters,
   ): ExternalContextCreator {
     const creator = this.creator as unknown as Overridden;
-    const { interceptorsContextCreator } = creator;
     const overridden: Overridden = {
       // Nest looks hosts up among providers only: class-based enhancers of controllers would be left out.
       getContextModuleKey: () => moduleKey,
       // Values of an Observable may be answers; whoever takes the result subscribes, once.
       transformToResult: (result) => Promise.resolve(result),
       externalErrorProxy: errors.proxy(creator.externalErrorProxy),
-      createGuardsFn: (guards, ...more) => {
-        around.guards = guards;
-        return creator.createGuardsFn(guards, ...more);
-      },
-      createPipesFn: (pipes, params) => {
-        Object.assign(around, { pipes, params });
-        return creator.createPipesFn(pipes, params);
-      },
-      interceptorsContextCreator: Object.assign(
-        Object.create(interceptorsContextCreator) as ListCreator,
-        {
-          create: (...args: unknown[]) => {
-            around.interceptors = interceptorsContextCreator.create(...args);
-            return around.interceptors;
-          },
-        },
-      ),
+      ...around.notedOf(creator),
     };
     return Object.assign(Object.create(this.creator) as ExternalContextCreator, overridden);
   }
