@@ -11,9 +11,9 @@ export function directCall(options: {
   method(this: void, args: unknown[]): unknown;
   params: readonly HandlerParam[];
   /** What the exception filters make of an error. */
-  rescue(error: unknown, args: unknown[]): Promise<unknown>;
+  rescue(error: unknown, args: unknown[]): unknown;
   /** Sends errors of an Observable to the exception filters. */
-  observed(result: Observable<unknown>, args: unknown[]): Observable<unknown>;
+  observed(result: Observable<unknown>, args: unknown[]): unknown;
 }): (body: unknown, context: BaseRpcContext) => unknown {
   const { method, params, rescue, observed } = options;
   const length = Math.max(...params.map(({ index }) => index + 1), 0);

@@ -8,6 +8,7 @@ import { coreOptions } from '../handler-options.js';
 import type { RivuletModuleOptions } from '../options.js';
 import { rejection } from '../rejection.js';
 import type { HandlerOptions } from '../subscribe.js';
+import { callBareHandlersDirectly } from './bare-handlers.js';
 import { keepOriginalErrors } from './original-error.js';
 import { patternText } from './pattern.js';
 import { PatternBook, type PatternSubscription } from './pattern-book.js';
@@ -52,6 +53,7 @@ export class RivuletServer
   constructor(options: RivuletServerOptions | ServerHost) {
     super();
     keepOriginalErrors();
+    callBareHandlersDirectly();
     this.host = options instanceof ServerHost ? options : hostOf(options);
     const { name, settings, rivulet, nextOrigin } = this.host;
     this.transportId = getTransportId(name);
