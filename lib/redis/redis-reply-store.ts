@@ -3,10 +3,11 @@ import { joined, parted } from '../core/message/joined.js';
 import type { ReplyInbox, ReplyState, ReplyStore } from '../core/store/reply-store.js';
 import { BlockingReader } from './blocking-reader.js';
 import type { Connections } from './connections.js';
-import type { RawEntry } from './entry-content.js';
+import { DirectCommand } from './direct-command.js';
 import { answer } from './errors.js';
 import type { InboxKeys, Keys } from './keys.js';
 import { scripts } from './scripts.js';
+import { type RawStreams, streamsOf } from './stream-reply.js';
 
 /** Field of an entry: its packets as `joined` puts them. */
 const PACKETS = 'p';
@@ -150,7 +151,8 @@ class RedisReplyInbox implements ReplyInbox {
       const args = ['COUNT', String(MOST_PER_READ)];
       if (wait > 0) args.push('BLOCK', String(wait));
       args.push('STREAMS', inbox, this.lastRead);
-      return redis.callBuffer('xread', ...args) as Promise<[Buffer, RawEntry[]][] | null>;
+      const command = new DirectCommand('xread', args, { replyEncoding: null });
+      return redis.sendCommand(command) as Promise<RawStreams | null>;
     });
     const reply = await answer({ operation: 'XREAD', key: inbox }, reading).catch(
       (error: unknown) => {
@@ -159,11 +161,15 @@ class RedisReplyInbox implements ReplyInbox {
         throw error;
       },
     );
-    const entries = reply?.[0]?.[1] ?? [];
+    const entries = (reply && streamsOf(reply)[0]?.entries) ?? [];
     const last = entries.at(-1);
     if (last) this.lastRead = last[0].toString('latin1');
     this.untidied.entries += entries.length;
-    return entries.flatMap(([, fields]) => this.packetsOf(fields?.[1]));
+    const packets: Buffer[] = [];
+    // Not flatMap, which asks V8's runtime for each packet.
+    for (const [, fields] of entries)
+      for (const packet of this.packetsOf(fields?.[1])) packets.push(packet);
+    return packets;
   }
 
   private packetsOf(packets: Buffer | undefined): Buffer[] {

@@ -109,11 +109,15 @@ function askedByLua(): string[] {
 /** `redis.hget(…)`, `redis.client('ID')`, `redis.callBuffer('xread', …)`, and what scripts are run with. */
 function askedByTypeScript(): string[] {
   const found = sources(LIB, '.ts').flatMap((text) =>
-    [...text.matchAll(/\.([a-z]+?)(?:Buffer)?\(\s*(?:'(\w+)')?/g)].map(([, method, first]) => {
-      if (method === 'call') return first?.toUpperCase() ?? '';
-      const takesSubcommand = ['client', 'cluster', 'config', 'xgroup', 'xinfo'].includes(method!);
-      return `${method}${takesSubcommand && first ? ` ${first}` : ''}`.toUpperCase();
-    }),
+    [...text.matchAll(/(?:\.([a-z]+?)(?:Buffer)?|new DirectCommand)\(\s*(?:'(\w+)')?/g)].map(
+      ([, method = 'call', first]) => {
+        if (method === 'call') return first?.toUpperCase() ?? '';
+        const takesSubcommand = ['client', 'cluster', 'config', 'xgroup', 'xinfo'].includes(
+          method!,
+        );
+        return `${method}${takesSubcommand && first ? ` ${first}` : ''}`.toUpperCase();
+      },
+    ),
   );
   return [...found.filter((name) => !COMMON_WORDS.has(name)), 'EVAL', 'EVALSHA', 'EXEC'];
 }
