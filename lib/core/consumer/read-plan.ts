@@ -61,8 +61,10 @@ export class ReadPlan {
     const from = this.turn % healthy.length;
     this.turn += count < healthy.length ? count : 1;
     const blockMs = canAskAll && this.hasMore ? 0 : this.longestWait(healthy.length);
+    const queues: QueueRef[] = [];
+    for (let i = 0; i < count; i++) queues.push(healthy[(from + i) % healthy.length]!);
     return {
-      queues: Array.from({ length: count }, (_, i) => healthy[(from + i) % healthy.length]!),
+      queues,
       perQueue: Math.max(1, Math.min(ofOne, Math.floor(Math.max(wanted, atMost) / count))),
       blockMs,
       waitsOnAll: canAskAll && blockMs > 0,

@@ -55,22 +55,15 @@ function writeValue(
   limit: number,
   depth: number,
 ): number {
-  switch (typeof value) {
-    case 'string':
-      return writeText(value, target, at, limit);
-    case 'number':
-      return writeNumber(value, target, at, limit);
-    case 'boolean':
-      return writeWord(value ? 'true' : 'false', target, at, limit);
-    case 'object':
-      if (value === null) return writeWord('null', target, at, limit);
-      if (depth >= DEEPEST) return LEFT;
-      return Array.isArray(value)
-        ? writeList(value, target, at, limit, depth)
-        : writeObject(value as Record<string, unknown>, target, at, limit, depth);
-    default:
-      return LEFT;
-  }
+  // Not `switch`, for which V8 makes the name of each type.
+  if (typeof value === 'string') return writeText(value, target, at, limit);
+  if (typeof value === 'number') return writeNumber(value, target, at, limit);
+  if (typeof value === 'boolean') return writeWord(value ? 'true' : 'false', target, at, limit);
+  if (value === null) return writeWord('null', target, at, limit);
+  if (typeof value !== 'object' || depth >= DEEPEST) return LEFT;
+  return Array.isArray(value)
+    ? writeList(value, target, at, limit, depth)
+    : writeObject(value as Record<string, unknown>, target, at, limit, depth);
 }
 
 function writeList(

@@ -1,3 +1,9 @@
+const DASH = 0x2d;
+const ZERO = 0x30;
+/** Asked as a method of each text, V8 would look it up for each character (decision 35). */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called with its text
+const { charCodeAt } = String.prototype;
+
 /** Order of two offsets (`ms-seq`, both unsigned 64 bit): negative, zero or positive, for `sort`. */
 export function compareOffsets(a: string, b: string): number {
   const [aMs, aSeq] = split(a);
@@ -30,7 +36,14 @@ export function offsetsOfRun(first: string, count: number): string[] {
 
 /** When the store appended the entry, by the store's clock, Unix ms. */
 export function storedAt(offset: string): number {
-  return Number(offset.slice(0, offset.indexOf('-')));
+  let ms = 0;
+  // Asked of each request: a part of it as a text, and that as a number, would take twice as long.
+  for (let at = 0; at < offset.length; at++) {
+    const code = charCodeAt.call(offset, at);
+    if (code === DASH) break;
+    ms = ms * 10 + code - ZERO;
+  }
+  return ms;
 }
 
 const LAST_SEQ = 18_446_744_073_709_551_615n;
