@@ -262,7 +262,15 @@ function isPlainAck(item: SettleItem): boolean {
 }
 
 function areDistinct(items: readonly SettleItem[]): boolean {
-  return items.length === 1 || new Set(items.map(({ offset }) => offset)).size === items.length;
+  for (let i = 1; i < items.length; i++)
+    if (!isLater(items[i]!.offset, items[i - 1]!.offset))
+      return new Set(items.map(({ offset }) => offset)).size === items.length;
+  return true;
+}
+
+/** Of two texts of an offset that one is longer, or greater: mostly they come so, and none of a list that does is there twice. */
+function isLater(a: string, b: string): boolean {
+  return a.length === b.length ? a > b : a.length > b.length;
 }
 
 function settleArguments({ offset, deliveryCount, settlement }: SettleItem): string[] {

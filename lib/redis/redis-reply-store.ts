@@ -47,6 +47,8 @@ export class RedisReplyStore implements ReplyStore {
   private readonly keys: Keys;
   /** What leaves when this turn ends, by address. */
   private bundles = new Map<string, Bundle[]>();
+  /** Those of the answer before: the next one mostly goes to the same requester, and says so with a text that has no hash yet. */
+  private latest: { address: string; bundles: Bundle[] } | undefined;
 
   constructor(options: { connections: Connections; keys: Keys }) {
     this.connections = options.connections;
@@ -82,14 +84,17 @@ export class RedisReplyStore implements ReplyStore {
 
   private bundlesFor(address: string): Bundle[] {
     if (this.bundles.size === 0) process.nextTick(() => this.flush());
+    if (this.latest?.address === address) return this.latest.bundles;
     let bundles = this.bundles.get(address);
     if (!bundles) this.bundles.set(address, (bundles = []));
+    this.latest = { address, bundles };
     return bundles;
   }
 
   private flush(): void {
     const all = this.bundles;
     this.bundles = new Map();
+    this.latest = undefined;
     for (const [address, bundles] of all)
       for (const bundle of bundles) bundle.sent(this.send(address, bundle.packets));
   }

@@ -73,6 +73,19 @@ export function describeReplyStore(open: OpenHarness): void {
       expect((await read(b)).map(String)).toEqual(['for b']);
     });
 
+    it('brings packets of one turn to the inboxes they are for, in their order, also in the next turn', async () => {
+      const inboxes = [await openInbox(), await openInbox()] as const;
+      for (const turn of [1, 2]) {
+        const sent = ['a', 'b', 'c', 'd'].map((name, i) =>
+          h.stores.replies.reply(inboxes[i % 2]!.address, Buffer.from(`${name}${turn}`)),
+        );
+        expect(await Promise.all(sent)).toEqual(['sent', 'sent', 'sent', 'sent']);
+        expect((await read(inboxes[0])).map(String)).toEqual([`a${turn}`, `c${turn}`]);
+        expect((await read(inboxes[1])).map(String)).toEqual([`b${turn}`, `d${turn}`]);
+      }
+      for (const inbox of inboxes) await inbox.close();
+    });
+
     it('waits for a packet', async () => {
       const inbox = await openInbox();
       const reading = read(inbox, 20_000);

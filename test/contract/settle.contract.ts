@@ -22,6 +22,14 @@ export function describeSettle(open: OpenHarness): void {
       });
     });
 
+    it('acknowledges in any order, and once what is named twice', async () => {
+      const consumer = h.consumer(BILLING, 'c');
+      const [a, b, c, d] = await consumer.read();
+      expect(await consumer.ack(d!, b!, d!)).toEqual(['settled', 'settled', 'stale']);
+      expect(await consumer.ack(c!, a!)).toEqual(['settled', 'settled']);
+      expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 0 });
+    });
+
     it('answers "stale" to a repeat and changes nothing more', async () => {
       const consumer = h.consumer(BILLING, 'c');
       const entry = await consumer.readOne();
