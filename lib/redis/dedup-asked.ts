@@ -93,7 +93,7 @@ export class AskedGrant extends Asked {
 }
 
 /** What the script answers for all of them, mostly. */
-export const GRANTED = Buffer.from('granted');
+export const GRANTED: Buffer = Buffer.from('granted');
 const NEW: BeginReply = { state: 'new' };
 
 function beginReply(word: Buffer): BeginReply {
