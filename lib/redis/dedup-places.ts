@@ -24,6 +24,7 @@ export class DedupPlace implements DedupRef {
 /** `xxxxxxxx-xx`: of the milliseconds of a UUIDv7 all but the last 8 bits, a quarter of a second. */
 const MOMENT = 11;
 const VERSION_AT = 14;
+const NOTHING_KNOWN = { isMessageId: false };
 /** The rest of an id. */
 export const FIELD_WIDTH = 36 - MOMENT;
 
@@ -43,10 +44,10 @@ export class DedupPlaces {
     this.keys = options.keys;
   }
 
-  of(ref: DedupRef): DedupPlace {
+  of(ref: DedupRef, known = NOTHING_KNOWN): DedupPlace {
     if (ref instanceof DedupPlace) return ref;
     const { key } = ref;
-    if (key[VERSION_AT] !== '7' || !(ref.isMessageId || isMessageId(key)))
+    if (key[VERSION_AT] !== '7' || !(known.isMessageId || isMessageId(key)))
       return new DedupPlace(ref, this.keys.dedupRecord(ref), undefined);
     return new DedupPlace(ref, this.hashOf(ref), key.slice(MOMENT));
   }

@@ -43,8 +43,8 @@ export class RedisDedupStore implements DedupStore {
     this.places = new DedupPlaces(options);
   }
 
-  recordOf(ref: DedupRef): DedupRef {
-    return this.places.of(ref);
+  recordOf(ref: DedupRef, known?: { isMessageId: boolean }): DedupRef {
+    return this.places.of(ref, known);
   }
 
   begin(ref: DedupRef, { owner, leaseMs }: DedupClaim, asker: BeginAsker): void {
@@ -55,7 +55,7 @@ export class RedisDedupStore implements DedupStore {
   }
 
   async renew(ref: DedupRef, { owner, leaseMs }: DedupClaim): Promise<'renewed' | 'lost'> {
-    return (await this.isGranted(ref, { kind: 'r', ms: leaseMs, owner })) ? 'renewed' : 'lost';
+    return (await this.askGrant(ref, { kind: 'r', ms: leaseMs, owner })) ? 'renewed' : 'lost';
   }
 
   complete(ref: DedupRef, { owner, ttlMs, result }: DedupCompletion, asker: CompleteAsker): void {
@@ -66,7 +66,7 @@ export class RedisDedupStore implements DedupStore {
   }
 
   async abandon(ref: DedupRef, owner: string): Promise<'abandoned' | 'lost'> {
-    return (await this.isGranted(ref, { kind: 'a', ms: 0, owner })) ? 'abandoned' : 'lost';
+    return (await this.askGrant(ref, { kind: 'a', ms: 0, owner })) ? 'abandoned' : 'lost';
   }
 
   async find(ref: DedupRef): Promise<DedupRecord | undefined> {
@@ -100,7 +100,7 @@ export class RedisDedupStore implements DedupStore {
     return (await forgotten) > 0;
   }
 
-  private isGranted(
+  private askGrant(
     ref: DedupRef,
     question: { kind: 'r' | 'a'; ms: number; owner: string },
   ): Promise<boolean> {

@@ -170,6 +170,28 @@ export function describeDedupStore(open: OpenHarness): void {
       expect(await begin('b')).toMatchObject({ state: 'done' });
     });
 
+    it('keeps what each owner says, of several that ask alike in one turn', async () => {
+      const [one, two] = [keyLike(101), keyLike(102)].map((each) => ({ ...REF, key: each }));
+      const { dedup } = h.stores;
+      await Promise.all([
+        claimed(dedup, one!, { owner: 'a', leaseMs: LEASE }),
+        claimed(dedup, two!, { owner: 'a', leaseMs: 2 * LEASE }),
+      ]);
+      expect(await Promise.all([begin('b', one), begin('b', two)])).toEqual([
+        { state: 'busy', leftMs: LEASE },
+        { state: 'busy', leftMs: 2 * LEASE },
+      ]);
+      const results = [Buffer.from('first'), Buffer.from('second')];
+      const done = { owner: 'a', ttlMs: DAY };
+      await Promise.all([
+        completed(dedup, one!, { ...done, result: results[0] }),
+        completed(dedup, two!, { ...done, result: results[1] }),
+      ]);
+      expect(await Promise.all([begin('b', one), begin('b', two)])).toEqual(
+        results.map((result) => ({ state: 'done', result })),
+      );
+    });
+
     it('answers each call of one turn for itself', async () => {
       const more = Array.from({ length: 300 }, (_, i) => String(i).padStart(3, '0'));
       const others = more.flatMap((i) => [`k${i}`, keyLike(i)].map((key) => ({ ...REF, key })));

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import { claimed, completed } from '../../lib/core/store/dedup-store.js';
+import { claimed, completed, type DedupRef } from '../../lib/core/store/dedup-store.js';
 import { Keys } from '../../lib/redis/keys.js';
 import type { RedisStores } from '../../lib/redis/redis-stores.js';
 import { startRedis, type TestRedis } from '../helpers/redis.js';
@@ -37,9 +37,9 @@ describe('dedup records of messages by their ids', () => {
     await server.stop();
   });
 
-  const begin = (ref: (typeof refs)[number], leaseMs = LEASE) =>
+  const begin = (ref: DedupRef, leaseMs = LEASE) =>
     claimed(stores.dedup, ref, { ...CLAIM, leaseMs });
-  const complete = (ref: (typeof refs)[number], ttlMs = TTL) =>
+  const complete = (ref: DedupRef, ttlMs = TTL) =>
     completed(stores.dedup, ref, { owner: 'a', ttlMs });
 
   it('share a hash with those of the same moment', async () => {
@@ -52,11 +52,21 @@ describe('dedup records of messages by their ids', () => {
   });
 
   it('lie in the same place for whoever knows that the key is a message id', async () => {
-    const ref = { ...refs[0]!, isMessageId: true };
+    const ref = stores.dedup.recordOf(refs[0]!, { isMessageId: true });
     expect(await begin(ref)).toEqual({ state: 'new' });
     const other = { owner: 'b', leaseMs: LEASE };
     expect(await claimed(stores.dedup, refs[0]!, other)).toMatchObject({ state: 'busy' });
     expect(await redis.hget(hash, `${REST}100`)).toMatch(/^P \d+ a$/);
+  });
+
+  it.each([
+    ['an id of another kind', `${MOMENT}17-4000-8123-456789abcdef`, true],
+    ['what only looks like one', `${MOMENT}17-7000-8123-456789abcdeg`, false],
+  ])('leave %s by itself', async (_, key, isMessageId) => {
+    const ref = stores.dedup.recordOf({ ...ORDER, key }, { isMessageId });
+    expect(await begin(ref)).toEqual({ state: 'new' });
+    expect(await redis.exists(hash)).toBe(0);
+    expect(await complete(ref)).toBe('completed');
   });
 
   it('leave in short runs again after a call for many of them failed', async () => {
@@ -72,6 +82,7 @@ describe('dedup records of messages by their ids', () => {
     await may('-evalsha');
     const failed = await Promise.allSettled(refs.map((ref) => claimed(dedup, ref, CLAIM)));
     expect(new Set(failed.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    await expect(completed(dedup, refs[0]!, { owner: 'a', ttlMs: TTL })).rejects.toThrow('evalsha');
     await may('+evalsha');
     for (const ref of refs) await claimed(dedup, ref, CLAIM);
     const before = await calls();

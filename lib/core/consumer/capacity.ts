@@ -4,7 +4,7 @@ import type { Throttle } from './throttle.js';
  * Slots for running handlers: taken before anything is fetched, returned when the handler ended.
  *
  * `unsettled` deliveries, whose outcome or settle is still on its way, do not hold a slot, but three times as many as there are
- * slots stop further fetching: a store that takes no settles is given no more work.
+ * slots, and 16, stop further fetching: a store that takes no settles is given no more work.
  */
 export class Capacity {
   readonly limit: number;

@@ -98,24 +98,37 @@ function decodeAndHandle(
     return refused(attempt, subscription, error);
   }
   return subscription.schema
-    ? handleValidated(attempt, subscription)
-    : withinAround(attempt, subscription);
+    ? handleValidated(attempt, subscription, tools)
+    : withinAround(attempt, subscription, tools);
 }
 
-async function handleValidated(attempt: Attempt, subscription: Subscription): Promise<Outcome> {
+async function handleValidated(
+  attempt: Attempt,
+  subscription: Subscription,
+  tools: DispatchTools,
+): Promise<Outcome> {
   try {
     attempt.body = await validated(attempt.message.topic, attempt.body, subscription.schema!);
   } catch (error) {
     return refused(attempt, subscription, error);
   }
-  return withinAround(attempt, subscription);
+  return withinAround(attempt, subscription, tools);
 }
 
-function withinAround(attempt: Attempt, subscription: Subscription): Outcome | Promise<Outcome> {
-  const { around } = subscription;
+function withinAround(
+  attempt: Attempt,
+  subscription: Subscription,
+  { trace }: DispatchTools,
+): Outcome | Promise<Outcome> {
+  const { around, isBatch } = subscription;
   if (!around) return handle(attempt, subscription);
+  const message = isBatch ? undefined : attempt.message;
   try {
-    return around(attempt, () => handle(attempt, subscription));
+    // What stands around may call it when it is told of another message.
+    return around(
+      attempt,
+      trace.kept(message, () => handle(attempt, subscription)),
+    );
   } catch (error) {
     return classify(error, subscription);
   }

@@ -3,14 +3,14 @@ import type { DeliveredEntry } from '../store/delivery-store.js';
 import { type ByteBudget, bytesOf } from './byte-budget.js';
 import type { Capacity } from './capacity.js';
 
-/** Longer than this nobody waits here for a slot: somebody else may have one. */
-const LONGEST_WAIT_MS = 1_000;
+/** Nobody waits here for a slot for longer than twice this: somebody else may have one. */
+const LOOK_MS = 500;
 
 /**
  * Deliveries that were fetched and have no slot yet.
  *
- * New messages and retries are fetched side by side, so both may bring as many as there are slots. The excess waits
- * here for a moment instead of travelling back to the store; it counts as taken when more is fetched.
+ * New messages and retries are fetched side by side, so both may bring as many as there are slots, and more is read for handlers that
+ * end soon. The excess waits here for a moment instead of travelling back to the store; it counts as taken when more is fetched.
  */
 export class Overflow {
   private readonly clock: Clock;
@@ -18,6 +18,8 @@ export class Overflow {
   private readonly budget: ByteBudget;
   private readonly onTooLong: (entries: DeliveredEntry[]) => void;
   private entries: DeliveredEntry[] = [];
+  /** How many of them, from the first, were here at the latest look. */
+  private seen = 0;
   private cancelTimer: (() => void) | undefined;
 
   constructor(options: {
@@ -25,7 +27,7 @@ export class Overflow {
     capacity: Capacity;
     /** Where their bytes count. */
     budget: ByteBudget;
-    /** They waited too long and are out of here. */
+    /** They waited for too long, at least `LOOK_MS`, and are out of here. */
     onTooLong(entries: DeliveredEntry[]): void;
   }) {
     this.clock = options.clock;
@@ -51,6 +53,7 @@ export class Overflow {
   shift(): DeliveredEntry | undefined {
     const entry = this.entries.shift();
     if (!entry) return undefined;
+    if (this.seen > 0) this.seen -= 1;
     this.capacity.queue(-1);
     this.budget.give(bytesOf(entry));
     return entry;
@@ -60,19 +63,27 @@ export class Overflow {
   drain(): DeliveredEntry[] {
     this.cancelTimer?.();
     this.cancelTimer = undefined;
-    const entries = this.entries;
-    this.entries = [];
-    this.capacity.queue(-entries.length);
-    for (const entry of entries) this.budget.give(bytesOf(entry));
-    return entries;
+    return this.takeOut(this.entries.length);
   }
 
   /** To be called when a fetch is done: what is left now waits, but not for long. */
   watch(): void {
     if (this.entries.length === 0 || this.cancelTimer) return;
-    this.cancelTimer = this.clock.after(LONGEST_WAIT_MS, () => {
+    this.cancelTimer = this.clock.after(LOOK_MS, () => {
       this.cancelTimer = undefined;
-      if (this.entries.length > 0) this.onTooLong(this.drain());
+      const tooLong = this.takeOut(this.seen);
+      this.seen = this.entries.length;
+      if (tooLong.length > 0) this.onTooLong(tooLong);
+      this.watch();
     });
+  }
+
+  /** The first `count`. */
+  private takeOut(count: number): DeliveredEntry[] {
+    const entries = this.entries.splice(0, count);
+    this.seen = Math.max(0, this.seen - count);
+    this.capacity.queue(-entries.length);
+    for (const entry of entries) this.budget.give(bytesOf(entry));
+    return entries;
   }
 }

@@ -49,7 +49,7 @@ export type SubscriptionMode = 'clustering' | 'broadcasting';
 
 /** A delivery as whoever stands around the handler sees it. */
 export interface GuardedDelivery extends Delivery {
-  /** When it was given to the handler, or to whoever stands around it, by the monotonic clock. */
+  /** When this process began with it, by the monotonic clock. */
   readonly startedAt: number;
   /** Tells the handler, by its signal, that its work is not wanted any more. Its outcome counts as usual. */
   abort(reason: Error): void;

@@ -64,12 +64,8 @@ export class Idempotency {
       const { group, message } = delivery;
       const key = dedupKey(delivery, settings.key);
       // Of the message, not of the subscription: that may be a pattern, and a dedup id means the same in one topic only.
-      const ref = tools.dedup.recordOf({
-        group,
-        topic: message.topic,
-        key,
-        isMessageId: key === message.messageId,
-      });
+      const isMessageId = key === message.messageId;
+      const ref = tools.dedup.recordOf({ group, topic: message.topic, key }, { isMessageId });
       const owner = owners.next(key);
       return new Promise((conclude) =>
         new IdempotentWork({ ref, owner, delivery, settings, tools, handle, conclude }).begin(),

@@ -24,6 +24,8 @@ const AWAY_MS = 1_000;
 /** About a second and a half; a begin that was carried out is recognised by its owner. */
 const MOST_BEGINS = 6;
 
+const NOT_KEPT = (): boolean => false;
+
 const DUPLICATE_REQUEST = {
   status: 'error',
   message:
@@ -65,6 +67,8 @@ export class IdempotentWork implements Claim, BeginAsker, CompleteAsker {
   readonly ttlMs: number;
   readonly delivery: GuardedDelivery;
   end = NOT_KEPT;
+  /** What the record keeps, once there is something to keep. */
+  result: Buffer | undefined = undefined;
   private readonly settings: IdempotentSettings;
   private readonly tools: WorkTools;
   private readonly handle: () => Outcome | Promise<Outcome>;
@@ -86,18 +90,15 @@ export class IdempotentWork implements Claim, BeginAsker, CompleteAsker {
     this.conclude = conclude;
   }
 
-  get result(): Buffer | undefined {
-    return this.answer?.bytes;
-  }
-
   begin(): void {
-    this.tools.dedup.begin(this.ref, this, this);
+    this.orFail(() => this.tools.dedup.begin(this.ref, this, this));
   }
 
   begun(reply: BeginReply): void {
-    if (reply.state === 'new') this.run();
-    else if (reply.state === 'done') this.concludeAs(this.duplicate(reply.result));
-    else this.conclude({ kind: 'busy', delayMs: this.waitMs(reply.leftMs) });
+    if (reply.state === 'done') this.concludeAs(this.duplicate(reply.result));
+    else if (reply.state === 'busy')
+      this.conclude({ kind: 'busy', delayMs: this.waitMs(reply.leftMs) });
+    else this.orFail(() => this.run());
   }
 
   beginFailed(error: unknown): void {
@@ -145,7 +146,8 @@ export class IdempotentWork implements Claim, BeginAsker, CompleteAsker {
     tools.claims.add(this);
     const running =
       settings.participant === undefined ? this.handle() : this.inTransaction(settings.participant);
-    if (running instanceof Promise) void running.then((outcome) => this.ended(outcome));
+    if (running instanceof Promise)
+      void running.then((outcome) => this.orFail(() => this.ended(outcome)));
     else this.ended(running);
   }
 
@@ -164,6 +166,7 @@ export class IdempotentWork implements Claim, BeginAsker, CompleteAsker {
 
   private complete(): void {
     if (this.answer?.isTooLarge) this.tools.reporter.tooLarge(this.delivery);
+    this.result = this.answer?.bytes;
     this.tools.dedup.complete(this.ref, this, this);
   }
 
@@ -196,9 +199,16 @@ export class IdempotentWork implements Claim, BeginAsker, CompleteAsker {
     return { kind: 'duplicate', dedupKey: this.ref.key };
   }
 
+  /** Others are told of their answers after this one: what goes wrong here is the failure of this attempt. */
+  private orFail(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.conclude({ kind: 'failed', error });
+    }
+  }
+
   private concludeAs(outcome: Promise<Outcome>): void {
     outcome.then(this.conclude, (error: unknown) => this.conclude({ kind: 'failed', error }));
   }
 }
-
-const NOT_KEPT = (): boolean => false;

@@ -79,6 +79,13 @@ export class TraceScope {
     }
   }
 
+  /** What is called later, from anywhere, as if it were called now: in the trace of this message, in its spans. */
+  kept<T>(message: Partial<TraceContext> | undefined, work: () => T): () => T {
+    if (!this.telemetry) return () => this.within(message && traceContextOf(message), work);
+    const inside = AsyncLocalStorage.snapshot();
+    return () => inside(work);
+  }
+
   /** A batch, which belongs to the trace of none of its messages alone. */
   handlingBatch<R>(deliveries: readonly HandledFacts[], run: () => Promise<R>): Promise<R> {
     const apart = (): Promise<R> => this.within(undefined, run);

@@ -3,8 +3,6 @@ export interface DedupRef {
   readonly group: string;
   readonly topic: string;
   readonly key: string;
-  /** The key is known to be the id of a message. Default: nobody looked. */
-  readonly isMessageId?: boolean;
 }
 
 /**
@@ -34,8 +32,9 @@ export interface DedupCompletion {
 }
 
 /**
- * Who asks, and hears the answer: one of the two, once, after the question was asked. Must not throw. No promise, each of
- * which is a good part of what a message costs (decision 13); `claimed` and `completed` make one.
+ * Who asks, and hears the answer: one of the two, once, after `begin` has returned. Told among the answers to others, so in
+ * any `AsyncLocalStorage` of any of them, and must not throw. No promise, each of which is a good part of what a message
+ * costs (decision 13); `claimed` and `completed` make one.
  */
 export interface BeginAsker {
   begun(reply: BeginReply): void;
@@ -63,8 +62,12 @@ export type DedupRecord =
  * same turn: an owner knows that its claim was granted before it asks anything else of it.
  */
 export interface DedupStore {
-  /** The same, for whoever asks about it several times: the store finds out once where it lies. No call is made. */
-  recordOf(ref: DedupRef): DedupRef;
+  /**
+   * The same, for whoever asks about it several times: the store finds out once where it lies. No call is made.
+   *
+   * @param known.isMessageId the key is the id of a message, which spares the store a look. Default: nobody knows.
+   */
+  recordOf(ref: DedupRef, known?: { isMessageId: boolean }): DedupRef;
 
   /** Claim the record. Safe to repeat by the same owner: its lease begins anew. */
   begin(ref: DedupRef, claim: DedupClaim, asker: BeginAsker): void;

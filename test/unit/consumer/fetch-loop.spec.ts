@@ -242,6 +242,17 @@ describe('FetchLoop', () => {
     expect(reads).toHaveLength(before!);
   });
 
+  it('reads nothing ahead while deliveries wait for another attempt', async () => {
+    open(1, 4);
+    backlog = [400];
+    handlerMs = 1;
+    overdue = true;
+    loop.start();
+    await clock.advance(1_000);
+    expect(accepted).toHaveLength(400);
+    expect(Math.max(...ahead)).toBe(0);
+  });
+
   it('reads nothing ahead where something else than slots says when the next may begin', async () => {
     open(1, 4);
     backlog = [400];

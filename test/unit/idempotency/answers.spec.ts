@@ -105,4 +105,20 @@ describe('a request to an idempotent handler', () => {
     expect(String(await ask())).toContain('its answer was not kept');
     expect(runs).toBe(1);
   });
+
+  it('fails when what was kept cannot be read, and its slot is free again', async () => {
+    await subscribe({ key: () => 'pay-17', storeResult: true }, () => ++runs);
+    const { dedup } = bed.stores;
+    const begin = dedup.begin.bind(dedup);
+    dedup.begin = (ref, claim, asker) => {
+      dedup.begin = begin;
+      queueMicrotask(() => asker.begun({ state: 'done', result: Buffer.from('none') }));
+    };
+    const errors: unknown[] = [];
+    bed.rivulet.events.on('retried', ({ error }) => void errors.push(error));
+    const answer = bed.rivulet.requester.request('pay', { cents: 5 });
+    await bed.advance(15_000);
+    expect(errors).toHaveLength(1);
+    expect(await answer).toBe(1);
+  });
 });

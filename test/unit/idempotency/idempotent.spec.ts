@@ -336,6 +336,8 @@ describe('an idempotent subscription', () => {
 
   it('asks no more to record what its time was up for', async () => {
     let questions = 0;
+    let lost = 0;
+    bed.rivulet.events.on('claim-lost', () => void (lost += 1));
     await subscribe({ handlerTimeoutMs: 20_000 });
     bed.stores.dedup.complete = (ref, done, asker) => {
       questions += 1;
@@ -346,6 +348,45 @@ describe('an idempotent subscription', () => {
     const asked = questions;
     expect(asked).toBeGreaterThan(5);
     expect(asked).toBeLessThan(30);
+    // Nobody else has claimed it.
+    await bed.advance(5_000);
+    expect(lost).toBe(0);
+  });
+
+  it('takes a store that throws for a failed attempt, and goes on', async () => {
+    await subscribe();
+    const { dedup } = bed.stores;
+    const begin = dedup.begin.bind(dedup);
+    dedup.begin = () => {
+      dedup.begin = begin;
+      throw new Error('no store of ours');
+    };
+    const { messageId } = await bed.publish('orders', 'a');
+    await bed.advance(10);
+    expect(await bed.settled(messageId)).toMatchObject({ state: 'acked', attempt: 2 });
+  });
+
+  it('is settled only after its claim was given up', async () => {
+    await subscribe({
+      handler: () => {
+        throw new Error('no');
+      },
+    });
+    const { dedup } = bed.stores;
+    const abandon = dedup.abandon.bind(dedup);
+    const given = gate();
+    dedup.abandon = async (...call) => {
+      await given.opened;
+      return abandon(...call);
+    };
+    let retries = 0;
+    bed.rivulet.events.on('retried', () => void (retries += 1));
+    await bed.publish('orders', 'a');
+    await bed.advance(10);
+    expect(retries).toBe(0);
+    given.open();
+    await bed.advance(1);
+    expect(retries).toBeGreaterThan(0);
   });
 
   it('is not disturbed by a renewal that arrives after its work was recorded', async () => {
