@@ -1,6 +1,7 @@
 import {
   type Context,
   context,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   type SpanOptions,
@@ -71,7 +72,8 @@ export class Spans {
       root: !isChild,
       ...(sender && { links: [{ context: sender }] }),
     };
-    const parent = withBaggage(isChild ? contextOf(sender) : context.active(), message);
+    // Not the active context: the end of another message may have begun this one.
+    const parent = withBaggage(isChild ? contextOf(sender) : ROOT_CONTEXT, message);
     const { span, within } = this.start(`process ${message.topic}`, options, parent);
     const outcome = context.with(within, run);
     const end = (ended: O): O => {
@@ -98,7 +100,7 @@ export class Spans {
       root: true,
       links: senders.flatMap((sender) => (sender ? [{ context: sender }] : [])),
     };
-    const { span, within } = this.start(`process ${topic}`, options, context.active());
+    const { span, within } = this.start(`process ${topic}`, options, ROOT_CONTEXT);
     try {
       return await context.with(within, run);
     } catch (error) {

@@ -11,7 +11,7 @@ import { openTelemetry, type OpenTelemetryOptions } from 'nestjs-rivulet/opentel
 import type { Delivery } from '../../../lib/core/consumer/subscription.js';
 import { RejectMessageError } from '../../../lib/core/consumer/handler-errors.js';
 import { InvalidOptionsError } from '../../../lib/core/message/errors.js';
-import type { Telemetry } from '../../../lib/core/runtime/telemetry.js';
+import type { HandledFacts, Telemetry } from '../../../lib/core/runtime/telemetry.js';
 import { TestBed } from '../../../lib/testing/test-bed.js';
 import { Sdk } from './sdk.js';
 
@@ -325,6 +325,32 @@ describe('openTelemetry, traces', () => {
       tracestate: 'vendor=y',
     });
   });
+
+  it.each([{ relation: 'parent' }, { relation: 'link' }] as const)(
+    'take nothing from where they begin, which may be at the end of another message, with %p',
+    async (options) => {
+      const telemetry = openTelemetry({ tracerProvider: sdk.tracerProvider, ...options });
+      const foreign = propagation.createBaggage({ tenant: { value: 'of another' } });
+      const tenant = () => propagation.getBaggage(context.active())?.getEntry('tenant')?.value;
+      const facts = {
+        group: 'billing',
+        attempt: 1,
+        message: { topic: 'orders', bytes: Buffer.of() } as unknown as HandledFacts['message'],
+      };
+      const seen = await context.with(
+        propagation.setBaggage(context.active(), foreign),
+        async () => {
+          let one: string | undefined;
+          await telemetry.handling(facts, () => {
+            one = tenant();
+            return { kind: 'succeeded' };
+          });
+          return [one, await telemetry.handlingBatch([facts], async () => tenant()), tenant()];
+        },
+      );
+      expect(seen).toEqual([undefined, undefined, 'of another']);
+    },
+  );
 
   it.each([{ relation: 'parent' }, { relation: 'link' }] as const)(
     'carry tracestate and baggage to the handler, and to what that sends, with %p',
