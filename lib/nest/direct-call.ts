@@ -4,7 +4,7 @@ import { isThenable } from '../core/runtime/thenable.js';
 import type { HandlerParam } from './surroundings.js';
 
 /**
- * Calls a method that has neither guards, interceptors nor pipes as Nest would, without the six promises that Nest makes
+ * Calls a method that has neither guards, interceptors nor pipes as Nest would, without the promises that Nest makes
  * for each call. What ends at once is answered at once.
  */
 export function directCall(options: {

@@ -263,13 +263,13 @@ function isPlainAck(item: SettleItem): boolean {
 
 function areDistinct(items: readonly SettleItem[]): boolean {
   for (let i = 1; i < items.length; i++)
-    if (!isLater(items[i]!.offset, items[i - 1]!.offset))
+    if (!isGreater(items[i]!.offset, items[i - 1]!.offset))
       return new Set(items.map(({ offset }) => offset)).size === items.length;
   return true;
 }
 
-/** Of two texts of an offset that one is longer, or greater: mostly they come so, and none of a list that does is there twice. */
-function isLater(a: string, b: string): boolean {
+/** By length, then by characters: an order of texts, not of offsets. A list that rises in it, as most do, names nothing twice. */
+function isGreater(a: string, b: string): boolean {
   return a.length === b.length ? a > b : a.length > b.length;
 }
 

@@ -167,12 +167,24 @@ export function describeLanes(open: OpenHarness): void {
       expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 6 });
     });
 
-    it('settles a thousand heads in one call', async () => {
-      const many = await publishTexts(h.stores, numbered(1_000));
-      expect(await a.readOffsets(1_000)).toEqual(many);
+    it('refuses to start what stands behind what its lane holds, whatever is asked for with it', async () => {
+      const [x1, y1, x2, z1] = offsets as [string, string, string, string];
+      const begin = (lane: string, offset: string) =>
+        ({ kind: 'begin', lane, offset, alone: false }) as const;
+      const refused = (index: number) => ({ state: 'refused', index, why: 'order' });
+      await a.hold('=x', x1);
+      expect(await a.step(begin('=y', y1), begin('=x', x2))).toEqual(refused(1));
+      expect(await a.step(begin('=x', x2), begin('=z', z1))).toEqual(refused(0));
+      await a.park('=y', y1);
+      expect(await a.begin('=y', z1)).toEqual(refused(0));
+    });
+
+    it('settles some thousand heads in one call', async () => {
+      const many = await publishTexts(h.stores, numbered(1_500));
+      expect([...(await a.readOffsets(1_000)), ...(await a.readOffsets(500))]).toEqual(many);
       const begins = many.map((offset) => ({ lane: `#${offset}`, offset, alone: false }));
       await a.step(...begins.map((begin) => ({ kind: 'begin' as const, ...begin })));
-      expect((await a.own()).records).toHaveLength(1_000);
+      expect((await a.own()).records).toHaveLength(1_500);
       await a.step(...begins.map(({ lane, offset }) => ({ kind: 'ack' as const, lane, offset })));
       expect(await h.stores.deliveries.lag(BILLING)).toMatchObject({ inFlight: 6 });
       expect((await a.own()).records).toEqual([]);

@@ -29,7 +29,7 @@ type HandlerArgs = [
 const CALLS = Symbol('calls bare handlers directly');
 
 /**
- * Lets deliveries reach a handler with nothing around it (guard, interceptor, pipe) without the ten promises that Nest makes on
+ * Lets deliveries reach a handler with nothing around it (guard, interceptor, pipe) without the promises that Nest makes on
  * the way. Its errors, and those of an Observable it returns, go where Nest takes them.
  *
  * It is done where Nest makes the call, in the prototype: a transport is given the call only, which does not say what is around
@@ -47,7 +47,7 @@ export function callBareHandlersDirectly(): void {
     // An instance of its own for each request: what it takes to make one is many times what is saved.
     if (inquirerId !== undefined || hooks.length > 0) return create.apply(this, args);
     const around = new Surroundings();
-    let viaNest!: (outcome: Promise<unknown>, given: unknown[]) => unknown;
+    let viaNest: ((outcome: Promise<unknown>, given: unknown[]) => unknown) | undefined;
     const rpcProxy: ErrorProxy = {
       create: (target, ...more) => {
         viaNest = (outcome, given) => this.rpcProxy.create(() => outcome, ...more)(...given);
@@ -59,12 +59,13 @@ export function callBareHandlersDirectly(): void {
     });
     const whole = create.apply(noted, args);
     const params = around.onlyParams;
-    if (!params) return whole;
+    const back = viaNest;
+    if (!params || !back) return whole;
     const direct = directCall({
       method: (given) => callback.apply(instance, given),
       params,
-      rescue: (error, given) => viaNest(Promise.reject(error as Error), given),
-      observed: (result, given) => viaNest(Promise.resolve(result), given),
+      rescue: (error, given) => back(Promise.reject(error as Error), given),
+      observed: (result, given) => back(Promise.resolve(result), given),
     });
     return (...given) => {
       const [body, context] = given;

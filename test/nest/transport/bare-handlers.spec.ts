@@ -3,14 +3,17 @@ import {
   type ArgumentsHost,
   Catch,
   Controller,
+  createParamDecorator,
   type ExceptionFilter,
   ParseIntPipe,
   UseFilters,
   UseGuards,
   UseInterceptors,
+  UsePipes,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { InterceptorsConsumer } from '@nestjs/core/interceptors/interceptors-consumer.js';
+import { RpcContextCreator } from '@nestjs/microservices/context/rpc-context-creator.js';
 import {
   Ctx,
   EventPattern,
@@ -28,6 +31,8 @@ const viaNest = jest.spyOn(InterceptorsConsumer.prototype, 'intercept');
 
 beforeEach(() => void viaNest.mockClear());
 afterEach(closeApps);
+
+const Later = createParamDecorator(async () => 'later');
 
 class DomainError extends Error {}
 
@@ -85,6 +90,17 @@ class Handlers {
   piped(@Payload(ParseIntPipe) body: number) {
     return body;
   }
+
+  @MessagePattern('piped as a whole')
+  @UsePipes(ParseIntPipe)
+  pipedAsAWhole(@Payload() body: number) {
+    return body;
+  }
+
+  @MessagePattern('custom')
+  custom(@Later() body: string) {
+    return body;
+  }
 }
 
 const ask = async (app: Awaited<ReturnType<typeof startHybrid>>, pattern: string, body: unknown) =>
@@ -112,6 +128,14 @@ describe('A handler with nothing around it', () => {
     expect(viaNest).not.toHaveBeenCalled();
   });
 
+  it('is called through one call of ours, however many servers there are', () => {
+    const server = () => new RivuletServer(inMemory({ stores: memoryStores() }));
+    server();
+    const { create } = RpcContextCreator.prototype;
+    server();
+    expect(RpcContextCreator.prototype.create).toBe(create);
+  });
+
   it('goes the way of Nest when another transport calls it', async () => {
     class Other extends Server {
       listen(callback: () => void): void {
@@ -137,6 +161,8 @@ describe('A handler goes the way of Nest', () => {
     ['guarded', 'any', 'guarded'],
     ['intercepted', 'any', 'intercepted'],
     ['piped', '7', 7],
+    ['piped as a whole', '7', 7],
+    ['custom', 'any', 'later'],
   ])('when it is %s', async (pattern, body, answer) => {
     const app = await startHybrid({ controllers: [Handlers] });
     expect(await ask(app, pattern, body)).toEqual([answer]);

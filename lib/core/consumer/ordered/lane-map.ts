@@ -1,6 +1,6 @@
 import { hasNothing, type Lane, newLane } from './lane.js';
 
-/** Of the lanes with nothing, so many are kept beside as many as there are others. */
+/** So many are kept at least, and twice as many as had something when the others were forgotten last. */
 const IDLE_KEPT = 1_000;
 
 /**
@@ -32,7 +32,7 @@ export class LaneMap {
     return lane;
   }
 
-  /** Nothing is left in it. */
+  /** Nothing is left in it, and nothing is to be known of what was. */
   emptied(lane: Lane): void {
     lane.record = undefined;
     this.emptiedCount += 1;

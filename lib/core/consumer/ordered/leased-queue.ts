@@ -222,7 +222,11 @@ export class LeasedQueue implements Holder {
       const calls = this.steps.take(this.lanes);
       for (const call of calls) {
         const reply = await this.ask(call);
-        if (!this.accept(call, reply, isStill())) return false;
+        if (!isStill()) {
+          call.inDoubt();
+          return false;
+        }
+        if (!this.accept(call, reply)) return false;
       }
       if (calls.length === 0) break;
       isChanged = true;
@@ -255,11 +259,7 @@ export class LeasedQueue implements Holder {
   }
 
   /** At once: what follows from the reply leaves before the replies for other queues are looked at. @returns whether all is well. */
-  private accept(call: LaneCall, reply: StepReply, isStill: boolean): boolean {
-    if (!isStill) {
-      call.inDoubt();
-      return false;
-    }
+  private accept(call: LaneCall, reply: StepReply): boolean {
     if (reply.state !== 'done') return this.refused(reply);
     this.proof = { ...this.proof!, version: reply.version };
     this.failures = 0;

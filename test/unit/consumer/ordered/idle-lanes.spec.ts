@@ -8,12 +8,15 @@ describe('lanes with nothing in them', () => {
   let offsets = 0;
   beforeEach(() => (lanes = new Lanes({ laneBuffer: 100, laneBytes: 1_000 })));
 
-  const arrive = (name: string): Lane => {
+  const bring = (name: string): Lane => {
     const offset = `1-${offsets++}`;
-    const lane = lanes.arrive(name, {
+    return lanes.arrive(name, {
       ...{ topic: 'orders', queue: 0, offset },
       content: { kind: 'message', frame: Buffer.alloc(1), only: null },
     });
+  };
+  const arrive = (name: string): Lane => {
+    const lane = bring(name);
     lanes.choose(lane);
     return lane;
   };
@@ -53,6 +56,19 @@ describe('lanes with nothing in them', () => {
     for (const lane of busy.slice(1)) handle(lane);
     lanes.tidy();
     expect(lanes.values()).toEqual([busy[0]]);
+  });
+
+  it('are not taken for those that are being loaded, which nobody has looked at yet', () => {
+    const names = Array.from({ length: MANY }, (_, i) => `group-${i}`);
+    const record = { offset: '9-9', attempt: 3, open: true, suspect: true, leftMs: 0, history: '' };
+    lanes.restore(
+      names.map((lane) => ({ lane, ...record })),
+      [],
+    );
+    expect(names.every((name) => lanes.find(name)?.record?.attempt === 3)).toBe(true);
+    lanes = new Lanes({ laneBuffer: 100, laneBytes: 1_000 });
+    for (const name of names) bring(name);
+    expect(names.every((name) => lanes.find(name)?.followers.length === 1)).toBe(true);
   });
 
   it('know nothing any more of a head that was never found', () => {
